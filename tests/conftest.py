@@ -1,0 +1,21 @@
+"""What all tests share: the real slides, where they are at hand."""
+
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Folder of real slides beside the checkout; see its README for what each file is."""
+    if not SHARED.is_dir():
+        pytest.skip(f"real slides are not at hand: no folder {SHARED}")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def cmu(shared: Path) -> Path:
+    """The real CMU-1-Small-Region slide: 2220 × 2967 pixels of 0.499 µm."""
+    return shared / "slides" / "CMU-1-Small-Region.svs"

@@ -1,0 +1,73 @@
+"""Levels against a float64 reference, and strips against whole images."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.lanczos_reference import lanczos
+from wsistore.lanczos import LevelStream, downsample, output_length, taps
+
+
+def noise(height: int, width: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("factor", [1, 2, 3, 4, 7, 8, 16, 32, 64, 2.004, 3.7, 40.3])
+def test_equals_float64_reference_even_on_noise(factor: float) -> None:
+    image = noise(411, 523)
+    image[:, 200:300] = 255  # hard edges: overshoot must not be clipped between the passes
+    image[100:150] = 0
+    exact = lanczos(image, factor)
+    level = downsample(image, factor)
+    assert level.shape == exact.shape
+    error = level - exact
+    assert np.abs(error).max() < 0.501
+    # rounding alone: five standard errors of a uniform error
+    assert abs(error.mean()) < 5 * 0.289 / error.size**0.5
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    height=st.integers(64, 300),
+    width=st.integers(64, 200),
+    factor=st.one_of(st.integers(1, 64), st.floats(1, 60)),
+    cuts=st.lists(st.integers(0, 300), max_size=8),
+)
+def test_strips_equal_whole_bit_for_bit(
+    height: int, width: int, factor: float, cuts: list[int]
+) -> None:
+    image = noise(height, width, seed=height * 1000 + width)
+    edges = sorted({0, height, *(cut for cut in cuts if cut < height)})
+    stream = LevelStream(width, height, factor)
+    strips = [stream.push(image[a:b]) for a, b in pairwise(edges)]
+    assert np.array_equal(np.concatenate(strips), downsample(image, factor))
+
+
+def test_a_part_cut_on_the_grid_equals_the_whole_away_from_its_border() -> None:
+    image, factor, halo = noise(512, 512), 8, 3
+    whole = downsample(image, factor)
+    part = downsample(image[128:384, 64:448], factor)
+    assert np.array_equal(
+        part[halo:-halo, halo:-halo], whole[16 + halo : 48 - halo, 8 + halo : 56 - halo]
+    )
+
+
+def test_constant_images_stay_constant() -> None:
+    for value in (0, 1, 127, 254, 255):
+        level = downsample(np.full((130, 70, 3), value, np.uint8), 16)
+        assert (level == value).all()
+
+
+def test_remainder_is_left_out() -> None:
+    image = noise(133, 71)
+    assert downsample(image, 16).shape == (8, 4, 3)
+    assert np.array_equal(downsample(image, 16), downsample(image[:128, :64], 16))
+
+
+def test_too_small_for_one_pixel() -> None:
+    with pytest.raises(ValueError, match="cannot be reduced"):
+        taps(63, 64)
+    assert output_length(63, 64) == 0

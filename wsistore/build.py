@@ -1,0 +1,225 @@
+"""Many slides into one store: what is to be done, who does it, and what came of it."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import zarr
+
+from wsistore import layout
+from wsistore.errors import SlideError, StoreError, UsageError
+from wsistore.files import fingerprint
+from wsistore.index import read_records, write_index
+from wsistore.ingest import BuildSettings, SlideTask, ingest
+from wsistore.labels import Label, label_of
+from wsistore.records import SlideRecord
+
+EXTENSIONS = {
+    ".svs", ".tif", ".tiff", ".ndpi", ".scn", ".bif", ".qptiff", ".gtiff", ".btf",
+}  # fmt: skip
+"""Extensions taken from a folder; a file named outright may have any."""
+
+_INDEX_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one slide of a build.
+
+    Attributes:
+        record: the slide's record.
+        stored_before: it was in the store already and was left as it is.
+    """
+
+    record: SlideRecord
+    stored_before: bool = False
+
+
+def find_slides(paths: Iterable[Path]) -> list[Path]:
+    """Return the slide files among files and folders (searched recursively), without repeats.
+
+    Raises:
+        UsageError: a path does not exist, a folder holds no slide, or two slides share an id.
+    """
+    found: dict[str, Path] = {}
+    for path in paths:
+        if path.is_dir():
+            files = sorted(p for p in path.rglob("*") if p.suffix.lower() in EXTENSIONS)
+            if not files:
+                raise UsageError(f"{path}: holds no slide ({' '.join(sorted(EXTENSIONS))})")
+        elif path.exists():
+            files = [path]
+        else:
+            raise UsageError(f"{path}: there is no such file or folder")
+        for file in files:
+            other = found.setdefault(layout.slide_id(file), file)
+            if other.resolve() != file.resolve():
+                raise UsageError(
+                    f"{file} and {other} would both be slide {layout.slide_id(file)!r}; rename one"
+                )
+    return list(found.values())
+
+
+def prepare(store: Path, settings: BuildSettings) -> None:
+    """Make a store, or check that an existing one was built with the same settings.
+
+    Raises:
+        UsageError: the folder holds something else, or other settings.
+    """
+    metadata = store / "zarr.json"
+    if not metadata.exists():
+        if store.exists() and any(store.iterdir()):
+            raise UsageError(f"{store}: is not a store and not empty; choose another --out")
+        zarr.create_group(
+            store=str(store),
+            attributes={"wsistore": {"format": layout.FORMAT, **settings.record()}},
+        )
+    else:
+        _check_settings(store, settings)
+    for folder in (layout.SLIDES, layout.SPLITS, layout.STAGING):
+        (store / folder).mkdir(exist_ok=True)
+
+
+def read_settings(store: Path) -> dict[str, Any]:
+    """Return the attributes of a store's root.
+
+    Raises:
+        StoreError: it is no store, or of a newer format.
+    """
+    path = store / "zarr.json"
+    try:
+        attributes = json.loads(path.read_text(encoding="utf-8"))["attributes"]["wsistore"]
+        version = int(attributes["format"])
+    except FileNotFoundError as error:
+        raise StoreError(f"{store}: is not a store; make one with 'wsistore build'") from error
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise StoreError(f"{path}: is not a store's metadata: {error!r}") from error
+    if version > layout.FORMAT:
+        raise StoreError(f"{store}: has format {version}; this wsistore reads {layout.FORMAT}")
+    return dict(attributes)
+
+
+def _check_settings(store: Path, settings: BuildSettings) -> None:
+    stored = read_settings(store)
+    for key, wanted in settings.record().items():
+        if stored.get(key) != wanted:
+            raise UsageError(
+                f"{store}: was built with {key} {json.dumps(stored.get(key))}, "
+                f"not {json.dumps(wanted)}; give the same options or another --out"
+            )
+
+
+def _kept(task: SlideTask, record: SlideRecord) -> Result:
+    """Judge a slide that is in the store already."""
+    row = record.slide
+    try:
+        same = fingerprint(task.path) == row.fingerprint
+    except OSError as error:
+        return Result(SlideRecord(task.row("failed", str(error))))
+    wanted = task.row(row.outcome)
+    given = task.label.mpp if task.label.mpp is not None else task.mpp
+    if not same:
+        reason = f"stored from another file ({row.file}, {row.bytes} bytes)"
+    elif (row.patient, row.label) != (wanted.patient, wanted.label):
+        reason = (
+            f"stored as patient {row.patient!r}, label {row.label!r}; "
+            f"now {wanted.patient!r}, {wanted.label!r}"
+        )
+    elif given is not None and given != row.mpp:
+        reason = f"stored at {row.mpp:g} µm/px; now {given:g}"
+    else:
+        return Result(record, stored_before=True)
+    return Result(SlideRecord(task.row("failed", f"{reason}; rebuild it with --overwrite")))
+
+
+def build(
+    slides: Iterable[Path],
+    store: Path,
+    settings: BuildSettings,
+    labels: Mapping[str, Label] | None = None,
+    mpp: float | None = None,
+    workers: int | None = None,
+    overwrite: bool = False,
+) -> Iterator[Result]:
+    """Store slides, yielding each one's result as it is known; one bad slide stops no other.
+
+    Args:
+        slides: files.
+        store: the store's folder, made if it does not exist.
+        settings: what decides the pixels.
+        labels: by file name, with or without extension.
+        mpp: µm per level-0 pixel for slides whose labels row gives none; wins over the file's.
+        workers: processes; the number of cores by default.
+        overwrite: store again what is there already.
+
+    Raises:
+        UsageError: the store was built with other settings or is no store.
+    """
+    prepare(store, settings)
+    tasks = [SlideTask(path, label_of(path, dict(labels or {})), mpp) for path in slides]
+    records = read_records(store)
+    todo = []
+    for task in tasks:
+        known = records.get(task.slide)
+        if known is None or known.slide.outcome == "failed":
+            todo.append(task)
+        elif overwrite:
+            shutil.rmtree(store / layout.SLIDES / task.slide)
+            del records[task.slide]
+            todo.append(task)
+        else:
+            yield _kept(task, known)
+    written = time.monotonic()
+    try:
+        for record in _run(todo, store, settings, workers or os.cpu_count() or 1):
+            records[record.slide.slide] = record
+            yield Result(record)
+            if time.monotonic() - written > _INDEX_SECONDS:
+                write_index(store, records)
+                written = time.monotonic()
+    finally:
+        write_index(store, records)
+
+
+def _run(
+    tasks: list[SlideTask], store: Path, settings: BuildSettings, workers: int
+) -> Iterator[SlideRecord]:
+    """Yield records as slides finish, in this process or in several."""
+    if workers == 1 or len(tasks) <= 1:
+        for task in tasks:
+            yield ingest(task, store, settings)
+        return
+    # spawned, not forked: the parent may hold threads and open files
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(min(workers, len(tasks)), mp_context=context)
+    try:
+        futures: dict[Future[SlideRecord], SlideTask] = {
+            pool.submit(ingest, task, store, settings): task for task in tasks
+        }
+        pending = set(futures)
+        while pending:
+            done, pending = wait(pending, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield _record(future, futures[future])
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _record(future: Future[SlideRecord], task: SlideTask) -> SlideRecord:
+    try:
+        return future.result()
+    except BrokenProcessPool:
+        reason = "a worker died (out of memory?); run again, with fewer --workers"
+    except SlideError as error:
+        reason = str(error)
+    return SlideRecord(task.row("failed", reason))

@@ -1,0 +1,1 @@
+"""The commands of ``wsistore``, one module each."""

@@ -1,0 +1,74 @@
+"""What the command lines share: a console that knows a terminal from a log, and exit codes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from wsistore.errors import UsageError, WsistoreError
+
+OK, SOME_FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+T = TypeVar("T")
+
+
+def out() -> Console:
+    """Return a console on standard output; names from files are never read as markup."""
+    return Console(markup=False, highlight=False, soft_wrap=True)
+
+
+def progress(items: Iterable[T], total: int, what: str, line: Callable[[T], str]) -> Iterator[T]:
+    """Pass items through, showing a bar on a terminal or one line an item elsewhere.
+
+    Args:
+        items: the work, as it is done.
+        total: how many there will be.
+        what: the bar's title.
+        line: what to say of an item when it is done; an empty string says nothing.
+    """
+    console = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left", markup=False),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=total)
+        for number, item in enumerate(items, start=1):
+            if text := line(item):
+                console.print(text if console.is_terminal else f"[{number}/{total}] {text}")
+            bar.advance(task)
+            yield item
+
+
+class Group(click.Group):
+    """A click group that turns the project's errors into one sentence and an exit code."""
+
+    errors: tuple[type[Exception], ...] = (WsistoreError,)
+    usage_errors: tuple[type[Exception], ...] = (UsageError,)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; errors a user can meet end it with exit code 1, or 2 for usage."""
+        try:
+            return super().invoke(ctx)
+        except self.errors as error:
+            click.echo(f"Error: {error}", err=True)
+            ctx.exit(USAGE if isinstance(error, self.usage_errors) else SOME_FAILED)
+        except KeyboardInterrupt:
+            click.echo("Interrupted; what was finished is kept.", err=True)
+            sys.exit(INTERRUPTED)

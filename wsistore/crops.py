@@ -1,0 +1,82 @@
+"""One crop: from a box of a slide to an OME-Zarr image, in one pass over its pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from wsistore.geometry import Box
+from wsistore.lanczos import LevelStream
+from wsistore.magnification import Level
+from wsistore.ome import image_attributes
+from wsistore.readers import Reader
+from wsistore.records import LevelRow
+from wsistore.writer import LevelWriter
+
+STRIP_PIXELS = 4_000_000
+"""Source pixels decoded at a time; more only where one row of tiles is wider."""
+
+
+def read_strips(reader: Reader, box: Box) -> Iterator[NDArray[np.uint8]]:
+    """Yield a box of level 0 from top to bottom, cut along the slide's tiles.
+
+    Cutting there means that each tile of the slide is decoded once.
+
+    Yields:
+        (h, box.width, 3) uint8.
+
+    Raises:
+        SlideError: the pixels cannot be decoded.
+    """
+    tile = reader.tile_rows
+    step = max(STRIP_PIXELS // (box.width * tile), 1) * tile
+    y = box.y
+    while y < box.bottom:
+        stop = min((y // step + 1) * step, box.bottom)
+        yield reader.read(0, box.x, y, box.width, stop - y)
+        y = stop
+
+
+def write_crop(
+    reader: Reader, path: Path, name: str, box: Box, mpp: float, levels: Sequence[Level]
+) -> tuple[LevelRow, ...]:
+    """Write all levels of a crop as one OME-Zarr 0.5 image.
+
+    Args:
+        reader: the open slide.
+        path: the image's folder, which must not exist.
+        name: the crop's id.
+        box: in level-0 pixels.
+        mpp: µm per level-0 pixel.
+        levels: finest first.
+
+    Returns:
+        One row a level.
+
+    Raises:
+        SlideError: the pixels cannot be decoded.
+    """
+    zarr.create_group(store=str(path), attributes=image_attributes(name, box, mpp, levels))
+    streams = [LevelStream(box.width, box.height, level.factor) for level in levels]
+    writers = [
+        LevelWriter(path / level.name, *stream.shape)
+        for level, stream in zip(levels, streams, strict=True)
+    ]
+    for strip in read_strips(reader, box):
+        for stream, writer in zip(streams, writers, strict=True):
+            writer.push(stream.push(strip))
+    rows = []
+    for level, stream, writer in zip(levels, streams, writers, strict=True):
+        writer.close()
+        height, width = stream.shape
+        rows.append(
+            LevelRow(
+                name, level.name, height, width, level.factor, level.mpp,
+                *writer.sums, *writer.square_sums,
+            )
+        )  # fmt: skip
+    return tuple(rows)

@@ -1,0 +1,21 @@
+"""Errors a user can meet. Each message is one sentence that names the file and what to change."""
+
+
+class WsistoreError(Exception):
+    """Base of every error that wsistore raises on purpose; the CLI exits 1 on it."""
+
+
+class UsageError(WsistoreError):
+    """The command itself is wrong (an option, a name, a folder in the way); the CLI exits 2."""
+
+
+class StoreError(WsistoreError):
+    """A store is missing, of another format, or does not hold what was asked for."""
+
+
+class SlideError(WsistoreError):
+    """One slide cannot be used; the others go on."""
+
+
+class ResolutionError(SlideError):
+    """A slide's µm per pixel is missing, implausible, or cannot give a level."""

@@ -1,0 +1,113 @@
+"""The store's tables: derived from the slide groups, read without opening an array."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from wsistore import layout
+from wsistore.errors import StoreError
+from wsistore.files import write_atomic
+from wsistore.records import CropRow, LevelRow, SlideRecord, SlideRow
+
+_TABLES: dict[str, type] = {
+    layout.SLIDES_CSV: SlideRow,
+    layout.CROPS_CSV: CropRow,
+    layout.LEVELS_CSV: LevelRow,
+}
+_TEXT = {"crop", "slide", "patient", "label", "level", "subset", "outcome", "reason", "file"} | {
+    "fingerprint", "reader", "vendor", "mpp_source", "glass", "warning",
+}  # fmt: skip
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a table of a store; text stays text, an empty label becomes NaN.
+
+    Raises:
+        StoreError: the table is missing or damaged.
+    """
+    try:
+        header = pd.read_csv(path, nrows=0).columns
+        text = {column: str for column in header if column in _TEXT}
+        table = pd.read_csv(path, dtype=text, keep_default_na=False, na_values=_blanks(header))
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{path}: cannot be read: {error}") from error
+    if "label" in table:
+        table["label"] = table["label"].where(table["label"] != "")
+    return table
+
+
+def _blanks(header: Iterable[str]) -> dict[str, list[str]]:
+    return {column: [""] for column in header if column not in _TEXT}
+
+
+def record_to_json(record: SlideRecord) -> dict[str, Any]:
+    """Return a record as the slide group's attributes hold it."""
+    return {
+        "slide": asdict(record.slide),
+        "crops": [asdict(row) for row in record.crops],
+        "levels": [asdict(row) for row in record.levels],
+    }
+
+
+def record_from_json(data: Mapping[str, Any]) -> SlideRecord:
+    """Return the record held by a slide group's attributes.
+
+    Raises:
+        TypeError, KeyError: fields are missing or unknown.
+    """
+    return SlideRecord(
+        SlideRow(**data["slide"]),
+        tuple(CropRow(**row) for row in data["crops"]),
+        tuple(LevelRow(**row) for row in data["levels"]),
+    )
+
+
+def read_record(group: Path) -> SlideRecord:
+    """Read the record of a slide group.
+
+    Raises:
+        StoreError: the group's metadata is missing or damaged.
+    """
+    path = group / "zarr.json"
+    try:
+        attributes = json.loads(path.read_text(encoding="utf-8"))["attributes"]
+        return record_from_json(attributes["wsistore"])
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise StoreError(f"{path}: no whole record of a slide: {error!r}") from error
+
+
+def read_records(store: Path) -> dict[str, SlideRecord]:
+    """Read the records of all slides: stored ones from their groups, failed ones from the table."""
+    records: dict[str, SlideRecord] = {}
+    table = store / layout.SLIDES_CSV
+    if table.exists():
+        for row in read_table(table).to_dict("records"):
+            if row["outcome"] == "failed":
+                known = {str(k): v for k, v in row.items() if v == v}  # NaN: no value
+                records[row["slide"]] = SlideRecord(SlideRow(**known))
+    slides = store / layout.SLIDES
+    if slides.is_dir():
+        for group in sorted(slides.iterdir()):
+            if group.is_dir():
+                records[group.name] = read_record(group)
+    return records
+
+
+def write_index(store: Path, records: Mapping[str, SlideRecord]) -> None:
+    """Write the three tables, each in one step, rows ordered by slide and crop."""
+    ordered = [records[name] for name in sorted(records)]
+    rows: dict[str, list[Any]] = {
+        layout.SLIDES_CSV: [record.slide for record in ordered],
+        layout.CROPS_CSV: [row for record in ordered for row in record.crops],
+        layout.LEVELS_CSV: [row for record in ordered for row in record.levels],
+    }
+    for name, kind in _TABLES.items():
+        columns = [field.name for field in fields(kind)]
+        table = pd.DataFrame([asdict(row) for row in rows[name]], columns=columns)
+        write_atomic(store / name, table.to_csv(index=False, lineterminator="\n"))

@@ -1,0 +1,145 @@
+"""One slide, from its file to its group in the store. Runs in a worker process."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import zarr
+
+from wsistore import layout
+from wsistore.crops import write_crop
+from wsistore.errors import SlideError
+from wsistore.files import fingerprint
+from wsistore.index import record_to_json
+from wsistore.labels import Label
+from wsistore.magnification import levels_of
+from wsistore.readers import open_slide
+from wsistore.records import CropRow, LevelRow, SlideRecord, SlideRow
+from wsistore.regions import find_regions
+from wsistore.resolution import resolve
+from wsistore.tissue import TissueSettings
+
+
+@dataclass(frozen=True)
+class BuildSettings:
+    """What decides the pixels of a store; recorded in it, and equal for all its slides.
+
+    Attributes:
+        levels: canonical names, finest first.
+        regions: ``"tissue"`` or ``"whole"``.
+        tissue: how tissue is found.
+    """
+
+    levels: tuple[str, ...]
+    regions: str = "tissue"
+    tissue: TissueSettings = field(default_factory=TissueSettings)
+
+    def record(self) -> dict[str, object]:
+        """Return the settings as the store's attributes hold them."""
+        return {
+            "levels": list(self.levels),
+            "regions": self.regions,
+            "tissue": self.tissue.record(),
+        }
+
+
+@dataclass(frozen=True)
+class SlideTask:
+    """One slide to be stored.
+
+    Attributes:
+        path: the slide's file.
+        label: what the labels table says of it.
+        mpp: µm per level-0 pixel from ``--mpp``, used where the labels table gives none.
+    """
+
+    path: Path
+    label: Label
+    mpp: float | None = None
+
+    @property
+    def slide(self) -> str:
+        """The slide's id."""
+        return layout.slide_id(self.path)
+
+    def row(self, outcome: str, reason: str = "") -> SlideRow:
+        """Return the slide's row with what is known before it is opened."""
+        return SlideRow(
+            slide=self.slide,
+            outcome=outcome,
+            reason=reason,
+            file=self.path.name,
+            patient=self.label.patient or self.slide,
+            label=self.label.label,
+        )
+
+
+def ingest(task: SlideTask, store: Path, settings: BuildSettings) -> SlideRecord:
+    """Store one slide and return its record; a slide that cannot be used gives a failed one.
+
+    The slide is written below ``.building/`` and renamed into ``slides/`` when whole, so that a
+    crash at any moment leaves either all of it or nothing.
+    """
+    aside = store / layout.STAGING / f"{task.slide}.{uuid.uuid4().hex}"
+    try:
+        record = _write(task, aside, settings)
+        aside.rename(store / layout.SLIDES / task.slide)
+    except (SlideError, OSError) as error:
+        return SlideRecord(task.row("failed", str(error)))
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return record
+
+
+def _write(task: SlideTask, group: Path, settings: BuildSettings) -> SlideRecord:
+    with open_slide(task.path) as reader:
+        given = task.label.mpp if task.label.mpp is not None else task.mpp
+        resolution = resolve(reader.properties, given)
+        levels = levels_of(resolution.mpp, settings.levels)
+        coarsest = levels[-1].factor
+        found = find_regions(reader, resolution.mpp, coarsest, settings.regions, settings.tissue)
+        width, height = reader.level_sizes[0]
+        row = replace(
+            task.row("ok" if found.regions else "empty"),
+            reason="" if found.regions else "no tissue was found",
+            bytes=task.path.stat().st_size,
+            fingerprint=fingerprint(task.path),
+            reader=reader.name,
+            vendor=reader.properties.vendor,
+            width=width,
+            height=height,
+            mpp=resolution.mpp,
+            mpp_source=resolution.source,
+            objective_power=resolution.objective_power,
+            crops=len(found.regions),
+            glass=found.glass,
+            warning="; ".join(
+                f"{level.name} is {level.mpp:g} µm/px, {level.deviation:+.1%} from nominal"
+                for level in levels
+                if abs(level.deviation) > 0.05
+            ),
+        )
+        crops: list[CropRow] = []
+        rows: list[LevelRow] = []
+        zarr.create_group(store=str(group))
+        for number, region in enumerate(found.regions):
+            name = layout.crop_id(task.slide, number)
+            box = region.box
+            if min(levels[-1].size(box.width, box.height)) < 1:
+                raise SlideError(
+                    f"a region of {box.width} × {box.height} pixels has no whole pixel at "
+                    f"{levels[-1].name}; leave it out of --levels"
+                )
+            rows += write_crop(reader, group / str(number), name, box, resolution.mpp, levels)
+            crops.append(
+                CropRow(
+                    name, task.slide, row.patient, row.label,
+                    **asdict(box), mpp=resolution.mpp, tissue_mm2=region.tissue_mm2,
+                )
+            )  # fmt: skip
+    record = SlideRecord(row, tuple(crops), tuple(rows))
+    zarr.open_group(store=str(group), mode="r+").attrs["wsistore"] = record_to_json(record)
+    return record

@@ -1,0 +1,47 @@
+"""Names and places inside a store; the written form is docs/store-format.md."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from wsistore.errors import UsageError
+
+FORMAT = 1
+"""Version of the store format; a reader refuses a newer one."""
+
+SLIDES = "slides"
+SPLITS = "splits"
+STAGING = ".building"
+SLIDES_CSV = "slides.csv"
+CROPS_CSV = "crops.csv"
+LEVELS_CSV = "levels.csv"
+
+_UNSAFE = re.compile(r"[^\w.\- ()+=,@]", re.ASCII)
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+def slide_id(path: Path) -> str:
+    """Return a slide's id: its file name without extension, other characters as ``_``.
+
+    The id is a folder name and a Zarr node name, so it never starts with a dot or two underscores
+    and holds no separator.
+    """
+    safe = _UNSAFE.sub("_", path.stem).strip(" .") or "_"
+    return safe.replace("__", "_") if safe.startswith("__") else safe
+
+
+def crop_id(slide: str, number: int) -> str:
+    """Return a crop's id, which is also its group's path below ``slides/``."""
+    return f"{slide}/{number}"
+
+
+def split_path(store: Path, name: str) -> Path:
+    """Return where a split is kept.
+
+    Raises:
+        UsageError: the name is not made of letters, digits, ``.``, ``_`` and ``-``.
+    """
+    if _NAME.fullmatch(name) is None:
+        raise UsageError(f"{name!r} cannot name a split; use letters, digits, '.', '_' and '-'")
+    return store / SPLITS / f"{name}.csv"

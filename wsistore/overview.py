@@ -1,0 +1,70 @@
+"""A slide at a coarse, fixed physical scale, to find regions on; read in strips."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wsistore.geometry import Box
+from wsistore.lanczos import LevelStream, output_length
+from wsistore.readers import Reader
+
+STRIP_PIXELS = 16_000_000
+"""Source pixels read at a time."""
+
+
+@dataclass(frozen=True)
+class Overview:
+    """A coarse image of a whole slide.
+
+    Attributes:
+        image: (h, w, 3) uint8 RGB, axes y, x, c.
+        scale_x, scale_y: level-0 pixels per overview pixel.
+        mpp: µm per overview pixel.
+    """
+
+    image: NDArray[np.uint8]
+    scale_x: float
+    scale_y: float
+    mpp: float
+
+    def to_level0(self, box: Box) -> Box:
+        """Return a box given in overview pixels in level-0 pixels, rounded outward."""
+        x0, y0 = int(np.floor(box.x * self.scale_x)), int(np.floor(box.y * self.scale_y))
+        x1, y1 = int(np.ceil(box.right * self.scale_x)), int(np.ceil(box.bottom * self.scale_y))
+        return Box(x0, y0, x1 - x0, y1 - y0)
+
+
+def read_overview(reader: Reader, mpp: float, target_mpp: float) -> Overview:
+    """Read the slide at about ``target_mpp``, from the coarsest vendor level fine enough.
+
+    Vendor levels serve here because nothing but the place of tissue is taken from them.
+
+    Args:
+        reader: the open slide.
+        mpp: µm per level-0 pixel.
+        target_mpp: wanted µm per overview pixel; a slide smaller than one such pixel is read at
+            its own scale.
+
+    Raises:
+        SlideError: the pixels cannot be decoded.
+    """
+    width0, height0 = reader.level_sizes[0]
+    chosen = 0
+    for level, (width, _) in enumerate(reader.level_sizes):
+        if mpp * width0 / width <= target_mpp:
+            chosen = level
+    width, height = reader.level_sizes[chosen]
+    factor = max(target_mpp / (mpp * width0 / width), 1.0)
+    if min(output_length(width, factor), output_length(height, factor)) < 1:
+        factor = 1.0
+    stream = LevelStream(width, height, factor)
+    rows = max(STRIP_PIXELS // width, 1)
+    parts = [
+        stream.push(reader.read(chosen, 0, y, width, min(rows, height - y)))
+        for y in range(0, height, rows)
+    ]
+    scale_x, scale_y = factor * width0 / width, factor * height0 / height
+    return Overview(np.concatenate(parts), scale_x, scale_y, mpp * (scale_x + scale_y) / 2)

@@ -1,0 +1,72 @@
+"""Rows of the store's tables, as dataclasses; the order of fields is the order of columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class SlideRow:
+    """One slide tried. ``outcome`` is ``ok``, ``empty`` or ``failed``, with its ``reason``."""
+
+    slide: str
+    outcome: str
+    reason: str = ""
+    file: str = ""
+    bytes: int = 0
+    fingerprint: str = ""
+    patient: str = ""
+    label: str = ""
+    reader: str = ""
+    vendor: str = ""
+    width: int = 0
+    height: int = 0
+    mpp: float = 0.0
+    mpp_source: str = ""
+    objective_power: float | None = None
+    crops: int = 0
+    glass: str = ""
+    warning: str = ""
+
+
+@dataclass(frozen=True)
+class CropRow:
+    """One tissue crop; its box is in level-0 pixels of the slide, ``mpp`` is µm per such pixel."""
+
+    crop: str
+    slide: str
+    patient: str
+    label: str
+    x: int
+    y: int
+    width: int
+    height: int
+    mpp: float
+    tissue_mm2: float | None
+
+
+@dataclass(frozen=True)
+class LevelRow:
+    """One level of one crop, with the exact sums of its values and squared values."""
+
+    crop: str
+    level: str
+    height: int
+    width: int
+    factor: int
+    mpp: float
+    sum_r: int
+    sum_g: int
+    sum_b: int
+    sumsq_r: int
+    sumsq_g: int
+    sumsq_b: int
+
+
+@dataclass(frozen=True)
+class SlideRecord:
+    """All that the tables hold of one slide."""
+
+    slide: SlideRow
+    crops: tuple[CropRow, ...] = field(default=())
+    levels: tuple[LevelRow, ...] = field(default=())

@@ -1,0 +1,82 @@
+"""From a slide to the boxes of its crops."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wsistore.geometry import Box, merge_touching, snap
+from wsistore.overview import read_overview
+from wsistore.readers import Reader
+from wsistore.tissue import TissueSettings, find_pieces, glass_colour, tissue_mask
+
+REGION_KINDS = ("tissue", "whole")
+
+
+@dataclass(frozen=True)
+class Region:
+    """A crop to be made.
+
+    Attributes:
+        box: in level-0 pixels, inside the slide, snapped to the coarsest factor.
+        tissue_mm2: tissue inside it; None where it was not looked for.
+    """
+
+    box: Box
+    tissue_mm2: float | None
+
+
+@dataclass(frozen=True)
+class Regions:
+    """The crops of a slide in reading order, and the colour of its glass as ``#rrggbb``."""
+
+    regions: tuple[Region, ...]
+    glass: str
+
+
+def find_regions(
+    reader: Reader, mpp: float, coarsest_factor: int, kind: str, settings: TissueSettings
+) -> Regions:
+    """Return the crops of a slide.
+
+    Args:
+        reader: the open slide.
+        mpp: µm per level-0 pixel.
+        coarsest_factor: box sides become multiples of it where the slide has room.
+        kind: ``"tissue"``, one box a piece, boxes that overlap joined; or ``"whole"``, one box.
+        settings: how tissue is found.
+
+    Raises:
+        SlideError: the pixels cannot be decoded.
+    """
+    width, height = reader.level_sizes[0]
+    overview = read_overview(reader, mpp, settings.mpp)
+    glass = _hex(glass_colour(overview.image))
+    if kind == "whole":
+        whole = Box(0, 0, width, height)
+        return Regions((Region(whole, None),), glass)
+    mask = tissue_mask(overview, settings)
+    pieces = find_pieces(mask, overview.mpp, settings)
+    boxes = merge_touching(
+        snap(overview.to_level0(piece.box).clipped(width, height), coarsest_factor, width, height)
+        for piece in pieces
+    )
+    # joining two boxes can leave a side that is no multiple; growing it can touch a third
+    snapped = [snap(box, coarsest_factor, width, height) for box in boxes]
+    while len(joined := merge_touching(snapped)) < len(snapped):
+        snapped = [snap(box, coarsest_factor, width, height) for box in joined]
+    area_per_pixel = overview.mpp**2 / 1e6
+    ys, xs = np.nonzero(mask)
+    ys0, xs0 = (ys + 0.5) * overview.scale_y, (xs + 0.5) * overview.scale_x
+    found = []
+    for box in joined:
+        inside = (xs0 >= box.x) & (xs0 < box.right) & (ys0 >= box.y) & (ys0 < box.bottom)
+        found.append(Region(box, round(float(inside.sum()) * area_per_pixel, 6)))
+    return Regions(tuple(found), glass)
+
+
+def _hex(colour: NDArray[np.float64]) -> str:
+    red, green, blue = (round(float(channel)) for channel in colour)
+    return f"#{red:02x}{green:02x}{blue:02x}"

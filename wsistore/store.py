@@ -1,0 +1,126 @@
+"""A store as analysis sees it: tables, arrays, splits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import zarr
+
+from wsistore import layout
+from wsistore.build import read_settings
+from wsistore.errors import StoreError
+from wsistore.index import read_table
+
+
+class Crop:
+    """One tissue crop; ``crop["1.25x"]`` is an array. Holds no open file, so it pickles."""
+
+    def __init__(self, path: Path, name: str, levels: tuple[str, ...]) -> None:
+        """Name the crop whose group is at ``path``."""
+        self.path, self.name, self.levels = path, name, levels
+
+    def __getitem__(self, level: str) -> zarr.Array[Any]:
+        """Return a level, (3, H, W) uint8, axes c, y, x.
+
+        Raises:
+            StoreError: the crop has no such level, or its array is missing.
+        """
+        if level not in self.levels:
+            raise StoreError(f"crop {self.name} has no level {level}; it has {self._listed()}")
+        try:
+            return zarr.open_array(store=str(self.path / level), mode="r")
+        except (OSError, ValueError) as error:
+            raise StoreError(f"{self.path / level}: cannot be opened: {error}") from error
+
+    def _listed(self) -> str:
+        return ", ".join(self.levels)
+
+    def __repr__(self) -> str:
+        return f"<Crop {self.name} {self._listed()}>"
+
+
+class Store:
+    """A store of tissue crops. Picklable: a worker process reads its tables anew."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the store at ``path``.
+
+        Raises:
+            StoreError: there is no store, or its format is newer.
+        """
+        self.path = path
+        self.level_names: tuple[str, ...] = tuple(read_settings(path)["levels"])
+        """Canonical names of the levels, finest first."""
+
+    def __getstate__(self) -> dict[str, object]:
+        return {"path": self.path, "level_names": self.level_names}
+
+    @cached_property
+    def slides(self) -> pd.DataFrame:
+        """One row per slide tried, with its outcome; columns of `wsistore.records.SlideRow`."""
+        return read_table(self.path / layout.SLIDES_CSV)
+
+    @cached_property
+    def crops(self) -> pd.DataFrame:
+        """One row per crop; columns of `wsistore.records.CropRow`, boxes in level-0 pixels."""
+        return read_table(self.path / layout.CROPS_CSV)
+
+    @cached_property
+    def levels(self) -> pd.DataFrame:
+        """One row per crop and level; columns of `wsistore.records.LevelRow`."""
+        return read_table(self.path / layout.LEVELS_CSV)
+
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        return frozenset(self.crops["crop"])
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Names of the splits, sorted."""
+        return tuple(sorted(p.stem for p in (self.path / layout.SPLITS).glob("*.csv")))
+
+    def split(self, name: str) -> pd.DataFrame:
+        """Return a split: columns crop, slide, patient, label, subset.
+
+        Raises:
+            UsageError: the name cannot be one.
+            StoreError: there is no such split.
+        """
+        path = layout.split_path(self.path, name)
+        if not path.exists():
+            has = ", ".join(self.splits) or "none"
+            raise StoreError(f"{self.path}: has no split {name!r} (it has {has})")
+        return read_table(path)
+
+    def __getitem__(self, crop: str) -> Crop:
+        """Return a crop by its id.
+
+        Raises:
+            StoreError: there is no such crop.
+        """
+        if crop not in self._names:
+            raise StoreError(f"{self.path}: has no crop {crop!r}; ids look like SLIDE/0")
+        return Crop(self.path / layout.SLIDES / crop, crop, self.level_names)
+
+    def __iter__(self) -> Iterator[Crop]:
+        return (self[crop] for crop in self.crops["crop"])
+
+    def __len__(self) -> int:
+        return len(self.crops)
+
+    def __repr__(self) -> str:
+        levels = ", ".join(self.level_names)
+        return f"<Store {self.path} {len(self)} crops of {len(self.slides)} slides, {levels}>"
+
+
+def open(path: str | Path) -> Store:
+    """Open a store.
+
+    Raises:
+        StoreError: there is no store at ``path``, or its format is newer.
+    """
+    return Store(Path(path))

@@ -1,0 +1,92 @@
+"""Rows of a level into a sharded Zarr array: whole shards only, a band of shards in memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+from zarr.codecs import ZstdCodec
+
+from wsistore.ome import AXES
+
+CHUNK = 512
+SHARD_ROWS, SHARD_COLUMNS = 1024, 4096
+"""A shard is one file; its rows bound what a writer holds in memory."""
+
+
+def _round_up(value: int, multiple: int) -> int:
+    return -(-value // multiple) * multiple
+
+
+def layout(height: int, width: int) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+    """Return (chunks, shards) of a level of that size, each (c, y, x)."""
+    chunk_y, chunk_x = min(CHUNK, height), min(CHUNK, width)
+    shard_y = min(_round_up(height, chunk_y), SHARD_ROWS // chunk_y * chunk_y)
+    shard_x = min(_round_up(width, chunk_x), SHARD_COLUMNS // chunk_x * chunk_x)
+    return (3, chunk_y, chunk_x), (3, shard_y, shard_x)
+
+
+class LevelWriter:
+    """Writes one level from rows that arrive top to bottom, and sums its channels exactly.
+
+    Attributes:
+        sums: (3,) int, Σ v per channel; sums of uint8 are exact in Python integers.
+        square_sums: (3,) int, Σ v² per channel.
+    """
+
+    def __init__(self, path: Path, height: int, width: int) -> None:
+        """Create the array; ``path`` must not exist."""
+        chunks, shards = layout(height, width)
+        self._array = zarr.create_array(
+            store=str(path),
+            shape=(3, height, width),
+            dtype="uint8",
+            chunks=chunks,
+            shards=shards,
+            compressors=[ZstdCodec(level=1, checksum=True)],
+            fill_value=0,
+            dimension_names=AXES,
+            # an absent chunk must mean damage, never "all zero"
+            config={"write_empty_chunks": True},
+        )
+        self._band: NDArray[np.uint8] = np.empty((3, shards[1], width), np.uint8)
+        self._filled = 0
+        self._row = 0
+        self.sums = [0, 0, 0]
+        self.square_sums = [0, 0, 0]
+
+    def push(self, rows: NDArray[np.uint8]) -> None:
+        """Take the next rows, (k, width, 3) uint8."""
+        while len(rows):
+            take = min(len(rows), self._band.shape[1] - self._filled)
+            part = rows[:take].transpose(2, 0, 1)
+            self._band[:, self._filled : self._filled + take] = part
+            self._filled += take
+            if self._filled == self._band.shape[1]:
+                self._flush()
+            rows = rows[take:]
+
+    def _flush(self) -> None:
+        if not self._filled:
+            return
+        band = self._band[:, : self._filled]
+        self._array[:, self._row : self._row + self._filled, :] = band
+        for channel in range(3):
+            counts = np.bincount(band[channel].reshape(-1), minlength=256)
+            values = np.arange(256)
+            self.sums[channel] += int((counts * values).sum())
+            self.square_sums[channel] += int((counts * values**2).sum())
+        self._row += self._filled
+        self._filled = 0
+
+    def close(self) -> None:
+        """Write what is left.
+
+        Raises:
+            ValueError: fewer rows came than the level has.
+        """
+        self._flush()
+        if self._row != self._array.shape[1]:
+            raise ValueError(f"a level of {self._array.shape[1]} rows got {self._row}")
