@@ -8,6 +8,7 @@ from wsistore import __version__
 from wsistore.commands.build import build_command
 from wsistore.commands.split import split_command
 from wsistore.console import Group
+from wsistore.sample.command import sample
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -19,5 +20,6 @@ def main() -> None:
     """
 
 
+main.add_command(sample)
 main.add_command(build_command)
 main.add_command(split_command)

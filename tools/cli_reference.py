@@ -1,0 +1,34 @@
+"""Write docs/cli.md from the commands themselves, so that the two cannot differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from distill.cli import main as distill
+from wsistore.cli import main as wsistore
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "cli.md"
+
+
+def _sections(name: str, command: click.Command) -> Iterator[str]:
+    context = click.Context(command, info_name=name, max_content_width=96, terminal_width=96)
+    yield f"## {name}\n\n```text\n{command.get_help(context)}\n```\n"
+    if isinstance(command, click.Group):
+        for part in command.list_commands(context):
+            found = command.get_command(context, part)
+            assert found is not None
+            yield from _sections(f"{name} {part}", found)
+
+
+def reference() -> str:
+    """Return the page's text."""
+    head = "# Command line\n\nWritten by `python -m tools.cli_reference`; do not edit by hand.\n"
+    parts = [*_sections("wsistore", wsistore), *_sections("distill", distill)]
+    return "\n".join([head, *parts])
+
+
+if __name__ == "__main__":
+    PAGE.write_text(reference(), encoding="utf-8")
