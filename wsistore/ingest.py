@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import uuid
 from dataclasses import asdict, dataclass, field, replace
@@ -29,11 +30,13 @@ class BuildSettings:
 
     Attributes:
         levels: canonical names, finest first.
+        exact_mpp: fractional factors that give exactly the nominal scale.
         regions: ``"tissue"`` or ``"whole"``.
         tissue: how tissue is found.
     """
 
     levels: tuple[str, ...]
+    exact_mpp: bool = False
     regions: str = "tissue"
     tissue: TissueSettings = field(default_factory=TissueSettings)
 
@@ -41,6 +44,7 @@ class BuildSettings:
         """Return the settings as the store's attributes hold them."""
         return {
             "levels": list(self.levels),
+            "exact_mpp": self.exact_mpp,
             "regions": self.regions,
             "tissue": self.tissue.record(),
         }
@@ -98,8 +102,8 @@ def _write(task: SlideTask, group: Path, settings: BuildSettings) -> SlideRecord
     with open_slide(task.path) as reader:
         given = task.label.mpp if task.label.mpp is not None else task.mpp
         resolution = resolve(reader.properties, given)
-        levels = levels_of(resolution.mpp, settings.levels)
-        coarsest = levels[-1].factor
+        levels = levels_of(resolution.mpp, settings.levels, settings.exact_mpp)
+        coarsest = math.ceil(levels[-1].factor)
         found = find_regions(reader, resolution.mpp, coarsest, settings.regions, settings.tissue)
         width, height = reader.level_sizes[0]
         row = replace(

@@ -53,7 +53,7 @@ class LevelRow:
     level: str
     height: int
     width: int
-    factor: int
+    factor: float
     mpp: float
     sum_r: int
     sum_g: int

@@ -36,6 +36,7 @@ def _line(result: Result) -> str:
     "--levels", default=",".join(DEFAULT_LEVELS), show_default=True,
     help="Magnifications to store; 10x is 1 µm/px.",
 )  # fmt: skip
+@click.option("--exact-mpp", is_flag=True, help="Scale each slide to exactly the nominal µm/px.")
 @click.option(
     "--regions", type=click.Choice(REGION_KINDS), default="tissue", show_default=True,
     help="One crop per piece of tissue, or the whole slide.",
@@ -52,6 +53,7 @@ def build_command(
     store: Path,
     labels: Path | None,
     levels: str,
+    exact_mpp: bool,
     regions: str,
     min_area: float,
     mpp: float | None,
@@ -70,7 +72,9 @@ def build_command(
       wsistore build a.svs b.svs --out store --levels 5x,1.25x
       wsistore build old.tif --out store --mpp 0.25
     """
-    settings = BuildSettings(parse_levels(levels), regions, TissueSettings(min_area_mm2=min_area))
+    settings = BuildSettings(
+        parse_levels(levels), exact_mpp, regions, TissueSettings(min_area_mm2=min_area)
+    )
     files = find_slides(slides)
     table = read_labels(labels) if labels else {}
     known = {name for file in files for name in (file.name, file.stem)}
