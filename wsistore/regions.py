@@ -69,7 +69,10 @@ def find_regions(
 
     Raises:
         SlideError: the pixels cannot be decoded.
+        ValueError: pixels alone do not give regions of that kind.
     """
+    if kind not in ("tissue", "whole"):
+        raise ValueError(f"no pixels give regions of kind {kind!r}")
     width, height = reader.level_sizes[0]
     overview = read_overview(reader, mpp, settings.mpp)
     glass = hex_colour(glass_colour(overview.image))
