@@ -11,12 +11,14 @@ from pathlib import Path
 import zarr
 
 from wsistore import layout
+from wsistore.annotations.find import AnnotationSource
+from wsistore.annotations.regions import AnnotationSettings, cover_of, find_annotated
 from wsistore.crops import write_crop
 from wsistore.errors import SlideError
 from wsistore.files import fingerprint
 from wsistore.index import record_to_json
 from wsistore.labels import Label
-from wsistore.magnification import levels_of
+from wsistore.magnification import Level, levels_of
 from wsistore.readers import open_slide
 from wsistore.records import CropRow, LevelRow, SlideRecord, SlideRow
 from wsistore.regions import find_regions
@@ -31,23 +33,28 @@ class BuildSettings:
     Attributes:
         levels: canonical names, finest first.
         exact_mpp: fractional factors that give exactly the nominal scale.
-        regions: ``"tissue"`` or ``"whole"``.
-        tissue: how tissue is found.
+        regions: ``"tissue"``, ``"whole"`` or ``"annotations"``.
+        tissue: how tissue is found; the glass is looked for at its scale whatever the regions.
+        annotations: how annotations become crops.
     """
 
     levels: tuple[str, ...]
     exact_mpp: bool = False
     regions: str = "tissue"
     tissue: TissueSettings = field(default_factory=TissueSettings)
+    annotations: AnnotationSettings = field(default_factory=AnnotationSettings)
 
     def record(self) -> dict[str, object]:
         """Return the settings as the store's attributes hold them."""
-        return {
+        record: dict[str, object] = {
             "levels": list(self.levels),
             "exact_mpp": self.exact_mpp,
             "regions": self.regions,
             "tissue": self.tissue.record(),
         }
+        if self.regions == "annotations":
+            record["annotations"] = self.annotations.record()
+        return record
 
 
 @dataclass(frozen=True)
@@ -58,11 +65,13 @@ class SlideTask:
         path: the slide's file.
         label: what the labels table says of it.
         mpp: µm per level-0 pixel from ``--mpp``, used where the labels table gives none.
+        annotations: where its annotation file is, if regions are taken from one.
     """
 
     path: Path
     label: Label
     mpp: float | None = None
+    annotations: AnnotationSource = field(default_factory=AnnotationSource)
 
     @property
     def slide(self) -> str:
@@ -104,11 +113,19 @@ def _write(task: SlideTask, group: Path, settings: BuildSettings) -> SlideRecord
         resolution = resolve(reader.properties, given)
         levels = levels_of(resolution.mpp, settings.levels, settings.exact_mpp)
         coarsest = math.ceil(levels[-1].factor)
-        found = find_regions(reader, resolution.mpp, coarsest, settings.regions, settings.tissue)
+        if settings.regions == "annotations":
+            found = find_annotated(
+                reader, task.path, resolution.mpp, coarsest, task.annotations,
+                settings.annotations, settings.tissue.mpp,
+            )  # fmt: skip
+        else:
+            found = find_regions(
+                reader, resolution.mpp, coarsest, settings.regions, settings.tissue
+            )
         width, height = reader.level_sizes[0]
         row = replace(
             task.row("ok" if found.regions else "empty"),
-            reason="" if found.regions else "no tissue was found",
+            reason="" if found.regions else found.none,
             bytes=task.path.stat().st_size,
             fingerprint=fingerprint(task.path),
             reader=reader.name,
@@ -120,11 +137,9 @@ def _write(task: SlideTask, group: Path, settings: BuildSettings) -> SlideRecord
             objective_power=resolution.objective_power,
             crops=len(found.regions),
             glass=found.glass,
-            warning="; ".join(
-                f"{level.name} is {level.mpp:g} µm/px, {level.deviation:+.1%} from nominal"
-                for level in levels
-                if abs(level.deviation) > 0.05
-            ),
+            warning="; ".join((*_notes(levels), *found.notes)),
+            annotations=found.annotations,
+            annotation_offset=task.annotations.offset_text if found.annotations else "",
         )
         crops: list[CropRow] = []
         rows: list[LevelRow] = []
@@ -137,13 +152,24 @@ def _write(task: SlideTask, group: Path, settings: BuildSettings) -> SlideRecord
                     f"a region of {box.width} × {box.height} pixels has no whole pixel at "
                     f"{levels[-1].name}; leave it out of --levels"
                 )
-            rows += write_crop(reader, group / str(number), name, box, resolution.mpp, levels)
+            rows += write_crop(
+                reader, group / str(number), name, box, resolution.mpp, levels,
+                cover_of(region, found.glass, settings.annotations),
+            )  # fmt: skip
             crops.append(
                 CropRow(
-                    name, task.slide, row.patient, row.label,
+                    name, task.slide, row.patient, region.label or row.label,
                     **asdict(box), mpp=resolution.mpp, tissue_mm2=region.tissue_mm2,
                 )
             )  # fmt: skip
     record = SlideRecord(row, tuple(crops), tuple(rows))
     zarr.open_group(store=str(group), mode="r+").attrs["wsistore"] = record_to_json(record)
     return record
+
+
+def _notes(levels: tuple[Level, ...]) -> tuple[str, ...]:
+    return tuple(
+        f"{level.name} is {level.mpp:g} µm/px, {level.deviation:+.1%} from nominal"
+        for level in levels
+        if abs(level.deviation) > 0.05
+    )

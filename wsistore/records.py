@@ -27,6 +27,8 @@ class SlideRow:
     crops: int = 0
     glass: str = ""
     warning: str = ""
+    annotations: str = ""
+    annotation_offset: str = ""
 
 
 @dataclass(frozen=True)
