@@ -50,14 +50,16 @@ def lay_out(rng: np.random.Generator, side: float, count: int, edge: bool) -> li
 def _place(
     rng: np.random.Generator, side: float, taken: list[Spot], radius: float, edge: bool
 ) -> Spot:
-    """Throw darts; after many misses, shrink the piece."""
+    """Throw darts; after 200 misses, shrink the piece."""
+    others = np.array([(spot.y, spot.x, spot.radius) for spot in taken]).reshape(-1, 3)
     while True:
-        reach = min(REACH * radius + _FRAY, 0.49 * side)
-        for _ in range(200):
-            y, x = rng.uniform(reach, side - reach, 2).tolist()
-            if edge:
-                x = 0.25 * radius
-            gaps = (np.hypot(y - s.y, x - s.x) - REACH * (radius + s.radius) for s in taken)
-            if all(gap > 0.01 * side for gap in gaps):
-                return Spot(y, x, radius)
+        reach = min(REACH * radius + min(_FRAY, 0.02 * side), 0.49 * side)
+        darts = rng.uniform(reach, side - reach, (200, 2))
+        if edge:
+            darts[:, 1] = 0.25 * radius
+        apart = np.hypot(*(darts[:, None, k] - others[None, :, k] for k in (0, 1)))
+        free = (apart > REACH * (radius + others[:, 2]) + 0.01 * side).all(axis=1)
+        if free.any():
+            y, x = darts[np.argmax(free)].tolist()
+            return Spot(y, x, radius)
         radius *= 0.92

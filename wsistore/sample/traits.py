@@ -19,8 +19,8 @@ _CENTRES = {
     "inflamed": (0.82, 0.26, 0.20),
     "atrophic": (0.32, 0.80, 0.82),
 }
-_PATIENT_SD = 0.11
-_PIECE_SD = 0.13
+_PATIENT_SD = 0.07
+_PIECE_SD = 0.10
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,21 +86,21 @@ def build(traits: tuple[float, float, float], rng: np.random.Generator) -> Histo
         return (low + (high - low) * trait) * float(np.exp(rng.normal(0, scatter)))
 
     return Histology(
-        spacing=mix(84, 116, distortion, 0.05),
+        spacing=mix(84, 104, distortion, 0.05),
         radius=mix(34, 34, distortion, 0.05),
         radius_spread=mix(0.06, 0.22, distortion),
         elongation=mix(0.15, 3.6, distortion),
         branching=min(1.0, mix(0.0, 0.7, distortion)),
         bend=mix(2.0, 11.0, distortion),
-        lining=mix(14.5, 20, stratification, 0.06),
-        layers=1 + round(2.6 * max(0.0, stratification - 0.2)),
+        lining=mix(13, 26, stratification, 0.06),
+        layers=1 + round(3.4 * max(0.0, stratification - 0.2)),
         disorder=mix(0.6, 2.6, stratification),
         lining_size=mix(1.0, 0.86, stratification, 0.04),
-        lining_strength=mix(1.0, 0.62, stratification, 0.06),
+        lining_strength=mix(1.0, 0.9, stratification, 0.06),
         goblets=mix(1.8, 1.8, 0, 0.5),
-        lymphocytes=mix(0.3, 2.0, infiltration, 0.2),
-        spindle_density=mix(3200, 900, infiltration, 0.12),
-        round_density=mix(600, 14000, infiltration, 0.12),
-        round_size=mix(1.12, 0.86, infiltration, 0.04),
-        round_strength=mix(1.1, 0.62, infiltration, 0.06),
+        lymphocytes=mix(0.3, 6.0, infiltration, 0.2),
+        spindle_density=mix(2400, 900, infiltration, 0.12),
+        round_density=mix(500, 30000, infiltration, 0.12),
+        round_size=mix(1.0, 0.95, infiltration, 0.04),
+        round_strength=mix(1.1, 0.95, infiltration, 0.06),
     )
