@@ -7,11 +7,19 @@ from pathlib import Path
 
 import click
 
-from wsistore.build import Result, build, find_slides
+from wsistore.build import Result, build
+from wsistore.commands.options import (
+    apply_icc_option,
+    labels_option,
+    levels_option,
+    mpp_option,
+    reader_option,
+)
 from wsistore.console import OK, SOME_FAILED, out, progress
+from wsistore.find import find_slides
 from wsistore.ingest import BuildSettings
 from wsistore.labels import read_labels
-from wsistore.magnification import DEFAULT_LEVELS, parse_levels
+from wsistore.magnification import parse_levels
 from wsistore.regions import REGION_KINDS
 from wsistore.tissue import TissueSettings
 
@@ -29,20 +37,17 @@ def _line(result: Result) -> str:
 @click.command("build")
 @click.argument("slides", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--out", "store", required=True, type=click.Path(path_type=Path), help="The store.")
-@click.option(
-    "--labels", type=click.Path(path_type=Path), help="CSV: slide, patient, label[, mpp]."
-)
-@click.option(
-    "--levels", default=",".join(DEFAULT_LEVELS), show_default=True,
-    help="Magnifications to store; 10x is 1 µm/px.",
-)  # fmt: skip
+@labels_option
+@levels_option
 @click.option(
     "--regions", type=click.Choice(REGION_KINDS), default="tissue", show_default=True,
     help="One crop per piece of tissue, or the whole slide.",
 )  # fmt: skip
 @click.option("--min-area", type=float, default=TissueSettings.min_area_mm2, show_default=True,
               help="Smallest piece of tissue to keep, in mm².")  # fmt: skip
-@click.option("--mpp", type=float, help="µm per level-0 pixel of these slides; wins over the file.")
+@mpp_option
+@reader_option
+@apply_icc_option
 @click.option("--workers", type=click.IntRange(1), help="Processes.  [default: one per core]")
 @click.option("--overwrite", is_flag=True, help="Store again slides that are in the store.")
 @click.pass_context
@@ -55,6 +60,8 @@ def build_command(
     regions: str,
     min_area: float,
     mpp: float | None,
+    reader: str,
+    apply_icc: bool,
     workers: int | None,
     overwrite: bool,
 ) -> None:
@@ -70,14 +77,16 @@ def build_command(
       wsistore build a.svs b.svs --out store --levels 5x,1.25x
       wsistore build old.tif --out store --mpp 0.25
     """
-    settings = BuildSettings(parse_levels(levels), regions, TissueSettings(min_area_mm2=min_area))
+    settings = BuildSettings(
+        parse_levels(levels), regions, TissueSettings(min_area_mm2=min_area), apply_icc
+    )
     files = find_slides(slides)
     table = read_labels(labels) if labels else {}
     known = {name for file in files for name in (file.name, file.stem)}
     unused = [name for name in table if name not in known]
     if unused:
         click.echo(f"{labels}: {len(unused)} rows name slides not given ({unused[0]}, …)", err=True)
-    results = build(files, store, settings, table, mpp, workers, overwrite)
+    results = build(files, store, settings, table, mpp, workers, overwrite, reader)
     outcomes: Counter[str] = Counter()
     crops = 0
     for result in progress(results, len(files), "slides", _line):
