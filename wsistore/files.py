@@ -47,8 +47,12 @@ def is_dicom(path: Path) -> bool:
     """Tell whether a file starts as DICOM files do, directories of media aside."""
     if path.name == "DICOMDIR" or not path.is_file():
         return False
-    with path.open("rb") as file:
-        return file.read(132)[128:] == b"DICM"
+    try:
+        with path.open("rb") as file:
+            return file.read(132)[128:] == b"DICM"
+    except PermissionError:
+        # a reader will say so; that it is DICOM is not known
+        return False
 
 
 def dicom_files(folder: Path) -> list[Path]:

@@ -7,12 +7,11 @@ from pathlib import Path
 import numpy as np
 import openslide
 from numpy.typing import NDArray
-from tifffile import TiffFile
 
 from wsistore.errors import SlideError
 from wsistore.files import dicom_files, strangers
 from wsistore.readers.base import WHITE, BaseReader, Properties, positive
-from wsistore.readers.tiff import require_rgb
+from wsistore.readers.tiff import require_rgb, tiff_tags
 
 
 class OpenSlideReader(BaseReader):
@@ -63,7 +62,7 @@ class OpenSlideReader(BaseReader):
     def _refuse_other_depths(self) -> None:
         """Refuse a tiled TIFF that is not 8-bit RGB: OpenSlide would make it so silently."""
         try:
-            with TiffFile(self._path) as file:
+            with tiff_tags(self._path) as file:
                 require_rgb(file.pages.first)
         except SlideError:
             self._slide.close()

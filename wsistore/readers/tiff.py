@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tiffslide
 from numpy.typing import NDArray
-from tifffile import COMPRESSION, PHOTOMETRIC, TiffPage
+from tifffile import COMPRESSION, PHOTOMETRIC, TiffFile, TiffPage
 
 from wsistore.errors import DamagedSlideError, SlideError
 from wsistore.readers.base import BaseReader, Properties, positive
@@ -101,6 +103,23 @@ def _pages(slide: tiffslide.TiffSlide) -> list[TiffPage]:
         raise SlideError(f"its axes are {found['tiffslide.series-axes']}, not YXS")
     require_rgb(base)
     return pages
+
+
+@contextmanager
+def tiff_tags(path: Path) -> Iterator[TiffFile]:
+    """Open a TIFF for its tags alone.
+
+    Raises:
+        SlideError: they make no sense, or what the caller finds in them.
+    """
+    try:
+        with TiffFile(path) as file:
+            yield file
+    except SlideError:
+        raise
+    # tifffile raises many kinds for tags that contradict each other
+    except Exception as error:
+        raise SlideError(f"its TIFF tags make no sense: {error}") from error
 
 
 def require_rgb(page: TiffPage) -> None:

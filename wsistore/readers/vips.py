@@ -7,11 +7,10 @@ from pathlib import Path
 import numpy as np
 import pyvips
 from numpy.typing import NDArray
-from tifffile import TiffFile
 
 from wsistore.errors import SlideError
 from wsistore.readers.base import BaseReader, Properties
-from wsistore.readers.tiff import missing_tiles
+from wsistore.readers.tiff import missing_tiles, tiff_tags
 
 # libvips would keep every image opened here, with its buffers, for calls that never come: a slide
 # with ten crops took 90 MB for each
@@ -95,7 +94,7 @@ class VipsReader(BaseReader):
         Raises:
             SlideError: parts of it are missing, or its format needs a reader of its own.
         """
-        with TiffFile(self._path) as file:
+        with tiff_tags(self._path) as file:
             page, series = file.pages.first, file.series[0]
             if file.is_bif or file.is_scn or file.is_ndpi:
                 raise SlideError("a scanner's format, of which libvips sees the first image only")

@@ -8,7 +8,7 @@ import pytest
 import tifffile
 
 from wsistore.errors import DamagedSlideError, SlideError
-from wsistore.readers import open_slide
+from wsistore.readers import READERS, open_slide
 from wsistore.readers.tiff import TiffReader
 
 SIZE, TILE = 512, 128
@@ -136,3 +136,13 @@ def test_sixteen_bits_have_one_clear_error_from_each_reader(tmp_path: Path) -> N
     assert "openslide: its pixels are 3 × uint16 RGB" in message
     assert "vips: its pixels are 3 × ushort rgb16; convert it to 8-bit" in message
     assert "wsidicom: not DICOM" in message
+
+
+def test_senseless_tags_are_an_error_of_the_slide(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, image(), tile=(TILE, TILE), photometric="rgb")
+    with tifffile.TiffFile(path, mode="r+") as file:
+        file.pages.first.tags["PhotometricInterpretation"].overwrite(99)
+    for reader in ("auto", *READERS):
+        with pytest.raises(SlideError, match="cannot be opened"):
+            open_slide(path, reader)
