@@ -37,14 +37,18 @@ class Box:
         x1, y1 = min(self.right, width), min(self.bottom, height)
         return Box(x0, y0, max(x1 - x0, 0), max(y1 - y0, 0))
 
-    def touches(self, other: Box) -> bool:
-        """Tell whether the two boxes share a pixel."""
-        return (
-            self.x < other.right
-            and other.x < self.right
-            and self.y < other.bottom
-            and other.y < self.bottom
-        )
+    @property
+    def area(self) -> int:
+        """Number of pixels."""
+        return self.width * self.height
+
+    def overlap(self, other: Box) -> float:
+        """Return which share of the smaller box lies in the other, 0 to 1."""
+        width = min(self.right, other.right) - max(self.x, other.x)
+        height = min(self.bottom, other.bottom) - max(self.y, other.y)
+        if width <= 0 or height <= 0:
+            return 0.0
+        return width * height / min(self.area, other.area)
 
     def union(self, other: Box) -> Box:
         """Return the smallest box that holds both."""
@@ -76,15 +80,18 @@ def snap(box: Box, multiple: int, width: int, height: int) -> Box:
     return Box(x, y, w, h)
 
 
-def merge_touching(boxes: Iterable[Box]) -> list[Box]:
-    """Merge boxes that share a pixel, again and again, until none do.
+def merge_overlapping(boxes: Iterable[Box], share: float) -> list[Box]:
+    """Join boxes of which more than ``share`` of the smaller lies in the other, until none do.
+
+    Pieces that lie askew have boxes that overlap at a corner; joining those would make one crop of
+    two pieces and much glass, so they stay apart.
 
     Returns:
-        Disjoint boxes, sorted by (y, x): reading order.
+        Boxes sorted by (y, x): reading order.
     """
     merged: list[Box] = []
     for box in boxes:
-        while hit := [other for other in merged if other.touches(box)]:
+        while hit := [other for other in merged if other.overlap(box) > share]:
             for other in hit:
                 merged.remove(other)
                 box = box.union(other)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import shutil
 import uuid
 from dataclasses import asdict, dataclass, field, replace
@@ -30,12 +31,14 @@ class BuildSettings:
 
     Attributes:
         levels: canonical names, finest first.
+        exact_mpp: fractional factors that give exactly the nominal scale.
         regions: ``"tissue"`` or ``"whole"``.
         tissue: how tissue is found.
         apply_icc: colours are converted to sRGB by each slide's ICC profile.
     """
 
     levels: tuple[str, ...]
+    exact_mpp: bool = False
     regions: str = "tissue"
     tissue: TissueSettings = field(default_factory=TissueSettings)
     apply_icc: bool = False
@@ -44,6 +47,7 @@ class BuildSettings:
         """Return the settings as the store's attributes hold them."""
         return {
             "levels": list(self.levels),
+            "exact_mpp": self.exact_mpp,
             "regions": self.regions,
             "tissue": self.tissue.record(),
             "apply_icc": self.apply_icc,
@@ -108,11 +112,17 @@ def ingest(task: SlideTask, store: Path, settings: BuildSettings) -> SlideRecord
 def _write(task: SlideTask, group: Path, settings: BuildSettings) -> SlideRecord:
     zarr.create_group(store=str(group))
     reader, plan = open_planned(
-        task.path, settings.levels, task.given_mpp, task.reader, settings.apply_icc
+        task.path,
+        settings.levels,
+        task.given_mpp,
+        settings.exact_mpp,
+        task.reader,
+        settings.apply_icc,
     )
     with reader:
         levels = plan.levels
-        found = find_regions(reader, plan.mpp, levels[-1].factor, settings.regions, settings.tissue)
+        coarsest = math.ceil(levels[-1].factor)
+        found = find_regions(reader, plan.mpp, coarsest, settings.regions, settings.tissue)
         # what was never scanned gets the colour of what was scanned and is empty
         reader.fill = _rgb(found.glass)
         row = replace(

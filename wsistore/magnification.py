@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from wsistore.errors import ResolutionError, UsageError
+from wsistore.lanczos import output_length
 
 UM_PER_PX_AT_1X = 10.0
 """µm per pixel of nominal 1×, so that 10× is 1 µm/px."""
@@ -61,12 +62,13 @@ class Level:
 
     Attributes:
         name: canonical name, such as ``"2.5x"``.
-        factor: level-0 pixels per pixel of the level, along each axis.
+        factor: level-0 pixels per pixel of the level, along each axis; a whole number unless the
+            store was built with exact scales.
         mpp: the level's true µm per pixel, ``factor × mpp`` of the slide.
     """
 
     name: str
-    factor: int
+    factor: float
     mpp: float
 
     @property
@@ -76,15 +78,16 @@ class Level:
 
     def size(self, width: int, height: int) -> tuple[int, int]:
         """Return (width, height) of the level of a crop of that size in level-0 pixels."""
-        return width // self.factor, height // self.factor
+        return output_length(width, self.factor), output_length(height, self.factor)
 
 
-def levels_of(mpp: float, names: Iterable[str]) -> tuple[Level, ...]:
+def levels_of(mpp: float, names: Iterable[str], exact: bool = False) -> tuple[Level, ...]:
     """Return the levels of a slide: the integer factor nearest to the nominal scale.
 
     Args:
         mpp: µm per level-0 pixel.
         names: canonical level names.
+        exact: take the fractional factor that gives exactly the nominal scale instead.
 
     Raises:
         ResolutionError: the slide is coarser than a level (a factor below 1), or two levels
@@ -92,18 +95,18 @@ def levels_of(mpp: float, names: Iterable[str]) -> tuple[Level, ...]:
     """
     levels = []
     for name in names:
-        exact = nominal_mpp(name) / mpp
+        wanted = nominal_mpp(name) / mpp
         # half up, not to even: the rule must not depend on the parity of the factor
-        factor = math.floor(exact + 0.5)
+        factor = wanted if exact else math.floor(wanted + 0.5)
         if factor < 1:
             raise ResolutionError(
                 f"its pixels of {mpp:g} µm are too coarse for level {name} "
                 f"({nominal_mpp(name):g} µm/px); leave {name} out of --levels"
             )
-        levels.append(Level(name, factor, factor * mpp))
+        levels.append(Level(name, factor, nominal_mpp(name) if exact else factor * mpp))
     factors = [level.factor for level in levels]
     if len(set(factors)) != len(factors):
-        pairs = ", ".join(f"{level.name} = {level.factor}" for level in levels)
+        pairs = ", ".join(f"{level.name} = {level.factor:g}" for level in levels)
         raise ResolutionError(
             f"at {mpp:g} µm/px two levels have one factor ({pairs}); change --levels"
         )

@@ -57,6 +57,7 @@ def open_planned(
     path: Path,
     names: Sequence[str],
     mpp: float | None = None,
+    exact_mpp: bool = False,
     reader: str = AUTO,
     apply_icc: bool = False,
 ) -> tuple[Reader, SlidePlan]:
@@ -66,6 +67,7 @@ def open_planned(
         path: the slide.
         names: canonical level names, finest first.
         mpp: µm per level-0 pixel that wins over the file's.
+        exact_mpp: fractional factors that give exactly the nominal scale.
         reader: a reader's name, or ``"auto"``.
         apply_icc: the reader converts what it reads to sRGB.
 
@@ -78,7 +80,7 @@ def open_planned(
     opened = open_slide(path, reader)
     try:
         resolution = resolve(opened.properties, mpp)
-        levels = levels_of(resolution.mpp, names)
+        levels = levels_of(resolution.mpp, names, exact_mpp)
         if apply_icc:
             opened.apply_icc()
     except BaseException:
@@ -121,12 +123,13 @@ def plan_slide(
     path: Path,
     names: Sequence[str],
     mpp: float | None = None,
+    exact_mpp: bool = False,
     reader: str = AUTO,
     apply_icc: bool = False,
 ) -> SlidePlan:
     """Return what a build with the same arguments would do; see `open_planned`."""
     try:
-        opened, plan = open_planned(path, names, mpp, reader, apply_icc)
+        opened, plan = open_planned(path, names, mpp, exact_mpp, reader, apply_icc)
     except (SlideError, OSError) as error:
         return SlidePlan(layout.slide_id(path), path.name, str(error))
     opened.close()

@@ -54,7 +54,7 @@ class LevelRow:
     level: str
     height: int
     width: int
-    factor: int
+    factor: float
     mpp: float
     sum_r: int
     sum_g: int

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wsistore.geometry import Box, merge_touching, snap
+from wsistore.geometry import Box, merge_overlapping, snap
 from wsistore.overview import read_overview
 from wsistore.readers import Reader
 from wsistore.tissue import TissueSettings, find_pieces, glass_colour, tissue_mask
 
 REGION_KINDS = ("tissue", "whole")
+
+JOIN_SHARE = 0.25
+"""Boxes are joined when more than this share of the smaller lies in the other."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ def find_regions(
         reader: the open slide.
         mpp: µm per level-0 pixel.
         coarsest_factor: box sides become multiples of it where the slide has room.
-        kind: ``"tissue"``, one box a piece, boxes that overlap joined; or ``"whole"``, one box.
+        kind: ``"tissue"``, one box a piece, boxes that overlap much joined; or ``"whole"``, one box.
         settings: how tissue is found.
 
     Raises:
@@ -59,19 +62,15 @@ def find_regions(
         return Regions((Region(whole, None),), glass)
     mask = tissue_mask(overview, settings)
     pieces = find_pieces(mask, overview.mpp, settings)
-    boxes = merge_touching(
-        snap(overview.to_level0(piece.box).clipped(width, height), coarsest_factor, width, height)
-        for piece in pieces
+    boxes = merge_overlapping(
+        (overview.to_level0(piece.box).clipped(width, height) for piece in pieces), JOIN_SHARE
     )
-    # joining two boxes can leave a side that is no multiple; growing it can touch a third
     snapped = [snap(box, coarsest_factor, width, height) for box in boxes]
-    while len(joined := merge_touching(snapped)) < len(snapped):
-        snapped = [snap(box, coarsest_factor, width, height) for box in joined]
     area_per_pixel = overview.mpp**2 / 1e6
     ys, xs = np.nonzero(mask)
     ys0, xs0 = (ys + 0.5) * overview.scale_y, (xs + 0.5) * overview.scale_x
     found = []
-    for box in joined:
+    for box in snapped:
         inside = (xs0 >= box.x) & (xs0 < box.right) & (ys0 >= box.y) & (ys0 < box.bottom)
         found.append(Region(box, round(float(inside.sum()) * area_per_pixel, 6)))
     return Regions(tuple(found), glass)

@@ -35,7 +35,7 @@ class TissueSettings:
     """
 
     mpp: float = 8.0
-    min_area_mm2: float = 0.05
+    min_area_mm2: float = 0.02
     gap_um: float = 100.0
     margin_um: float = 32.0
     min_density: float = 0.04

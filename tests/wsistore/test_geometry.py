@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsistore.geometry import Box, merge_touching, snap
+from wsistore.geometry import Box, merge_overlapping, snap
 
 LIMIT = 1000
 boxes = st.builds(
@@ -20,11 +20,23 @@ def test_snapped_boxes_hold_the_box_inside_the_slide(box: Box, multiple: int) ->
     assert grown.height < box.height + multiple
 
 
-@given(st.lists(boxes, max_size=12))
-def test_merged_boxes_are_disjoint_and_cover(parts: list[Box]) -> None:
-    merged = merge_touching(parts)
+@given(st.lists(boxes, max_size=12), st.sampled_from([0.0, 0.25, 0.5]))
+def test_merged_boxes_overlap_little_and_cover(parts: list[Box], share: float) -> None:
+    merged = merge_overlapping(parts, share)
     for i, one in enumerate(merged):
-        assert not any(one.touches(other) for other in merged[i + 1 :])
+        assert all(one.overlap(other) <= share for other in merged[i + 1 :])
     for part in parts:
         assert any(one.union(part) == one for one in merged)
     assert merged == sorted(merged, key=lambda b: (b.y, b.x, b.width, b.height))
+
+
+@given(boxes, boxes)
+def test_overlap_counts_pixels(one: Box, other: Box) -> None:
+    columns = set(range(one.x, one.right)) & set(range(other.x, other.right))
+    rows = set(range(one.y, one.bottom)) & set(range(other.y, other.bottom))
+    smaller = min(one.width * one.height, other.width * other.height)
+    assert one.overlap(other) == len(columns) * len(rows) / smaller
+
+
+def test_boxes_askew_stay_apart() -> None:
+    assert len(merge_overlapping([Box(0, 0, 100, 100), Box(80, 80, 100, 100)], 0.25)) == 2

@@ -33,6 +33,15 @@ def test_too_coarse_slides_name_the_flag() -> None:
         levels_of(1.9, ("10x", "5x"))
 
 
+def test_exact_scales_take_fractional_factors() -> None:
+    level, coarse = levels_of(0.2527, ("10x", "0.625x"), exact=True)
+    assert (level.mpp, coarse.mpp) == (1.0, 16.0)
+    assert level.factor == pytest.approx(1 / 0.2527)
+    assert level.deviation == 0
+    with pytest.raises(ResolutionError, match="too coarse"):
+        levels_of(0.5031, ("20x",), exact=True)
+
+
 @given(st.floats(0.05, 1.0), st.sampled_from(["10x", "5x", "2.5x", "1.25x", "0.625x"]))
 def test_factor_is_nearest(mpp: float, name: str) -> None:
     (level,) = levels_of(mpp, [name])

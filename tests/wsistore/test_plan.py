@@ -66,6 +66,9 @@ def test_labels_give_mpp_and_options_reach_the_plan(shared: Path, tmp_path: Path
     assert (plan["mpp"], plan["mpp_source"], plan["reader"]) == (0.5, "given", "vips")
     assert [level["factor"] for level in plan["levels"]] == [2, 8]
     assert plan["warnings"] == ["it has no colour profile and is taken as sRGB"]
+    exact = plans(slide, "--mpp", 0.499, "--exact-mpp", "--levels", "10x", code=0)
+    (level,) = exact["kidney-48-5.tif"]["levels"]
+    assert (level["factor"], level["mpp"], level["deviation"]) == (1 / 0.499, 1.0, 0.0)
     forced = plans(slide, "--reader", "openslide", code=1)["kidney-48-5.tif"]
     assert forced["error"] == "it cannot be opened (openslide: Unsupported or missing image file)"
 

@@ -60,6 +60,29 @@ def test_levels_equal_float64_lanczos(store: wsistore.Store, base: np.ndarray, l
     assert abs(error.mean()) < 0.05
 
 
+def test_exact_mpp_gives_fractional_levels_equal_to_float64(cmu: Path, tmp_path: Path) -> None:
+    arguments = [
+        "build",
+        str(cmu),
+        "--out",
+        str(tmp_path / "s"),
+        "--exact-mpp",
+        "--regions",
+        "whole",
+    ]
+    assert CliRunner().invoke(main, arguments).exit_code == 0
+    store = wsistore.open(tmp_path / "s")
+    with tiffslide.TiffSlide(cmu) as slide:
+        base = slide.read_region((0, 0), 0, slide.dimensions, as_array=True)
+    for row in store.levels.to_dict("records"):
+        assert row["mpp"] == 10 / float(row["level"][:-1])
+        assert row["factor"] == pytest.approx(row["mpp"] / 0.499)
+        exact = lanczos(base, row["factor"])
+        stored = store[row["crop"]][row["level"]][:].transpose(1, 2, 0)
+        assert stored.shape == exact.shape == (row["height"], row["width"], 3)
+        assert np.abs(stored - exact).max() <= 0.51
+
+
 def test_channel_sums_are_exact(store: wsistore.Store) -> None:
     for row in store.levels.to_dict("records"):
         pixels = store[row["crop"]][row["level"]][:].astype(np.int64)

@@ -10,6 +10,7 @@ import click
 from wsistore.build import Result, build
 from wsistore.commands.options import (
     apply_icc_option,
+    exact_mpp_option,
     labels_option,
     levels_option,
     mpp_option,
@@ -39,6 +40,7 @@ def _line(result: Result) -> str:
 @click.option("--out", "store", required=True, type=click.Path(path_type=Path), help="The store.")
 @labels_option
 @levels_option
+@exact_mpp_option
 @click.option(
     "--regions", type=click.Choice(REGION_KINDS), default="tissue", show_default=True,
     help="One crop per piece of tissue, or the whole slide.",
@@ -57,6 +59,7 @@ def build_command(
     store: Path,
     labels: Path | None,
     levels: str,
+    exact_mpp: bool,
     regions: str,
     min_area: float,
     mpp: float | None,
@@ -78,7 +81,7 @@ def build_command(
       wsistore build old.tif --out store --mpp 0.25
     """
     settings = BuildSettings(
-        parse_levels(levels), regions, TissueSettings(min_area_mm2=min_area), apply_icc
+        parse_levels(levels), exact_mpp, regions, TissueSettings(min_area_mm2=min_area), apply_icc
     )
     files = find_slides(slides)
     table = read_labels(labels) if labels else {}

@@ -16,6 +16,9 @@ levels_option = click.option(
     "--levels", default=",".join(DEFAULT_LEVELS), show_default=True,
     help="Magnifications to store; 10x is 1 µm/px.",
 )  # fmt: skip
+exact_mpp_option = click.option(
+    "--exact-mpp", is_flag=True, help="Scale each slide to exactly the nominal µm/px."
+)
 mpp_option = click.option(
     "--mpp", type=float, help="µm per level-0 pixel of these slides; wins over the file."
 )

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from wsistore.commands.options import (
     apply_icc_option,
+    exact_mpp_option,
     labels_option,
     levels_option,
     mpp_option,
@@ -44,6 +45,7 @@ def table(plans: Sequence[SlidePlan]) -> Table:
 @click.argument("slides", nargs=-1, required=True, type=click.Path(path_type=Path))
 @labels_option
 @levels_option
+@exact_mpp_option
 @mpp_option
 @reader_option
 @apply_icc_option
@@ -54,6 +56,7 @@ def plan_command(
     slides: tuple[Path, ...],
     labels: Path | None,
     levels: str,
+    exact_mpp: bool,
     mpp: float | None,
     reader: str,
     apply_icc: bool,
@@ -76,7 +79,8 @@ def plan_command(
     plans = []
     for file in find_slides(slides):
         given = label_of(file, known).mpp
-        plans.append(plan_slide(file, names, mpp if given is None else given, reader, apply_icc))
+        wins = mpp if given is None else given
+        plans.append(plan_slide(file, names, wins, exact_mpp, reader, apply_icc))
     failed = [plan for plan in plans if plan.error]
     console = out()
     if as_json:

@@ -1,0 +1,1 @@
+"""Teach a low-resolution student network what a high-resolution teacher knows."""

@@ -1,0 +1,98 @@
+"""Augmentation: one draw per (seed, epoch, crop), applied alike to every resolution of the crop."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torchvision.transforms.v2 import functional as tv
+
+from distill.counter import Purpose, generator
+
+COLOUR_RANGE = 0.5
+"""Brightness, contrast and saturation factors lie in 1 ± COLOUR_RANGE."""
+HUE_RANGE = 0.2
+"""The hue moves by at most this fraction of the colour circle, either way."""
+
+_OPERATIONS: dict[str, Callable[[Tensor, float], Tensor]] = {
+    "brightness": tv.adjust_brightness,
+    "contrast": tv.adjust_contrast,
+    "saturation": tv.adjust_saturation,
+    "hue": tv.adjust_hue,
+}
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One random choice of everything augmentation changes.
+
+    Attributes:
+        brightness: factor, 1 leaves the image as it is.
+        contrast: factor, 1 leaves the image as it is.
+        saturation: factor, 1 leaves the image as it is.
+        hue: shift as a fraction of the colour circle, 0 leaves the image as it is.
+        order: the names of these four, in the order in which they are applied.
+        hflip: mirror left to right.
+        vflip: mirror top to bottom, after `hflip`.
+        turns: quarter turns counter-clockwise, 0 to 3, after the flips.
+    """
+
+    brightness: float
+    contrast: float
+    saturation: float
+    hue: float
+    order: tuple[str, ...]
+    hflip: bool
+    vflip: bool
+    turns: int
+
+
+def draw(seed: int, epoch: int, index: int) -> Draw:
+    """Return the draw of one crop in one epoch, a pure function of its arguments.
+
+    Args:
+        seed: the run's seed.
+        epoch: number of the epoch, from 1.
+        index: the crop's place in its data set, from 0.
+    """
+    rng = generator(seed, Purpose.AUGMENTATION, epoch, index)
+    brightness, contrast, saturation = rng.uniform(1 - COLOUR_RANGE, 1 + COLOUR_RANGE, size=3)
+    hue = rng.uniform(-HUE_RANGE, HUE_RANGE)
+    names = list(_OPERATIONS)
+    hflip, vflip = rng.integers(2, size=2)
+    return Draw(
+        brightness=float(brightness),
+        contrast=float(contrast),
+        saturation=float(saturation),
+        hue=float(hue),
+        order=tuple(names[i] for i in rng.permutation(len(names))),
+        hflip=bool(hflip),
+        vflip=bool(vflip),
+        turns=int(rng.integers(4)),
+    )
+
+
+def apply(draw: Draw, image: Tensor) -> Tensor:
+    """Recolour an image, then reorient it.
+
+    Args:
+        draw: what to do.
+        image: (…, 3, H, W) float in 0..1, RGB.
+
+    Returns:
+        (…, 3, H, W) float in 0..1; (…, 3, W, H) after an odd number of quarter turns.
+    """
+    return reorient(draw, recolour(draw, image))
+
+
+def recolour(draw: Draw, image: Tensor) -> Tensor:
+    """Apply the four colour operations in the draw's order; shape and range stay."""
+    for name in draw.order:
+        image = _OPERATIONS[name](image, getattr(draw, name))
+    return image
+
+
+def reorient(draw: Draw, image: Tensor) -> Tensor:
+    """Mirror and turn; every value stays as it is."""
+    flipped = [axis for axis, flip in ((-1, draw.hflip), (-2, draw.vflip)) if flip]
+    return torch.rot90(image.flip(flipped), draw.turns, (-2, -1))

@@ -1,0 +1,100 @@
+"""What a training run says: a progress bar on a terminal, one line an epoch anywhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
+
+import click
+from rich.console import Console as RichConsole
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:.2f} crops/s" if task.speed else "… crops/s")
+
+
+class Console:
+    """Prints notes and epochs, and shows progress where somebody can watch it.
+
+    Args:
+        epochs: number of epochs, for "epoch n/N".
+        crops: crops of all subsets in one epoch, for the time left.
+        rich: the console to use; one on standard output by default.
+    """
+
+    def __init__(self, epochs: int, crops: int, rich: RichConsole | None = None) -> None:
+        self._epochs = epochs
+        self._rich = rich or RichConsole()
+        self._progress: Progress | None = None
+        if self._rich.is_terminal:
+            self._progress = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                _Rate(),
+                TimeRemainingColumn(),
+                console=self._rich,
+                transient=True,
+            )
+            self._bar = self._progress.add_task("starting", total=epochs * crops)
+
+    def __enter__(self) -> Console:
+        if self._progress:
+            self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._progress:
+            self._progress.stop()
+
+    def crop(self, epoch: int, subset: str) -> None:
+        """Move the bar on by one crop."""
+        if self._progress:
+            self._progress.update(
+                self._bar, advance=1, description=f"epoch {epoch}/{self._epochs} {subset}"
+            )
+
+    def epoch(self, record: Mapping[str, Any]) -> None:
+        """Print one line for an epoch that has been published."""
+        line = epoch_line(record, self._epochs)
+        if self._progress:
+            self._rich.print(line, markup=False, highlight=False, soft_wrap=True)
+        else:
+            click.echo(line)
+
+
+def epoch_line(record: Mapping[str, Any], epochs: int) -> str:
+    """Return an epoch's record as one line, e.g. `epoch 2/9  train loss 0.61  (3.2 s)  kept`."""
+    parts = [f"epoch {record['epoch']}/{epochs}"]
+    for subset in ("train", "val"):
+        if subset in record:
+            figures = "  ".join(f"{name} {value:.4f}" for name, value in record[subset].items())
+            parts.append(f"{subset} {figures}")
+    parts.append(f"({record['seconds']:.1f} s)")
+    if record["kept"]:
+        parts.append("kept")
+    return "  ".join(parts)
+
+
+def left_out_note(subset: str, left_out: Mapping[str, str]) -> str:
+    """Return one line that says how many crops of a subset are left out, and why the first are."""
+    first = "; ".join(f"{crop} {reason}" for crop, reason in list(left_out.items())[:3])
+    more = f"; {len(left_out) - 3} more in config.json" if len(left_out) > 3 else ""
+    return f"left out {len(left_out)} {subset} crops: {first}{more}"

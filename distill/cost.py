@@ -1,0 +1,130 @@
+"""What a forward pass costs: multiply-adds (MAC), floating-point operations (FLOP), parameters.
+
+One MAC is one multiply-add. `Cost.mac` follows fvcore's `FlopCountAnalysis`, whose "flop" is a MAC:
+
+    convolution, linear, matrix product   one per multiply-add
+    group norm                            5 per element with an affine transform, 4 without
+
+Element-wise sums, ReLU, pooling and means are not counted. `Cost.flop` follows
+`torch.utils.flop_counter.FlopCounterMode`: convolutions and matrix products alone, two per
+multiply-add. So `flop` is exactly twice the first line above.
+
+`cost` runs on torch's meta device, where no pixel is computed and no activation stored: counting a
+crop of 325 megapixels takes as long as counting a thumbnail. `fvcore_mac` asks fvcore itself, which
+runs the network on real zeros; the tests hold the two together.
+"""
+
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from distill.metrics import Floats
+
+COUNTERS = {
+    "gmac": "fvcore FlopCountAnalysis convention: 1 per multiply-add of convolution and linear, "
+    "5 per element of an affine group norm, 1e9 of them",
+    "gflop": "torch.utils.flop_counter.FlopCounterMode on the meta device: 2 per multiply-add of "
+    "convolution and linear, nothing else, 1e9 of them",
+}
+
+
+class Cost(NamedTuple):
+    """One forward pass: MAC as fvcore counts them, FLOP as torch counts them."""
+
+    mac: int
+    flop: int
+
+
+def parameters(network: nn.Module) -> int:
+    """Count the numbers that the network learns, frozen ones included."""
+    return sum(p.numel() for p in network.parameters())
+
+
+def cost(network: nn.Module, height: int, width: int) -> Cost:
+    """Count one forward pass in evaluation mode over a (1, 3, height, width) input of any size."""
+    shapes = {name: p.to("meta") for name, p in network.named_parameters()}
+    shapes |= {name: b.to("meta") for name, b in network.named_buffers()}
+    image = torch.empty(1, 3, height, width, device="meta")
+    counter = FlopCounterMode(display=False, custom_mapping=_NORMS)
+    with _evaluating(network), torch.no_grad(), counter:
+        torch.func.functional_call(network, shapes, (image,))
+    counts: dict[Any, int] = dict(counter.get_flop_counts()["Global"])
+    norms = sum(counts.pop(kind, 0) for kind in _NORMS)
+    flop = sum(counts.values())
+    return Cost(mac=flop // 2 + norms, flop=flop)
+
+
+def gmac(network: nn.Module, height: int, width: int) -> float:
+    """10⁹ MAC of one (1, 3, height, width) input, in fvcore's convention, at any size."""
+    return cost(network, height, width).mac / 1e9
+
+
+def fvcore_mac(network: nn.Module, height: int, width: int) -> Counter[str]:
+    """MAC by kind of operation, counted by fvcore: "conv", "linear", "group_norm", …
+
+    Runs the network once in evaluation mode on zeros (1, 3, height, width) on its own device.
+    """
+    with warnings.catch_warnings():
+        # `import fvcore.nn` scripts a loss of its own, which torch ≥ 2.10 deprecates.
+        warnings.filterwarnings(
+            "ignore", message=".*torch.jit.script.* is deprecated", category=FutureWarning
+        )
+        from fvcore.nn import FlopCountAnalysis
+    image = torch.zeros(1, 3, height, width, device=next(network.parameters()).device)
+    analysis = (
+        FlopCountAnalysis(network, (image,))
+        .unsupported_ops_warnings(False)
+        .uncalled_modules_warnings(False)
+        .tracer_warnings("none")
+    )
+    with _evaluating(network), torch.no_grad():
+        return Counter({kind: int(count) for kind, count in analysis.by_operator().items()})
+
+
+def over_sizes(network: nn.Module, sizes: Iterable[tuple[int, int]]) -> dict[str, dict[str, float]]:
+    """Mean, median and largest cost over crops of the given (height, width), one entry a crop.
+
+    Each distinct size is counted once. Returns {"gmac_per_crop": {"mean", "median", "max"},
+    "gflop_per_crop": the same}. ValueError: there is no crop.
+    """
+    crops = Counter(sizes)
+    if not crops:
+        raise ValueError("the cost of no crops has no mean")
+    costs = np.array([cost(network, *size) for size in crops], dtype=np.float64) / 1e9
+    every = np.repeat(costs, list(crops.values()), axis=0)
+    return {"gmac_per_crop": _summary(every[:, 0]), "gflop_per_crop": _summary(every[:, 1])}
+
+
+def _summary(values: Floats) -> dict[str, float]:
+    return {
+        "mean": float(values.mean()),
+        "median": float(np.median(values)),
+        "max": float(values.max()),
+    }
+
+
+@contextmanager
+def _evaluating(network: nn.Module) -> Iterator[None]:
+    """Evaluation mode inside, the former mode of every module afterwards."""
+    before = [(module, module.training) for module in network.modules()]
+    network.eval()
+    try:
+        yield
+    finally:
+        for module, training in before:
+            module.training = training
+
+
+def _group_norm(image: torch.Size, scale: torch.Size | None, *_: Any, **__: Any) -> int:
+    """MAC of a group norm over an input of this shape, as fvcore counts them."""
+    return image.numel() * (4 if scale is None else 5)
+
+
+_NORMS = {torch.ops.aten.native_group_norm: _group_norm}

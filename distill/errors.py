@@ -1,0 +1,21 @@
+"""Errors a user can meet. Each message is one sentence that names the file and what to change."""
+
+
+class DistillError(Exception):
+    """Base of every error that distill raises on purpose; the CLI exits 1 on it."""
+
+
+class UsageError(DistillError):
+    """The command itself is wrong (an option, a folder in the way); the CLI exits 2."""
+
+
+class RunError(DistillError):
+    """A run folder is missing, damaged, or does not fit the network asked for."""
+
+
+class SubsetError(DistillError):
+    """A split, subset or level does not hold what the command needs."""
+
+
+class TrainingError(DistillError):
+    """Training cannot go on, for example because the loss is no longer a finite number."""

@@ -1,0 +1,193 @@
+"""Options that commands share, in named groups; `--help` lists them under these names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from distill.config import Options
+from distill.loop import Schedule
+from distill.networks import NETWORKS
+
+F = TypeVar("F", bound=Callable[..., Any])
+Decorator = Callable[[F], F]
+
+FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+class Grouped(click.Command):
+    """A command whose help lists its options by group, and keeps the lines of its examples."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write one section of options for each group, in the order of the decorators."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if isinstance(parameter, click.Option) and record is not None:
+                name = getattr(parameter, "group", "Other")
+                sections.setdefault(name, []).append(record)
+        for name, records in sections.items():
+            with formatter.section(f"{name} options"):
+                formatter.write_dl(records)
+
+
+class _GroupedOption(click.Option):
+    def __init__(self, *args: Any, group: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.group = group
+
+
+def option(group: str, *names: str, **kwargs: Any) -> Decorator[Any]:
+    """Return a click option that belongs to a named group; its default is shown in the help."""
+    kwargs.setdefault("show_default", True)
+    return click.option(*names, cls=_GroupedOption, group=group, **kwargs)
+
+
+def _stack(*decorators: Decorator[Any]) -> Decorator[Any]:
+    def decorate(command: Any) -> Any:
+        for decorator in reversed(decorators):
+            command = decorator(command)
+        return command
+
+    return decorate
+
+
+data_options = _stack(
+    click.argument("store", type=FOLDER),
+    option("Data", "--split", default="main", metavar="NAME", help="Split of the store."),
+    option("Data", "--level", required=True, metavar="N×", help="Level of the input, e.g. 1.25x."),
+)
+
+run_options = _stack(
+    option("Run", "--out", required=True, type=FOLDER, help="Run folder to make."),
+    option("Run", "--overwrite", is_flag=True, help="Replace the run that --out holds."),
+)
+
+optimisation_options = _stack(
+    option(
+        "Optimisation",
+        "--network",
+        type=click.Choice(sorted(NETWORKS)),
+        default="resnet10",
+        help="Network to train.",
+    ),
+    option(
+        "Optimisation",
+        "--epochs",
+        type=click.IntRange(min=1),
+        default=100,
+        help="Passes over the training crops.",
+    ),
+    option(
+        "Optimisation",
+        "--accumulate",
+        type=click.IntRange(min=1),
+        default=32,
+        help="Crops whose mean gradient makes one update.",
+    ),
+    option(
+        "Optimisation",
+        "--lr",
+        type=click.FloatRange(min=0, min_open=True),
+        default=1e-3,
+        help="Adam's learning rate.",
+    ),
+    option(
+        "Optimisation",
+        "--weight-decay",
+        type=click.FloatRange(min=0),
+        default=1e-4,
+        help="Adam's L2 penalty.",
+    ),
+    option(
+        "Optimisation",
+        "--select",
+        type=click.Choice(["best", "last"]),
+        default="best",
+        help="Weights to keep: of the lowest validation loss, or of the last epoch.",
+    ),
+    option(
+        "Optimisation",
+        "--seed",
+        type=click.IntRange(min=0, max=2**63 - 1),
+        default=0,
+        help="Decides initial weights, order and augmentation.",
+    ),
+)
+
+machine_options = _stack(
+    option(
+        "Machine",
+        "--device",
+        type=click.Choice(["auto", "cpu", "cuda"]),
+        default="auto",
+        help="Where to compute; auto takes CUDA if there is any.",
+    ),
+    option(
+        "Machine",
+        "--workers",
+        type=click.IntRange(min=0),
+        default=0,
+        help="Processes that read crops ahead; the result is the same for any number.",
+    ),
+    option(
+        "Machine",
+        "--threads",
+        type=click.IntRange(min=1),
+        default=None,
+        help="CPU threads of torch.  [default: one per core]",
+    ),
+)
+
+distillation_options = _stack(
+    option("Distillation", "--teacher", required=True, type=FOLDER, help="The teacher's run."),
+    option(
+        "Distillation",
+        "--temperature",
+        type=click.FloatRange(min=0, min_open=True),
+        default=1.0,
+        help="T of the soft loss.",
+    ),
+    option(
+        "Distillation",
+        "--soft-weight",
+        type=click.FloatRange(min=0),
+        default=1.0,
+        help="Weight of the soft loss.",
+    ),
+    option(
+        "Distillation",
+        "--pixel-weight",
+        type=click.FloatRange(min=0),
+        default=1.0,
+        help="Weight of the pixel loss.",
+    ),
+)
+
+training_options = _stack(data_options, run_options, optimisation_options, machine_options)
+
+
+def gather(given: dict[str, Any]) -> Options:
+    """Return the values of `training_options` as one object."""
+    return Options(
+        store=given["store"],
+        split=given["split"],
+        level=given["level"],
+        out=given["out"],
+        overwrite=given["overwrite"],
+        network=given["network"],
+        schedule=Schedule(
+            epochs=given["epochs"],
+            seed=given["seed"],
+            accumulate=given["accumulate"],
+            lr=given["lr"],
+            weight_decay=given["weight_decay"],
+            select=given["select"],
+        ),
+        workers=given["workers"],
+        device=given["device"],
+        threads=given["threads"],
+    )

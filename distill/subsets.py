@@ -1,0 +1,150 @@
+"""Which crops of a split can be used, at which levels, and why the others cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+import wsistore
+from distill.errors import SubsetError
+
+
+@dataclass(frozen=True)
+class Subset:
+    """Part of a split.
+
+    Attributes:
+        name: train, val, test, or whatever the split calls it.
+        crops: ids, in the order of the split table.
+        labels: one per crop; None where the crop has none.
+        left_out: id of each crop that cannot be used, and why.
+    """
+
+    name: str
+    crops: tuple[str, ...]
+    labels: tuple[str | None, ...]
+    left_out: Mapping[str, str]
+
+    def __len__(self) -> int:
+        return len(self.crops)
+
+    def labelled(self) -> tuple[str, ...]:
+        """Return the ids of the crops that have a label, whatever it is."""
+        pairs = zip(self.crops, self.labels, strict=True)
+        return tuple(crop for crop, label in pairs if label is not None)
+
+
+def require_level(store: wsistore.Store, level: str) -> None:
+    """Raise SubsetError, listing the levels there are, unless the store has this one."""
+    if level not in store.level_names:
+        there = ", ".join(store.level_names)
+        raise SubsetError(f"{store.path} has no level {level}; --level can be: {there}")
+
+
+def select(
+    store: wsistore.Store,
+    split: str,
+    subset: str,
+    levels: Sequence[str],
+    smallest: int,
+    *,
+    labelled: bool,
+) -> Subset:
+    """Return the crops of a subset that have all levels, large enough, and a label if wanted.
+
+    Args:
+        store: the store.
+        split: name of the split.
+        subset: name of the subset.
+        levels: names of the levels that are to be read.
+        smallest: least height and width, in pixels, at each of the levels.
+        labelled: whether a crop without a label is left out.
+
+    Raises:
+        SubsetError: if a level or the subset does not exist, or no crop of it can be used.
+        wsistore.WsistoreError: if the split does not exist.
+    """
+    for level in levels:
+        require_level(store, level)
+    table = store.split(split)
+    rows = table[table["subset"] == subset]
+    if not len(rows):
+        counts = table["subset"].value_counts(sort=False)
+        there = ", ".join(f"{name} ({count} crops)" for name, count in counts.items())
+        raise SubsetError(
+            f"split {split} of {store.path} has no subset {subset}; it has: {there or 'no crops'}"
+        )
+    sizes = _sizes(store.levels)
+    crops, labels, left_out = [], [], {}
+    for crop, label in zip(rows["crop"].astype(str), rows["label"], strict=True):
+        reason = _fault(crop, levels, sizes, smallest)
+        if reason is None and labelled and pd.isna(label):
+            reason = "has no label"
+        if reason is None:
+            crops.append(crop)
+            labels.append(None if pd.isna(label) else str(label))
+        else:
+            left_out[crop] = reason
+    if not crops:
+        first = next(iter(left_out))
+        raise SubsetError(
+            f"no {subset} crop of split {split} of {store.path} can be used; "
+            f"for example {first} {left_out[first]}"
+        )
+    return Subset(subset, tuple(crops), tuple(labels), left_out)
+
+
+def has_subset(store: wsistore.Store, split: str, subset: str) -> bool:
+    """Say whether a split has any crop in this subset."""
+    return bool((store.split(split)["subset"] == subset).any())
+
+
+def class_names(train: Subset, val: Subset | None) -> list[str]:
+    """Return the sorted labels of the training crops.
+
+    Raises:
+        SubsetError: if there are fewer than two, or a validation crop has another.
+    """
+    names = sorted({label for label in train.labels if label is not None})
+    if len(names) < 2:
+        raise SubsetError(
+            f"the training crops have one class only ({names[0]}); classifying needs two or more"
+        )
+    for crop, label in zip(val.crops, val.labels, strict=True) if val else ():
+        if label not in names:
+            raise SubsetError(
+                f"val crop {crop} is labelled {label}, a class that no training crop has "
+                f"({', '.join(names)}); choose another --split"
+            )
+    return names
+
+
+def median_mpp(store: wsistore.Store, crops: Sequence[str], level: str) -> float:
+    """Return the median µm per pixel of some crops at a level; it differs between slides."""
+    rows = store.levels
+    rows = rows[(rows["level"] == level) & rows["crop"].isin(list(crops))]
+    return float(rows["mpp"].median())
+
+
+def _sizes(levels: pd.DataFrame) -> dict[tuple[str, str], tuple[int, int]]:
+    columns = (levels[name] for name in ("crop", "level", "height", "width"))
+    return {(str(c), str(n)): (int(h), int(w)) for c, n, h, w in zip(*columns, strict=True)}
+
+
+def _fault(
+    crop: str,
+    levels: Sequence[str],
+    sizes: Mapping[tuple[str, str], tuple[int, int]],
+    smallest: int,
+) -> str | None:
+    for level in levels:
+        if (crop, level) not in sizes:
+            return f"has no level {level}"
+        height, width = sizes[crop, level]
+        if min(height, width) < smallest:
+            return (
+                f"is {height} × {width} px at {level}, and the network needs {smallest} px a side"
+            )
+    return None

@@ -1,0 +1,80 @@
+"""`distill train`: teacher, baseline and kd."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from distill.config import Distillation
+from distill.errors import UsageError
+from distill.options import Grouped, distillation_options, gather, training_options
+from distill.training import train_kd, train_supervised
+
+
+@click.group()
+def train() -> None:
+    """Train a network; the run folder holds its weights and how they came to be."""
+
+
+@train.command(cls=Grouped)
+@training_options
+def teacher(**given: Any) -> None:
+    """Train the high-resolution teacher on the labels of STORE.
+
+    \b
+    Example:
+      distill train teacher STORE --split main --level 10x --out runs/teacher
+    """
+    with _interruptible(given["out"]):
+        train_supervised("train teacher", gather(given), click.echo)
+
+
+@train.command(cls=Grouped)
+@training_options
+def baseline(**given: Any) -> None:
+    """Train the same network from scratch at low resolution, for comparison.
+
+    \b
+    Example:
+      distill train baseline STORE --split main --level 1.25x --out runs/baseline
+    """
+    with _interruptible(given["out"]):
+        train_supervised("train baseline", gather(given), click.echo)
+
+
+@train.command(cls=Grouped)
+@training_options
+@distillation_options
+def kd(
+    teacher: Path, temperature: float, soft_weight: float, pixel_weight: float, **given: Any
+) -> None:
+    """Train a low-resolution student to imitate a teacher on STORE; no label is read.
+
+    The teacher sees each crop at the level it was trained at, the student at --level.
+
+    \b
+    Example:
+      distill train kd STORE --split main --teacher runs/teacher --level 1.25x --out runs/kd
+    """
+    if soft_weight == pixel_weight == 0:
+        raise UsageError("--soft-weight and --pixel-weight are both 0: there is nothing to learn")
+    distillation = Distillation(teacher, temperature, soft_weight, pixel_weight)
+    with _interruptible(given["out"]):
+        train_kd(gather(given), distillation, click.echo)
+
+
+@contextmanager
+def _interruptible(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        if (out / "checkpoint.safetensors").exists():
+            state = f"{out} is as its last complete epoch left it"
+        else:
+            state = "no epoch was complete"
+        click.echo(f"Interrupted: {state}.", err=True)
+        raise SystemExit(130) from None

@@ -1,0 +1,83 @@
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torchvision.transforms import v2
+
+from distill.augment import Draw, apply, draw, recolour, reorient
+
+NOTHING = Draw(1, 1, 1, 0, ("brightness", "contrast", "saturation", "hue"), False, False, 0)
+GEOMETRIES = list(product([False, True], [False, True], range(4)))
+
+
+@pytest.mark.parametrize(("hflip", "vflip", "turns"), GEOMETRIES)
+def test_geometry_keeps_a_pair_aligned(hflip: bool, vflip: bool, turns: int) -> None:
+    chosen = replace(NOTHING, hflip=hflip, vflip=vflip, turns=turns)
+    image = torch.rand(3, 24, 40, dtype=torch.float64)
+    first = F.avg_pool2d(reorient(chosen, image), 4)
+    second = reorient(chosen, F.avg_pool2d(image, 4))
+    torch.testing.assert_close(first, second, rtol=0, atol=1e-12)
+
+
+def test_the_geometries_are_the_eight_of_the_square_each_reached_twice() -> None:
+    image = torch.rand(3, 5, 5)
+    seen = [
+        reorient(replace(NOTHING, hflip=h, vflip=v, turns=t), image).numpy().tobytes()
+        for h, v, t in GEOMETRIES
+    ]
+    assert len(set(seen)) == 8
+    assert all(seen.count(one) == 2 for one in seen)
+
+
+def test_colours_are_those_of_torchvisions_color_jitter_given_the_same_factors() -> None:
+    jitter = v2.ColorJitter(0.5, 0.5, 0.5, 0.2)
+    image = torch.rand(3, 17, 13)
+    names = ["brightness", "contrast", "saturation", "hue"]
+    for index in range(20):
+        chosen = draw(3, 1, index)
+        params = {f"{name}_factor": getattr(chosen, name) for name in names}
+        params["fn_idx"] = torch.tensor([names.index(name) for name in chosen.order])
+        coloured = jitter.transform(image, params)
+        assert torch.equal(recolour(chosen, image), coloured)
+        assert torch.equal(apply(chosen, image), reorient(chosen, coloured))
+
+
+def test_a_draw_is_a_function_of_seed_epoch_and_index_alone() -> None:
+    keys = [(0, 1, 2), (1, 0, 2), (2, 1, 0), (0, 2, 1), (0, 0, 0)]
+    first = [draw(*key) for key in keys]
+    np.random.default_rng(0).random(10)
+    assert [draw(*key) for key in reversed(keys)] == first[::-1]
+    assert len(set(first)) == len(keys)
+
+
+def test_draws_fill_their_ranges_evenly() -> None:
+    draws = [draw(0, epoch, index) for epoch in range(1, 5) for index in range(500)]
+    for name, centre, reach in [
+        ("brightness", 1, 0.5),
+        ("contrast", 1, 0.5),
+        ("saturation", 1, 0.5),
+        ("hue", 0, 0.2),
+    ]:
+        values = np.array([getattr(d, name) for d in draws])
+        assert np.abs(values - centre).max() <= reach
+        counts = np.histogram(values, bins=5, range=(centre - reach, centre + reach))[0]
+        assert (abs(counts - 400) < 100).all()  # five deviations of a binomial
+    assert abs(np.mean([d.hflip for d in draws]) - 0.5) < 0.06
+    assert abs(np.mean([d.vflip for d in draws]) - 0.5) < 0.06
+    assert (abs(np.bincount([d.turns for d in draws], minlength=4) - 500) < 100).all()
+    orders = [d.order for d in draws]
+    assert len(set(orders)) == 24
+    assert all(sorted(order) == sorted(NOTHING.order) for order in orders)
+
+
+def test_the_result_stays_in_range_and_its_shape_turns() -> None:
+    image = torch.rand(3, 8, 12)
+    for index in range(30):
+        chosen = draw(0, 1, index)
+        result = apply(chosen, image)
+        assert result.shape == ((3, 12, 8) if chosen.turns % 2 else (3, 8, 12))
+        assert float(result.min()) >= 0
+        assert float(result.max()) <= 1

@@ -1,0 +1,96 @@
+"""Costs counted without pixels against fvcore, which runs the network."""
+
+import logging
+from typing import NamedTuple
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from distill import cost, networks
+
+
+@pytest.fixture(scope="module")
+def network() -> nn.Module:
+    return networks.build("resnet10", 3).eval()
+
+
+@pytest.mark.parametrize("size", [(64, 64), (127, 201), (5, 333)])
+def test_the_meta_device_counts_what_fvcore_counts(
+    network: nn.Module, size: tuple[int, int]
+) -> None:
+    theirs = cost.fvcore_mac(network, *size)
+    ours = cost.cost(network, *size)
+    assert ours.mac == sum(theirs.values())
+    assert ours.flop == 2 * (theirs["conv"] + theirs["linear"])
+    assert cost.gmac(network, *size) == ours.mac / 1e9
+
+
+def test_fvcore_is_quiet(network: nn.Module, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        assert set(cost.fvcore_mac(network, 64, 64)) == {"conv", "linear", "group_norm"}
+    assert not caplog.records
+
+
+def test_the_thin_resnet10_costs_what_the_authors_network_costs(network: nn.Module) -> None:
+    assert cost.parameters(network) == 1_231_011
+    assert cost.gmac(network, 1000, 1000) == pytest.approx(5.10, abs=0.1)
+    per_megapixel = cost.gmac(network, 8192, 8192) / (8192**2 / 1e6)
+    assert per_megapixel == pytest.approx(5.10, abs=0.005)
+
+
+def test_the_largest_crop_of_the_paper_can_be_counted(network: nn.Module) -> None:
+    whole = cost.cost(network, 16_832, 19_304)
+    assert whole.flop == pytest.approx(2 * 5.016e3 * 16_832 * 19_304, rel=1e-3)
+    assert next(network.parameters()).device.type == "cpu"
+
+
+class Tiny(nn.Module):
+    """A convolution and a linear layer whose multiply-adds can be counted by hand."""
+
+    class Output(NamedTuple):
+        logits: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3, padding=1, bias=False)
+        self.norm = nn.GroupNorm(2, 4, affine=False)
+        self.drop = nn.Dropout(0.5)
+        self.head = nn.Linear(4, 2)
+        self.sizes: list[tuple[int, ...]] = []
+
+    def forward(self, x: Tensor) -> "Tiny.Output":
+        self.sizes.append(tuple(x.shape[-2:]))
+        y = torch.relu(self.norm(self.conv(x)))
+        return Tiny.Output(self.head(self.drop(y.mean((2, 3)))))
+
+
+def test_the_count_by_hand() -> None:
+    convolution, linear, norm = 6 * 5 * 4 * 3 * 9, 4 * 2, 4 * 6 * 5 * 4
+    assert cost.cost(Tiny(), 6, 5) == (convolution + linear + norm, 2 * (convolution + linear))
+    assert sum(cost.fvcore_mac(Tiny(), 6, 5).values()) == convolution + linear + norm
+
+
+def test_counting_leaves_the_network_as_it_was() -> None:
+    network = Tiny().train()
+    network.norm.eval()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    cost.cost(network, 8, 8)
+    cost.fvcore_mac(network, 8, 8)
+    assert (network.training, network.drop.training, network.norm.training) == (True, True, False)
+    for name, value in network.state_dict().items():
+        assert torch.equal(value, before[name])
+
+
+def test_a_summary_weighs_every_crop_and_counts_each_size_once() -> None:
+    network = Tiny()
+    sizes = [(8, 8), (4, 4), (8, 8), (16, 4)]
+    summary = cost.over_sizes(network, sizes)
+    assert sorted(network.sizes) == sorted(set(sizes))
+    gmac = [cost.gmac(network, *size) for size in sizes]
+    assert summary["gmac_per_crop"]["mean"] == pytest.approx(sum(gmac) / 4, rel=1e-12)
+    assert summary["gmac_per_crop"]["median"] == pytest.approx(gmac[0], rel=1e-12)
+    assert summary["gmac_per_crop"]["max"] == max(gmac)
+    assert summary["gflop_per_crop"]["max"] == cost.cost(network, 8, 8).flop / 1e9
+    with pytest.raises(ValueError, match="no crops"):
+        cost.over_sizes(network, [])

@@ -1,0 +1,186 @@
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from distill.augment import Draw, draw
+from distill.errors import TrainingError
+from distill.loop import Schedule, fit, optimiser, train_epoch, validate
+from distill.pairs import Sample, order
+from distill.runs import Run, RunWriter, Weights
+from distill.tensors import load_checkpoint
+
+WEIGHTS = Weights("resnet10", ["a", "b"], "10x", 1.0, (0.5,) * 3, (0.1,) * 3, 0, "test")
+
+
+class Listed:
+    """Samples from a list, in the order that the real ones have."""
+
+    def __init__(self, images: Tensor, seed: int | None = 0) -> None:
+        self.samples = [Sample(f"s/{i}", i, {"x": image}) for i, image in enumerate(images)]
+        self.seed = seed
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def epoch(self, number: int) -> Iterator[Sample]:
+        chosen = range(len(self)) if self.seed is None else order(self.seed, number, len(self))
+        return iter([self.samples[i] for i in chosen])
+
+
+class Linear:
+    """A task whose loss is a linear network's squared output; `given` records the draws."""
+
+    levels = ("x",)
+
+    def __init__(self) -> None:
+        torch.manual_seed(0)
+        self.network: nn.Module = nn.Linear(12, 1).double()
+        self.given: list[tuple[int, Draw | None]] = []
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        return self.network.parameters()
+
+    def loss(self, sample: Sample, chosen: Draw | None) -> dict[str, Tensor]:
+        self.given.append((sample.index, chosen))
+        value = self.network(sample.images["x"].reshape(-1).double()).square().squeeze()
+        return {"loss": value, "half": value.detach() / 2}
+
+
+class Quiet:
+    def __init__(self) -> None:
+        self.records: list[dict[str, Any]] = []
+        self.crops: list[tuple[int, str]] = []
+
+    def crop(self, epoch: int, subset: str) -> None:
+        self.crops.append((epoch, subset))
+
+    def epoch(self, record: dict[str, Any]) -> None:
+        self.records.append(record)
+
+
+class Recording(torch.optim.SGD):
+    """Notes the gradient of every update."""
+
+    def __init__(self, parameters: Any) -> None:
+        super().__init__(parameters, lr=0.0)
+        self.seen: list[Tensor] = []
+
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+        self.seen.append(torch.cat([p.grad.flatten() for p in self.param_groups[0]["params"]]))
+
+
+@pytest.fixture
+def _global_state() -> Iterator[None]:
+    with torch.random.fork_rng(devices=[]):
+        yield
+
+
+pytestmark = pytest.mark.usefixtures("_global_state")
+IMAGES = torch.rand(7, 3, 2, 2, generator=torch.Generator().manual_seed(5)) + 0.1
+
+
+@pytest.mark.parametrize("accumulate", [1, 3, 7, 32])
+def test_every_group_even_the_last_has_the_gradient_of_its_batch(accumulate: int) -> None:
+    task = Linear()
+    recording = Recording(task.parameters())
+    train_epoch(task, Listed(IMAGES), recording, Schedule(accumulate=accumulate), 2, Quiet())
+    indices = order(0, 2, 7)
+    groups = [indices[i : i + accumulate] for i in range(0, 7, accumulate)]
+    assert len(recording.seen) == len(groups)
+    for group, seen in zip(groups, recording.seen, strict=True):
+        task.network.zero_grad()
+        batch = IMAGES[group].reshape(len(group), -1).double()
+        task.network(batch).square().mean().backward()
+        wanted = torch.cat([p.grad.flatten() for p in task.parameters()])
+        torch.testing.assert_close(seen, wanted, rtol=1e-12, atol=1e-14)
+
+
+def test_means_are_over_all_crops_and_only_training_is_augmented() -> None:
+    task, quiet = Linear(), Quiet()
+    schedule = Schedule(accumulate=3, seed=4)
+    trained = train_epoch(task, Listed(IMAGES, 4), Recording(task.parameters()), schedule, 1, quiet)
+    assert task.network.training
+    assert task.given == [(i, draw(4, 1, i)) for i in order(4, 1, 7)]
+    task.given.clear()
+    validated = validate(task, Listed(IMAGES, None), 1, quiet)
+    assert not task.network.training
+    assert task.given == [(i, None) for i in range(7)]
+    outputs = task.network(IMAGES.reshape(7, -1).double()).square().detach()
+    for figures in (trained, validated):
+        assert figures["loss"] == pytest.approx(float(outputs.mean()), rel=1e-12)
+        assert figures["half"] == pytest.approx(float(outputs.mean()) / 2, rel=1e-12)
+    assert quiet.crops == [(1, "train")] * 7 + [(1, "val")] * 7
+
+
+def test_a_loss_that_is_not_finite_stops_before_it_reaches_the_weights() -> None:
+    task = Linear()
+    images = IMAGES.clone()
+    images[3] = torch.nan
+    before = [p.detach().clone() for p in task.parameters()]
+    adam = optimiser(task, Schedule())
+    with pytest.raises(TrainingError, match=r"loss of crop s/3 in epoch 1 is nan; try a lower"):
+        train_epoch(task, Listed(images), adam, Schedule(), 1, Quiet())
+    for parameter, value in zip(task.parameters(), before, strict=True):
+        assert torch.equal(parameter, value)
+    with pytest.raises(TrainingError, match="s/3"):
+        validate(task, Listed(images, None), 1, Quiet())
+
+
+def test_memory_that_runs_out_names_the_crop_and_its_size() -> None:
+    class Large(Linear):
+        def loss(self, sample: Sample, chosen: Draw | None) -> dict[str, Tensor]:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    task = Large()
+    with pytest.raises(TrainingError, match=r"crop s/\d \(2 × 2 px at x\) does not fit"):
+        train_epoch(task, Listed(IMAGES), Recording(task.parameters()), Schedule(), 1, Quiet())
+
+
+def losses_of(task: Linear, values: list[float]) -> None:
+    """Make validation return these losses, epoch by epoch."""
+    given = iter(values)
+    real = task.loss
+
+    def loss(sample: Sample, chosen: Draw | None) -> dict[str, Tensor]:
+        return real(sample, chosen) if chosen else {"loss": torch.tensor(next(given))}
+
+    task.loss = loss  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize(
+    ("select", "values", "kept"),
+    [("best", [3.0, 1.0, 1.0, 2.0], 2), ("last", [1.0, 2.0, 3.0, 4.0], 4), ("best", [], 4)],
+)
+def test_the_weights_kept_are_the_best_or_the_last(
+    tmp_path: Path, select: str, values: list[float], kept: int
+) -> None:
+    task, quiet = Linear(), Quiet()
+    losses_of(task, values)
+    val = Listed(IMAGES[:1], None) if values else None
+    schedule = Schedule(epochs=4, select=select)
+    writer = RunWriter(tmp_path / "run", {}, WEIGHTS)
+    assert fit(task, Listed(IMAGES), val, schedule, writer, quiet) == kept
+    assert Run.open(tmp_path / "run").weights.epoch == kept
+    lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == quiet.records
+    assert [record["epoch"] for record in quiet.records] == [1, 2, 3, 4]
+    assert max(r["epoch"] for r in quiet.records if r["kept"]) == kept
+
+
+def test_going_on_from_a_checkpoint_equals_never_having_stopped(tmp_path: Path) -> None:
+    whole, half = Linear(), Linear()
+    samples, schedule = Listed(IMAGES), Schedule(epochs=3, accumulate=2)
+    fit(whole, samples, None, schedule, RunWriter(tmp_path / "a", {}, WEIGHTS), Quiet())
+    short = Schedule(epochs=2, accumulate=2)
+    fit(half, samples, None, short, RunWriter(tmp_path / "b", {}, WEIGHTS), Quiet())
+    resumed = Linear()
+    adam = optimiser(resumed, schedule)
+    assert load_checkpoint(tmp_path / "b" / "checkpoint.safetensors", resumed.network, adam) == 2
+    train_epoch(resumed, samples, adam, schedule, 3, Quiet())
+    for a, b in zip(whole.parameters(), resumed.parameters(), strict=True):
+        assert torch.equal(a, b)

@@ -1,0 +1,100 @@
+"""Scores against scikit-learn, matrix by matrix and many at once."""
+
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn import metrics as sk
+
+from distill import metrics
+
+
+@st.composite
+def labelled(draw: st.DrawFn) -> tuple[int, np.ndarray, np.ndarray]:
+    """K classes, truth and prediction; classes may be absent from either or both."""
+    classes = draw(st.integers(2, 6))
+    index = st.integers(0, classes - 1)
+    pairs = draw(st.lists(st.tuples(index, index), min_size=1, max_size=30))
+    truth, predicted = np.array(pairs, dtype=np.intp).T
+    return classes, truth, predicted
+
+
+def close(ours: object, theirs: object) -> None:
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-12)
+
+
+@given(labelled())
+@settings(deadline=None)
+def test_every_score_equals_scikit_learn(case: tuple[int, np.ndarray, np.ndarray]) -> None:
+    classes, truth, predicted = case
+    labels = list(range(classes))
+    counts = metrics.confusion(truth, predicted, classes)
+    np.testing.assert_array_equal(counts, sk.confusion_matrix(truth, predicted, labels=labels))
+
+    ours = metrics.per_class(counts)
+    macro = metrics.macro(ours)
+    for average, mine in ((None, ours), ("macro", macro)):
+        theirs = sk.precision_recall_fscore_support(
+            truth, predicted, labels=labels, average=average, zero_division=0
+        )
+        for name, value in zip(("precision", "recall", "f1"), theirs[:3], strict=True):
+            close(mine[name], value)
+    one_vs_rest = [sk.accuracy_score(truth == k, predicted == k) for k in labels]
+    close(ours["one_vs_rest_accuracy"], one_vs_rest)
+    close(macro["one_vs_rest_accuracy"], np.mean(one_vs_rest))
+
+    overall = metrics.overall(counts)
+    close(overall["accuracy"], sk.accuracy_score(truth, predicted))
+    with warnings.catch_warnings():  # scikit-learn warns of predicted classes without a case
+        warnings.simplefilter("ignore", UserWarning)
+        close(overall["balanced_accuracy"], sk.balanced_accuracy_score(truth, predicted))
+
+
+@given(labelled())
+@settings(deadline=None)
+def test_the_papers_accuracy_flatters(case: tuple[int, np.ndarray, np.ndarray]) -> None:
+    classes, truth, predicted = case
+    counts = metrics.confusion(truth, predicted, classes)
+    papers = metrics.paper_accuracy(counts)
+    for k in range(classes):
+        tp, total = int(((truth == k) & (predicted == k)).sum()), len(truth)
+        fp, fn = int((predicted == k).sum()) - tp, int((truth == k).sum()) - tp
+        tn = total - tp  # the fault
+        close(papers[k], (tp + tn) / (tp + tn + fp + fn))
+    assert (papers >= metrics.one_vs_rest_accuracy(counts)).all()
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.float64])
+def test_many_matrices_at_once_equal_one_by_one(dtype: type) -> None:
+    many = np.random.default_rng(3).integers(0, 4, size=(5, 7, 3, 3)).astype(dtype)
+    many[0, 0], many[1, 2, 1], many[1, 2, :, 1] = 0, 0, 0
+    stacked = metrics.per_class(many) | metrics.overall(many)
+    for place in np.ndindex(5, 7):
+        alone = metrics.per_class(many[place]) | metrics.overall(many[place])
+        for name, values in alone.items():
+            assert stacked[name].dtype == np.float64
+            np.testing.assert_array_equal(stacked[name][place], values)
+
+
+def test_counts_by_group_are_the_counts_of_each_group() -> None:
+    group, truth, predicted = np.random.default_rng(1).integers(0, 4, size=(3, 200))
+    table = metrics.confusion_by_group(group, truth, predicted, 4)
+    for number in range(4):
+        chosen = group == number
+        alone = metrics.confusion(truth[chosen], predicted[chosen], 4)
+        np.testing.assert_array_equal(table[number], alone)
+
+
+def test_no_case_at_all_scores_zero() -> None:
+    nothing = np.zeros((3, 3), dtype=np.int64)
+    for values in (metrics.per_class(nothing) | metrics.overall(nothing)).values():
+        assert not np.asarray(values).any()
+
+
+def test_classes_outside_the_list_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"\[0, 2\)"):
+        metrics.confusion(np.array([0, 2]), np.array([0, 1]), 2)
+    with pytest.raises(ValueError, match="not one"):
+        metrics.confusion(np.array([0, 1]), np.array([0]), 2)
