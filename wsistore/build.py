@@ -17,6 +17,7 @@ from typing import Any
 import zarr
 
 from wsistore import layout
+from wsistore.annotations.find import AnnotationSource
 from wsistore.errors import SlideError, StoreError, UsageError
 from wsistore.files import fingerprint
 from wsistore.index import read_records, write_index
@@ -90,12 +91,16 @@ def _check_settings(store: Path, settings: BuildSettings) -> None:
             )
 
 
-def _kept(task: SlideTask, record: SlideRecord) -> Result:
+def _kept(task: SlideTask, record: SlideRecord, settings: BuildSettings) -> Result:
     """Judge a slide that is in the store already."""
     row = record.slide
     try:
         same = fingerprint(task.path) == row.fingerprint
-    except OSError as error:
+        drawn, offset = "", ""
+        if settings.regions == "annotations":
+            drawn = task.annotations.fingerprint(task.path)
+            offset = task.annotations.offset_text
+    except (SlideError, OSError) as error:
         return Result(SlideRecord(task.row("failed", str(error))))
     wanted = task.row(row.outcome)
     given = task.given_mpp
@@ -110,6 +115,13 @@ def _kept(task: SlideTask, record: SlideRecord) -> Result:
         reason = f"stored at {row.mpp:g} µm/px; now {given:g}"
     elif task.reader not in (AUTO, row.reader):
         reason = f"stored through {row.reader}; now {task.reader}"
+    elif drawn != row.annotations:
+        reason = "its annotation file changed since it was stored"
+    elif offset != row.annotation_offset:
+        reason = (
+            f"stored with --annotation-offset {row.annotation_offset or '0,0'}; "
+            f"now {offset or '0,0'}"
+        )
     else:
         return Result(record, stored_before=True)
     return Result(SlideRecord(task.row("failed", f"{reason}; rebuild it with --overwrite")))
@@ -123,6 +135,7 @@ def build(
     mpp: float | None = None,
     workers: int | None = None,
     overwrite: bool = False,
+    annotations: AnnotationSource | None = None,
     reader: str = AUTO,
 ) -> Iterator[Result]:
     """Store slides, yielding each one's result as it is known; one bad slide stops no other.
@@ -135,13 +148,18 @@ def build(
         mpp: µm per level-0 pixel for slides whose labels row gives none; wins over the file's.
         workers: processes; the number of cores by default.
         overwrite: store again what is there already.
+        annotations: where annotation files are, where regions come from them; beside the slides by
+            default.
         reader: who reads them, by name; ``"auto"`` takes the first that can.
 
     Raises:
         UsageError: the store was built with other settings or is no store.
     """
     prepare(store, settings)
-    tasks = [SlideTask(path, label_of(path, dict(labels or {})), mpp, reader) for path in slides]
+    source = annotations or AnnotationSource()
+    tasks = [
+        SlideTask(path, label_of(path, dict(labels or {})), mpp, source, reader) for path in slides
+    ]
     records = read_records(store)
     todo = []
     for task in tasks:
@@ -153,7 +171,7 @@ def build(
             del records[task.slide]
             todo.append(task)
         else:
-            yield _kept(task, known)
+            yield _kept(task, known, settings)
     written = time.monotonic()
     try:
         for record in _run(todo, store, settings, workers or os.cpu_count() or 1):

@@ -9,6 +9,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from wsistore.annotations.raster import Cover
 from wsistore.geometry import Box
 from wsistore.lanczos import LevelStream
 from wsistore.magnification import Level
@@ -42,7 +43,13 @@ def read_strips(reader: Reader, box: Box) -> Iterator[NDArray[np.uint8]]:
 
 
 def write_crop(
-    reader: Reader, path: Path, name: str, box: Box, mpp: float, levels: Sequence[Level]
+    reader: Reader,
+    path: Path,
+    name: str,
+    box: Box,
+    mpp: float,
+    levels: Sequence[Level],
+    cover: Cover | None = None,
 ) -> tuple[LevelRow, ...]:
     """Write all levels of a crop as one OME-Zarr 0.5 image.
 
@@ -53,6 +60,7 @@ def write_crop(
         box: in level-0 pixels.
         mpp: µm per level-0 pixel.
         levels: finest first.
+        cover: changes level-0 pixels before they are downsampled.
 
     Returns:
         One row a level.
@@ -66,7 +74,11 @@ def write_crop(
         LevelWriter(path / level.name, *stream.shape)
         for level, stream in zip(levels, streams, strict=True)
     ]
+    top = box.y
     for strip in read_strips(reader, box):
+        if cover is not None:
+            strip = cover(strip, top)
+        top += len(strip)
         for stream, writer in zip(streams, writers, strict=True):
             writer.push(stream.push(strip))
     rows = []

@@ -22,6 +22,7 @@ _TABLES: dict[str, type] = {
 }
 _TEXT = {"crop", "slide", "patient", "label", "level", "subset", "outcome", "reason", "file"} | {
     "fingerprint", "reader", "vendor", "mpp_source", "glass", "icc", "warning",
+    "annotations", "annotation_offset",
 }  # fmt: skip
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 import zarr
 
 from wsistore import layout
+from wsistore.annotations.find import AnnotationSource
+from wsistore.annotations.regions import AnnotationSettings, cover_of, find_annotated
 from wsistore.crops import write_crop
 from wsistore.errors import SlideError
 from wsistore.files import fingerprint, slide_files
@@ -32,8 +34,9 @@ class BuildSettings:
     Attributes:
         levels: canonical names, finest first.
         exact_mpp: fractional factors that give exactly the nominal scale.
-        regions: ``"tissue"`` or ``"whole"``.
-        tissue: how tissue is found.
+        regions: ``"tissue"``, ``"whole"`` or ``"annotations"``.
+        tissue: how tissue is found; the glass is looked for at its scale whatever the regions.
+        annotations: how annotations become crops.
         apply_icc: colours are converted to sRGB by each slide's ICC profile.
     """
 
@@ -41,17 +44,21 @@ class BuildSettings:
     exact_mpp: bool = False
     regions: str = "tissue"
     tissue: TissueSettings = field(default_factory=TissueSettings)
+    annotations: AnnotationSettings = field(default_factory=AnnotationSettings)
     apply_icc: bool = False
 
     def record(self) -> dict[str, object]:
         """Return the settings as the store's attributes hold them."""
-        return {
+        record: dict[str, object] = {
             "levels": list(self.levels),
             "exact_mpp": self.exact_mpp,
             "regions": self.regions,
             "tissue": self.tissue.record(),
             "apply_icc": self.apply_icc,
         }
+        if self.regions == "annotations":
+            record["annotations"] = self.annotations.record()
+        return record
 
 
 @dataclass(frozen=True)
@@ -62,12 +69,14 @@ class SlideTask:
         path: the slide's file.
         label: what the labels table says of it.
         mpp: µm per level-0 pixel from ``--mpp``, used where the labels table gives none.
+        annotations: where its annotation file is, if regions are taken from one.
         reader: the reader's name, or ``"auto"``.
     """
 
     path: Path
     label: Label
     mpp: float | None = None
+    annotations: AnnotationSource = field(default_factory=AnnotationSource)
     reader: str = AUTO
 
     @property
@@ -122,12 +131,18 @@ def _write(task: SlideTask, group: Path, settings: BuildSettings) -> SlideRecord
     with reader:
         levels = plan.levels
         coarsest = math.ceil(levels[-1].factor)
-        found = find_regions(reader, plan.mpp, coarsest, settings.regions, settings.tissue)
+        if settings.regions == "annotations":
+            found = find_annotated(
+                reader, task.path, plan.mpp, coarsest, task.annotations,
+                settings.annotations, settings.tissue.mpp,
+            )  # fmt: skip
+        else:
+            found = find_regions(reader, plan.mpp, coarsest, settings.regions, settings.tissue)
         # what was never scanned gets the colour of what was scanned and is empty
         reader.fill = _rgb(found.glass)
         row = replace(
             task.row("ok" if found.regions else "empty"),
-            reason="" if found.regions else "no tissue was found",
+            reason="" if found.regions else found.none,
             bytes=sum(file.stat().st_size for file in slide_files(task.path)),
             fingerprint=fingerprint(task.path),
             reader=plan.reader,
@@ -140,7 +155,9 @@ def _write(task: SlideTask, group: Path, settings: BuildSettings) -> SlideRecord
             crops=len(found.regions),
             glass=found.glass,
             icc=_keep_icc(reader, group),
-            warning="; ".join(plan.warnings),
+            warning="; ".join((*plan.warnings, *found.notes)),
+            annotations=found.annotations,
+            annotation_offset=task.annotations.offset_text if found.annotations else "",
         )
         crops: list[CropRow] = []
         rows: list[LevelRow] = []
@@ -152,10 +169,13 @@ def _write(task: SlideTask, group: Path, settings: BuildSettings) -> SlideRecord
                     f"a region of {box.width} × {box.height} pixels has no whole pixel at "
                     f"{levels[-1].name}; leave it out of --levels"
                 )
-            rows += write_crop(reader, group / str(number), name, box, plan.mpp, levels)
+            rows += write_crop(
+                reader, group / str(number), name, box, plan.mpp, levels,
+                cover_of(region, found.glass, settings.annotations),
+            )  # fmt: skip
             crops.append(
                 CropRow(
-                    name, task.slide, row.patient, row.label,
+                    name, task.slide, row.patient, region.label or row.label,
                     **asdict(box), mpp=plan.mpp, tissue_mm2=region.tissue_mm2,
                 )
             )  # fmt: skip

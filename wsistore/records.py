@@ -28,6 +28,8 @@ class SlideRow:
     glass: str = ""
     icc: str = ""
     warning: str = ""
+    annotations: str = ""
+    annotation_offset: str = ""
 
 
 @dataclass(frozen=True)

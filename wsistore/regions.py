@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from wsistore.annotations.model import Annotation
 from wsistore.geometry import Box, merge_overlapping, snap
 from wsistore.overview import read_overview
 from wsistore.readers import Reader
 from wsistore.tissue import TissueSettings, find_pieces, glass_colour, tissue_mask
 
-REGION_KINDS = ("tissue", "whole")
+REGION_KINDS = ("tissue", "whole", "annotations")
 
 JOIN_SHARE = 0.25
 """Boxes are joined when more than this share of the smaller lies in the other."""
@@ -25,38 +26,56 @@ class Region:
     Attributes:
         box: in level-0 pixels, inside the slide, snapped to the coarsest factor.
         tissue_mm2: tissue inside it; None where it was not looked for.
+        label: its own class; empty where it has the slide's.
+        annotation: what was drawn there, if anything was.
     """
 
     box: Box
     tissue_mm2: float | None
+    label: str = ""
+    annotation: Annotation | None = None
 
 
 @dataclass(frozen=True)
 class Regions:
-    """The crops of a slide in reading order, and the colour of its glass as ``#rrggbb``."""
+    """The crops of a slide.
+
+    Attributes:
+        regions: in reading order.
+        glass: the colour of the slide's glass as ``#rrggbb``.
+        none: the sentence that says that there are no crops.
+        notes: sentences for the slide's ``warning``.
+        annotations: the fingerprint of the annotation file; empty where there is none.
+    """
 
     regions: tuple[Region, ...]
     glass: str
+    none: str = "no tissue was found"
+    notes: tuple[str, ...] = ()
+    annotations: str = ""
 
 
 def find_regions(
     reader: Reader, mpp: float, coarsest_factor: int, kind: str, settings: TissueSettings
 ) -> Regions:
-    """Return the crops of a slide.
+    """Return the crops that a slide's own pixels ask for; `wsistore.annotations` has drawn ones.
 
     Args:
         reader: the open slide.
         mpp: µm per level-0 pixel.
         coarsest_factor: box sides become multiples of it where the slide has room.
-        kind: ``"tissue"``, one box a piece, boxes that overlap much joined; or ``"whole"``, one box.
+        kind: ``"tissue"``, one box a piece, joined where they overlap much; or ``"whole"``.
         settings: how tissue is found.
 
     Raises:
         SlideError: the pixels cannot be decoded.
+        ValueError: pixels alone do not give regions of that kind.
     """
+    if kind not in ("tissue", "whole"):
+        raise ValueError(f"no pixels give regions of kind {kind!r}")
     width, height = reader.level_sizes[0]
     overview = read_overview(reader, mpp, settings.mpp)
-    glass = _hex(glass_colour(overview.image))
+    glass = hex_colour(glass_colour(overview.image))
     if kind == "whole":
         whole = Box(0, 0, width, height)
         return Regions((Region(whole, None),), glass)
@@ -76,6 +95,7 @@ def find_regions(
     return Regions(tuple(found), glass)
 
 
-def _hex(colour: NDArray[np.float64]) -> str:
+def hex_colour(colour: NDArray[np.float64]) -> str:
+    """Return a colour, (3,) in 0…255, as ``#rrggbb``."""
     red, green, blue = (round(float(channel)) for channel in colour)
     return f"#{red:02x}{green:02x}{blue:02x}"

@@ -102,7 +102,7 @@ def test_rendered_scene_has_tissue_on_glass(
 ) -> None:
     _, whole = rendered[0.2476, None]
     tissue = tissue_of(whole)
-    assert 0.1 < tissue.mean() < 0.8
+    assert 0.05 < tissue.mean() < 0.8
     glass = np.median(whole[~tissue], axis=0)
     assert (glass > 235).all()
     assert (glass < 250).all()
@@ -248,8 +248,8 @@ def test_stain_is_drawn_without_the_class() -> None:
 
 
 def test_colour_alone_does_not_give_the_class() -> None:
-    features, labels, patients = [], [], []
-    for patient in range(45):
+    features, labels, trios = [], [], []
+    for patient in range(36):
         label = CLASSES[patient % 3]
         scene = draw_scene((21, patient, 0), 1100.0, label, pieces=2)
         renderer = Renderer(scene, 2.0)
@@ -261,9 +261,9 @@ def test_colour_alone_does_not_give_the_class() -> None:
             crop = pixels[max(y0, 0) : y0 + side, max(x0, 0) : x0 + side].reshape(-1, 3)
             features.append(np.concatenate([crop.mean(axis=0), crop.std(axis=0)]))
             labels.append(label)
-            patients.append(patient)
+            trios.append(patient // 3)  # left out together: one patient of each class
     model = make_pipeline(StandardScaler(), RidgeClassifier())
-    folds = cross_val_score(model, features, labels, groups=patients, cv=GroupKFold(9))
+    folds = cross_val_score(model, features, labels, groups=trios, cv=GroupKFold(12))
     assert folds.mean() < 0.58
 
 
@@ -300,7 +300,7 @@ def test_error_in_mid_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
 def test_ctrl_c_leaves_no_partial_slide(tmp_path: Path) -> None:
     folder = tmp_path / "slides"
     code = "from wsistore.sample.command import sample; sample()"
-    command = [sys.executable, "-c", code, str(folder), "--patients", "2", "--size", "30000"]
+    command = [sys.executable, "-c", code, str(folder), "--patients", "2", "--size", "12000"]
     with subprocess.Popen([*command, "--jobs", "2"], stderr=subprocess.PIPE) as process:
         deadline = time.monotonic() + 30
         while not any(folder.glob(".*.partial")) and time.monotonic() < deadline:

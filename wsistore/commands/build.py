@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
+from wsistore.annotations.find import AnnotationSource
+from wsistore.annotations.regions import OUTSIDE_KINDS, AnnotationSettings
 from wsistore.build import Result, build
 from wsistore.commands.options import (
     apply_icc_option,
@@ -17,6 +21,7 @@ from wsistore.commands.options import (
     reader_option,
 )
 from wsistore.console import OK, SOME_FAILED, out, progress
+from wsistore.errors import UsageError
 from wsistore.find import find_slides
 from wsistore.ingest import BuildSettings
 from wsistore.labels import read_labels
@@ -35,6 +40,41 @@ def _line(result: Result) -> str:
     return f"{text}; {row.warning}" if row.warning else text
 
 
+def _region_settings(
+    regions: str, min_area: float, margin: float | None, outside: str | None
+) -> tuple[TissueSettings, AnnotationSettings]:
+    """Return the settings of both kinds of regions; options reach the one that is in use."""
+    if margin is not None and regions == "whole":
+        raise UsageError("--margin has no meaning with --regions whole")
+    if margin is not None and not (math.isfinite(margin) and margin >= 0):
+        raise UsageError(f"--margin {margin:g} is not a width in µm")
+    if outside is not None and regions != "annotations":
+        raise UsageError("--outside needs --regions annotations")
+    tissue = TissueSettings(min_area_mm2=min_area)
+    drawn = AnnotationSettings(outside=outside or AnnotationSettings.outside)
+    if margin is not None and regions == "tissue":
+        tissue = replace(tissue, margin_um=margin)
+    elif margin is not None:
+        drawn = replace(drawn, margin_um=margin)
+    return tissue, drawn
+
+
+def _annotation_source(regions: str, folder: Path | None, offset: str | None) -> AnnotationSource:
+    """Return where annotations are, from the options."""
+    for name, value in (("--annotations", folder), ("--annotation-offset", offset)):
+        if value is not None and regions != "annotations":
+            raise UsageError(f"{name} needs --regions annotations")
+    if folder is not None and not folder.is_dir():
+        raise UsageError(f"--annotations {folder}: is no folder")
+    try:
+        x, y = (int(part) for part in offset.split(",")) if offset is not None else (0, 0)
+    except ValueError as error:
+        raise UsageError(
+            f"--annotation-offset {offset!r} is not X,Y: two whole numbers of level-0 pixels"
+        ) from error
+    return AnnotationSource(folder, (x, y))
+
+
 @click.command("build")
 @click.argument("slides", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--out", "store", required=True, type=click.Path(path_type=Path), help="The store.")
@@ -43,10 +83,24 @@ def _line(result: Result) -> str:
 @exact_mpp_option
 @click.option(
     "--regions", type=click.Choice(REGION_KINDS), default="tissue", show_default=True,
-    help="One crop per piece of tissue, or the whole slide.",
+    help="One crop per piece of tissue, the whole slide, or one crop per annotation.",
 )  # fmt: skip
 @click.option("--min-area", type=float, default=TissueSettings.min_area_mm2, show_default=True,
               help="Smallest piece of tissue to keep, in mm².")  # fmt: skip
+@click.option(
+    "--margin", type=float,
+    help="Kept around a region, in µm.  [default: 32 for tissue, 0 for annotations]",
+)  # fmt: skip
+@click.option(
+    "--annotations", "folder", type=click.Path(path_type=Path),
+    help="Folder of annotation files (SLIDE.geojson, .json, .xml).  [default: beside each slide]",
+)  # fmt: skip
+@click.option("--annotation-offset", "offset", metavar="X,Y",
+              help="Level-0 pixels added to the coordinates of annotations.")  # fmt: skip
+@click.option(
+    "--outside", type=click.Choice(OUTSIDE_KINDS),
+    help="Pixels outside an annotation: as they are, or glass.  [default: keep]",
+)  # fmt: skip
 @mpp_option
 @reader_option
 @apply_icc_option
@@ -62,6 +116,10 @@ def build_command(
     exact_mpp: bool,
     regions: str,
     min_area: float,
+    margin: float | None,
+    folder: Path | None,
+    offset: str | None,
+    outside: str | None,
     mpp: float | None,
     reader: str,
     apply_icc: bool,
@@ -79,17 +137,18 @@ def build_command(
       wsistore build slides/ --out store --labels labels.csv
       wsistore build a.svs b.svs --out store --levels 5x,1.25x
       wsistore build old.tif --out store --mpp 0.25
+      wsistore build slides/ --out store --regions annotations --annotations drawn/
     """
-    settings = BuildSettings(
-        parse_levels(levels), exact_mpp, regions, TissueSettings(min_area_mm2=min_area), apply_icc
-    )
+    tissue, drawn = _region_settings(regions, min_area, margin, outside)
+    settings = BuildSettings(parse_levels(levels), exact_mpp, regions, tissue, drawn, apply_icc)
+    source = _annotation_source(regions, folder, offset)
     files = find_slides(slides)
     table = read_labels(labels) if labels else {}
     known = {name for file in files for name in (file.name, file.stem)}
     unused = [name for name in table if name not in known]
     if unused:
         click.echo(f"{labels}: {len(unused)} rows name slides not given ({unused[0]}, …)", err=True)
-    results = build(files, store, settings, table, mpp, workers, overwrite, reader)
+    results = build(files, store, settings, table, mpp, workers, overwrite, source, reader)
     outcomes: Counter[str] = Counter()
     crops = 0
     for result in progress(results, len(files), "slides", _line):

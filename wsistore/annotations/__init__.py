@@ -1,0 +1,1 @@
+"""Regions drawn by people: QuPath, ASAP and Aperio ImageScope files, and the crops they ask for."""

@@ -1,0 +1,46 @@
+"""ASAP's XML: annotations in groups; the group is the class."""
+
+from __future__ import annotations
+
+from xml.etree.ElementTree import Element
+
+from wsistore.annotations.model import Annotations, Collector, text
+from wsistore.annotations.outline import outline, rectangle
+from wsistore.annotations.xml import number, points
+
+ROOT = "ASAP_Annotations"
+_AREAS = {"polygon", "spline", "rectangle"}
+
+
+def read_asap(root: Element, file: str) -> Annotations:
+    """Read ``ASAP_Annotations``; X and Y are level-0 pixels.
+
+    The class is ``PartOfGroup``; ``None`` is ASAP's word for no group. Corners are taken in the
+    order of their ``Order``. A spline is taken as the polygon through its points. Dots, point sets
+    and measurements are counted.
+
+    Args:
+        root: the document's root.
+        file: its name, for messages.
+
+    Raises:
+        SlideError: a coordinate is damaged.
+    """
+    collector = Collector(file)
+    for count, annotation in enumerate(root.iterfind("Annotations/Annotation")):
+        name = text(annotation.get("Name"), file)
+        where = f"{file}: annotation {count}" + (f" ({name!r})" if name else "")
+        kind = text(annotation.get("Type", "Polygon"), where)
+        if kind.lower() not in _AREAS:
+            collector.leave_out(f"annotation of type {kind}")
+            continue
+        found = annotation.findall("Coordinates/Coordinate")
+        if all(coordinate.get("Order") is not None for coordinate in found):
+            found.sort(key=lambda coordinate: number(coordinate, "Order", where))
+        corners = points(found, where)
+        if kind.lower() == "rectangle" and len(corners) == 2:
+            corners = rectangle(outline(corners, where)).tolist()
+        polygon = collector.polygon(corners, [], where)
+        group = text(annotation.get("PartOfGroup"), where)
+        collector.add([polygon] if polygon else [], "" if group == "None" else group, name)
+    return collector.done()

@@ -1,0 +1,101 @@
+"""Which annotation file belongs to a slide, and what it holds."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from wsistore.annotations import aperio, asap
+from wsistore.annotations.model import Annotations
+from wsistore.annotations.qupath import read_geojson
+from wsistore.annotations.xml import parse_xml
+from wsistore.errors import SlideError
+
+EXTENSIONS = (".geojson", ".json", ".xml")
+
+
+@dataclass(frozen=True)
+class AnnotationSource:
+    """Where annotation files are, and how their coordinates are to be read.
+
+    Attributes:
+        folder: holds the files; None looks beside each slide.
+        offset: level-0 pixels (x, y) added to all coordinates.
+    """
+
+    folder: Path | None = None
+    offset: tuple[int, int] = (0, 0)
+
+    @property
+    def offset_text(self) -> str:
+        """The offset as ``slides.csv`` holds it: ``"x,y"``, empty where there is none."""
+        x, y = self.offset
+        return f"{x},{y}" if (x, y) != (0, 0) else ""
+
+    def find(self, slide: Path) -> Path:
+        """Return the annotation file of a slide: ``STEM`` or ``STEM.svs``, then an extension.
+
+        Raises:
+            SlideError: there is none, or more than one.
+        """
+        folder = self.folder if self.folder is not None else slide.parent
+        names = [stem + end for stem in (slide.stem, slide.name) for end in EXTENSIONS]
+        names = [name for name in dict.fromkeys(names) if name != slide.name]
+        found = [folder / name for name in names if (folder / name).is_file()]
+        if not found:
+            place = "beside it" if self.folder is None else "in the folder of --annotations"
+            raise SlideError(f"no annotation file {place}; looked for {', '.join(names)}")
+        if len(found) > 1:
+            several = " and ".join(path.name for path in found)
+            raise SlideError(
+                f"several annotation files ({several}); keep one, or one in a folder of its own "
+                "for --annotations"
+            )
+        return found[0]
+
+    def fingerprint(self, slide: Path) -> str:
+        """Return the SHA-256 of a slide's annotation file, in hexadecimal.
+
+        Raises:
+            SlideError: there is none, or more than one.
+            OSError: it cannot be read.
+        """
+        return _digest(self.find(slide).read_bytes())
+
+    def read(self, slide: Path) -> tuple[Annotations, str]:
+        """Return a slide's annotations, not yet moved by the offset, and their file's fingerprint.
+
+        Raises:
+            SlideError: there is no file, more than one, or it is damaged.
+            OSError: it cannot be read.
+        """
+        path = self.find(slide)
+        data = path.read_bytes()
+        return read_annotations(data, path.name), _digest(data)
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def read_annotations(data: bytes, file: str) -> Annotations:
+    """Read an annotation file of any known kind, told by its extension and XML root.
+
+    Args:
+        data: its bytes.
+        file: its name, without folder.
+
+    Raises:
+        SlideError: it is damaged or of no known kind.
+    """
+    if not file.endswith(".xml"):
+        return read_geojson(data, file)
+    root = parse_xml(data, file)
+    if root.tag == asap.ROOT:
+        return asap.read_asap(root, file)
+    if root.tag == aperio.ROOT:
+        return aperio.read_aperio(root, file)
+    raise SlideError(
+        f"{file}: holds <{root.tag}>, neither ASAP's <{asap.ROOT}> nor Aperio's <{aperio.ROOT}>"
+    )

@@ -1,0 +1,141 @@
+"""From annotations to the boxes of crops: one box each, whatever they overlap."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from wsistore.annotations.find import AnnotationSource
+from wsistore.annotations.model import Annotation
+from wsistore.annotations.raster import Cover, glass_outside
+from wsistore.errors import SlideError
+from wsistore.geometry import Box, snap
+from wsistore.overview import read_overview
+from wsistore.readers import Reader
+from wsistore.regions import Region, Regions, hex_colour
+from wsistore.tissue import glass_colour
+
+OUTSIDE_KINDS = ("keep", "glass")
+
+
+@dataclass(frozen=True)
+class AnnotationSettings:
+    """How annotations become crops; recorded in the store.
+
+    Attributes:
+        margin_um: µm kept around the bounding box of an annotation.
+        outside: ``"keep"`` leaves the pixels outside an annotation as they are, ``"glass"`` gives
+            them the colour of the slide's glass before anything is downsampled.
+    """
+
+    margin_um: float = 0.0
+    outside: str = "keep"
+
+    def record(self) -> dict[str, float | str]:
+        """Return the settings, for the store."""
+        return asdict(self)
+
+
+def annotation_regions(
+    annotations: Iterable[Annotation],
+    size: tuple[int, int],
+    mpp: float,
+    coarsest_factor: int,
+    settings: AnnotationSettings,
+) -> tuple[tuple[Region, ...], tuple[str, ...]]:
+    """Return the crops that annotations ask for, and notes on those that reach off the slide.
+
+    Args:
+        annotations: in level-0 pixels of the slide.
+        size: the slide's (width, height) in level-0 pixels.
+        mpp: µm per level-0 pixel.
+        coarsest_factor: box sides become multiples of it where the slide has room.
+        settings: see there.
+
+    Returns:
+        Regions in reading order (the file's order where boxes are equal), and sentences.
+
+    Raises:
+        SlideError: an annotation lies wholly outside the slide.
+    """
+    width, height = size
+    margin = round(settings.margin_um / mpp)
+    found = []
+    partly = 0
+    for annotation in annotations:
+        left, top, right, bottom = annotation.bounds
+        x, y = math.floor(left), math.floor(top)
+        drawn = Box(x, y, max(math.ceil(right) - x, 1), max(math.ceil(bottom) - y, 1))
+        inside = drawn.clipped(width, height)
+        if 0 in (inside.width, inside.height):
+            raise SlideError(
+                f"{_called(annotation)} from x {x}, y {y} lies outside its {width} × {height} "
+                "pixels; is it of another slide, or does --annotation-offset have to move it?"
+            )
+        # less than a pixel beyond the border is rounding
+        partly += left < -1 or top < -1 or right > width + 1 or bottom > height + 1
+        box = snap(drawn.grown(margin).clipped(width, height), coarsest_factor, width, height)
+        found.append(Region(box, None, annotation.label, annotation))
+    found.sort(key=lambda r: (r.box.y, r.box.x, r.box.width, r.box.height))
+    notes = (
+        (f"{partly} × annotation reaches off the slide and is cut there; see --annotation-offset",)
+        if partly
+        else ()
+    )
+    return tuple(found), notes
+
+
+def find_annotated(
+    reader: Reader,
+    slide: Path,
+    mpp: float,
+    coarsest_factor: int,
+    source: AnnotationSource,
+    settings: AnnotationSettings,
+    glass_mpp: float,
+) -> Regions:
+    """Return the crops that a slide's annotation file asks for.
+
+    Args:
+        reader: the open slide.
+        slide: its file, whose name the annotation file shares.
+        mpp: µm per level-0 pixel.
+        coarsest_factor: box sides become multiples of it where the slide has room.
+        source: where the file is, and how far its coordinates are to be moved.
+        settings: how annotations become crops.
+        glass_mpp: µm per pixel of the image that the colour of the glass is taken from.
+
+    Raises:
+        SlideError: the file is missing, ambiguous or damaged, an annotation lies off the slide, or
+            the slide's pixels cannot be decoded.
+        OSError: the file cannot be read.
+    """
+    drawn, digest = source.read(slide)
+    regions, notes = annotation_regions(
+        [annotation.shifted(*source.offset) for annotation in drawn.regions],
+        reader.level_sizes[0], mpp, coarsest_factor, settings,
+    )  # fmt: skip
+    glass = hex_colour(glass_colour(read_overview(reader, mpp, glass_mpp).image))
+    none = "its annotation file holds no region"
+    return Regions(regions, glass, none, drawn.notes + notes, digest)
+
+
+def cover_of(region: Region, glass: str, settings: AnnotationSettings) -> Cover | None:
+    """Return what changes a region's pixels before they are downsampled, if anything does.
+
+    Args:
+        region: a crop to be made.
+        glass: the colour of the slide's glass as ``#rrggbb``.
+        settings: how annotations become crops.
+    """
+    if region.annotation is None or settings.outside == "keep":
+        return None
+    red, green, blue = bytes.fromhex(glass.removeprefix("#"))
+    return glass_outside(region.annotation, region.box.x, (red, green, blue))
+
+
+def _called(annotation: Annotation) -> str:
+    names = [name for name in (annotation.label, annotation.name) if name]
+    return f"an annotation ({', '.join(map(repr, names))})" if names else "an annotation"
