@@ -23,12 +23,8 @@ from wsistore.files import fingerprint
 from wsistore.index import read_records, write_index
 from wsistore.ingest import BuildSettings, SlideTask, ingest
 from wsistore.labels import Label, label_of
+from wsistore.readers import AUTO
 from wsistore.records import SlideRecord
-
-EXTENSIONS = {
-    ".svs", ".tif", ".tiff", ".ndpi", ".scn", ".bif", ".qptiff", ".gtiff", ".btf",
-}  # fmt: skip
-"""Extensions taken from a folder; a file named outright may have any."""
 
 _INDEX_SECONDS = 5.0
 
@@ -44,31 +40,6 @@ class Result:
 
     record: SlideRecord
     stored_before: bool = False
-
-
-def find_slides(paths: Iterable[Path]) -> list[Path]:
-    """Return the slide files among files and folders (searched recursively), without repeats.
-
-    Raises:
-        UsageError: a path does not exist, a folder holds no slide, or two slides share an id.
-    """
-    found: dict[str, Path] = {}
-    for path in paths:
-        if path.is_dir():
-            files = sorted(p for p in path.rglob("*") if p.suffix.lower() in EXTENSIONS)
-            if not files:
-                raise UsageError(f"{path}: holds no slide ({' '.join(sorted(EXTENSIONS))})")
-        elif path.exists():
-            files = [path]
-        else:
-            raise UsageError(f"{path}: there is no such file or folder")
-        for file in files:
-            other = found.setdefault(layout.slide_id(file), file)
-            if other.resolve() != file.resolve():
-                raise UsageError(
-                    f"{file} and {other} would both be slide {layout.slide_id(file)!r}; rename one"
-                )
-    return list(found.values())
 
 
 def prepare(store: Path, settings: BuildSettings) -> None:
@@ -132,7 +103,7 @@ def _kept(task: SlideTask, record: SlideRecord, settings: BuildSettings) -> Resu
     except (SlideError, OSError) as error:
         return Result(SlideRecord(task.row("failed", str(error))))
     wanted = task.row(row.outcome)
-    given = task.label.mpp if task.label.mpp is not None else task.mpp
+    given = task.given_mpp
     if not same:
         reason = f"stored from another file ({row.file}, {row.bytes} bytes)"
     elif (row.patient, row.label) != (wanted.patient, wanted.label):
@@ -142,6 +113,8 @@ def _kept(task: SlideTask, record: SlideRecord, settings: BuildSettings) -> Resu
         )
     elif given is not None and given != row.mpp:
         reason = f"stored at {row.mpp:g} µm/px; now {given:g}"
+    elif task.reader not in (AUTO, row.reader):
+        reason = f"stored through {row.reader}; now {task.reader}"
     elif drawn != row.annotations:
         reason = "its annotation file changed since it was stored"
     elif offset != row.annotation_offset:
@@ -163,6 +136,7 @@ def build(
     workers: int | None = None,
     overwrite: bool = False,
     annotations: AnnotationSource | None = None,
+    reader: str = AUTO,
 ) -> Iterator[Result]:
     """Store slides, yielding each one's result as it is known; one bad slide stops no other.
 
@@ -176,13 +150,16 @@ def build(
         overwrite: store again what is there already.
         annotations: where annotation files are, where regions come from them; beside the slides by
             default.
+        reader: who reads them, by name; ``"auto"`` takes the first that can.
 
     Raises:
         UsageError: the store was built with other settings or is no store.
     """
     prepare(store, settings)
     source = annotations or AnnotationSource()
-    tasks = [SlideTask(path, label_of(path, dict(labels or {})), mpp, source) for path in slides]
+    tasks = [
+        SlideTask(path, label_of(path, dict(labels or {})), mpp, source, reader) for path in slides
+    ]
     records = read_records(store)
     todo = []
     for task in tasks:

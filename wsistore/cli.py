@@ -6,6 +6,7 @@ import click
 
 from wsistore import __version__
 from wsistore.commands.build import build_command
+from wsistore.commands.plan import plan_command
 from wsistore.commands.split import split_command
 from wsistore.console import Group
 from wsistore.sample.command import sample
@@ -21,5 +22,6 @@ def main() -> None:
 
 
 main.add_command(sample)
+main.add_command(plan_command)
 main.add_command(build_command)
 main.add_command(split_command)

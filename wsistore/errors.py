@@ -17,5 +17,9 @@ class SlideError(WsistoreError):
     """One slide cannot be used; the others go on."""
 
 
+class DamagedSlideError(SlideError):
+    """A slide's format is known and the file is damaged; no other reader is tried."""
+
+
 class ResolutionError(SlideError):
     """A slide's µm per pixel is missing, implausible, or cannot give a level."""

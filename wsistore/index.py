@@ -21,7 +21,7 @@ _TABLES: dict[str, type] = {
     layout.LEVELS_CSV: LevelRow,
 }
 _TEXT = {"crop", "slide", "patient", "label", "level", "subset", "outcome", "reason", "file"} | {
-    "fingerprint", "reader", "vendor", "mpp_source", "glass", "warning",
+    "fingerprint", "reader", "vendor", "mpp_source", "glass", "icc", "warning",
     "annotations", "annotation_offset",
 }  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import shutil
 import uuid
@@ -15,15 +16,15 @@ from wsistore.annotations.find import AnnotationSource
 from wsistore.annotations.regions import AnnotationSettings, cover_of, find_annotated
 from wsistore.crops import write_crop
 from wsistore.errors import SlideError
-from wsistore.files import fingerprint
+from wsistore.files import fingerprint, slide_files
 from wsistore.index import record_to_json
 from wsistore.labels import Label
-from wsistore.magnification import Level, levels_of
-from wsistore.readers import open_slide
+from wsistore.plan import open_planned
+from wsistore.readers import AUTO, Reader
 from wsistore.records import CropRow, LevelRow, SlideRecord, SlideRow
 from wsistore.regions import find_regions
-from wsistore.resolution import resolve
 from wsistore.tissue import TissueSettings
+from wsistore.writer import write_bytes
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class BuildSettings:
         regions: ``"tissue"``, ``"whole"`` or ``"annotations"``.
         tissue: how tissue is found; the glass is looked for at its scale whatever the regions.
         annotations: how annotations become crops.
+        apply_icc: colours are converted to sRGB by each slide's ICC profile.
     """
 
     levels: tuple[str, ...]
@@ -43,6 +45,7 @@ class BuildSettings:
     regions: str = "tissue"
     tissue: TissueSettings = field(default_factory=TissueSettings)
     annotations: AnnotationSettings = field(default_factory=AnnotationSettings)
+    apply_icc: bool = False
 
     def record(self) -> dict[str, object]:
         """Return the settings as the store's attributes hold them."""
@@ -51,6 +54,7 @@ class BuildSettings:
             "exact_mpp": self.exact_mpp,
             "regions": self.regions,
             "tissue": self.tissue.record(),
+            "apply_icc": self.apply_icc,
         }
         if self.regions == "annotations":
             record["annotations"] = self.annotations.record()
@@ -66,12 +70,19 @@ class SlideTask:
         label: what the labels table says of it.
         mpp: µm per level-0 pixel from ``--mpp``, used where the labels table gives none.
         annotations: where its annotation file is, if regions are taken from one.
+        reader: the reader's name, or ``"auto"``.
     """
 
     path: Path
     label: Label
     mpp: float | None = None
     annotations: AnnotationSource = field(default_factory=AnnotationSource)
+    reader: str = AUTO
+
+    @property
+    def given_mpp(self) -> float | None:
+        """µm per level-0 pixel as the user gives it, or None."""
+        return self.label.mpp if self.label.mpp is not None else self.mpp
 
     @property
     def slide(self) -> str:
@@ -108,42 +119,48 @@ def ingest(task: SlideTask, store: Path, settings: BuildSettings) -> SlideRecord
 
 
 def _write(task: SlideTask, group: Path, settings: BuildSettings) -> SlideRecord:
-    with open_slide(task.path) as reader:
-        given = task.label.mpp if task.label.mpp is not None else task.mpp
-        resolution = resolve(reader.properties, given)
-        levels = levels_of(resolution.mpp, settings.levels, settings.exact_mpp)
+    zarr.create_group(store=str(group))
+    reader, plan = open_planned(
+        task.path,
+        settings.levels,
+        task.given_mpp,
+        settings.exact_mpp,
+        task.reader,
+        settings.apply_icc,
+    )
+    with reader:
+        levels = plan.levels
         coarsest = math.ceil(levels[-1].factor)
         if settings.regions == "annotations":
             found = find_annotated(
-                reader, task.path, resolution.mpp, coarsest, task.annotations,
+                reader, task.path, plan.mpp, coarsest, task.annotations,
                 settings.annotations, settings.tissue.mpp,
             )  # fmt: skip
         else:
-            found = find_regions(
-                reader, resolution.mpp, coarsest, settings.regions, settings.tissue
-            )
-        width, height = reader.level_sizes[0]
+            found = find_regions(reader, plan.mpp, coarsest, settings.regions, settings.tissue)
+        # what was never scanned gets the colour of what was scanned and is empty
+        reader.fill = _rgb(found.glass)
         row = replace(
             task.row("ok" if found.regions else "empty"),
             reason="" if found.regions else found.none,
-            bytes=task.path.stat().st_size,
+            bytes=sum(file.stat().st_size for file in slide_files(task.path)),
             fingerprint=fingerprint(task.path),
-            reader=reader.name,
-            vendor=reader.properties.vendor,
-            width=width,
-            height=height,
-            mpp=resolution.mpp,
-            mpp_source=resolution.source,
-            objective_power=resolution.objective_power,
+            reader=plan.reader,
+            vendor=plan.vendor,
+            width=plan.width,
+            height=plan.height,
+            mpp=plan.mpp,
+            mpp_source=plan.mpp_source,
+            objective_power=plan.objective_power,
             crops=len(found.regions),
             glass=found.glass,
-            warning="; ".join((*_notes(levels), *found.notes)),
+            icc=_keep_icc(reader, group),
+            warning="; ".join((*plan.warnings, *found.notes)),
             annotations=found.annotations,
             annotation_offset=task.annotations.offset_text if found.annotations else "",
         )
         crops: list[CropRow] = []
         rows: list[LevelRow] = []
-        zarr.create_group(store=str(group))
         for number, region in enumerate(found.regions):
             name = layout.crop_id(task.slide, number)
             box = region.box
@@ -153,13 +170,13 @@ def _write(task: SlideTask, group: Path, settings: BuildSettings) -> SlideRecord
                     f"{levels[-1].name}; leave it out of --levels"
                 )
             rows += write_crop(
-                reader, group / str(number), name, box, resolution.mpp, levels,
+                reader, group / str(number), name, box, plan.mpp, levels,
                 cover_of(region, found.glass, settings.annotations),
             )  # fmt: skip
             crops.append(
                 CropRow(
                     name, task.slide, row.patient, region.label or row.label,
-                    **asdict(box), mpp=resolution.mpp, tissue_mm2=region.tissue_mm2,
+                    **asdict(box), mpp=plan.mpp, tissue_mm2=region.tissue_mm2,
                 )
             )  # fmt: skip
     record = SlideRecord(row, tuple(crops), tuple(rows))
@@ -167,9 +184,15 @@ def _write(task: SlideTask, group: Path, settings: BuildSettings) -> SlideRecord
     return record
 
 
-def _notes(levels: tuple[Level, ...]) -> tuple[str, ...]:
-    return tuple(
-        f"{level.name} is {level.mpp:g} µm/px, {level.deviation:+.1%} from nominal"
-        for level in levels
-        if abs(level.deviation) > 0.05
-    )
+def _keep_icc(reader: Reader, group: Path) -> str:
+    """Store the slide's ICC profile beside its crops and return its SHA-256, empty without one."""
+    icc = reader.properties.icc
+    if icc is None:
+        return ""
+    write_bytes(group / layout.ICC, icc)
+    return hashlib.sha256(icc).hexdigest()
+
+
+def _rgb(colour: str) -> tuple[int, int, int]:
+    red, green, blue = bytes.fromhex(colour.removeprefix("#"))
+    return red, green, blue

@@ -16,6 +16,7 @@ STAGING = ".building"
 SLIDES_CSV = "slides.csv"
 CROPS_CSV = "crops.csv"
 LEVELS_CSV = "levels.csv"
+ICC = "icc"
 
 _UNSAFE = re.compile(r"[^\w.\- ()+=,@]", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -25,9 +26,11 @@ def slide_id(path: Path) -> str:
     """Return a slide's id: its file name without extension, other characters as ``_``.
 
     The id is a folder name and a Zarr node name, so it never starts with a dot or two underscores
-    and holds no separator.
+    and holds no separator. A folder (a DICOM series) keeps its whole name: ``1.2.840`` has no
+    extension.
     """
-    safe = _UNSAFE.sub("_", path.stem).strip(" .") or "_"
+    name = path.resolve().name if path.is_dir() else path.stem
+    safe = _UNSAFE.sub("_", name).strip(" .") or "_"
     return safe.replace("__", "_") if safe.startswith("__") else safe
 
 

@@ -26,6 +26,7 @@ class SlideRow:
     objective_power: float | None = None
     crops: int = 0
     glass: str = ""
+    icc: str = ""
     warning: str = ""
     annotations: str = ""
     annotation_offset: str = ""

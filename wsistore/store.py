@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import zarr
 
@@ -77,6 +78,23 @@ class Store:
     @cached_property
     def _names(self) -> frozenset[str]:
         return frozenset(self.crops["crop"])
+
+    def icc(self, slide: str) -> bytes | None:
+        """Return a slide's ICC profile as its file held it, or None where it had none.
+
+        Raises:
+            StoreError: the store holds no such slide, or its profile cannot be read.
+        """
+        group = self.path / layout.SLIDES / slide
+        if slide not in set(self.slides["slide"]) or not group.is_dir():
+            raise StoreError(f"{self.path}: holds no slide {slide!r}")
+        if not (group / layout.ICC).exists():
+            return None
+        try:
+            array = zarr.open_array(store=str(group / layout.ICC), mode="r")
+            return np.asarray(array[:]).tobytes()
+        except (OSError, ValueError, RuntimeError) as error:
+            raise StoreError(f"{group / layout.ICC}: cannot be read: {error}") from error
 
     @property
     def splits(self) -> tuple[str, ...]:

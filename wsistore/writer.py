@@ -28,6 +28,25 @@ def layout(height: int, width: int) -> tuple[tuple[int, int, int], tuple[int, in
     return (3, chunk_y, chunk_x), (3, shard_y, shard_x)
 
 
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write bytes as a Zarr array of their own, (n,) uint8; ``path`` must not exist.
+
+    A plain file would do, but Zarr readers warn of files in a group that are no array.
+    """
+    values = np.frombuffer(data, np.uint8)
+    array = zarr.create_array(
+        store=str(path),
+        shape=values.shape,
+        dtype="uint8",
+        chunks=values.shape,
+        compressors=[ZstdCodec(level=1, checksum=True)],
+        fill_value=0,
+        dimension_names=("byte",),
+        config={"write_empty_chunks": True},
+    )
+    array[:] = values
+
+
 class LevelWriter:
     """Writes one level from rows that arrive top to bottom, and sums its channels exactly.
 

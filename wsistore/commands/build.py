@@ -11,12 +11,21 @@ import click
 
 from wsistore.annotations.find import AnnotationSource
 from wsistore.annotations.regions import OUTSIDE_KINDS, AnnotationSettings
-from wsistore.build import Result, build, find_slides
+from wsistore.build import Result, build
+from wsistore.commands.options import (
+    apply_icc_option,
+    exact_mpp_option,
+    labels_option,
+    levels_option,
+    mpp_option,
+    reader_option,
+)
 from wsistore.console import OK, SOME_FAILED, out, progress
 from wsistore.errors import UsageError
+from wsistore.find import find_slides
 from wsistore.ingest import BuildSettings
 from wsistore.labels import read_labels
-from wsistore.magnification import DEFAULT_LEVELS, parse_levels
+from wsistore.magnification import parse_levels
 from wsistore.regions import REGION_KINDS
 from wsistore.tissue import TissueSettings
 
@@ -69,14 +78,9 @@ def _annotation_source(regions: str, folder: Path | None, offset: str | None) ->
 @click.command("build")
 @click.argument("slides", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--out", "store", required=True, type=click.Path(path_type=Path), help="The store.")
-@click.option(
-    "--labels", type=click.Path(path_type=Path), help="CSV: slide, patient, label[, mpp]."
-)
-@click.option(
-    "--levels", default=",".join(DEFAULT_LEVELS), show_default=True,
-    help="Magnifications to store; 10x is 1 µm/px.",
-)  # fmt: skip
-@click.option("--exact-mpp", is_flag=True, help="Scale each slide to exactly the nominal µm/px.")
+@labels_option
+@levels_option
+@exact_mpp_option
 @click.option(
     "--regions", type=click.Choice(REGION_KINDS), default="tissue", show_default=True,
     help="One crop per piece of tissue, the whole slide, or one crop per annotation.",
@@ -97,7 +101,9 @@ def _annotation_source(regions: str, folder: Path | None, offset: str | None) ->
     "--outside", type=click.Choice(OUTSIDE_KINDS),
     help="Pixels outside an annotation: as they are, or glass.  [default: keep]",
 )  # fmt: skip
-@click.option("--mpp", type=float, help="µm per level-0 pixel of these slides; wins over the file.")
+@mpp_option
+@reader_option
+@apply_icc_option
 @click.option("--workers", type=click.IntRange(1), help="Processes.  [default: one per core]")
 @click.option("--overwrite", is_flag=True, help="Store again slides that are in the store.")
 @click.pass_context
@@ -115,6 +121,8 @@ def build_command(
     offset: str | None,
     outside: str | None,
     mpp: float | None,
+    reader: str,
+    apply_icc: bool,
     workers: int | None,
     overwrite: bool,
 ) -> None:
@@ -132,7 +140,7 @@ def build_command(
       wsistore build slides/ --out store --regions annotations --annotations drawn/
     """
     tissue, drawn = _region_settings(regions, min_area, margin, outside)
-    settings = BuildSettings(parse_levels(levels), exact_mpp, regions, tissue, drawn)
+    settings = BuildSettings(parse_levels(levels), exact_mpp, regions, tissue, drawn, apply_icc)
     source = _annotation_source(regions, folder, offset)
     files = find_slides(slides)
     table = read_labels(labels) if labels else {}
@@ -140,7 +148,7 @@ def build_command(
     unused = [name for name in table if name not in known]
     if unused:
         click.echo(f"{labels}: {len(unused)} rows name slides not given ({unused[0]}, …)", err=True)
-    results = build(files, store, settings, table, mpp, workers, overwrite, source)
+    results = build(files, store, settings, table, mpp, workers, overwrite, source, reader)
     outcomes: Counter[str] = Counter()
     crops = 0
     for result in progress(results, len(files), "slides", _line):

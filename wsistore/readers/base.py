@@ -1,13 +1,20 @@
-"""What every reader offers, whatever the format."""
+"""What every reader offers, whatever the format, and what all of them do alike."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from wsistore.colour import srgb_conversion
+
+WHITE = (255, 255, 255)
+"""Colour of what was never scanned, until the slide's glass is known."""
 
 
 @dataclass(frozen=True)
@@ -18,12 +25,16 @@ class Properties:
         mpp_x, mpp_y: µm per level-0 pixel, or None where the file does not say.
         objective_power: the scanner's objective (20, 40), or None.
         vendor: the format's vendor in lower case, or ``"generic"``.
+        icc: the ICC profile's bytes as the file holds them, or None.
+        notes: what the user should know of the file before it is read, one sentence each.
     """
 
     mpp_x: float | None
     mpp_y: float | None
     objective_power: float | None
     vendor: str
+    icc: bytes | None = None
+    notes: tuple[str, ...] = ()
 
 
 class Reader(Protocol):
@@ -34,12 +45,15 @@ class Reader(Protocol):
         level_sizes: (width, height) of each vendor level, level 0 first.
         tile_rows: height in pixels of the level-0 tiles, which are decoded as a whole.
         properties: what the file says of itself.
+        fill: RGB of pixels that were never scanned (missing tiles, transparent areas): the file's
+            own background colour, else white, until the caller sets the glass's.
     """
 
     name: str
     level_sizes: tuple[tuple[int, int], ...]
     tile_rows: int
     properties: Properties
+    fill: tuple[int, int, int]
 
     def read(self, level: int, x: int, y: int, width: int, height: int) -> NDArray[np.uint8]:
         """Return a region of a vendor level, which must lie inside it.
@@ -53,6 +67,17 @@ class Reader(Protocol):
 
         Raises:
             SlideError: the pixels cannot be decoded; nothing is invented in their place.
+            ValueError: the region is not inside the level.
+        """
+        ...
+
+    def apply_icc(self) -> None:
+        """Convert what is read from now on from the file's profile to sRGB.
+
+        A file without a profile is taken as sRGB: nothing changes.
+
+        Raises:
+            SlideError: the profile is damaged, or not one for RGB.
         """
         ...
 
@@ -68,3 +93,91 @@ class Reader(Protocol):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None: ...
+
+
+class BaseReader(ABC):
+    """Bounds, colour and filling, the same for every `Reader`; formats give `_pixels`."""
+
+    name: str
+    level_sizes: tuple[tuple[int, int], ...]
+    tile_rows: int
+    properties: Properties
+    fill: tuple[int, int, int] = WHITE
+    _convert: Callable[[NDArray[np.uint8]], NDArray[np.uint8]] | None = None
+
+    @abstractmethod
+    def _pixels(
+        self, level: int, x: int, y: int, width: int, height: int
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+        """Decode a region that lies inside the level.
+
+        Returns:
+            RGB as stored, (height, width, 3) uint8; and opacity, (height, width) uint8, or None
+            where all was scanned.
+
+        Raises:
+            SlideError: the pixels cannot be decoded.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release the file."""
+
+    def read(self, level: int, x: int, y: int, width: int, height: int) -> NDArray[np.uint8]:
+        """Return a region of a vendor level; see `Reader.read`."""
+        level_width, level_height = self.level_sizes[level]
+        if x < 0 or y < 0 or x + width > level_width or y + height > level_height:
+            raise ValueError(f"({x}, {y}, {width}, {height}) is outside level {level}")
+        rgb, opacity = self._pixels(level, x, y, width, height)
+        if self._convert is not None:
+            rgb = self._convert(rgb)
+        return np.ascontiguousarray(over(rgb, opacity, self.fill))
+
+    def apply_icc(self) -> None:
+        """Convert what is read from now on to sRGB; see `Reader.apply_icc`."""
+        if self.properties.icc is not None:
+            self._convert = srgb_conversion(self.properties.icc)
+
+    def __enter__(self) -> Self:
+        """Return the reader itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the file."""
+        self.close()
+
+
+def over(
+    rgb: NDArray[np.uint8], opacity: NDArray[np.uint8] | None, fill: tuple[int, int, int]
+) -> NDArray[np.uint8]:
+    """Lay pixels over a colour: ``(rgb·a + fill·(255 − a)) / 255``, rounded half up.
+
+    Args:
+        rgb: (h, w, 3) uint8, not premultiplied.
+        opacity: ``a``, (h, w) uint8, or None where all is opaque.
+        fill: the colour below.
+
+    Returns:
+        (h, w, 3) uint8; opaque pixels as they were, transparent ones ``fill`` exactly.
+    """
+    if opacity is None or opacity.min(initial=255) == 255:
+        return rgb
+    # 255 · 255 + 127 is below 2¹⁶
+    alpha = opacity.astype(np.uint16)[..., np.newaxis]
+    below = np.array(fill, np.uint16)
+    mixed: NDArray[np.uint16] = (rgb * alpha + below * (255 - alpha) + 127) // 255
+    return mixed.astype(np.uint8)
+
+
+def positive(value: Any) -> float | None:
+    """Return a property as a positive float, or None where it is absent or not a number."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if np.isfinite(number) and number > 0 else None

@@ -5,26 +5,43 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from wsistore.errors import SlideError
+from wsistore.errors import DamagedSlideError, SlideError
 from wsistore.readers.base import Reader
+from wsistore.readers.dicom import WsiDicomReader
+from wsistore.readers.openslide import OpenSlideReader
 from wsistore.readers.tiff import TiffReader
+from wsistore.readers.vips import VipsReader
 
-READERS: dict[str, Callable[[Path], Reader]] = {TiffReader.name: TiffReader}
-"""Readers by name, in the order in which they are tried."""
+READERS: dict[str, Callable[[Path], Reader]] = {
+    TiffReader.name: TiffReader,
+    OpenSlideReader.name: OpenSlideReader,
+    VipsReader.name: VipsReader,
+    WsiDicomReader.name: WsiDicomReader,
+}
+"""Readers by name, in the order in which they are tried. They judge by content, not by name."""
+
+AUTO = "auto"
 
 
-def open_slide(path: Path) -> Reader:
-    """Open a slide with the first reader that can.
+def open_slide(path: Path, reader: str = AUTO) -> Reader:
+    """Open a slide with the named reader, or with the first that can.
+
+    Args:
+        path: a file, or a folder that holds one DICOM series.
+        reader: a key of `READERS`, or ``"auto"``.
 
     Raises:
-        SlideError: the file is missing or no reader opens it; the message holds each one's reason.
+        SlideError: it is missing or no reader opens it; the message holds each one's reason.
+        DamagedSlideError: a reader knows the format and finds the file damaged.
     """
-    if not path.is_file():
+    if not path.exists():
         raise SlideError("there is no such file")
     reasons = []
-    for make in READERS.values():
+    for name in READERS if reader == AUTO else (reader,):
         try:
-            return make(path)
+            return READERS[name](path)
+        except DamagedSlideError:
+            raise
         except SlideError as error:
-            reasons.append(str(error))
-    raise SlideError("; ".join(reasons))
+            reasons.append(f"{name}: {error}")
+    raise SlideError(f"it cannot be opened ({'; '.join(reasons)})")

@@ -1,30 +1,23 @@
-"""Tiled TIFF slides (Aperio, Hamamatsu, Leica, Philips, Ventana, generic) through tiffslide."""
+"""Tiled TIFF slides (Aperio, Hamamatsu, Philips, generic) through tiffslide."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import tiffslide
 from numpy.typing import NDArray
+from tifffile import COMPRESSION, PHOTOMETRIC, TiffFile, TiffPage
 
-from wsistore.errors import SlideError
-from wsistore.readers.base import Properties
-
-
-def _number(value: Any) -> float | None:
-    """Return a property as a positive float, or None where it is absent or not a number."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return None
-    return number if np.isfinite(number) and number > 0 else None
+from wsistore.errors import DamagedSlideError, SlideError
+from wsistore.readers.base import BaseReader, Properties, positive
 
 
-class TiffReader:
-    """A slide opened with tiffslide."""
+class TiffReader(BaseReader):
+    """A slide opened with tiffslide: tiled 8-bit RGB, one scan, tiles side by side."""
 
     name = "tiffslide"
 
@@ -32,62 +25,146 @@ class TiffReader:
         """Open the file.
 
         Raises:
-            SlideError: tiffslide cannot read it.
+            SlideError: it is none of tiffslide's, or better left to another reader.
+            DamagedSlideError: the file ends before its tiles do.
         """
+        if not path.is_file():
+            raise SlideError("not a file")
         # our own handle: tiffslide leaves its own open when a file turns out to be no slide
         self._file = path.open("rb")
         try:
             self._slide = tiffslide.TiffSlide(self._file)
-            self.level_sizes = tuple((int(w), int(h)) for w, h in self._slide.level_dimensions)
             found = self._slide.properties
-            self.tile_rows = int(self._array(0).chunks[0])
+            self.level_sizes = tuple((int(w), int(h)) for w, h in self._slide.level_dimensions)
+            pages = _pages(self._slide)
+            self.tile_rows = int(pages[0].tilelength)
+            self._missing = [missing_tiles(page, path.stat().st_size) for page in pages]
+        except SlideError:
+            self._file.close()
+            raise
         # tifffile and its codecs raise many kinds; all of them mean one thing to the user
         except Exception as error:
             self._file.close()
-            raise SlideError(f"tiffslide cannot open it: {error}") from error
+            raise SlideError(str(error)) from error
+        missing, tiles = int(self._missing[0].sum()), self._missing[0].size
+        note = f"{missing} of its {tiles} tiles are missing and get the glass's colour"
+        icc = pages[0].tags.valueof("InterColorProfile")
         self.properties = Properties(
-            mpp_x=_number(found.get("tiffslide.mpp-x")),
-            mpp_y=_number(found.get("tiffslide.mpp-y")),
-            objective_power=_number(found.get("tiffslide.objective-power")),
+            mpp_x=positive(found.get("tiffslide.mpp-x")),
+            mpp_y=positive(found.get("tiffslide.mpp-y")),
+            objective_power=positive(found.get("tiffslide.objective-power")),
             vendor=str(found.get("tiffslide.vendor") or "generic").lower(),
+            icc=icc if isinstance(icc, bytes) else None,
+            notes=(note,) if missing else (),
         )
 
-    def read(self, level: int, x: int, y: int, width: int, height: int) -> NDArray[np.uint8]:
-        """Return a region of a vendor level; see `Reader.read`."""
-        level_width, level_height = self.level_sizes[level]
-        if x < 0 or y < 0 or x + width > level_width or y + height > level_height:
-            raise ValueError(f"({x}, {y}, {width}, {height}) is outside level {level}")
+    def _pixels(
+        self, level: int, x: int, y: int, width: int, height: int
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
         try:
             # the level's array itself: read_region takes level-0 coordinates, which do not
             # address the pixels of a level whose downsampling is no integer
-            array = self._array(level)
+            array: Any = self._slide.zarr_group[str(level)]
             region = np.asarray(array[y : y + height, x : x + width])
         except Exception as error:
             raise SlideError(f"level {level} cannot be decoded at x {x}, y {y}: {error}") from error
-        if region.ndim != 3 or region.shape[2] < 3 or region.dtype != np.uint8:
-            raise SlideError(
-                f"its pixels are {region.dtype} with shape {region.shape}; 8-bit RGB is needed"
-            )
-        return np.ascontiguousarray(region[:, :, :3])
-
-    def _array(self, level: int) -> Any:
-        group = self._slide.zarr_group
-        return group[str(level)] if hasattr(group, "keys") else group
+        missing = self._missing[level]
+        if not missing.any():
+            return region, None
+        tile_height, tile_width = array.chunks[:2]
+        rows = np.arange(y, y + height) // tile_height
+        columns = np.arange(x, x + width) // tile_width
+        # an absent tile reads as zeros; that is no colour of the slide
+        return region, np.where(missing[np.ix_(rows, columns)], 0, 255).astype(np.uint8)
 
     def close(self) -> None:
         """Release the file."""
         self._slide.close()
         self._file.close()
 
-    def __enter__(self) -> Self:
-        """Return the reader itself."""
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close the file."""
-        self.close()
+def _pages(slide: tiffslide.TiffSlide) -> list[TiffPage]:
+    """Return the first page of each level, checked to be what this reader takes.
+
+    Raises:
+        SlideError: another reader suits the file better; the message says why.
+    """
+    found, file = slide.properties, slide.ts_tifffile
+    if file.is_bif:
+        raise SlideError("its tiles overlap (Ventana), which tiffslide does not undo")
+    if "tiffslide.series-composition" in found:
+        raise SlideError("it places scans on a slide (Leica), which tiffslide fills with black")
+    levels = file.series[found["tiffslide.series-index"]].levels
+    pages = [level.keyframe for level in levels]
+    base = pages[0]
+    if not base.is_tiled:
+        raise SlideError("it is not tiled")
+    if found["tiffslide.series-axes"] != "YXS":
+        raise SlideError(f"its axes are {found['tiffslide.series-axes']}, not YXS")
+    require_rgb(base)
+    return pages
+
+
+@contextmanager
+def tiff_tags(path: Path) -> Iterator[TiffFile]:
+    """Open a TIFF for its tags alone.
+
+    Raises:
+        SlideError: they make no sense, or what the caller finds in them.
+    """
+    try:
+        with TiffFile(path) as file:
+            yield file
+    except SlideError:
+        raise
+    # tifffile raises many kinds for tags that contradict each other
+    except Exception as error:
+        raise SlideError(f"its TIFF tags make no sense: {error}") from error
+
+
+def require_rgb(page: TiffPage) -> None:
+    """Refuse a page that is not 8-bit RGB, or YCbCr that its codec turns into RGB.
+
+    Raises:
+        SlideError: its pixels are something else, which a decoder could turn into colours silently.
+    """
+    photometric = PHOTOMETRIC(page.photometric)
+    coded = photometric == PHOTOMETRIC.YCBCR and page.compression != COMPRESSION.NONE
+    if (
+        page.samplesperpixel != 3
+        or page.dtype != np.uint8
+        or not (photometric == PHOTOMETRIC.RGB or coded)
+    ):
+        raise SlideError(
+            f"its pixels are {page.samplesperpixel} × {page.dtype} {photometric.name}, "
+            "not 8-bit RGB"
+        )
+
+
+def missing_tiles(page: TiffPage, size: int) -> NDArray[np.bool_]:
+    """Return which tiles (or strips) of a page are absent: length or offset 0, or not listed.
+
+    TIFF leaves such tiles out on purpose (sparse files, Philips' empty areas).
+
+    Args:
+        page: any page; where samples are apart, a tile of each makes a row of its own.
+        size: the file's length in bytes.
+
+    Returns:
+        (tile rows, tile columns) bool.
+
+    Raises:
+        DamagedSlideError: a tile lies beyond the end of the file.
+    """
+    columns = -(-page.imagewidth // page.tilewidth) if page.is_tiled else 1
+    tiles = int(np.prod(page.chunked))
+    offsets, counts = np.zeros(tiles, np.int64), np.zeros(tiles, np.int64)
+    offsets[: len(page.dataoffsets)] = page.dataoffsets
+    counts[: len(page.databytecounts)] = page.databytecounts
+    if int((offsets + counts).max()) > size:
+        raise DamagedSlideError(
+            f"the file is cut short: it has {size} bytes, its tiles end at "
+            f"{int((offsets + counts).max())}; copy it again"
+        )
+    missing: NDArray[np.bool_] = ((offsets == 0) | (counts == 0)).reshape(-1, columns)
+    return missing

@@ -1,0 +1,96 @@
+"""``wsistore plan``: what a build would do, before any pixel is read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from rich.table import Table
+
+from wsistore.commands.options import (
+    apply_icc_option,
+    exact_mpp_option,
+    labels_option,
+    levels_option,
+    mpp_option,
+    reader_option,
+)
+from wsistore.console import OK, SOME_FAILED, out
+from wsistore.find import find_slides
+from wsistore.labels import label_of, read_labels
+from wsistore.magnification import parse_levels
+from wsistore.plan import SlidePlan, plan_slide
+
+
+def table(plans: Sequence[SlidePlan]) -> Table:
+    """Return one row a slide: reader, size, resolution, factors with their deviations."""
+    made = Table()
+    for title in ("slide", "reader", "pixels", "µm/px", "level: factor, deviation"):
+        made.add_column(title, overflow="fold")
+    for plan in plans:
+        if plan.error:
+            made.add_row(plan.file, "fails")
+            continue
+        levels = "\n".join(
+            f"{level.name}: {level.factor:g}, {level.deviation:+.1%}" for level in plan.levels
+        )
+        size = f"{plan.width} × {plan.height}"
+        made.add_row(plan.file, plan.reader, size, f"{plan.mpp:g}\n({plan.mpp_source})", levels)
+    return made
+
+
+@click.command("plan")
+@click.argument("slides", nargs=-1, required=True, type=click.Path(path_type=Path))
+@labels_option
+@levels_option
+@exact_mpp_option
+@mpp_option
+@reader_option
+@apply_icc_option
+@click.option("--json", "as_json", is_flag=True, help="Write JSON, one object a slide.")
+@click.pass_context
+def plan_command(
+    ctx: click.Context,
+    slides: tuple[Path, ...],
+    labels: Path | None,
+    levels: str,
+    exact_mpp: bool,
+    mpp: float | None,
+    reader: str,
+    apply_icc: bool,
+    as_json: bool,
+) -> None:
+    """Show what 'wsistore build' with the same options would do with SLIDES; reads no pixels.
+
+    For each slide: who reads it, its size, its µm per pixel and where that is from, the factor of
+    each level and how far it lies from nominal, warnings, or the error it would end with. The exit
+    code is 0 if all would be built and 1 if some would fail. What only pixels tell (a damaged
+    tile, a slide without tissue) is not foreseen.
+
+    \b
+    Examples:
+      wsistore plan slides/
+      wsistore plan slides/ --labels labels.csv --levels 5x,1.25x --json
+    """
+    names = parse_levels(levels)
+    known = read_labels(labels) if labels else {}
+    plans = []
+    for file in find_slides(slides):
+        given = label_of(file, known).mpp
+        wins = mpp if given is None else given
+        plans.append(plan_slide(file, names, wins, exact_mpp, reader, apply_icc))
+    failed = [plan for plan in plans if plan.error]
+    console = out()
+    if as_json:
+        click.echo(json.dumps([plan.to_json() for plan in plans], ensure_ascii=False, indent=2))
+    else:
+        console.print(table(plans))
+        for plan in plans:
+            for warning in plan.warnings:
+                console.print(f"{plan.file}: {warning}")
+        for plan in failed:
+            console.print(f"{plan.file}: fails: {plan.error}")
+        console.print(f"{len(plans) - len(failed)} would be built, {len(failed)} would fail")
+    ctx.exit(SOME_FAILED if failed else OK)

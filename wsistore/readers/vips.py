@@ -1,0 +1,149 @@
+"""Flat images (PNG, JPEG, WebP, AVIF, untiled TIFF) through libvips, streamed from the top."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyvips
+from numpy.typing import NDArray
+
+from wsistore.errors import SlideError
+from wsistore.readers.base import BaseReader, Properties
+from wsistore.readers.tiff import missing_tiles, tiff_tags
+
+# libvips would keep every image opened here, with its buffers, for calls that never come: a slide
+# with ten crops took 90 MB for each
+pyvips.cache_set_max(0)
+
+LOADERS = ("png", "jpeg", "tiff", "webp", "heif")
+"""libvips loaders in use."""
+
+WHOLE_PIXELS = 100_000_000
+"""Largest image of a kind that is decoded as a whole: interlaced PNG and JPEG, WebP, HEIF."""
+
+FETCH_ROWS = 64
+"""Rows decoded at a time; libvips holds a few copies of them."""
+
+SCREEN = 72 / 25.4
+"""Pixels per mm that libvips reports for PNG and JPEG files without a resolution."""
+
+
+class VipsReader(BaseReader):
+    """A flat image: one level, pixels as stored (EXIF orientation is not applied).
+
+    Rows are decoded once from top to bottom; a read above the last one starts again at the top.
+    Memory holds the rows read and libvips's few lines, never the image.
+    """
+
+    name = "vips"
+    # libvips decodes JPEG in rows of blocks of this height
+    tile_rows = 16
+
+    def __init__(self, path: Path) -> None:
+        """Open the file.
+
+        Raises:
+            SlideError: libvips cannot read it, or its pixels are not 8-bit RGB or grey.
+        """
+        if not path.is_file():
+            raise SlideError("not a file")
+        self._path = path
+        self._image = self._open()
+        self._region: pyvips.Region | None = None
+        self._next = 0
+        kind = str(self._image.get("vips-loader")).removesuffix("_source").removesuffix("load")
+        if kind not in LOADERS:
+            raise SlideError(f"a {kind} file is no image of a slide")
+        self._check(kind)
+        self.level_sizes = ((self._image.width, self._image.height),)
+        mpp_x, mpp_y = self._resolution(kind)
+        fields = self._image.get_fields()
+        icc = self._image.get("icc-profile-data") if "icc-profile-data" in fields else None
+        self.properties = Properties(mpp_x, mpp_y, None, "generic", icc)
+
+    def _open(self) -> pyvips.Image:
+        try:
+            # by source: a path would be searched for loader options in brackets
+            source = pyvips.Source.new_from_file(str(self._path))
+            # without fail_on, libvips paints what it cannot decode black or grey
+            return pyvips.Image.new_from_source(source, "", access="sequential", fail_on="warning")
+        except pyvips.Error as error:
+            raise SlideError(_reason(error)) from error
+
+    def _check(self, kind: str) -> None:
+        image = self._image
+        colours = {"srgb": (3, 4), "rgb": (3, 4), "b-w": (1, 2)}.get(image.interpretation, ())
+        if image.format != "uchar" or image.bands not in colours:
+            raise SlideError(
+                f"its pixels are {image.bands} × {image.format} {image.interpretation}; convert "
+                "it to 8-bit RGB or grey first"
+            )
+        whole = kind in ("webp", "heif") or "interlaced" in image.get_fields()
+        if whole and image.width * image.height > WHOLE_PIXELS:
+            raise SlideError(
+                f"{image.width} × {image.height} pixels of interlaced {kind} decode only as a "
+                "whole; convert it to a tiled TIFF"
+            )
+        if kind == "tiff":
+            self._check_tiff()
+
+    def _check_tiff(self) -> None:
+        """Refuse a TIFF of which libvips's one image is not the whole truth.
+
+        Raises:
+            SlideError: parts of it are missing, or its format needs a reader of its own.
+        """
+        with tiff_tags(self._path) as file:
+            page, series = file.pages.first, file.series[0]
+            if file.is_bif or file.is_scn or file.is_ndpi:
+                raise SlideError("a scanner's format, of which libvips sees the first image only")
+            if len(series) != 1 or series.keyframe.index != 0:
+                raise SlideError(f"it has {len(series)} pages for one image (axes {series.axes})")
+            missing = missing_tiles(page, self._path.stat().st_size)
+        if missing.any():
+            raise SlideError("parts of it are missing, which libvips would paint black")
+
+    def _resolution(self, kind: str) -> tuple[float | None, float | None]:
+        """Return µm per pixel, None where the file says nothing."""
+        x, y = float(self._image.xres), float(self._image.yres)
+        # only PNG has its resolution without naming a unit; what no file says reads as 1 or 72 dpi
+        said = kind == "png" or "resolution-unit" in self._image.get_fields()
+        default = x == y and (x == 1.0 or abs(x - SCREEN) < 1e-3)
+        return (1000 / x, 1000 / y) if said and not default else (None, None)
+
+    def _pixels(
+        self, level: int, x: int, y: int, width: int, height: int
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+        bands = self._image.bands
+        pixels = np.empty((height, width, bands), np.uint8)
+        for top in range(0, height, FETCH_ROWS):
+            part = pixels[top : top + FETCH_ROWS]
+            part[:] = self._fetch(x, y + top, width, len(part)).reshape(part.shape)
+        colours = bands - 1 + bands % 2
+        rgb = pixels[:, :, :colours]
+        if colours == 1:
+            rgb = np.repeat(rgb, 3, axis=2)
+        return rgb, pixels[:, :, colours] if bands > colours else None
+
+    def _fetch(self, x: int, y: int, width: int, height: int) -> NDArray[np.uint8]:
+        if self._region is None or y < self._next:
+            self._image = self._open()
+            self._region = pyvips.Region.new(self._image)
+        self._next = y + height
+        try:
+            return np.frombuffer(self._region.fetch(x, y, width, height), np.uint8)
+        except pyvips.Error as error:
+            self._region = None
+            raise SlideError(f"it cannot be decoded at x {x}, y {y}: {_reason(error)}") from error
+
+    def close(self) -> None:
+        """Release the file."""
+        self._region = None
+        del self._image
+
+
+def _reason(error: pyvips.Error) -> str:
+    """Return libvips's last line: earlier ones are left from other calls."""
+    lines = [line for line in str(error.detail).splitlines() if line.strip()]
+    return lines[-1].strip() if lines else str(error.message)
