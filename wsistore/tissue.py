@@ -19,6 +19,9 @@ from wsistore.overview import Overview
 
 Mask = NDArray[np.bool_]
 
+PEN_MM2 = 0.01
+"""The smallest mark that counts as ink."""
+
 
 @dataclass(frozen=True)
 class TissueSettings:
@@ -96,11 +99,16 @@ def optical_density(image: NDArray[np.uint8], glass: NDArray[np.float64]) -> NDA
     return positive
 
 
-def pen_mask(image: NDArray[np.uint8]) -> Mask:
+def pen_mask(image: NDArray[np.uint8], mpp: float) -> Mask:
     """Return where marker ink or a black ring lies, (h, w) bool.
 
     Ink is greener, bluer or redder than any stain at this scale, or black; its pale rim is found
-    by growing strongly coloured seeds through weakly coloured pixels of the same kind.
+    by growing strongly coloured seeds through weakly coloured pixels of the same kind. Marks
+    below 0.01 mm² are not ink: broken light at the edge of a fold can be as green.
+
+    Args:
+        image: (h, w, 3) uint8.
+        mpp: µm per pixel.
     """
     hsv = rgb2hsv(image)
     hue, saturation, value = hsv[..., 0] * 360, hsv[..., 1], hsv[..., 2]
@@ -115,7 +123,11 @@ def pen_mask(image: NDArray[np.uint8]) -> Mask:
     dark = (value < 0.22) & (saturation < 0.6)
     neutral = (value < 0.75) & (saturation < 0.12)
     pen |= _grow(dark, dark | neutral)
-    return pen
+    labels, count = ndimage.label(pen, structure=np.ones((3, 3)))
+    large = np.bincount(labels.ravel(), minlength=count + 1) * mpp**2 / 1e6 >= PEN_MM2
+    large[0] = False
+    kept: Mask = large[labels]
+    return kept
 
 
 def _grow(seeds: Mask, within: Mask) -> Mask:
@@ -134,7 +146,7 @@ def tissue_mask(overview: Overview, settings: TissueSettings) -> Mask:
     )
     rounded = np.clip(np.rint(smooth), 0, 255).astype(np.uint8)
     density = optical_density(rounded, glass_colour(overview.image))
-    pen = ndimage.binary_dilation(pen_mask(rounded), disk(_radius(24, overview.mpp)))
+    pen = ndimage.binary_dilation(pen_mask(rounded, overview.mpp), disk(_radius(24, overview.mpp)))
     usable = density[~pen]
     if usable.size == 0 or usable.max() < settings.min_density:
         return np.zeros(density.shape, bool)

@@ -118,8 +118,10 @@ def test_upsample_is_bilinear() -> None:
 
 
 def test_same_seed_same_files_for_any_number_of_jobs(tmp_path: Path) -> None:
-    for jobs in (1, 2):
-        write_cohort(tmp_path / str(jobs), patients=3, size=512, mpp=MPP, seed=9, jobs=jobs)
+    for workers in (1, 2):
+        write_cohort(
+            tmp_path / str(workers), patients=3, size=512, mpp=MPP, seed=9, workers=workers
+        )
     write_cohort(tmp_path / "other", patients=3, size=512, mpp=MPP, seed=10)
     names = sorted(path.name for path in (tmp_path / "1").iterdir())
     assert names == sorted(path.name for path in (tmp_path / "2").iterdir())
@@ -301,7 +303,7 @@ def test_ctrl_c_leaves_no_partial_slide(tmp_path: Path) -> None:
     folder = tmp_path / "slides"
     code = "from wsistore.sample.command import sample; sample()"
     command = [sys.executable, "-c", code, str(folder), "--patients", "2", "--size", "12000"]
-    with subprocess.Popen([*command, "--jobs", "2"], stderr=subprocess.PIPE) as process:
+    with subprocess.Popen([*command, "--workers", "2"], stderr=subprocess.PIPE) as process:
         deadline = time.monotonic() + 30
         while not any(folder.glob(".*.partial")) and time.monotonic() < deadline:
             time.sleep(0.1)
@@ -362,7 +364,7 @@ def test_values_out_of_range_are_refused(
 
 def test_command_writes_a_cohort_and_plain_lines(tmp_path: Path) -> None:
     arguments = [str(tmp_path / "out"), "--patients", "2", "--size", "256", "--mpp", "2"]
-    result = CliRunner().invoke(sample, [*arguments, "--hard", "pen,edge", "--jobs", "1"])
+    result = CliRunner().invoke(sample, [*arguments, "--hard", "pen,edge", "--workers", "1"])
     assert result.exit_code == 0, result.output
     rows = rows_of(tmp_path / "out")
     assert [row["slide"] for row in rows][-2:] == ["H002-pen", "H003-edge"]

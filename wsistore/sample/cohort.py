@@ -27,7 +27,7 @@ def write_cohort(
     seed: int = 0,
     pieces: int | None = None,
     mpp: float = 0.5,
-    jobs: int = 1,
+    workers: int = 1,
     unlabelled: int = 0,
     hard: Sequence[str] = (),
     overwrite: bool = False,
@@ -39,10 +39,10 @@ def write_cohort(
         directory: folder to fill; made if it is missing.
         patients: labelled patients.
         size: width and height of every slide in pixels.
-        seed: names the cohort; the same seed gives the same pixels for any number of jobs.
+        seed: names the cohort; the same seed gives the same pixels for any number of workers.
         pieces: pieces of tissue per slide; by default 3 per 2 mm of side.
         mpp: µm per pixel of the scanners, each of which differs by up to 1 %.
-        jobs: processes that render at the same time.
+        workers: processes that render at the same time.
         unlabelled: additional patients whose label is left empty.
         hard: any of "pale", "pen", "edge", "no-mpp": one more slide each.
         overwrite: whether an older synthetic cohort in `directory` is replaced; slides that this
@@ -53,8 +53,8 @@ def write_cohort(
         UsageError: for a value out of range, or a folder that holds files without `overwrite`.
     """
     check(size=size, mpp=mpp, seed=seed, pieces=pieces)
-    if min(patients, unlabelled) < 0 or jobs < 1:
-        raise UsageError("--patients and --unlabelled are at least 0, and --jobs at least 1")
+    if min(patients, unlabelled) < 0 or workers < 1:
+        raise UsageError("--patients and --unlabelled are at least 0, and --workers at least 1")
     for case in hard:
         if case not in HARD_CASES:
             raise UsageError(f"unknown hard case {case!r}: choose from {', '.join(HARD_CASES)}")
@@ -65,7 +65,7 @@ def write_cohort(
         raise UsageError("a cohort needs a slide: raise --patients, or name a case with --hard")
     _make_room(directory, {plan.slide for plan in plans}, overwrite)
     tasks = [(directory / f"{plan.slide}.svs", size, pieces, plan) for plan in plans]
-    _write_all(tasks, min(jobs, len(tasks)), progress or _silent)
+    _write_all(tasks, min(workers, len(tasks)), progress or _silent)
     with aside(directory / LABELS) as unfinished, unfinished.open("w", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(("slide", "patient", "label"))
@@ -96,9 +96,11 @@ def _silent(pixels: int, slide: str | None) -> None:
     """Report nothing."""
 
 
-def _write_all(tasks: list[_Task], jobs: int, progress: Callable[[int, str | None], None]) -> None:
-    """Write all slides, in this process or in `jobs` others."""
-    if jobs == 1:
+def _write_all(
+    tasks: list[_Task], workers: int, progress: Callable[[int, str | None], None]
+) -> None:
+    """Write all slides, in this process or in `workers` others."""
+    if workers == 1:
         for task in tasks:
             _write(task, lambda pixels: progress(pixels, None))
             progress(0, task[3].slide)
@@ -106,7 +108,7 @@ def _write_all(tasks: list[_Task], jobs: int, progress: Callable[[int, str | Non
     context = multiprocessing.get_context("spawn")
     stop, pixels = context.Event(), context.Value("q", 0)
     reported = 0
-    pool = ProcessPoolExecutor(jobs, context, _adopt, (stop, pixels))
+    pool = ProcessPoolExecutor(workers, context, _adopt, (stop, pixels))
     try:
         names = {pool.submit(_write_in_worker, task): task[3].slide for task in tasks}
         waiting: set[Future[None]] = set(names)

@@ -22,7 +22,7 @@ lining of glands; stain varies between slides and says nothing about the class.
 \b
 Examples:
   wsistore sample slides
-  wsistore sample slides --patients 30 --unlabelled 6 --jobs 4
+  wsistore sample slides --patients 30 --unlabelled 6 --workers 4
   wsistore sample hard --patients 0 --hard pale,pen,edge,no-mpp
   wsistore sample big --patients 1 --size 20000 --mpp 0.25
 """
@@ -98,7 +98,7 @@ def _processes() -> int:
     help="The same seed gives the same pixels.",
 )
 @click.option(
-    "--jobs",
+    "--workers",
     metavar="N",
     type=click.IntRange(1),
     default=None,
@@ -114,7 +114,7 @@ def sample(
     mpp: float,
     pieces: int | None,
     seed: int,
-    jobs: int | None,
+    workers: int | None,
     overwrite: bool,
 ) -> None:
     """Write synthetic slides and their labels into DIR.
@@ -132,7 +132,7 @@ def sample(
             seed=seed,
             pieces=pieces,
             mpp=mpp,
-            jobs=_processes() if jobs is None else jobs,
+            workers=_processes() if workers is None else workers,
             unlabelled=unlabelled,
             hard=hard,
             overwrite=overwrite,

@@ -1,0 +1,146 @@
+"""`wsistore build` against bare decoding and against the usual way, on one generated 40× slide.
+
+(a) `wsistore build`, all five levels, two workers (two copies of the slide);
+(b) only decoding the tiles that the crops cover, through tiffslide, same workers;
+(c) the usual way, same workers: openslide `read_region`, Pillow `resize(LANCZOS)`, PNG files.
+
+Memory: peak resident set of one worker on crops of 8,000² and 32,000² base pixels.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import resource
+import shutil
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import openslide
+import tiffslide
+from PIL import Image
+
+import wsistore
+from wsistore.build import build
+from wsistore.ingest import BuildSettings
+from wsistore.magnification import DEFAULT_LEVELS
+from wsistore.sample.slide import write_slide
+
+WORKERS = 2
+Job = tuple[Path, tuple[int, int, int, int], Path]
+
+
+def slide_of(folder: Path, side: int) -> Path:
+    """Return a generated 40× slide, mostly tissue, made once."""
+    path = folder / f"tissue-{side}.svs"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        started = time.perf_counter()
+        write_slide(path, size=side, mpp=0.25, label="inflamed", seed=1, coverage="full")
+        print(f"generated {path} in {time.perf_counter() - started:.0f} s", flush=True)
+    return path
+
+
+def decode(job: Job) -> None:
+    """(b): decode a box with tiffslide, in strips of its own tile rows."""
+    path, (x, y, width, height), _ = job
+    with tiffslide.TiffSlide(path) as slide:
+        for top in range(y, y + height, 1024):
+            slide.read_region((x, top), 0, (width, min(1024, y + height - top)), as_array=True)
+
+
+def usual(job: Job) -> None:
+    """(c): read_region in blocks, resize each whole level with Pillow, save PNGs."""
+    path, (x, y, width, height), out = job
+    with openslide.OpenSlide(path) as slide:
+        whole = Image.new("RGB", (width, height))
+        for top in range(0, height, 2048):
+            for left in range(0, width, 2048):
+                size = (min(2048, width - left), min(2048, height - top))
+                part = slide.read_region((x + left, y + top), 0, size).convert("RGB")
+                whole.paste(part, (left, top))
+        for level, factor in zip(DEFAULT_LEVELS, (4, 8, 16, 32, 64), strict=True):
+            small = whole.resize((width // factor, height // factor), Image.Resampling.LANCZOS)
+            small.save(out / f"{path.stem}-{level}.png")
+
+
+def in_processes(work: Callable[[Job], None], jobs: list[Job]) -> float:
+    """Return the seconds that the jobs take in as many warm processes."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(WORKERS, mp_context=context) as pool:
+        list(pool.map(time.sleep, [0.2] * WORKERS))  # start and import before the clock
+        started = time.perf_counter()
+        list(pool.map(work, jobs))
+        return time.perf_counter() - started
+
+
+def stored(slides: list[Path], out: Path) -> float:
+    """Return the seconds of a build, process start included."""
+    shutil.rmtree(out, ignore_errors=True)
+    started = time.perf_counter()
+    results = list(build(slides, out, BuildSettings(DEFAULT_LEVELS), workers=WORKERS))
+    seconds = time.perf_counter() - started
+    assert all(result.record.slide.outcome == "ok" for result in results)
+    return seconds
+
+
+def _peak_of_build(slide: Path, out: Path) -> float:
+    shutil.rmtree(out, ignore_errors=True)
+    list(build([slide], out, BuildSettings(DEFAULT_LEVELS, regions="whole"), workers=1))
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def peak_mib(slide: Path, out: Path) -> float:
+    """Return the peak resident set in MiB of a fresh process that builds one slide whole."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(_peak_of_build, slide, out).result()
+
+
+def main() -> None:
+    """Run the benchmark; slides are kept in `bench-out/` for the next time."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("bench-out"))
+    parser.add_argument("--side", type=int, default=24_000, help="of the slide, in pixels")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--memory", type=int, nargs=2, default=(8_000, 32_000))
+    options = parser.parse_args(sys.argv[1:] if __name__ == "__main__" else [])
+    first = slide_of(options.out, options.side)
+    second = first.with_name(f"copy-of-{first.name}")
+    if not second.exists():
+        shutil.copy(first, second)
+    store, pictures = options.out / "store", options.out / "png"
+    pictures.mkdir(exist_ok=True)
+    times: dict[str, list[float]] = {"a": [], "b": [], "c": []}
+    for _ in range(options.rounds):
+        times["a"].append(stored([first, second], store))
+        crops = wsistore.open(store).crops
+        jobs = [
+            (first if row.slide == first.stem else second,
+             (row.x, row.y, row.width, row.height), pictures)
+            for row in crops.itertuples()
+        ]  # fmt: skip
+        times["b"].append(in_processes(decode, jobs))
+        times["c"].append(in_processes(usual, jobs))
+    megapixels = (crops["width"] * crops["height"]).sum() / 1e6
+    a, b, c = (statistics.median(times[key]) for key in "abc")
+    print(f"crops: {len(crops)}, {megapixels:.0f} megapixels, {WORKERS} workers, medians")
+    for key, name, seconds in (("a", "wsistore build", a), ("b", "decoding only", b),
+                               ("c", "openslide + Pillow + PNG", c)):  # fmt: skip
+        print(f"({key}) {name}: {seconds:.1f} s, {megapixels / seconds:.0f} MP/s")
+    ratios = [x / y for x, y in zip(times["a"], times["b"], strict=True)]
+    print(f"a/b {statistics.median(ratios):.2f} (target ≤ 2.0)")
+    ratios = [x / y for x, y in zip(times["c"], times["a"], strict=True)]
+    print(f"c/a {statistics.median(ratios):.2f} (target ≥ 8)")
+    small, large = (peak_mib(slide_of(options.out, side), store) for side in options.memory)
+    print(
+        f"peak memory of a worker: {small:.0f} MiB at {options.memory[0]}², "
+        f"{large:.0f} MiB at {options.memory[1]}², {large / small - 1:+.0%}"
+    )
+
+
+if __name__ == "__main__":
+    main()

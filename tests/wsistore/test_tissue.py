@@ -1,0 +1,107 @@
+"""Tissue against other people's masks, and against what the sample's hard cases promise."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from wsistore.overview import Overview, read_overview
+from wsistore.readers import open_slide
+from wsistore.sample.slide import write_slide
+from wsistore.tissue import TissueSettings, find_pieces, glass_colour, pen_mask, tissue_mask
+
+SETTINGS = TissueSettings()
+
+
+def overview_of(path: Path, mpp: float) -> Overview:
+    with open_slide(path) as reader:
+        return read_overview(reader, mpp, SETTINGS.mpp)
+
+
+@pytest.mark.parametrize(
+    ("slide", "mpp", "mask", "least"),
+    [
+        ("CMU-1-Small-Region.svs", 0.499, "tissue-mask-cmu-1-small-region.npy", 0.92),
+        ("tcga-cr-7395-01a-01-ts1.svs", 0.5, "tissue-mask-tcga-cr-7395.npy", 0.96),
+    ],
+)
+def test_agrees_with_histolabs_masks(
+    shared: Path, slide: str, mpp: float, mask: str, least: float
+) -> None:
+    ours = tissue_mask(overview_of(shared / "slides" / slide, mpp), SETTINGS)
+    theirs = Image.fromarray(np.load(shared / "tissue" / mask).squeeze().astype(np.uint8) * 255)
+    theirs_small = np.asarray(theirs.resize(ours.shape[::-1], Image.Resampling.BOX)) > 127
+    dice = 2 * (ours & theirs_small).sum() / (ours.sum() + theirs_small.sum())
+    assert dice >= least
+
+
+def test_the_tissueloc_slide_keeps_both_sections(shared: Path) -> None:
+    image = np.asarray(Image.open(shared / "tissue" / "20181218042458.jpg").convert("RGB"))
+    mask = tissue_mask(Overview(image, 1.0, 1.0, 8.0), SETTINGS)
+    areas = sorted((piece.area_mm2 for piece in find_pieces(mask, 8.0, SETTINGS)), reverse=True)
+    assert areas[0] > 20
+    assert areas[1] > 15
+    assert areas[2] < 1  # the rest are the small fragments between the two
+
+
+def test_a_small_dark_speck_on_glass_is_no_tissue(shared: Path) -> None:
+    overview = overview_of(shared / "slides" / "kidney-48-5.tif", 0.25)
+    assert glass_colour(overview.image).min() > 240
+    assert find_pieces(tissue_mask(overview, SETTINGS), overview.mpp, SETTINGS) == []
+
+
+def sample(folder: Path, hard: str | None) -> Overview:
+    path = folder / "slide.svs"
+    write_slide(path, size=3072, mpp=0.5, label="normal", seed=3, pieces=2, hard=hard)
+    return overview_of(path, 0.5)
+
+
+def test_pale_pieces_are_found_like_any_other(tmp_path: Path) -> None:
+    pieces = find_pieces(tissue_mask(sample(tmp_path, "pale"), SETTINGS), 8.0, SETTINGS)
+    assert len(pieces) == 2
+    assert min(piece.area_mm2 for piece in pieces) > 0.1
+
+
+def test_pen_is_seen_and_no_piece_is_made_of_it(tmp_path: Path) -> None:
+    overview = sample(tmp_path, "pen")
+    pen = pen_mask(overview.image, overview.mpp)
+    assert pen.mean() > 0.005
+    mask = tissue_mask(overview, SETTINGS)
+    assert not (mask & pen).any()
+    pieces = find_pieces(mask, overview.mpp, SETTINGS)
+    assert len(pieces) == 2
+    assert min(piece.area_mm2 for piece in pieces) > 0.1
+
+
+def test_tissue_at_the_border_reaches_the_border(tmp_path: Path) -> None:
+    overview = sample(tmp_path, "edge")
+    mask = tissue_mask(overview, SETTINGS)
+    assert any(side.any() for side in (mask[0], mask[-1], mask[:, 0], mask[:, -1]))
+
+
+def test_clean_tissue_has_no_pen(tmp_path: Path, shared: Path) -> None:
+    for overview in (
+        sample(tmp_path, None),
+        overview_of(shared / "slides" / "CMU-1-Small-Region.svs", 0.499),
+        overview_of(shared / "slides" / "tcga-cr-7395-01a-01-ts1.svs", 0.5),
+    ):
+        assert not pen_mask(overview.image, overview.mpp).any()
+
+
+def test_fragments_nearer_than_the_gap_are_one_piece() -> None:
+    mask = np.zeros((60, 120), bool)
+    mask[10:50, 10:50] = mask[10:50, 60:100] = True
+    near, far = TissueSettings(gap_um=100), TissueSettings(gap_um=60)
+    assert len(find_pieces(mask, 8.0, near)) == 1
+    two = find_pieces(mask, 8.0, far)
+    assert [round(piece.area_mm2, 3) for piece in two] == [0.102, 0.102]
+    assert find_pieces(mask, 8.0, TissueSettings(gap_um=60, min_area_mm2=0.2)) == []
+
+
+def test_glass_ignores_white_padding_and_ink() -> None:
+    image = np.full((100, 100, 3), 255, np.uint8)
+    image[:, 40:] = (240, 238, 239)
+    image[:20] = (30, 60, 180)
+    assert np.abs(glass_colour(image) - (240, 238, 239)).max() < 1
+    assert np.abs(glass_colour(np.full((9, 9, 3), 255, np.uint8)) - 255).max() == 0
