@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -164,18 +163,17 @@ def build(
     todo = []
     for task in tasks:
         known = records.get(task.slide)
-        if known is None or known.slide.outcome == "failed":
-            todo.append(task)
-        elif overwrite:
-            shutil.rmtree(store / layout.SLIDES / task.slide)
-            del records[task.slide]
+        if known is None or known.slide.outcome == "failed" or overwrite:
             todo.append(task)
         else:
             yield _kept(task, known, settings)
     written = time.monotonic()
     try:
-        for record in _run(todo, store, settings, workers or os.cpu_count() or 1):
-            records[record.slide.slide] = record
+        for record in _run(todo, store, settings, overwrite, workers or os.cpu_count() or 1):
+            known = records.get(record.slide.slide)
+            # a slide that is stored and could not be replaced is still stored
+            if known is None or known.slide.outcome == "failed" or record.slide.outcome != "failed":
+                records[record.slide.slide] = record
             yield Result(record)
             if time.monotonic() - written > _INDEX_SECONDS:
                 write_index(store, records)
@@ -185,19 +183,19 @@ def build(
 
 
 def _run(
-    tasks: list[SlideTask], store: Path, settings: BuildSettings, workers: int
+    tasks: list[SlideTask], store: Path, settings: BuildSettings, overwrite: bool, workers: int
 ) -> Iterator[SlideRecord]:
     """Yield records as slides finish, in this process or in several."""
     if workers == 1 or len(tasks) <= 1:
         for task in tasks:
-            yield ingest(task, store, settings)
+            yield ingest(task, store, settings, overwrite)
         return
     # spawned, not forked: the parent may hold threads and open files
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(min(workers, len(tasks)), mp_context=context)
     try:
         futures: dict[Future[SlideRecord], SlideTask] = {
-            pool.submit(ingest, task, store, settings): task for task in tasks
+            pool.submit(ingest, task, store, settings, overwrite): task for task in tasks
         }
         pending = set(futures)
         while pending:

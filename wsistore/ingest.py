@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import shutil
+import traceback
 import uuid
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -101,21 +102,42 @@ class SlideTask:
         )
 
 
-def ingest(task: SlideTask, store: Path, settings: BuildSettings) -> SlideRecord:
+def ingest(
+    task: SlideTask, store: Path, settings: BuildSettings, overwrite: bool = False
+) -> SlideRecord:
     """Store one slide and return its record; a slide that cannot be used gives a failed one.
 
     The slide is written below ``.building/`` and renamed into ``slides/`` when whole, so that a
-    crash at any moment leaves either all of it or nothing.
+    crash at any moment leaves either all of it or nothing. With ``overwrite`` it takes the place
+    of the stored one, which stays as it is if the new one fails.
     """
     aside = store / layout.STAGING / f"{task.slide}.{uuid.uuid4().hex}"
     try:
         record = _write(task, aside, settings)
-        aside.rename(store / layout.SLIDES / task.slide)
+        _publish(aside, store / layout.SLIDES / task.slide, overwrite)
     except (SlideError, OSError) as error:
         return SlideRecord(task.row("failed", str(error)))
+    # whatever a decoder or codec does with one damaged slide, the others go on
+    except Exception as error:
+        traceback.print_exc()
+        return SlideRecord(task.row("failed", f"unexpected {type(error).__name__}: {error}"))
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return record
+
+
+def _publish(whole: Path, place: Path, overwrite: bool) -> None:
+    """Rename a whole slide into place; the one it replaces goes only when it is there."""
+    replaced = whole.with_name(f"{whole.name}.replaced")
+    if overwrite and place.exists():
+        place.rename(replaced)
+    try:
+        whole.rename(place)
+    except OSError:
+        if replaced.exists():
+            replaced.rename(place)
+        raise
+    shutil.rmtree(replaced, ignore_errors=True)
 
 
 def _write(task: SlideTask, group: Path, settings: BuildSettings) -> SlideRecord:

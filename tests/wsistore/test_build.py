@@ -130,6 +130,16 @@ def test_changed_slides_and_labels_are_noticed(tmp_path: Path) -> None:
     )
 
 
+def test_a_failed_overwrite_leaves_the_stored_slide(tmp_path: Path) -> None:
+    slide, store = flat_slide(tmp_path / "a.tiff"), tmp_path / "s"
+    assert build(slide, "--out", store, "--levels", "5x").exit_code == 0
+    before = {p: p.read_bytes() for p in store.rglob("*") if p.is_file()}
+    slide.write_bytes(b"II*\0 not a slide")
+    failed = build(slide, "--out", store, "--levels", "5x", "--overwrite")
+    assert failed.exit_code == 1
+    assert {p: p.read_bytes() for p in store.rglob("*") if p.is_file()} == before
+
+
 def test_usage_errors_exit_2_and_make_nothing(tmp_path: Path) -> None:
     slide = flat_slide(tmp_path / "a.tiff")
     bad = tmp_path / "bad.csv"
