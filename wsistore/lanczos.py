@@ -113,13 +113,16 @@ def _add_rows(rows, row0, start, weights, first, sums):  # type: ignore[no-untyp
 
 
 @njit(nogil=True, cache=True)
-def _across(sums, start, weights, out):  # type: ignore[no-untyped-def]
-    """Second pass, along rows: sums (m, W·3) float32 → out (m, n, 3) uint8, rounded half up."""
+def _across(sums, start, weights, first, last, out):  # type: ignore[no-untyped-def]
+    """Second pass, along rows, for output columns first … last - 1, rounded half up.
+
+    sums: (m, W·3) float32; out: (m, n, 3) uint8. Any factor, any border.
+    """
     count = weights.shape[1]
     half, low, high = np.float32(0.5), np.float32(0), np.float32(255)
     for r in range(out.shape[0]):
         row = sums[r]
-        for i in range(out.shape[1]):
+        for i in range(first, last):
             s = start[i] * 3
             red = green = blue = np.float32(0)
             for k in range(count):
@@ -130,6 +133,52 @@ def _across(sums, start, weights, out):  # type: ignore[no-untyped-def]
             out[r, i, 0] = np.uint8(min(max(red + half, low), high))
             out[r, i, 1] = np.uint8(min(max(green + half, low), high))
             out[r, i, 2] = np.uint8(min(max(blue + half, low), high))
+
+
+@njit(nogil=True, cache=True)
+def _across_inner(sums, factor, start, weights, first, last, out):  # type: ignore[no-untyped-def]
+    """Same as `_across`, bit for bit, where all columns have one set of weights.
+
+    A row is first dealt out by its place within an output pixel, so that the taps of neighbouring
+    output pixels lie side by side and are added together; the order of taps stays.
+    """
+    period, lobes = 3 * factor, 2 * LOBES
+    half, low, high = np.float32(0.5), np.float32(0), np.float32(255)
+    width = last - first
+    reach = width + lobes - 1
+    dealt = np.empty((period, reach), np.float32)
+    total = np.empty(width, np.float32)
+    for r in range(out.shape[0]):
+        row = sums[r, start[first] * 3 :]
+        for i in range(reach):
+            for p in range(period):
+                dealt[p, i] = row[i * period + p]
+        for channel in range(3):
+            total[:] = 0
+            for q in range(lobes):
+                for p in range(factor):
+                    w = weights[first, q * factor + p]
+                    source = dealt[3 * p + channel, q : q + width]
+                    for i in range(width):
+                        total[i] += w * source[i]
+            for i in range(width):
+                out[r, first + i, channel] = np.uint8(min(max(total[i] + half, low), high))
+
+
+def _inner(axis: Taps, factor: float) -> tuple[int, int]:
+    """Return the run of output pixels (first, last) that share one set of weights, often empty.
+
+    They are those away from the border, where the factor is a whole number.
+    """
+    n_out, count = axis.weights.shape
+    middle = n_out // 2
+    if not float(factor).is_integer() or count != 2 * LOBES * factor:
+        return 0, 0
+    regular = axis.start == axis.start[middle] + (np.arange(n_out) - middle) * int(factor)
+    same = regular & (axis.weights == axis.weights[middle]).all(axis=1)
+    first = middle - int(np.argmin(np.append(same[middle::-1], False))) + 1
+    last = middle + int(np.argmin(np.append(same[middle:], False)))
+    return first, last
 
 
 class LevelStream:
@@ -143,10 +192,12 @@ class LevelStream:
         """
         self._width = width
         self._across, self._down = taps(width, factor), taps(height, factor)
+        self._inner = _inner(self._across, factor)
         self._end = self._down.end
         self._row = 0  # source rows seen
         self._first = 0  # output rows finished
-        self._open: NDArray[np.float32] = np.zeros((0, width * 3), np.float32)
+        self._open = 0  # output rows begun; their sums are the first rows of the buffer
+        self._sums = np.zeros((0, width * 3), np.float32)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -165,15 +216,32 @@ class LevelStream:
         bottom = self._row + len(rows)
         last = int(np.searchsorted(self._down.start, bottom, side="left"))
         done = int(np.searchsorted(self._end, bottom, side="right"))
-        opened = last - self._first - len(self._open)
-        sums = np.concatenate([self._open, np.zeros((opened, self._width * 3), np.float32)])
+        begun = last - self._first
+        # one buffer for the stream's life: fresh memory for each strip costs more than its sums
+        if begun > len(self._sums):
+            grown = np.empty((begun, self._width * 3), np.float32)
+            grown[: self._open] = self._sums[: self._open]
+            self._sums = grown
+        sums = self._sums[:begun]
+        sums[self._open :] = 0
         flat = np.ascontiguousarray(rows).reshape(len(rows), self._width * 3)
         _add_rows(flat, self._row, self._down.start, self._down.weights, self._first, sums)
-        finished = sums[: done - self._first]
-        out = np.empty((len(finished), self.shape[1], 3), np.uint8)
-        _across(finished, self._across.start, self._across.weights, out)
-        self._open = sums[done - self._first :].copy()
+        finished = done - self._first
+        out = self._second_pass(sums[:finished])
+        self._open = begun - finished
+        self._sums[: self._open] = sums[finished:].copy()
         self._row, self._first = bottom, done
+        return out
+
+    def _second_pass(self, sums: NDArray[np.float32]) -> NDArray[np.uint8]:
+        start, weights, columns = self._across.start, self._across.weights, self.shape[1]
+        out = np.empty((len(sums), columns, 3), np.uint8)
+        first, last = self._inner
+        _across(sums, start, weights, 0, first, out)
+        if last > first:
+            factor = weights.shape[1] // (2 * LOBES)
+            _across_inner(sums, factor, start, weights, first, last, out)
+        _across(sums, start, weights, last, columns, out)
         return out
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import zarr
+from numba import njit
 from numpy.typing import NDArray
 from zarr.codecs import ZstdCodec
 
@@ -47,6 +48,17 @@ def write_bytes(path: Path, data: bytes) -> None:
     array[:] = values
 
 
+@njit(nogil=True, cache=True)
+def _histograms(band):  # type: ignore[no-untyped-def]
+    """Count the values of each channel: (3, h, w) uint8 → (3, 256) int64."""
+    counts = np.zeros((3, 256), np.int64)
+    for channel in range(3):
+        for y in range(band.shape[1]):
+            for x in range(band.shape[2]):
+                counts[channel, band[channel, y, x]] += 1
+    return counts
+
+
 class LevelWriter:
     """Writes one level from rows that arrive top to bottom, and sums its channels exactly.
 
@@ -70,6 +82,7 @@ class LevelWriter:
             # an absent chunk must mean damage, never "all zero"
             config={"write_empty_chunks": True},
         )
+        self._shard_columns = shards[2]
         self._band: NDArray[np.uint8] = np.empty((3, shards[1], width), np.uint8)
         self._filled = 0
         self._row = 0
@@ -91,10 +104,13 @@ class LevelWriter:
         if not self._filled:
             return
         band = self._band[:, : self._filled]
-        self._array[:, self._row : self._row + self._filled, :] = band
-        for channel in range(3):
-            counts = np.bincount(band[channel].reshape(-1), minlength=256)
-            values = np.arange(256)
+        rows = slice(self._row, self._row + self._filled)
+        # shard by shard: the codecs hold copies of what is written at once
+        for left in range(0, self._array.shape[2], self._shard_columns):
+            columns = slice(left, left + self._shard_columns)
+            self._array[:, rows, columns] = band[:, :, columns]
+        values = np.arange(256)
+        for channel, counts in enumerate(_histograms(band)):
             self.sums[channel] += int((counts * values).sum())
             self.square_sums[channel] += int((counts * values**2).sum())
         self._row += self._filled
