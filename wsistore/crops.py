@@ -18,8 +18,11 @@ from wsistore.readers import Reader
 from wsistore.records import LevelRow
 from wsistore.writer import LevelWriter
 
-STRIP_PIXELS = 4_000_000
+STRIP_PIXELS = 8_400_000
 """Source pixels decoded at a time; more only where one row of tiles is wider."""
+
+PUSH_ROWS = 32
+"""Source rows resampled at a time; they stay in the cache while all levels use them."""
 
 
 def read_strips(reader: Reader, box: Box) -> Iterator[NDArray[np.uint8]]:
@@ -79,8 +82,12 @@ def write_crop(
         if cover is not None:
             strip = cover(strip, top)
         top += len(strip)
-        for stream, writer in zip(streams, writers, strict=True):
-            writer.push(stream.push(strip))
+        # few rows at a time, so that sums of few output rows are open; the bits are the same
+        for row in range(0, len(strip), PUSH_ROWS):
+            rows_in = strip[row : row + PUSH_ROWS]
+            for stream, writer in zip(streams, writers, strict=True):
+                writer.push(stream.push(rows_in))
+        del strip  # or it would be held while the next one is decoded
     rows = []
     for level, stream, writer in zip(levels, streams, writers, strict=True):
         writer.close()

@@ -11,7 +11,7 @@ from wsistore.geometry import Box
 from wsistore.lanczos import LevelStream, output_length
 from wsistore.readers import Reader
 
-STRIP_PIXELS = 16_000_000
+STRIP_PIXELS = 4_000_000
 """Source pixels read at a time."""
 
 

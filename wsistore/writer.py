@@ -13,7 +13,7 @@ from zarr.codecs import ZstdCodec
 from wsistore.ome import AXES
 
 CHUNK = 512
-SHARD_ROWS, SHARD_COLUMNS = 1024, 4096
+SHARD_ROWS, SHARD_COLUMNS = 512, 4096
 """A shard is one file; its rows bound what a writer holds in memory."""
 
 
