@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,9 @@ from wsistore import layout
 from wsistore.build import read_settings
 from wsistore.errors import StoreError
 from wsistore.index import read_table
+
+if TYPE_CHECKING:
+    from dask.array import Array as DaskArray
 
 
 class Crop:
@@ -36,6 +39,19 @@ class Crop:
             return zarr.open_array(store=str(self.path / level), mode="r")
         except (OSError, ValueError) as error:
             raise StoreError(f"{self.path / level}: cannot be opened: {error}") from error
+
+    def dask(self, level: str) -> DaskArray:
+        """Return a level as a lazy dask array, (3, H, W) uint8; a block is a shard, one file.
+
+        Raises:
+            StoreError: the crop has no such level, or its array is missing.
+        """
+        # imported here: it takes half a second, which a build worker need not spend
+        from dask.array import from_array
+
+        array = self[level]
+        lazy: DaskArray = from_array(array, chunks=array.shards)
+        return lazy
 
     def _listed(self) -> str:
         return ", ".join(self.levels)

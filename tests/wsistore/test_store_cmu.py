@@ -116,6 +116,14 @@ def test_tensorstore_reads_the_same_pixels(store: wsistore.Store, level: str) ->
     assert np.array_equal(other.read().result(), crop[level][:])
 
 
+def test_dask_reads_the_same_pixels_shard_by_shard(store: wsistore.Store) -> None:
+    crop = store["CMU-1-Small-Region/0"]
+    lazy = crop.dask("10x")
+    assert lazy.chunksize == (3, 512, 960)
+    assert lazy.numblocks == (1, 3, 1)
+    assert np.array_equal(lazy.compute(), crop["10x"][:])
+
+
 def test_a_crop_costs_few_files(store: wsistore.Store) -> None:
     files = [p for p in store["CMU-1-Small-Region/0"].path.rglob("*") if p.is_file()]
     assert len(files) <= 14
