@@ -3,8 +3,8 @@
 Every piece of tissue has three traits in [0, 1]: *infiltration* (many small round cells in the
 stroma), *distortion* (elongated, branched glands of uneven size) and *stratification* (a thick
 lining of several layers of nuclei). A class is a centre in that cube; patients and pieces scatter
-around it, so that classes overlap a little. Each trait keeps the nuclear (haematoxylin) load of the
-tissue about constant - more nuclei are smaller and paler - so that colour alone tells nothing.
+around it, so that classes overlap a little. More nuclei are somewhat smaller and paler, and stain
+varies without regard to class, so that colour alone tells little; a test holds it.
 """
 
 from dataclasses import dataclass
