@@ -13,14 +13,20 @@ from wsistore.cli import main as wsistore
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "cli.md"
 
 
-def _sections(name: str, command: click.Command) -> Iterator[str]:
-    context = click.Context(command, info_name=name, max_content_width=96, terminal_width=96)
-    yield f"## {name}\n\n```text\n{command.get_help(context)}\n```\n"
+def _sections(
+    name: str, command: click.Command, parent: click.Context | None = None
+) -> Iterator[str]:
+    # the parent's settings (-h) reach a command through its context, as on the command line
+    context = click.Context(
+        command, parent=parent, info_name=name, max_content_width=96, terminal_width=96,
+        **command.context_settings,
+    )  # fmt: skip
+    yield f"## {context.command_path}\n\n```text\n{command.get_help(context)}\n```\n"
     if isinstance(command, click.Group):
         for part in command.list_commands(context):
             found = command.get_command(context, part)
             assert found is not None
-            yield from _sections(f"{name} {part}", found)
+            yield from _sections(part, found, context)
 
 
 def reference() -> str:

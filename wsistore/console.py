@@ -59,16 +59,13 @@ def progress(items: Iterable[T], total: int, what: str, line: Callable[[T], str]
 class Group(click.Group):
     """A click group that turns the project's errors into one sentence and an exit code."""
 
-    errors: tuple[type[Exception], ...] = (WsistoreError,)
-    usage_errors: tuple[type[Exception], ...] = (UsageError,)
-
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; errors a user can meet end it with exit code 1, or 2 for usage."""
         try:
             return super().invoke(ctx)
-        except self.errors as error:
+        except WsistoreError as error:
             click.echo(f"Error: {error}", err=True)
-            ctx.exit(USAGE if isinstance(error, self.usage_errors) else SOME_FAILED)
+            ctx.exit(USAGE if isinstance(error, UsageError) else SOME_FAILED)
         except KeyboardInterrupt:
             click.echo("Interrupted; what was finished is kept.", err=True)
             sys.exit(INTERRUPTED)
