@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from wsistore.annotations.raster import Cover
 from wsistore.geometry import Box
-from wsistore.lanczos import LevelStream
+from wsistore.lanczos import LevelStreams
 from wsistore.magnification import Level
 from wsistore.ome import image_attributes
 from wsistore.readers import Reader
@@ -20,9 +20,6 @@ from wsistore.writer import LevelWriter
 
 STRIP_PIXELS = 8_400_000
 """Source pixels decoded at a time; more only where one row of tiles is wider."""
-
-PUSH_ROWS = 32
-"""Source rows resampled at a time; they stay in the cache while all levels use them."""
 
 
 def read_strips(reader: Reader, box: Box) -> Iterator[NDArray[np.uint8]]:
@@ -72,26 +69,23 @@ def write_crop(
         SlideError: the pixels cannot be decoded.
     """
     zarr.create_group(store=str(path), attributes=image_attributes(name, box, mpp, levels))
-    streams = [LevelStream(box.width, box.height, level.factor) for level in levels]
+    streams = LevelStreams(box.width, box.height, [level.factor for level in levels])
     writers = [
-        LevelWriter(path / level.name, *stream.shape)
-        for level, stream in zip(levels, streams, strict=True)
+        LevelWriter(path / level.name, *shape)
+        for level, shape in zip(levels, streams.shapes, strict=True)
     ]
     top = box.y
     for strip in read_strips(reader, box):
         if cover is not None:
             strip = cover(strip, top)
         top += len(strip)
-        # few rows at a time, so that sums of few output rows are open; the bits are the same
-        for row in range(0, len(strip), PUSH_ROWS):
-            rows_in = strip[row : row + PUSH_ROWS]
-            for stream, writer in zip(streams, writers, strict=True):
-                writer.push(stream.push(rows_in))
+        for writer, finished in zip(writers, streams.push(strip), strict=True):
+            writer.push(finished)
         del strip  # or it would be held while the next one is decoded
     rows = []
-    for level, stream, writer in zip(levels, streams, writers, strict=True):
+    for level, shape, writer in zip(levels, streams.shapes, writers, strict=True):
         writer.close()
-        height, width = stream.shape
+        height, width = shape
         rows.append(
             LevelRow(
                 name, level.name, height, width, level.factor, level.mpp,

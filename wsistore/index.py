@@ -6,14 +6,15 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from wsistore import layout
 from wsistore.errors import StoreError
 from wsistore.files import write_atomic
 from wsistore.records import CropRow, LevelRow, SlideRecord, SlideRow
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _TABLES: dict[str, type] = {
     layout.SLIDES_CSV: SlideRow,
@@ -32,6 +33,9 @@ def read_table(path: Path) -> pd.DataFrame:
     Raises:
         StoreError: the table is missing or damaged.
     """
+    # imported here: a build worker reads no table and need not wait for pandas
+    import pandas as pd
+
     try:
         header = pd.read_csv(path, nrows=0).columns
         text = {column: str for column in header if column in _TEXT}
@@ -102,6 +106,8 @@ def read_records(store: Path) -> dict[str, SlideRecord]:
 
 def write_index(store: Path, records: Mapping[str, SlideRecord]) -> None:
     """Write the three tables, each in one step, rows ordered by slide and crop."""
+    import pandas as pd
+
     ordered = [records[name] for name in sorted(records)]
     rows: dict[str, list[Any]] = {
         layout.SLIDES_CSV: [record.slide for record in ordered],

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
 from wsistore.errors import UsageError
 
 
@@ -35,6 +33,9 @@ def read_labels(path: Path) -> dict[str, Label]:
         UsageError: the file is missing, no CSV, lacks a column, names a slide twice, or holds an
             mpp that is no positive number.
     """
+    # imported here: a build worker reads no table and need not wait for pandas
+    import pandas as pd
+
     try:
         # every cell is text: "NA", "001" and "None" are labels and patients like any other
         table = pd.read_csv(path, dtype=str, keep_default_na=False)

@@ -11,14 +11,16 @@ is no 8-bit intermediate, which clips the overshoot at sharp edges (up to 12 gre
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-LOBES = 3
-_BLOCK = 1024  # columns handled together, so that the sums stay in the first-level cache
+from wsistore.passes import BLOCK, LOBES, first_pass, plan, second_pass
+
+_ROWS, _PIXELS = 128, 2_000_000
+"""Most source rows, and pixels, handled together: few enough for the sums to stay in the caches."""
 
 
 def kernel(x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -74,97 +76,6 @@ def taps(length: int, factor: float) -> Taps:
     return Taps(start, weights.astype(np.float32))
 
 
-@njit(nogil=True, cache=True)
-def _add_rows(rows, row0, start, weights, first, sums):  # type: ignore[no-untyped-def]
-    """Add source rows to the open output rows.
-
-    rows: (h, W·3) uint8, source rows row0 … row0 + h - 1; sums: (open, W·3) float32, output rows
-    first, first + 1, … Taps are added one after another, in order, whatever the strip.
-    """
-    height, width = rows.shape
-    count = weights.shape[1]
-    for left in range(0, width, _BLOCK):
-        right = min(left + _BLOCK, width)
-        for o in range(sums.shape[0]):
-            i = first + o
-            k = max(row0 - start[i], 0)
-            stop = min(row0 + height - start[i], count)
-            out = sums[o, left:right]
-            base = start[i] - row0
-            while k + 4 <= stop:
-                a = rows[base + k, left:right]
-                b = rows[base + k + 1, left:right]
-                c = rows[base + k + 2, left:right]
-                d = rows[base + k + 3, left:right]
-                wa, wb = weights[i, k], weights[i, k + 1]
-                wc, wd = weights[i, k + 2], weights[i, k + 3]
-                for j in range(right - left):
-                    s = out[j] + wa * np.float32(a[j])
-                    s += wb * np.float32(b[j])
-                    s += wc * np.float32(c[j])
-                    out[j] = s + wd * np.float32(d[j])
-                k += 4
-            while k < stop:
-                a = rows[base + k, left:right]
-                wa = weights[i, k]
-                for j in range(right - left):
-                    out[j] += wa * np.float32(a[j])
-                k += 1
-
-
-@njit(nogil=True, cache=True)
-def _across(sums, start, weights, first, last, out):  # type: ignore[no-untyped-def]
-    """Second pass, along rows, for output columns first … last - 1, rounded half up.
-
-    sums: (m, W·3) float32; out: (m, n, 3) uint8. Any factor, any border.
-    """
-    count = weights.shape[1]
-    half, low, high = np.float32(0.5), np.float32(0), np.float32(255)
-    for r in range(out.shape[0]):
-        row = sums[r]
-        for i in range(first, last):
-            s = start[i] * 3
-            red = green = blue = np.float32(0)
-            for k in range(count):
-                w = weights[i, k]
-                red += w * row[s + 3 * k]
-                green += w * row[s + 3 * k + 1]
-                blue += w * row[s + 3 * k + 2]
-            out[r, i, 0] = np.uint8(min(max(red + half, low), high))
-            out[r, i, 1] = np.uint8(min(max(green + half, low), high))
-            out[r, i, 2] = np.uint8(min(max(blue + half, low), high))
-
-
-@njit(nogil=True, cache=True)
-def _across_inner(sums, factor, start, weights, first, last, out):  # type: ignore[no-untyped-def]
-    """Same as `_across`, bit for bit, where all columns have one set of weights.
-
-    A row is first dealt out by its place within an output pixel, so that the taps of neighbouring
-    output pixels lie side by side and are added together; the order of taps stays.
-    """
-    period, lobes = 3 * factor, 2 * LOBES
-    half, low, high = np.float32(0.5), np.float32(0), np.float32(255)
-    width = last - first
-    reach = width + lobes - 1
-    dealt = np.empty((period, reach), np.float32)
-    total = np.empty(width, np.float32)
-    for r in range(out.shape[0]):
-        row = sums[r, start[first] * 3 :]
-        for i in range(reach):
-            for p in range(period):
-                dealt[p, i] = row[i * period + p]
-        for channel in range(3):
-            total[:] = 0
-            for q in range(lobes):
-                for p in range(factor):
-                    w = weights[first, q * factor + p]
-                    source = dealt[3 * p + channel, q : q + width]
-                    for i in range(width):
-                        total[i] += w * source[i]
-            for i in range(width):
-                out[r, first + i, channel] = np.uint8(min(max(total[i] + half, low), high))
-
-
 def _inner(axis: Taps, factor: float) -> tuple[int, int]:
     """Return the run of output pixels (first, last) that share one set of weights, often empty.
 
@@ -181,68 +92,105 @@ def _inner(axis: Taps, factor: float) -> tuple[int, int]:
     return first, last
 
 
-class LevelStream:
-    """One level of an image whose rows arrive in strips from top to bottom."""
+class _Level:
+    """What is open of one level: rows whose sums lie in slots of a common buffer."""
 
-    def __init__(self, width: int, height: int, factor: float) -> None:
+    def __init__(self, width: int, height: int, factor: float, offset: int) -> None:
+        self.across, self.down = taps(width, factor), taps(height, factor)
+        self.inner = _inner(self.across, factor)
+        self.offset = offset  # of its first weight among those of all levels
+        self.end = self.down.end
+        self.first = 0  # output rows finished
+        self.slots: list[int] = []  # of output rows first, first + 1, …
+
+    def plan(self, row: int, bottom: int) -> NDArray[np.int64]:
+        """Return what `first_pass` is to do with source rows ``row`` … ``bottom`` - 1."""
+        taps = self.down.weights.shape[1]
+        start = self.down.start[self.first : self.first + len(self.slots)]
+        slots = np.array(self.slots, np.int64)
+        tasks: NDArray[np.int64] = plan(
+            start, taps, slots, self.offset + self.first * taps, row, bottom
+        )
+        return tasks
+
+    def finish(self, sums: NDArray[np.float32], row: int) -> tuple[NDArray[np.uint8], list[int]]:
+        """Return the output rows that are complete after ``row`` source rows, and their slots."""
+        count = int(np.searchsorted(self.end, row, side="right")) - self.first
+        done, self.slots = self.slots[:count], self.slots[count:]
+        self.first += count
+        start, weights = self.across.start, self.across.weights
+        out = np.empty((count, len(start), 3), np.uint8)
+        second_pass(sums, np.array(done, np.int64), start, weights, *self.inner, out)
+        return out, done
+
+
+class LevelStreams:
+    """Levels of one image whose rows arrive in strips from top to bottom."""
+
+    def __init__(self, width: int, height: int, factors: Sequence[float]) -> None:
         """Prepare the weights for a source of that size in pixels.
 
         Raises:
-            ValueError: the source is smaller than one pixel of the level.
+            ValueError: the source is smaller than one pixel of a level.
         """
         self._width = width
-        self._across, self._down = taps(width, factor), taps(height, factor)
-        self._inner = _inner(self._across, factor)
-        self._end = self._down.end
+        self._levels: list[_Level] = []
+        offset = 0
+        for factor in factors:
+            self._levels.append(_Level(width, height, factor, offset))
+            offset += self._levels[-1].down.weights.size
+        self._weights = np.concatenate([level.down.weights.ravel() for level in self._levels])
         self._row = 0  # source rows seen
-        self._first = 0  # output rows finished
-        self._open = 0  # output rows begun; their sums are the first rows of the buffer
-        self._sums = np.zeros((0, width * 3), np.float32)
+        # (blocks, slots, block): what is handled together lies together. One buffer for the
+        # stream's life, because fresh memory for each strip costs more than its sums
+        self._sums = np.empty((-(-width * 3 // BLOCK), 0, BLOCK), np.float32)
+        self._free: list[int] = []
 
     @property
-    def shape(self) -> tuple[int, int]:
-        """The level's (height, width) in pixels."""
-        return len(self._down.start), len(self._across.start)
+    def shapes(self) -> list[tuple[int, int]]:
+        """Each level's (height, width) in pixels."""
+        return [(len(level.down.start), len(level.across.start)) for level in self._levels]
 
-    def push(self, rows: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Take the next source rows and return the level's rows that they complete.
+    def push(self, rows: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+        """Take the next source rows and return the rows that they complete.
 
         Args:
             rows: (h, width, 3) uint8, axes y, x, c.
 
         Returns:
-            (k, level width, 3) uint8, k ≥ 0.
+            For each level (k, level width, 3) uint8, k ≥ 0.
         """
-        bottom = self._row + len(rows)
-        last = int(np.searchsorted(self._down.start, bottom, side="left"))
-        done = int(np.searchsorted(self._end, bottom, side="right"))
-        begun = last - self._first
-        # one buffer for the stream's life: fresh memory for each strip costs more than its sums
-        if begun > len(self._sums):
-            grown = np.empty((begun, self._width * 3), np.float32)
-            grown[: self._open] = self._sums[: self._open]
-            self._sums = grown
-        sums = self._sums[:begun]
-        sums[self._open :] = 0
         flat = np.ascontiguousarray(rows).reshape(len(rows), self._width * 3)
-        _add_rows(flat, self._row, self._down.start, self._down.weights, self._first, sums)
-        finished = done - self._first
-        out = self._second_pass(sums[:finished])
-        self._open = begun - finished
-        self._sums[: self._open] = sums[finished:].copy()
-        self._row, self._first = bottom, done
-        return out
+        step = max(min(_ROWS, _PIXELS // self._width), 1)
+        parts = [self._push(flat[y : y + step]) for y in range(0, max(len(flat), 1), step)]
+        return [np.concatenate(level) for level in zip(*parts, strict=True)]
 
-    def _second_pass(self, sums: NDArray[np.float32]) -> NDArray[np.uint8]:
-        start, weights, columns = self._across.start, self._across.weights, self.shape[1]
-        out = np.empty((len(sums), columns, 3), np.uint8)
-        first, last = self._inner
-        _across(sums, start, weights, 0, first, out)
-        if last > first:
-            factor = weights.shape[1] // (2 * LOBES)
-            _across_inner(sums, factor, start, weights, first, last, out)
-        _across(sums, start, weights, last, columns, out)
-        return out
+    def _push(self, rows: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+        bottom = self._row + len(rows)
+        fresh: list[int] = []
+        for level in self._levels:
+            begun = int(np.searchsorted(level.down.start, bottom, side="left"))
+            opened = self._open(begun - level.first - len(level.slots))
+            level.slots += opened
+            fresh += opened
+        tasks = np.concatenate([level.plan(self._row, bottom) for level in self._levels])
+        first_pass(rows, tasks, np.array(fresh, np.int64), self._weights, self._sums)
+        self._row = bottom
+        done = [level.finish(self._sums, bottom) for level in self._levels]
+        for _, slots in done:
+            self._free += slots
+        return [rows for rows, _ in done]
+
+    def _open(self, count: int) -> list[int]:
+        """Return slots for more output rows."""
+        blocks, have, block = self._sums.shape
+        short = count - len(self._free)
+        if short > 0:
+            grown = np.empty((blocks, have + short, block), np.float32)
+            grown[:, :have] = self._sums
+            self._sums = grown
+            self._free += range(have, have + short)
+        return [self._free.pop() for _ in range(count)]
 
 
 def downsample(image: NDArray[np.uint8], factor: float) -> NDArray[np.uint8]:
@@ -254,4 +202,4 @@ def downsample(image: NDArray[np.uint8], factor: float) -> NDArray[np.uint8]:
     Returns:
         (⌊H / factor⌋, ⌊W / factor⌋, 3) uint8.
     """
-    return LevelStream(image.shape[1], image.shape[0], factor).push(image)
+    return LevelStreams(image.shape[1], image.shape[0], [factor]).push(image)[0]

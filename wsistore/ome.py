@@ -58,7 +58,7 @@ def image_attributes(name: str, box: Box, mpp: float, levels: Sequence[Level]) -
         "type": "lanczos3",
         "metadata": {
             "description": "each level downsampled directly from the slide's level-0 pixels",
-            "method": "wsistore.lanczos.LevelStream",
+            "method": "wsistore.lanczos",
             "factors": [level.factor for level in levels],
         },
     }

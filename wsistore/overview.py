@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsistore.geometry import Box
-from wsistore.lanczos import LevelStream, output_length
+from wsistore.lanczos import LevelStreams, output_length
 from wsistore.readers import Reader
 
 STRIP_PIXELS = 4_000_000
@@ -60,10 +60,10 @@ def read_overview(reader: Reader, mpp: float, target_mpp: float) -> Overview:
     factor = max(target_mpp / (mpp * width0 / width), 1.0)
     if min(output_length(width, factor), output_length(height, factor)) < 1:
         factor = 1.0
-    stream = LevelStream(width, height, factor)
+    stream = LevelStreams(width, height, [factor])
     rows = max(STRIP_PIXELS // width, 1)
     parts = [
-        stream.push(reader.read(chosen, 0, y, width, min(rows, height - y)))
+        stream.push(reader.read(chosen, 0, y, width, min(rows, height - y)))[0]
         for y in range(0, height, rows)
     ]
     scale_x, scale_y = factor * width0 / width, factor * height0 / height

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import zarr
 
 from wsistore import layout
@@ -17,6 +16,7 @@ from wsistore.errors import StoreError
 from wsistore.index import read_table
 
 if TYPE_CHECKING:
+    import pandas as pd
     from dask.array import Array as DaskArray
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.lanczos_reference import lanczos
-from wsistore.lanczos import LevelStream, downsample, output_length, taps
+from wsistore.lanczos import LevelStreams, downsample, output_length, taps
 
 
 def noise(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -33,17 +33,18 @@ def test_equals_float64_reference_even_on_noise(factor: float) -> None:
 @given(
     height=st.integers(64, 300),
     width=st.integers(64, 200),
-    factor=st.one_of(st.integers(1, 64), st.floats(1, 60)),
+    factors=st.lists(st.one_of(st.integers(1, 64), st.floats(1, 60)), min_size=1, max_size=5),
     cuts=st.lists(st.integers(0, 300), max_size=8),
 )
 def test_strips_equal_whole_bit_for_bit(
-    height: int, width: int, factor: float, cuts: list[int]
+    height: int, width: int, factors: list[float], cuts: list[int]
 ) -> None:
     image = noise(height, width, seed=height * 1000 + width)
     edges = sorted({0, height, *(cut for cut in cuts if cut < height)})
-    stream = LevelStream(width, height, factor)
-    strips = [stream.push(image[a:b]) for a, b in pairwise(edges)]
-    assert np.array_equal(np.concatenate(strips), downsample(image, factor))
+    streams = LevelStreams(width, height, factors)
+    strips = [streams.push(image[a:b]) for a, b in pairwise(edges)]
+    for factor, level in zip(factors, zip(*strips, strict=True), strict=True):
+        assert np.array_equal(np.concatenate(level), downsample(image, factor))
 
 
 def test_a_part_cut_on_the_grid_equals_the_whole_away_from_its_border() -> None:
