@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from wsistore.errors import StoreError
-from wsistore.store import Crop, Store
+from wsistore.handle import Crop
+from wsistore.store import Store
 
 BOX_COLOUR = (0, 110, 60)
 TEXT_COLOUR = (20, 20, 20)

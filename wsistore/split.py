@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from pathlib import Path
 
 import pandas as pd
 
 from wsistore import layout
-from wsistore.errors import UsageError
-from wsistore.files import write_atomic
+from wsistore.errors import StoreError, UsageError
+from wsistore.storage import Place, Root, root
 
 SUBSETS = ("train", "val", "test")
 COLUMNS = ["crop", "slide", "patient", "label", "subset"]
@@ -118,17 +117,21 @@ def leaks(split: pd.DataFrame) -> list[str]:
     return sorted(str(patient) for patient in subsets.index[subsets > 1])
 
 
-def save_split(store: Path, name: str, split: pd.DataFrame, overwrite: bool = False) -> Path:
-    """Write ``splits/NAME.csv`` and return its path.
+def save_split(store: Place, name: str, split: pd.DataFrame, overwrite: bool = False) -> Root:
+    """Write ``splits/NAME.csv`` and return its place.
 
     Raises:
         UsageError: the name cannot be one or is taken, or a patient is in two subsets.
+        StoreError: it cannot be written.
     """
-    path = layout.split_path(store, name)
-    if path.exists() and not overwrite:
+    path = layout.split_path(root(store), name)
+    if not overwrite and path.exists():
         raise UsageError(f"{path}: exists; choose another --name or give --overwrite")
     leaking = leaks(split)
     if leaking:
         raise UsageError(f"patient {leaking[0]!r} would be in two subsets of split {name!r}")
-    write_atomic(path, split.to_csv(index=False, lineterminator="\n"))
+    try:
+        path.write_text(split.to_csv(index=False, lineterminator="\n"))
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be written: {error}") from error
     return path

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 import pandas as pd
 from rich.table import Table
 
+from wsistore.commands.options import store_argument
 from wsistore.console import out
 from wsistore.errors import UsageError
 from wsistore.split import SUBSETS, make_split, save_split
+from wsistore.storage import Root
 from wsistore.store import Store
 
 
@@ -46,13 +46,13 @@ def summary(split: pd.DataFrame, title: str) -> Table:
 
 
 @click.command("split")
-@click.argument("store", type=click.Path(path_type=Path))
+@store_argument
 @click.option("--name", required=True, help="The split's name.")
 @click.option("--fractions", default="70/15/15", show_default=True,
               help="Percent of patients for train/val/test.")  # fmt: skip
 @click.option("--seed", type=int, default=0, show_default=True, help="Another seed, another split.")
 @click.option("--overwrite", is_flag=True, help="Replace a split of that name.")
-def split_command(store: Path, name: str, fractions: str, seed: int, overwrite: bool) -> None:
+def split_command(store: Root, name: str, fractions: str, seed: int, overwrite: bool) -> None:
     """Split the patients of STORE into train, val and test, stratified by class.
 
     All crops of a patient fall into one subset. The same seed gives the same split, whatever the
@@ -62,6 +62,7 @@ def split_command(store: Path, name: str, fractions: str, seed: int, overwrite: 
     Examples:
       wsistore split store --name main
       wsistore split store --name no-val --fractions 80/0/20 --seed 3
+      wsistore split s3://bucket/store --name main
     """
     crops = Store(store).crops
     split = make_split(crops, parse_fractions(fractions), seed)
