@@ -53,7 +53,7 @@ def prepare(store: Root, settings: BuildSettings) -> None:
         StoreError: the URL cannot be reached.
     """
     if isinstance(store, RemoteRoot):
-        store.require_writable()
+        store.require_shared()
     if not (store / METADATA).exists():
         if store.names():
             raise UsageError(f"{store}: is not a store and not empty; choose another --out")

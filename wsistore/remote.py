@@ -99,6 +99,16 @@ class RemoteRoot(Root):
                 f"{self}: can be read only; choose a folder or an object store ({known}) for --out"
             )
 
+    def require_shared(self) -> None:
+        """Refuse, besides, what other processes could not see.
+
+        Raises:
+            UsageError: as `require_writable`; or it is the memory of this process.
+        """
+        self.require_writable()
+        if self._protocol == "memory":
+            raise UsageError(f"{self}: is seen by one process alone; choose another --out")
+
     def exists(self) -> bool:
         """Tell whether there is an object here or below."""
         system, path = self._system()
