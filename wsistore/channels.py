@@ -46,7 +46,7 @@ def statistics(
         crops: ids, each counted once; all crops of the table by default.
 
     Raises:
-        StoreError: there are no crops, or one of them lacks the level.
+        StoreError: there are no crops, one of them lacks the level, or the sums are damaged.
     """
     rows = levels[levels["level"] == level]
     wanted = set(levels["crop"]) if crops is None else set(crops)
@@ -63,6 +63,11 @@ def statistics(
         total = sum(int(value) for value in rows[f"sum_{name}"])
         squares = sum(int(value) for value in rows[f"sumsq_{name}"])
         spread = pixels * squares - total * total
+        if spread < 0:
+            raise StoreError(
+                f"the sums of channel {name} at level {level} are of no pixels; "
+                "the table of levels is damaged"
+            )
         mean[channel] = total / pixels
         # 64 more bits than the root of an integer has, so that the division alone rounds
         std[channel] = math.isqrt(spread << 128) / (pixels << 64)

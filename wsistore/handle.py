@@ -40,11 +40,14 @@ class Crop:
     """One tissue crop; ``crop["1.25x"]`` is an array. Holds no open file, so it pickles."""
 
     def __init__(
-        self, root: Root, name: str, levels: tuple[str, ...], box: Box, mpp: float
+        self, root: Root, name: str, levels: tuple[str, ...], box: tuple[int, int, int, int, float]
     ) -> None:
-        """Name the crop whose group is at ``root``; its box is in level-0 pixels of ``mpp`` µm."""
+        """Name the crop whose group is at ``root``.
+
+        ``box`` is x, y, width and height in level-0 pixels, and the µm of one.
+        """
         self.root, self.name, self.levels = root, name, levels
-        self._box, self._mpp = box, mpp
+        self._box = box
 
     @property
     def path(self) -> Path:
@@ -67,7 +70,8 @@ class Crop:
         The origin is the centre of the slide's level-0 pixel (0, 0): a crop in the slide's corner
         begins at −mpp / 2. See `wsistore.physical`.
         """
-        return box_um(self._box, self._mpp)
+        *box, mpp = self._box
+        return box_um(Box(*box), mpp)
 
     def __getitem__(self, level: str) -> zarr.Array[Any]:
         """Return a level, (3, H, W) uint8, axes c, y, x.
@@ -150,7 +154,7 @@ class Crop:
         )
 
     def _require_inside(self, box: BoxUm) -> None:
-        why = fault(box, self.box_um, self._mpp)
+        why = fault(box, self.box_um, self._box[4])
         if why:
             raise StoreError(f"crop {self.name}: the box {written(box)} {why}")
 

@@ -13,7 +13,6 @@ from wsistore import layout
 from wsistore.build import read_settings
 from wsistore.channels import Statistics, statistics
 from wsistore.errors import StoreError
-from wsistore.geometry import Box
 from wsistore.handle import Crop
 from wsistore.index import read_table
 from wsistore.storage import Place, Root, root
@@ -64,13 +63,14 @@ class Store:
         return read_table(self.root / layout.LEVELS_CSV)
 
     @cached_property
-    def _boxes(self) -> dict[str, tuple[Box, float]]:
-        """Crop to its box and µm per level-0 pixel."""
-        columns = (self.crops[name] for name in ("crop", "x", "y", "width", "height", "mpp"))
-        return {
-            crop: (Box(int(x), int(y), int(width), int(height)), float(mpp))
-            for crop, x, y, width, height, mpp in zip(*columns, strict=True)
-        }
+    def _slides(self) -> Root:
+        return self.root / layout.SLIDES
+
+    @cached_property
+    def _boxes(self) -> dict[str, tuple[int, int, int, int, float]]:
+        """Crop to its x, y, width and height in level-0 pixels, and the µm of one."""
+        columns = (self.crops[name].tolist() for name in ("x", "y", "width", "height", "mpp"))
+        return dict(zip(self.crops["crop"], zip(*columns, strict=True), strict=True))
 
     def icc(self, slide: str) -> bytes | None:
         """Return a slide's ICC profile as its file held it, or None where it had none.
@@ -138,7 +138,7 @@ class Store:
         """
         if crop not in self._boxes:
             raise StoreError(f"{self.url}: has no crop {crop!r}; ids look like SLIDE/0")
-        return Crop(self.root / layout.SLIDES / crop, crop, self.level_names, *self._boxes[crop])
+        return Crop(self._slides / crop, crop, self.level_names, self._boxes[crop])
 
     def __iter__(self) -> Iterator[Crop]:
         return (self[crop] for crop in self.crops["crop"])

@@ -51,5 +51,7 @@ def test_what_is_missing_is_said(store: wsistore.Store) -> None:
         store.statistics("20x")
     with pytest.raises(wsistore.StoreError, match=r"level 5x is missing for crop gone/0$"):
         store.statistics("5x", ["s0/0", "gone/0"])
+    with pytest.raises(wsistore.StoreError, match="channel g at level 5x are of no pixels"):
+        wsistore.statistics(store.levels.assign(sumsq_g=0), "5x")
     with pytest.raises(wsistore.StoreError, match="no crop is given"):
         store.statistics("5x", [])

@@ -125,6 +125,20 @@ def stamps(files: s3fs.S3FileSystem, url: str) -> dict[str, object]:
     return {name: entry["LastModified"] for name, entry in found.items()}
 
 
+def test_what_others_put_and_delete_is_seen(url: str, options: dict[str, str]) -> None:
+    place = opened(url, options)
+    other = s3fs.S3FileSystem(**options, skip_instance_cache=True)
+    for names in (["a"], ["a", "b"], ["b"]):
+        for name in "ab":
+            if name in names:
+                other.pipe_file(f"{url}/{name}/{METADATA}", b"{}")
+            elif (place / name / METADATA).exists():
+                other.rm_file(f"{url}/{name}/{METADATA}")
+        assert place.names() == names
+        assert [(place / name).exists() for name in "ab"] == [name in names for name in "ab"]
+        assert list(place.sizes()) == [f"{name}/{METADATA}" for name in names]
+
+
 def test_overwritten_slides_leave_nothing_stale(
     slides: list[Path], url: str, options: dict[str, str], tmp_path: Path
 ) -> None:
