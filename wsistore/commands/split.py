@@ -52,6 +52,7 @@ _SHOWN = 20
 @click.option("--from-csv", type=click.Path(path_type=Path), metavar="FILE",
               help="Your own split: crop, slide or patient, and subset.")  # fmt: skip
 @click.option("--extend", is_flag=True, help="Take in what was added since; no patient moves.")
+@click.option("--into", metavar="NAME", help="With --extend: keep the old split, write this one.")
 @click.option("--check", is_flag=True, help="Name the faults of splits; write nothing.")
 @click.option("--overwrite", is_flag=True, help="Replace a split of that name.")
 @click.pass_context
@@ -62,6 +63,7 @@ def split_command(
     name: str | None,
     from_csv: Path | None,
     extend: bool,
+    into: str | None,
     check: bool,
     overwrite: bool,
     **asked: Any,
@@ -92,13 +94,15 @@ def split_command(
         raise UsageError(f"{' and '.join([*chosen, *request_flags])} do not go together")
     if overwrite and (check or extend):
         raise UsageError(f"--overwrite has no meaning with {chosen[0]}")
+    if into is not None and not extend:
+        raise UsageError("--into needs --extend")
     opened = Store(store)
     if check:
         ctx.exit(_check(opened, name, from_csv))
     if name is None:
         raise UsageError("--name is missing; give the split a name")
     if extend:
-        _extend(opened, name)
+        _extend(opened, name, into or name)
     elif from_csv:
         _own(opened, name, from_csv, overwrite)
     else:
@@ -121,7 +125,7 @@ def _request(asked: Mapping[str, Any]) -> Request:
     )
 
 
-def _extend(store: Store, name: str) -> None:
+def _extend(store: Store, name: str, into: str) -> None:
     record = read_record(store.path, name)
     if record is None or record.request is None:
         raise UsageError(
@@ -132,7 +136,7 @@ def _extend(store: Store, name: str) -> None:
         out().print(f"{path}: was changed since wsistore wrote it; its subsets are kept")
     old = read_tables(store.path, name)
     tables = extend_split(store.crops, old, record.request)
-    paths = save_splits(store.path, name, tables, Record(record.request), overwrite=True)
+    paths = save_splits(store.path, into, tables, Record(record.request), overwrite=into == name)
     _show(store, tables, paths)
     before, after = next(iter(old.values())), next(iter(tables.values()))
     patients = after["patient"].nunique() - before["patient"].nunique()

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from wsistore.split.request import DEV, SUBSETS
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -43,11 +45,12 @@ def members(name: str) -> tuple[str, ...]:
 
 
 def set_names(split: pd.DataFrame) -> tuple[str, ...]:
-    """Return the names of a split's sets: subsets in order of appearance, then ADv1, ADv2, …."""
-    subsets = [str(name) for name in split["subset"].unique()]
-    plain = [name for name in subsets if not is_aux(name) and name != EXCLUDED]
+    """Return the names of a split's sets: train, val, test, dev, others by name, then ADv1, …."""
+    subsets = {str(name) for name in split["subset"].unique()}
+    usual = [name for name in (*SUBSETS, DEV) if name in subsets]
+    others = sorted(name for name in subsets - {*usual, EXCLUDED} if not is_aux(name))
     rings = sorted(int(name.removeprefix("aux")) for name in subsets if is_aux(name))
-    return (*plain, *(f"ADv{number}" for number in rings))
+    return (*usual, *others, *(f"ADv{number}" for number in rings))
 
 
 def rows_of(split: pd.DataFrame, name: str) -> pd.DataFrame:

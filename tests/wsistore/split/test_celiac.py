@@ -23,7 +23,7 @@ def test_the_celiac_scheme_uses_all_1364_patients(crops: pd.DataFrame) -> None:
     request = Request(patients_per_class=100, dev=20, aux=(300, 1004))
     (split,) = make_split(crops, request).values()
     seconds = time.perf_counter() - start
-    assert set(set_names(split)) == set(SETS)
+    assert set_names(split) == tuple(SETS)
     assert {name: rows_of(split, name)["patient"].nunique() for name in SETS} == SETS
     assert set(split["crop"]) == set(crops["crop"])
     for label in CELIAC:

@@ -27,7 +27,7 @@ def test_sets_of_a_split(store: Path) -> None:
     result = split(store, "--name", "main", *asked, "--seed", 2)
     assert result.exit_code == 0, result.output
     opened = wsistore.open(store)
-    assert set(opened.subsets("main")) == {"train", "val", "test", "dev", "ADv1", "ADv2"}
+    assert opened.subsets("main") == ("train", "val", "test", "dev", "ADv1", "ADv2")
     sizes = {name: opened.subset("main", name)["patient"].nunique() for name in ("train", "ADv2")}
     assert sizes == {"train": 4, "ADv2": 9}
     assert opened.subset("main", "ADv2")["label"].isna().all()
@@ -39,7 +39,7 @@ def test_sets_of_a_split(store: Path) -> None:
 
 def test_exact_counts_and_train_test_only(store: Path) -> None:
     assert split(store, "--name", "one", "--counts", "3/0/2").exit_code == 0
-    assert wsistore.open(store).subsets("one") in {("train", "test"), ("test", "train")}
+    assert wsistore.open(store).subsets("one") == ("train", "test")
     assert wsistore.open(store).subset("one", "test")["patient"].nunique() == 4
     assert split(store, "--name", "two", "--fractions", "70/0/30").exit_code == 0
     assert "val" not in wsistore.open(store).subsets("two")
@@ -72,6 +72,17 @@ def test_extending_keeps_old_patients(store: Path) -> None:
     assert new[old.index].equals(old)
     assert set(new[more["crop"]]) >= {"train"}
     assert "0 patients and 0 crops more" in split(store, "--name", "main", "--extend").output
+
+
+def test_extending_into_another_split_leaves_the_old_one(store: Path) -> None:
+    split(store, "--name", "cv", "--folds", 3)
+    before = {p.name: p.read_bytes() for p in (store / "splits").iterdir()}
+    write_store(store, pd.concat([CROPS, cohort({"c": 6}).assign(label="a")]))
+    assert split(store, "--name", "cv", "--extend", "--into", "cv2").exit_code == 0
+    assert {p.name: p.read_bytes() for p in (store / "splits").glob("cv[-.]*")} == before
+    assert wsistore.open(store).splits[3:] == ("cv2-0", "cv2-1", "cv2-2")
+    refused = split(store, "--name", "cv", "--extend", "--into", "cv2")
+    assert (refused.exit_code, "exists" in refused.output) == (2, True)
 
 
 def test_own_splits_are_taken_in_checked_and_not_extended(store: Path, tmp_path: Path) -> None:
@@ -121,6 +132,7 @@ def test_check_names_the_faults_of_a_hand_written_file(store: Path) -> None:
         (("--check", "--folds", 5), "--check and --folds do not go together"),
         (("--name", "x", "--extend", "--from-csv", "y"), "--extend and --from-csv do not"),
         (("--check", "--name", "x", "--from-csv", "y"), "--name or --from-csv, not both"),
+        (("--name", "x", "--into", "y"), "--into needs --extend"),
         (("--check", "--overwrite"), "--overwrite has no meaning with --check"),
         (("--name", "../x"), "cannot name a split"),
         (("--name", "x", "--counts", "3/x/1"), "--counts 3/x/1: give train/val/test"),

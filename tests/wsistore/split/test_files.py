@@ -112,6 +112,8 @@ def test_checks_name_the_file(tmp_path: Path) -> None:
     assert len(texts) == 1
     assert texts[0].startswith(f"{one}: patient ")
     assert rows[1].split(",")[0] in texts[0]
+    one.write_bytes((store / "splits" / "cv-0.csv").read_bytes())
+    assert {fault.kind for fault in check_split(store, "cv", CROPS)} == {"fold"}
     one.unlink()
     assert [fault.kind for fault in check_split(store, "cv", CROPS)] == ["file"]
     assert [fault.kind for fault in check_split(store, "nothing", CROPS)] == ["file"]

@@ -51,7 +51,7 @@ def test_folds_share_dev_and_auxiliary_patients() -> None:
 def test_named_sets() -> None:
     crops = cohort({"a": 12, "b": 12})
     (split,) = make_split(crops, Request(patients_per_class=3, aux=(4, 9))).values()
-    assert sorted(set_names(split)) == ["ADv1", "ADv2", "test", "train", "val"]
+    assert set_names(split) == ("train", "val", "test", "ADv1", "ADv2")
     one, two = rows_of(split, "ADv1"), rows_of(split, "ADv2")
     assert set(one["crop"]) < set(two["crop"])
     assert (one["patient"].nunique(), two["patient"].nunique()) == (4, 9)
@@ -108,6 +108,15 @@ def test_an_auxiliary_patient_never_becomes_labelled() -> None:
     new = extend_split(labelled, old, Request(aux=(3,)))[""]
     assert patients_of(new, "aux1") == {"unknown0", "unknown1", "unknown2"}
     assert new["label"][new["subset"].map(is_aux)].isna().all()
+
+
+def test_auxiliary_patients_do_not_count_towards_the_shares_of_a_class() -> None:
+    request = Request(aux=(30,))
+    old = make_split(cohort({"a": 6}, 30), request)
+    crops = cohort({"a": 20}, 30)
+    new = extend_split(crops.assign(label="a"), old, request)[""]
+    sizes = {name: len(patients_of(new, name)) for name in ("train", "val", "test", "aux1")}
+    assert sizes == {"train": 14, "val": 3, "test": 3, "aux1": 30}
 
 
 def test_new_crops_of_an_old_patient_follow_it_and_excluded_ones_stay_out() -> None:
