@@ -85,7 +85,7 @@ def split_table(split: SplitInfo) -> Table:
 def _lines(info: Info) -> Iterator[str]:
     outcomes = ", ".join(f"{count:,} {name}" for name, count in info.outcomes.items())
     yield f"{info.store}: {sum(info.outcomes.values()):,} slides ({outcomes})"
-    warned = f", {info.warnings:,} slides with a warning" if info.warnings else ""
+    warned = f"; slides with a warning: {info.warnings:,}" if info.warnings else ""
     yield f"{info.crops:,} crops of {info.patients:,} patients{warned}"
     if info.slide_mpp is not None:
         sources = ", ".join(f"{n:,} from {source}" for source, n in info.mpp_sources.items())
