@@ -15,9 +15,9 @@ import zarr
 
 from wsistore import layout
 from wsistore.annotations.find import AnnotationSource
-from wsistore.errors import SlideError, StorageError, StoreError, UsageError
+from wsistore.errors import SlideError, StoreError, UsageError
 from wsistore.files import fingerprint
-from wsistore.index import read_records, update_index
+from wsistore.index import read_records, read_settings, update_index
 from wsistore.ingest import BuildSettings, SlideTask, ingest
 from wsistore.labels import Label, label_of
 from wsistore.readers import AUTO
@@ -44,7 +44,7 @@ class Result:
     stored_before: bool = False
 
 
-def prepare(store: Root, settings: BuildSettings) -> None:
+def prepare(place: Place, settings: BuildSettings) -> None:
     """Make a store, or check that an existing one was built with the same settings.
 
     Raises:
@@ -52,6 +52,7 @@ def prepare(store: Root, settings: BuildSettings) -> None:
             be written.
         StoreError: the URL cannot be reached.
     """
+    store = root(place)
     if isinstance(store, RemoteRoot):
         store.require_shared()
     if not (store / METADATA).exists():
@@ -70,27 +71,6 @@ def _make(store: Root, attributes: dict[str, Any]) -> None:
         zarr.create_group(store=store.zarr(read_only=False), attributes=attributes)
     except store.errors as error:
         raise StoreError(f"{store}: cannot be made: {error}; choose another --out") from error
-
-
-def read_settings(store: Root) -> dict[str, Any]:
-    """Return the attributes of a store's root.
-
-    Raises:
-        StoreError: it is no store, cannot be reached, or is of a newer format.
-    """
-    path = store / METADATA
-    try:
-        attributes = json.loads(path.read_text())["attributes"]["wsistore"]
-        version = int(attributes["format"])
-    except FileNotFoundError as error:
-        raise StoreError(f"{store}: is not a store; make one with 'wsistore build'") from error
-    except StorageError:
-        raise
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise StoreError(f"{path}: is not a store's metadata: {error!r}") from error
-    if version > layout.FORMAT:
-        raise StoreError(f"{store}: has format {version}; this wsistore reads {layout.FORMAT}")
-    return dict(attributes)
 
 
 def _check_settings(store: Root, settings: BuildSettings) -> None:

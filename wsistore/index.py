@@ -9,10 +9,10 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from wsistore import layout
-from wsistore.errors import StoreError
+from wsistore.errors import StorageError, StoreError
 from wsistore.records import CropRow, LevelRow, SlideRecord, SlideRow
 from wsistore.staging import index_lock
-from wsistore.storage import METADATA, LocalRoot, Root
+from wsistore.storage import METADATA, LocalRoot, Place, Root, root
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +28,28 @@ _TEXT = {"crop", "slide", "patient", "label", "level", "subset", "outcome", "rea
 }  # fmt: skip
 
 
-def read_table(path: Root) -> pd.DataFrame:
+def read_settings(store: Place) -> dict[str, Any]:
+    """Return the attributes of a store's root.
+
+    Raises:
+        StoreError: it is no store, cannot be reached, or is of a newer format.
+    """
+    path = root(store) / METADATA
+    try:
+        attributes = json.loads(path.read_text())["attributes"]["wsistore"]
+        version = int(attributes["format"])
+    except FileNotFoundError as error:
+        raise StoreError(f"{store}: is not a store; make one with 'wsistore build'") from error
+    except StorageError:
+        raise
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise StoreError(f"{path}: is not a store's metadata: {error!r}") from error
+    if version > layout.FORMAT:
+        raise StoreError(f"{store}: has format {version}; this wsistore reads {layout.FORMAT}")
+    return dict(attributes)
+
+
+def read_table(path: Place) -> pd.DataFrame:
     """Read a table of a store; text stays text, an empty label becomes NaN.
 
     Raises:
@@ -38,7 +59,7 @@ def read_table(path: Root) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        content = BytesIO(path.read_bytes())
+        content = BytesIO(root(path).read_bytes())
         header = pd.read_csv(content, nrows=0).columns
         text = {column: str for column in header if column in _TEXT}
         content.seek(0)
@@ -76,13 +97,13 @@ def record_from_json(data: Mapping[str, Any]) -> SlideRecord:
     )
 
 
-def read_record(group: Root) -> SlideRecord:
+def read_record(group: Place) -> SlideRecord:
     """Read the record of a slide group.
 
     Raises:
         StoreError: the group's metadata is missing or damaged.
     """
-    path = group / METADATA
+    path = root(group) / METADATA
     try:
         return _parsed(path, path.read_bytes())
     except OSError as error:
@@ -96,7 +117,7 @@ def _parsed(path: Root, content: bytes) -> SlideRecord:
         raise StoreError(f"{path}: no whole record of a slide: {error!r}") from error
 
 
-def read_records(store: Root) -> dict[str, SlideRecord]:
+def read_records(store: Place) -> dict[str, SlideRecord]:
     """Read the records of all slides: stored ones from their groups, failed ones from the table.
 
     Raises:
@@ -104,24 +125,25 @@ def read_records(store: Root) -> dict[str, SlideRecord]:
             renamed into place whole. An object store holds what a killed upload left as well.
     """
     records: dict[str, SlideRecord] = {}
-    table = store / layout.SLIDES_CSV
+    home = root(store)
+    table = home / layout.SLIDES_CSV
     if table.exists():
         for row in read_table(table).to_dict("records"):
             if row["outcome"] == "failed":
                 known = {str(k): v for k, v in row.items() if v == v}  # NaN: no value
                 records[row["slide"]] = SlideRecord(SlideRow(**known))
-    slides = store / layout.SLIDES
+    slides = home / layout.SLIDES
     groups = {f"{name}/{METADATA}": name for name in slides.names()}
     found = slides.read_each(groups)
     for path, name in groups.items():
         if path in found:
             records[name] = _parsed(slides / path, found[path])
-        elif isinstance(store, LocalRoot) and (slides / name).folder.is_dir():
+        elif isinstance(home, LocalRoot) and (slides / name).folder.is_dir():
             raise StoreError(f"{slides / path}: is missing, so the slide is not whole; remove it")
     return records
 
 
-def update_index(store: Root, tried: Mapping[str, SlideRecord]) -> None:
+def update_index(store: Place, tried: Mapping[str, SlideRecord]) -> None:
     """Write the tables from the slide groups, so that builds at the same time lose no row.
 
     Args:
@@ -145,7 +167,7 @@ def update_index(store: Root, tried: Mapping[str, SlideRecord]) -> None:
         ) from error
 
 
-def write_index(store: Root, records: Mapping[str, SlideRecord]) -> None:
+def write_index(store: Place, records: Mapping[str, SlideRecord]) -> None:
     """Write the three tables, each in one step, rows ordered by slide and crop."""
     import pandas as pd
 
@@ -158,4 +180,7 @@ def write_index(store: Root, records: Mapping[str, SlideRecord]) -> None:
     for name, kind in _TABLES.items():
         columns = [field.name for field in fields(kind)]
         table = pd.DataFrame([asdict(row) for row in rows[name]], columns=columns)
-        (store / name).write_text(table.to_csv(index=False, lineterminator="\n"))
+        if name == layout.LEVELS_CSV:
+            # one row without a count would turn the others into 1234.0
+            table["bytes"] = table["bytes"].astype("Int64")
+        (root(store) / name).write_text(table.to_csv(index=False, lineterminator="\n"))

@@ -22,7 +22,7 @@ from wsistore.plan import open_planned
 from wsistore.readers import AUTO, Reader
 from wsistore.records import CropRow, LevelRow, SlideRecord, SlideRow
 from wsistore.regions import find_regions
-from wsistore.storage import Root
+from wsistore.storage import Place, Root, root
 from wsistore.tissue import TissueSettings
 from wsistore.writer import write_bytes
 
@@ -102,7 +102,7 @@ class SlideTask:
 
 
 def ingest(
-    task: SlideTask, store: Root, settings: BuildSettings, overwrite: bool = False
+    task: SlideTask, store: Place, settings: BuildSettings, overwrite: bool = False
 ) -> SlideRecord:
     """Store one slide and return its record; a slide that cannot be used gives a failed one.
 
@@ -111,7 +111,7 @@ def ingest(
     of the stored one, which stays as it is if the new one fails. Behind a URL see
     `wsistore.upload.publish`.
     """
-    place = store / layout.SLIDES / task.slide
+    place = root(store) / layout.SLIDES / task.slide
     try:
         with staging.aside(store, task.slide) as folder:
             record = _write(task, folder, settings)

@@ -199,9 +199,21 @@ class RemoteRoot(Root):
             with self._reported():
                 system.rm([f"{path}/{name}" for name in names])
 
+    def _is_object(self) -> bool:
+        system, path = self._system()
+        with self._reported():
+            try:
+                return bool(system.info(path)["type"] == "file")
+            except FileNotFoundError:
+                return False
+
     def remove(self) -> None:
-        """Delete every object below."""
+        """Delete the object here, and every object below."""
         self.delete(list(self.sizes()))
+        if self._is_object():
+            system, path = self._system()
+            with self._reported():
+                system.rm_file(path)
         left = self.sizes()
         # a bulk deletion may leave some without a word
         if left:

@@ -47,6 +47,11 @@ class Root(ABC):
             StoreError: it is not on this machine.
         """
 
+    @property
+    def name(self) -> str:
+        """The last part of the path or URL."""
+        return str(self).rpartition("/")[2]
+
     @abstractmethod
     def absolute(self) -> Root:
         """Return the same place, whatever the working directory becomes."""

@@ -18,7 +18,7 @@ from wsistore import staging
 from wsistore.build import build
 from wsistore.ingest import BuildSettings
 from wsistore.labels import Label
-from wsistore.split import make_split, save_split
+from wsistore.split import Request, make_split, save_split
 from wsistore.store import Store
 from wsistore.workers import run
 
@@ -38,9 +38,8 @@ def finish(slides: list[Path], store: Path, overwrite: bool = False) -> None:
 
 
 def split(store: Path) -> None:
-    save_split(
-        store, "main", make_split(Store(store).crops, {"train": 0.5, "val": 0, "test": 0.5}, 0)
-    )
+    request = Request(fractions={"train": 0.5, "val": 0, "test": 0.5})
+    save_split(store, "main", make_split(Store(store).crops, request)[""])
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 import functools
 import http.server
+import json
 import multiprocessing
 import signal
 import threading
@@ -77,7 +78,7 @@ def test_built_and_split_there_and_here_alike(
     slides: list[Path], url: str, options: dict[str, str], tmp_path: Path
 ) -> None:
     labels = slides[0].with_name("labels.csv")
-    here = tmp_path / "store"
+    here, infos = tmp_path / "store", []
     for place, its, workers in ((here, {}, 1), (url, options, 2)):
         built = wsi(
             its, "build", *slides, "--out", place, "--labels", labels,
@@ -90,7 +91,19 @@ def test_built_and_split_there_and_here_alike(
         assert split.exit_code == 0, split.output
         assert f"{place}/splits/main.csv" in split.output
         assert wsi(its, *halves).exit_code == 2  # a split is not replaced unasked
-        assert wsi(its, *halves, "--overwrite").exit_code == 0
+        folds = ("split", place, "--name", "main", "--folds", "2", "--no-val", "--overwrite")
+        assert wsi(its, *folds).exit_code == 0
+        assert wsi(its, *halves, "--overwrite").exit_code == 0  # the folds' files go
+        assert wsi(its, "split", place, "--check").output == "split main: no faults\n"
+        told = wsi(its, "info", place, "--json")
+        infos.append({**json.loads(told.output), "store": ""})
+        drawn = wsi(its, "preview", place, "--out", tmp_path / f"look{workers}")
+        assert drawn.exit_code == 0, drawn.output
+    assert infos[0] == infos[1]
+    assert (
+        wsi(options, "preview", url).output
+        == f"Error: {url}: is no folder to write beside; give --out\n"
+    )
     there = wsistore.open(url, options)
     assert content(there) == content(here)
     files = {p.relative_to(here).as_posix(): p for p in here.rglob("*") if p.is_file()}

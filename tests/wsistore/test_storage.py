@@ -31,6 +31,9 @@ def test_texts_are_whole_listed_read_and_removed(place: Root) -> None:
     assert found == {"a/x.csv": "µ,2\n".encode(), "ab/y.csv": b"y"}
     (place / "a").remove()
     assert place.names() == ["ab"]
+    (place / "ab" / "y.csv").remove()
+    assert (place / "ab").names() == []
+    (place / "ab" / "y.csv").write_text("again")
     (place / "a").remove()  # nothing is there: nothing to do
     with pytest.raises(FileNotFoundError):
         (place / "a" / "x.csv").read_bytes()
