@@ -8,6 +8,7 @@ from wsistore import __version__
 from wsistore.commands.build import build_command
 from wsistore.commands.plan import plan_command
 from wsistore.commands.split import split_command
+from wsistore.commands.verify import verify_command
 from wsistore.console import Group
 from wsistore.sample.command import sample
 
@@ -25,3 +26,4 @@ main.add_command(sample)
 main.add_command(plan_command)
 main.add_command(build_command)
 main.add_command(split_command)
+main.add_command(verify_command)
