@@ -20,7 +20,7 @@ def _integer(_: object, value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-_STRICT = extend(
+_STRICT = extend(  # type: ignore[no-untyped-call]
     Draft202012Validator,
     type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", _integer),
 )
@@ -36,7 +36,8 @@ def validator(kind: str) -> Validator:
     text = (files("wsistore.verify") / "schemas" / f"{kind}.json").read_text(encoding="utf-8")
     schema = json.loads(text)
     Draft202012Validator.check_schema(schema)
-    return _STRICT(schema)
+    found: Validator = _STRICT(schema)
+    return found
 
 
 def _refuse(constant: str) -> NoReturn:

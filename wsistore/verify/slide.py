@@ -6,7 +6,6 @@ import hashlib
 from pathlib import Path
 
 from wsistore import layout
-from wsistore.errors import ResolutionError
 from wsistore.index import record_from_json
 from wsistore.magnification import Level
 from wsistore.records import SlideRecord
@@ -36,15 +35,14 @@ def check_slide(store: Path, slide: str, law: Law, source: Source | None = None)
     do = rebuild(record.slide.file)
     for sentence in record_violations(record, slide, law):
         check.fault(f"{folder.name}/zarr.json", sentence, do)
-    whole = [False] * len(record.levels)
-    try:
-        levels = law.factors(record.slide.mpp)
-    except ResolutionError:
-        levels = ()  # said above
-    if levels and len(record.levels) == len(record.crops) * len(levels):
-        for number in range(len(record.crops)):
-            first = number * len(levels)
-            whole[first : first + len(levels)] = _crop(folder, number, record, levels, check)
+    if check.faults:
+        return check  # nor do rows that contradict each other
+    levels = law.factors(record.slide.mpp)
+    whole = [
+        good
+        for number in range(len(record.crops))
+        for good in _crop(folder, number, record, levels, check)
+    ]
     _profile(folder, record, check)
     folder.strangers()
     if source is not None:
