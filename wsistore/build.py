@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +17,16 @@ from wsistore import layout
 from wsistore.annotations.find import AnnotationSource
 from wsistore.errors import SlideError, StoreError, UsageError
 from wsistore.files import fingerprint
-from wsistore.index import read_records, write_index
+from wsistore.index import read_records, update_index
 from wsistore.ingest import BuildSettings, SlideTask, ingest
 from wsistore.labels import Label, label_of
 from wsistore.readers import AUTO
 from wsistore.records import SlideRecord
+from wsistore.staging import clear
+from wsistore.workers import run
 
 _INDEX_SECONDS = 5.0
+_DIED = "its worker died (out of memory?); run the same command again, with fewer --workers"
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,7 @@ def build(
     overwrite: bool = False,
     annotations: AnnotationSource | None = None,
     reader: str = AUTO,
+    scheduler: str | None = None,
 ) -> Iterator[Result]:
     """Store slides, yielding each one's result as it is known; one bad slide stops no other.
 
@@ -150,14 +152,20 @@ def build(
         annotations: where annotation files are, where regions come from them; beside the slides by
             default.
         reader: who reads them, by name; ``"auto"`` takes the first that can.
+        scheduler: address of a Dask scheduler, whose workers do the work in place of ``workers``;
+            they find slides and store under the same paths.
 
     Raises:
-        UsageError: the store was built with other settings or is no store.
+        UsageError: the store was built with other settings or is no store; or no scheduler answers.
+        StoreError: the tables cannot be written.
     """
+    store = store.absolute()
     prepare(store, settings)
+    clear(store)
     source = annotations or AnnotationSource()
     tasks = [
-        SlideTask(path, label_of(path, dict(labels or {})), mpp, source, reader) for path in slides
+        SlideTask(path.resolve(), label_of(path, dict(labels or {})), mpp, source, reader)
+        for path in slides
     ]
     records = read_records(store)
     todo = []
@@ -167,50 +175,19 @@ def build(
             todo.append(task)
         else:
             yield _kept(task, known, settings)
-    written = time.monotonic()
+    tried: dict[str, SlideRecord] = {}
+    due = time.monotonic() + _INDEX_SECONDS
+    work = partial(ingest, store=store, settings=settings, overwrite=overwrite)
     try:
-        for record in _run(todo, store, settings, overwrite, workers or os.cpu_count() or 1):
-            known = records.get(record.slide.slide)
-            # a slide that is stored and could not be replaced is still stored
-            if known is None or known.slide.outcome == "failed" or record.slide.outcome != "failed":
-                records[record.slide.slide] = record
+        for task, done in run(work, todo, workers or os.cpu_count() or 1, scheduler):
+            record = done or SlideRecord(task.row("failed", _DIED))
+            tried[task.slide] = record
             yield Result(record)
-            if time.monotonic() - written > _INDEX_SECONDS:
-                write_index(store, records)
-                written = time.monotonic()
+            if time.monotonic() > due:
+                started = time.monotonic()
+                update_index(store, tried)
+                # in a large store the tables take their time: a twentieth of the build's at most
+                took = time.monotonic() - started
+                due = time.monotonic() + max(_INDEX_SECONDS, 20 * took)
     finally:
-        write_index(store, records)
-
-
-def _run(
-    tasks: list[SlideTask], store: Path, settings: BuildSettings, overwrite: bool, workers: int
-) -> Iterator[SlideRecord]:
-    """Yield records as slides finish, in this process or in several."""
-    if workers == 1 or len(tasks) <= 1:
-        for task in tasks:
-            yield ingest(task, store, settings, overwrite)
-        return
-    # spawned, not forked: the parent may hold threads and open files
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(workers, len(tasks)), mp_context=context)
-    try:
-        futures: dict[Future[SlideRecord], SlideTask] = {
-            pool.submit(ingest, task, store, settings, overwrite): task for task in tasks
-        }
-        pending = set(futures)
-        while pending:
-            done, pending = wait(pending, return_when=FIRST_COMPLETED)
-            for future in done:
-                yield _record(future, futures[future])
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _record(future: Future[SlideRecord], task: SlideTask) -> SlideRecord:
-    try:
-        return future.result()
-    except BrokenProcessPool:
-        reason = "a worker died (out of memory?); run again, with fewer --workers"
-    except SlideError as error:
-        reason = str(error)
-    return SlideRecord(task.row("failed", reason))
+        update_index(store, tried)

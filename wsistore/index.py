@@ -12,6 +12,7 @@ from wsistore import layout
 from wsistore.errors import StoreError
 from wsistore.files import write_atomic
 from wsistore.records import CropRow, LevelRow, SlideRecord, SlideRow
+from wsistore.staging import index_lock
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,6 +103,30 @@ def read_records(store: Path) -> dict[str, SlideRecord]:
             if group.is_dir():
                 records[group.name] = read_record(group)
     return records
+
+
+def update_index(store: Path, tried: Mapping[str, SlideRecord]) -> None:
+    """Write the tables from the slide groups, so that builds at the same time lose no row.
+
+    Args:
+        store: the store.
+        tried: this build's records; of slides that are not stored, failures are kept.
+
+    Raises:
+        StoreError: the tables cannot be written.
+    """
+    try:
+        with index_lock(store):
+            records = read_records(store)
+            for slide, record in tried.items():
+                if slide not in records or records[slide].slide.outcome == "failed":
+                    records[slide] = record
+            write_index(store, records)
+    except OSError as error:
+        raise StoreError(
+            f"{store}: its tables cannot be written ({error}); every slide that was finished is "
+            "whole: make room and run the same command again"
+        ) from error
 
 
 def write_index(store: Path, records: Mapping[str, SlideRecord]) -> None:

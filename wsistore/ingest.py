@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import math
-import shutil
 import traceback
-import uuid
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import zarr
 
-from wsistore import layout
+from wsistore import layout, staging
 from wsistore.annotations.find import AnnotationSource
 from wsistore.annotations.regions import AnnotationSettings, cover_of, find_annotated
 from wsistore.crops import write_crop
-from wsistore.errors import SlideError
+from wsistore.errors import SlideError, StoreError
 from wsistore.files import fingerprint, slide_files
-from wsistore.index import record_to_json
+from wsistore.index import read_record, record_to_json
 from wsistore.labels import Label
 from wsistore.plan import open_planned
 from wsistore.readers import AUTO, Reader
@@ -111,33 +109,36 @@ def ingest(
     crash at any moment leaves either all of it or nothing. With ``overwrite`` it takes the place
     of the stored one, which stays as it is if the new one fails.
     """
-    aside = store / layout.STAGING / f"{task.slide}.{uuid.uuid4().hex}"
+    place = store / layout.SLIDES / task.slide
     try:
-        record = _write(task, aside, settings)
-        _publish(aside, store / layout.SLIDES / task.slide, overwrite)
-    except (SlideError, OSError) as error:
+        with staging.aside(store, task.slide) as folder:
+            record = _write(task, folder, settings)
+            try:
+                staging.publish(folder, place, overwrite)
+            except FileExistsError:
+                record = _stored_meanwhile(record, place)
+    except (SlideError, StoreError, OSError) as error:
         return SlideRecord(task.row("failed", str(error)))
     # whatever a decoder or codec does with one damaged slide, the others go on
     except Exception as error:
         traceback.print_exc()
         return SlideRecord(task.row("failed", f"unexpected {type(error).__name__}: {error}"))
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
     return record
 
 
-def _publish(whole: Path, place: Path, overwrite: bool) -> None:
-    """Rename a whole slide into place; the one it replaces goes only when it is there."""
-    replaced = whole.with_name(f"{whole.name}.replaced")
-    if overwrite and place.exists():
-        place.rename(replaced)
-    try:
-        whole.rename(place)
-    except OSError:
-        if replaced.exists():
-            replaced.rename(place)
-        raise
-    shutil.rmtree(replaced, ignore_errors=True)
+def _stored_meanwhile(record: SlideRecord, place: Path) -> SlideRecord:
+    """Return the record of a slide that another build has stored since this one looked.
+
+    Raises:
+        SlideError: it is not the same slide.
+    """
+    stored = read_record(place)
+    if stored != record:
+        raise SlideError(
+            f"another build stored {stored.slide.file} under the same name; "
+            "rename one of them, or replace it with --overwrite"
+        )
+    return stored
 
 
 def _write(task: SlideTask, group: Path, settings: BuildSettings) -> SlideRecord:

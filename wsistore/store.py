@@ -130,6 +130,40 @@ class Store:
             raise StoreError(f"{self.path}: has no split {name!r} (it has {has})")
         return read_table(path)
 
+    def subsets(self, split: str) -> tuple[str, ...]:
+        """Return the names that `subset` knows in a split, such as train, val, test, dev, ADv1.
+
+        Raises:
+            UsageError: the name cannot be one.
+            StoreError: there is no such split.
+        """
+        from wsistore.split.sets import set_names  # it needs pandas, a build worker does not
+
+        return set_names(self.split(split))
+
+    def subset(self, split: str, name: str) -> pd.DataFrame:
+        """Return the crops of a set: columns crop, slide, patient, label, subset.
+
+        Args:
+            split: name of the split.
+            name: a subset such as ``train``, or ``ADv2`` for all of ``aux1`` and ``aux2``: the
+                auxiliary sets are nested. Labels of auxiliary crops are NaN, whatever they are.
+
+        Raises:
+            UsageError: the split's name cannot be one.
+            StoreError: there is no such split, or it has no such set.
+        """
+        from wsistore.split.sets import rows_of, set_names
+
+        table = self.split(split)
+        try:
+            return rows_of(table, name)
+        except KeyError as error:
+            has = ", ".join(set_names(table)) or "no crops"
+            raise StoreError(
+                f"{self.path}: split {split!r} has no {name!r} (it has {has})"
+            ) from error
+
     def __getitem__(self, crop: str) -> Crop:
         """Return a crop by its id.
 

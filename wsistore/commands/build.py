@@ -105,6 +105,8 @@ def _annotation_source(regions: str, folder: Path | None, offset: str | None) ->
 @reader_option
 @apply_icc_option
 @click.option("--workers", type=click.IntRange(1), help="Processes.  [default: one per core]")
+@click.option("--scheduler", metavar="ADDRESS",
+              help="Dask scheduler whose workers do the work.")  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Store again slides that are in the store.")
 @click.pass_context
 def build_command(
@@ -124,6 +126,7 @@ def build_command(
     reader: str,
     apply_icc: bool,
     workers: int | None,
+    scheduler: str | None,
     overwrite: bool,
 ) -> None:
     """Store the tissue of SLIDES (files or folders) as multiscale crops.
@@ -138,7 +141,10 @@ def build_command(
       wsistore build a.svs b.svs --out store --levels 5x,1.25x
       wsistore build old.tif --out store --mpp 0.25
       wsistore build slides/ --out store --regions annotations --annotations drawn/
+      wsistore build slides/ --out store --scheduler tcp://login1:8786
     """
+    if workers is not None and scheduler is not None:
+        raise UsageError("--workers and --scheduler exclude each other; the cluster has its own")
     tissue, drawn = _region_settings(regions, min_area, margin, outside)
     settings = BuildSettings(parse_levels(levels), exact_mpp, regions, tissue, drawn, apply_icc)
     source = _annotation_source(regions, folder, offset)
@@ -148,7 +154,9 @@ def build_command(
     unused = [name for name in table if name not in known]
     if unused:
         click.echo(f"{labels}: {len(unused)} rows name slides not given ({unused[0]}, …)", err=True)
-    results = build(files, store, settings, table, mpp, workers, overwrite, source, reader)
+    results = build(
+        files, store, settings, table, mpp, workers, overwrite, source, reader, scheduler
+    )
     outcomes: Counter[str] = Counter()
     crops = 0
     for result in progress(results, len(files), "slides", _line):

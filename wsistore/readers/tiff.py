@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -88,10 +87,13 @@ class TiffReader(BaseReader):
         page = self._pages[level]
         offset, length = page.dataoffsets[index], page.databytecounts[index]
         try:
-            data = os.pread(self._file.fileno(), length, offset)
+            self._file.seek(offset)
+            data = self._file.read(length)
             tile, _, _ = page.decode(
                 data, index, jpegtables=page.jpegtables, jpegheader=page.jpegheader
             )
+            if tile is None:
+                raise ValueError("the tile is empty")
         except Exception as error:
             columns = -(-page.imagewidth // page.tilewidth)
             x, y = index % columns * page.tilewidth, index // columns * page.tilelength

@@ -82,11 +82,12 @@ def leftovers(store: Path) -> list[str]:
     """Return notes on what killed builds left behind; it harms nothing."""
     notes = []
     aside = store / layout.STAGING
-    count = len(list(aside.iterdir())) if aside.is_dir() else 0
+    # lock files lie there too, and may stay
+    count = len([path for path in aside.iterdir() if path.is_dir()]) if aside.is_dir() else 0
     if count:
         notes.append(
             f"{layout.STAGING}/ holds {count} unfinished slides of a build that runs or was "
-            "killed; delete what is in it when no build runs"
+            "killed; the next build clears them away"
         )
     for folder in (store, store / layout.SPLITS):
         for path in sorted(folder.glob(".*")) if folder.is_dir() else ():
@@ -98,4 +99,4 @@ def leftovers(store: Path) -> list[str]:
 
 def _unfinished(name: str) -> bool:
     """Tell the files that `wsistore.files.write_atomic` renames when they are whole."""
-    return name.startswith(".") and ".csv." in name
+    return name.startswith(".") and (".csv." in name or ".json." in name)

@@ -1,18 +1,21 @@
-"""Splits against crops: who is in them, and whether a patient leaks."""
+"""Splits against the crops that the slide groups hold; what is a fault, `wsistore.split` says."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from wsistore import layout
-from wsistore.errors import UsageError
-from wsistore.records import CropRow, SlideRecord
-from wsistore.verify.faults import REMOVE, Fault
-from wsistore.verify.tables import TableError, read_rows
+import pandas as pd
 
-COLUMNS = ["crop", "slide", "patient", "label", "subset"]
+from wsistore import layout
+from wsistore.errors import StoreError, UsageError
+from wsistore.index import read_table
+from wsistore.records import SlideRecord
+from wsistore.split.faults import faults, fold_faults
+from wsistore.split.files import read_record
+from wsistore.verify.faults import REMOVE, Fault
+
+_KEYS = ["crop", "slide", "patient", "label"]
 
 
 def check_splits(store: Path, records: Mapping[str, SlideRecord], unread: set[str]) -> list[Fault]:
@@ -21,67 +24,71 @@ def check_splits(store: Path, records: Mapping[str, SlideRecord], unread: set[st
     Args:
         store: the store's folder.
         records: by slide, what the groups hold.
-        unread: slides whose group could not be read; their crops are taken as known.
+        unread: slides whose group could not be read; rows of them are not judged.
     """
-    crops = {crop.crop: crop for record in records.values() for crop in record.crops}
-    faults = []
+    crops = pd.DataFrame(
+        [
+            [crop.crop, crop.slide, crop.patient, crop.label or None]
+            for record in records.values()
+            for crop in record.crops
+        ],
+        columns=_KEYS,
+        dtype=object,
+    )
+    found: list[Fault] = []
+    tables: dict[str, pd.DataFrame] = {}
     folder = store / layout.SPLITS
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if path.name.startswith("."):
-            continue  # a table that was being written; said among the notes
+    files = sorted(folder.iterdir()) if folder.is_dir() else []
+    # a name that starts with a dot is of a file that was being written; said among the notes
+    for path in (path for path in files if not path.name.startswith(".")):
         file = f"{layout.SPLITS}/{path.name}"
-        try:
-            named = path.suffix == ".csv" and layout.split_path(store, path.stem) == path
-        except UsageError:
-            named = False
-        if not named:
-            faults.append(Fault(file, "is no split: no NAME.csv", REMOVE))
-            continue
-        do = f"make it again: 'wsistore split --name {path.stem} --overwrite', or mend it by hand"
-        try:
-            rows = read_rows(path, COLUMNS)
-        except TableError as error:
-            faults.append(Fault(file, str(error), do))
-            continue
-        faults += [Fault(file, what, do) for what in split_violations(rows, crops, unread)]
-    return faults
+        if not _named(store, path):
+            found.append(Fault(file, "is no split: no NAME.csv and no NAME.json", REMOVE))
+        elif path.suffix == ".csv":
+            try:
+                table = read_table(path)
+            except StoreError as error:
+                found.append(Fault(file, _short(error, path), _again(path.stem)))
+                continue
+            if "slide" in table:
+                table = table[~table["slide"].isin(sorted(unread))]
+            tables[path.stem] = table
+            found += [Fault(file, text, _again(path.stem)) for _, text in faults(table, crops)]
+    for path in (path for path in files if path.suffix == ".json" and _named(store, path)):
+        file = f"{layout.SPLITS}/{path.name}"
+        found += [Fault(file, text, _again(path.stem)) for text in _record(store, path, tables)]
+    return found
 
 
-def split_violations(
-    rows: list[dict[str, str]], crops: Mapping[str, CropRow], unread: set[str]
-) -> Iterator[str]:
-    """Yield what is wrong with a split, one sentence each.
+def _named(store: Path, path: Path) -> bool:
+    """Tell whether a file has the name of a split or of its record."""
+    try:
+        layout.split_path(store, path.stem)
+    except UsageError:
+        return False
+    return path.suffix in (".csv", ".json") and path.is_file()
 
-    A leak is looked for by the patient that the crop's slide group names, and by the one that the
-    split names, so that a changed cell hides none.
 
-    Args:
-        rows: columns crop, slide, patient, label, subset.
-        crops: all crops of the store, by id.
-        unread: slides of which nothing is known.
-    """
-    subsets: dict[str, set[str]] = defaultdict(set)
-    seen = set()
-    for row in rows:
-        name = row["crop"]
-        if name in seen:
-            yield f"lists crop {name!r} twice"
-        seen.add(name)
-        if not row["subset"]:
-            yield f"gives crop {name!r} no subset"
-        subsets[row["patient"]].add(row["subset"])
-        crop = crops.get(name)
-        if crop is None:
-            if name.rsplit("/", 1)[0] not in unread:
-                yield f"lists crop {name!r}, which the store does not hold"
-            continue
-        subsets[crop.patient].add(row["subset"])
-        for column in ("slide", "patient", "label"):
-            if row[column] != getattr(crop, column):
-                yield (
-                    f"gives crop {name!r} the {column} {row[column]!r}; the store has "
-                    f"{getattr(crop, column)!r}"
-                )
-    for patient, of in sorted(subsets.items()):
-        if len(of) > 1:
-            yield f"patient {patient!r} is in {len(of)} subsets: {', '.join(sorted(of))}"
+def _again(name: str) -> str:
+    return f"make it again with 'wsistore split --name {name} --overwrite', or mend it by hand"
+
+
+def _short(error: StoreError, path: Path) -> str:
+    return str(error).removeprefix(f"{path}: ")
+
+
+def _record(store: Path, path: Path, tables: Mapping[str, pd.DataFrame]) -> Iterator[str]:
+    """Yield what is wrong with the record of a split: unreadable, files lost, folds at odds."""
+    try:
+        record = read_record(store, path.stem)
+    except StoreError as error:
+        yield _short(error, path)
+        return
+    names = [Path(file).stem for file in record.files] if record else []
+    for name in names:
+        if not (store / layout.SPLITS / f"{name}.csv").exists():
+            yield f"names {name}.csv, which is missing"
+    if record and record.request and record.request.folds and set(names) <= set(tables):
+        folds = {name: tables[name] for name in names}
+        if all({"patient", "subset"} <= set(table) for table in folds.values()):
+            yield from (text for _, text in fold_faults(folds))

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from wsistore.cli import main
 from wsistore.verify import Report, verify
 
 Break = Callable[[Path], object]
@@ -193,17 +195,32 @@ INDEX: list[tuple[str, Break, str, str]] = [
 SPLITS: list[tuple[str, Break, str, str]] = [
     ("patient in two subsets", lambda s: [sub(f, "p2", "p1")(s) for f in
      ("splits/main.csv", "crops.csv", "slides.csv")] + [record("slide", "patient", to="p1")(s),
-     record("crops", 0, "patient", to="p1")(s)], "splits/main.csv", "patient 'p1' is in 2 subsets"),
+     record("crops", 0, "patient", to="p1")(s)], "splits/main.csv",
+     "patient 'p1' is in more than one subset"),
     ("patient renamed to hide a leak", lambda s: sub("splits/main.csv", "p3", "p9")(s),
-     "splits/main.csv", "gives crop 'c/0' the patient 'p9'; the store has 'p3'"),
+     "splits/main.csv",
+     "crop 'c/0' has patient 'p9', whom the store does not know; the store: 'p3'"),
     ("unknown crop", sub("splits/main.csv", "c/0,c,p3", "c/1,c,p3"), "splits/main.csv",
-     "lists crop 'c/1', which the store does not hold"),
+     "crop 'c/1' of patient 'p3' is not in the store"),
     ("crop twice", lambda s: (s / "splits/main.csv").write_text(
      (s / "splits/main.csv").read_text() + (s / "splits/main.csv").read_text().split("\n")[1]),
-     "splits/main.csv", "lists crop 'a/0' twice"),
+     "splits/main.csv", "crop 'a/0' is listed more than once"),
     ("no subset", lambda s: (s / "splits/x.csv").write_text(
-     "crop,slide,patient,label,subset\na/0,a,p1,x,\n"), "splits/x.csv", "gives crop 'a/0' no"),
-    ("split of other columns", add("splits/x.csv", "crop,subset\n"), "splits/x.csv", "header"),
+     "crop,slide,patient,label,subset\na/0,a,p1,x,\n"), "splits/x.csv", "crop 'a/0' has no subset"),
+    ("split of other columns", add("splits/x.csv", "crop,subset\n"), "splits/x.csv",
+     "lacks the column slide"),
+    ("split of no CSV", lambda s: (s / "splits/x.csv").write_bytes(b"\xff\xfe"), "splits/x.csv",
+     "decode"),
+    ("crop of a patient left out", lambda s: [
+        record("crops", 0, "patient", to="p3")(s), record("slide", "patient", to="p3")(s),
+        sub("crops.csv", "p2", "p3")(s), sub("slides.csv", "p2", "p3")(s),
+        (s / "splits/main.csv").write_text("\n".join(line for line in
+            (s / "splits/main.csv").read_text().split("\n") if not line.startswith("b/0")))],
+     "splits/main.csv", "these crops are not listed: b/0"),
+    ("record of a split damaged", cut("splits/main.json", -9), "splits/main.json",
+     "is no record of a split"),
+    ("file of a record lost", remove("splits/main.csv"), "splits/main.json",
+     "names main.csv, which is missing"),
     ("no split", add("splits/notes.txt"), "splits/notes.txt", "is no split"),
 ]  # fmt: skip
 
@@ -258,3 +275,17 @@ def test_failed_slides_have_no_group(broken: Broken) -> None:
         (store / "slides.csv").write_text((store / "slides.csv").read_text() + row)
 
     assert found(broken(fail)).whole
+
+
+def test_folds_that_test_a_patient_twice_are_named_at_their_record(broken: Broken) -> None:
+    def folds(store: Path) -> None:
+        arguments = ["split", str(store), "--name", "k", "--folds", "3"]
+        assert CliRunner().invoke(main, arguments).exit_code == 0
+
+    store = broken(folds)
+    assert found(store).whole
+    shutil.copy(store / "splits/k-0.csv", store / "splits/k-1.csv")
+    faults = found(store).faults
+    assert {fault.file for fault in faults} == {"splits/k.json"}
+    assert any("is tested in k-0 and k-1" in fault.what for fault in faults)
+    assert any("is tested in no fold" in fault.what for fault in faults)
