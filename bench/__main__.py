@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from bench import bootstrap, build
+from bench import bootstrap, build, info
 
-BENCHMARKS = {"bootstrap": bootstrap.main, "build": build.main}
+BENCHMARKS = {"bootstrap": bootstrap.main, "build": build.main, "info": info.main}
 
 
 def run(names: list[str]) -> None:

@@ -9,15 +9,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import zarr
 
 from wsistore import layout
 from wsistore.annotations.find import AnnotationSource
-from wsistore.errors import SlideError, StoreError, UsageError
+from wsistore.errors import SlideError, UsageError
 from wsistore.files import fingerprint
-from wsistore.index import read_records, update_index
+from wsistore.index import read_records, read_settings, update_index
 from wsistore.ingest import BuildSettings, SlideTask, ingest
 from wsistore.labels import Label, label_of
 from wsistore.readers import AUTO
@@ -60,25 +59,6 @@ def prepare(store: Path, settings: BuildSettings) -> None:
         _check_settings(store, settings)
     for folder in (layout.SLIDES, layout.SPLITS, layout.STAGING):
         (store / folder).mkdir(exist_ok=True)
-
-
-def read_settings(store: Path) -> dict[str, Any]:
-    """Return the attributes of a store's root.
-
-    Raises:
-        StoreError: it is no store, or of a newer format.
-    """
-    path = store / "zarr.json"
-    try:
-        attributes = json.loads(path.read_text(encoding="utf-8"))["attributes"]["wsistore"]
-        version = int(attributes["format"])
-    except FileNotFoundError as error:
-        raise StoreError(f"{store}: is not a store; make one with 'wsistore build'") from error
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise StoreError(f"{path}: is not a store's metadata: {error!r}") from error
-    if version > layout.FORMAT:
-        raise StoreError(f"{store}: has format {version}; this wsistore reads {layout.FORMAT}")
-    return dict(attributes)
 
 
 def _check_settings(store: Path, settings: BuildSettings) -> None:

@@ -28,6 +28,25 @@ _TEXT = {"crop", "slide", "patient", "label", "level", "subset", "outcome", "rea
 }  # fmt: skip
 
 
+def read_settings(store: Path) -> dict[str, Any]:
+    """Return the attributes of a store's root.
+
+    Raises:
+        StoreError: it is no store, or of a newer format.
+    """
+    path = store / "zarr.json"
+    try:
+        attributes = json.loads(path.read_text(encoding="utf-8"))["attributes"]["wsistore"]
+        version = int(attributes["format"])
+    except FileNotFoundError as error:
+        raise StoreError(f"{store}: is not a store; make one with 'wsistore build'") from error
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise StoreError(f"{path}: is not a store's metadata: {error!r}") from error
+    if version > layout.FORMAT:
+        raise StoreError(f"{store}: has format {version}; this wsistore reads {layout.FORMAT}")
+    return dict(attributes)
+
+
 def read_table(path: Path) -> pd.DataFrame:
     """Read a table of a store; text stays text, an empty label becomes NaN.
 
@@ -142,4 +161,7 @@ def write_index(store: Path, records: Mapping[str, SlideRecord]) -> None:
     for name, kind in _TABLES.items():
         columns = [field.name for field in fields(kind)]
         table = pd.DataFrame([asdict(row) for row in rows[name]], columns=columns)
+        if name == layout.LEVELS_CSV:
+            # one row without a count would turn the others into 1234.0
+            table["bytes"] = table["bytes"].astype("Int64")
         write_atomic(store / name, table.to_csv(index=False, lineterminator="\n"))

@@ -34,6 +34,11 @@ def slide_id(path: Path) -> str:
     return safe.replace("__", "_") if safe.startswith("__") else safe
 
 
+def is_slide_id(text: str) -> bool:
+    """Tell whether `slide_id` could have made a name: it is then a file name of one folder."""
+    return bool(text.strip(" .")) and _UNSAFE.search(text) is None and not text.startswith(".")
+
+
 def crop_id(slide: str, number: int) -> str:
     """Return a crop's id, which is also its group's path below ``slides/``."""
     return f"{slide}/{number}"

@@ -11,9 +11,8 @@ import numpy as np
 import zarr
 
 from wsistore import layout
-from wsistore.build import read_settings
 from wsistore.errors import StoreError
-from wsistore.index import read_table
+from wsistore.index import read_settings, read_table
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -33,7 +33,7 @@ def check_level(
         check: takes faults and counts.
         do: what mends the slide.
     """
-    before = len(check.faults)
+    before, read = len(check.faults), check.bytes
     pixels = _Pixels(size, f"{folder.name}/{part}", check, do)
     metadata = folder.metadata(f"{part}/zarr.json", "level", do)
     if metadata is not None:
@@ -46,6 +46,9 @@ def check_level(
     check.levels += 1
     if len(check.faults) == damaged:
         pixels.check_sums(row)
+    if len(check.faults) == before and row.bytes not in (None, check.bytes - read):
+        what = f"takes {check.bytes - read} bytes, recorded {row.bytes}: it was written anew"
+        check.fault(f"{folder.name}/{part}", what, do)
     return len(check.faults) == before
 
 

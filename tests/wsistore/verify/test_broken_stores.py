@@ -1,6 +1,7 @@
 """Stores broken in one way each: verify names the file that is broken, and no other."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -92,6 +93,11 @@ def record(*path: Any, to: Any) -> Break:
     return edit("slides/b/zarr.json", "attributes", "wsistore", *path, to=to)
 
 
+def size_of_b(store: Path, size: int) -> None:
+    table = (store / "levels.csv").read_text()
+    (store / "levels.csv").write_text(re.sub(r"(b/0,2.5x.*),\d+", rf"\1,{size}", table))
+
+
 def test_the_whole_store_is_whole(whole: Path) -> None:
     report = found(whole)
     assert report.faults == ()
@@ -118,6 +124,8 @@ PIXELS: list[tuple[str, Break, str, str]] = [
     ("two crops' pixels exchanged", swap("slides/b/0/10x/c", "slides/c/0/10x/c"),
      "slides/b/0/10x slides/c/0/10x", "are not those that were stored"),
     ("changed sum", record("levels", 1, "sumsq_g", to=5), "slides/b/0/2.5x levels.csv", ""),
+    ("changed size", lambda s: (record("levels", 1, "bytes", to=5)(s), size_of_b(s, 5)),
+     "slides/b/0/2.5x", "recorded 5: it was written anew"),
     ("profile's chunk flipped", flip("slides/a/icc/c/0", 100), "slides/a/icc/c/0", "checksum"),
     ("profile's chunk lost", remove("slides/a/icc/c/0"), "slides/a/icc/c/0", "is missing"),
     ("shard as a folder", lambda s: (remove(f"{A2}/c/0/0/0")(s), (s / A2 / "c/0/0/0").mkdir()),
@@ -185,7 +193,7 @@ INDEX: list[tuple[str, Break, str, str]] = [
      "levels.csv", "row 'b/0 2.5x' has sum_r"),
     ("other header", sub("levels.csv", "height,width", "width,height"), "levels.csv", "header"),
     ("table lost", remove("slides.csv"), "slides.csv", "is missing"),
-    ("table cut", cut("levels.csv", -30), "levels.csv", "cells, not 12"),
+    ("table cut", cut("levels.csv", -30), "levels.csv", "cells, not 13"),
     ("table of no UTF-8", lambda s: (s / "crops.csv").write_bytes(b"\xff\xfe"), "crops.csv",
      "cannot be read as CSV"),
     ("slide's group lost", remove("slides/b"), "slides.csv crops.csv levels.csv splits/main.csv",

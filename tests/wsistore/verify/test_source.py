@@ -97,10 +97,11 @@ def rewrite(store: Path, crop: str, level: str) -> None:
     for row in metadata["attributes"]["wsistore"]["levels"]:
         if row["level"] == level:
             table = (store / "levels.csv").read_text()
-            before = row["sum_r"], row["sumsq_r"]
-            row["sum_r"], row["sumsq_r"] = before[0] + change[0], before[1] + change[1]
-            for was, now in zip(before, (row["sum_r"], row["sumsq_r"]), strict=True):
-                table = table.replace(f",{was},", f",{now},", 1)
+            before = row["sum_r"], row["sumsq_r"], row["bytes"]
+            now = before[0] + change[0], before[1] + change[1], array.nbytes_stored()
+            row["sum_r"], row["sumsq_r"], row["bytes"] = now
+            for cell, new in zip(before, now, strict=True):
+                table = table.replace(f",{cell}", f",{new}", 1)
             (store / "levels.csv").write_text(table)
     group.write_text(json.dumps(metadata))
 
