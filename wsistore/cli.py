@@ -16,6 +16,7 @@ COMMANDS = {
     "preview": "wsistore.commands.preview:preview_command",
     "sample": "wsistore.sample.command:sample",
     "split": "wsistore.commands.split:split_command",
+    "verify": "wsistore.commands.verify:verify_command",
 }
 
 

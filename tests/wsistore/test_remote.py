@@ -109,6 +109,10 @@ def test_built_and_split_there_and_here_alike(
     files = {p.relative_to(here).as_posix(): p for p in here.rglob("*") if p.is_file()}
     sizes = opened(url, options).sizes()
     assert sizes == {n: p.stat().st_size for n, p in files.items() if not n.startswith(".")}
+    copy = tmp_path / "copy"
+    s3fs.S3FileSystem(**options).get(url, str(copy), recursive=True)
+    checked = wsi({}, "verify", copy, "--workers", 1)
+    assert checked.exit_code == 0, checked.output
     assert there.url == url
     assert not [v for v in options.values() if v in repr(there) + built.output]
     with pytest.raises(wsistore.StoreError, match="is not a folder of this machine"):
@@ -262,6 +266,7 @@ def test_what_is_wrong_is_one_sentence(
         (("split", url, "--name", "m"), options | {"nonsense": "1"}, 1, "nonsense"),
         (("split", "store", "--name", "m"), options, 2, "leave out --storage-option"),
         (("build", slides[0], "--out", "http://127.0.0.1:1/x"), {}, 2, "can be read only"),
+        (("verify", url), {}, 2, f"{url}: is no folder; copy the store to one"),
         (("build", slides[0], "--out", "memory://x"), {}, 2, "is seen by one process alone"),
         (("split", url, "--name", "m"), {"endpoint_url": "http://127.0.0.1:1"}, 1, "Error: s3://"),
     ):  # fmt: skip
