@@ -141,12 +141,12 @@ def collect(store: Store) -> Info:
     Raises:
         StoreError: a table is missing or damaged.
     """
-    settings, slides, crops = read_settings(store.path), store.slides, store.crops
+    settings, slides, crops = read_settings(store.root), store.slides, store.crops
     read = slides[slides["outcome"] != "failed"]
     bad = slides[slides["outcome"] != "ok"]
     sources = read["mpp_source"].value_counts()
     return Info(
-        store=str(store.path),
+        store=store.url,
         format=int(settings["format"]),
         regions=str(settings["regions"]),
         exact_mpp=bool(settings["exact_mpp"]),

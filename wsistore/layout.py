@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TypeVar
 
 from wsistore.errors import UsageError
+from wsistore.storage import Root
+
+P = TypeVar("P", Path, Root)
 
 FORMAT = 1
 """Version of the store format; a reader refuses a newer one."""
@@ -44,7 +48,7 @@ def crop_id(slide: str, number: int) -> str:
     return f"{slide}/{number}"
 
 
-def split_path(store: Path, name: str) -> Path:
+def split_path(store: P, name: str) -> P:
     """Return where a split is kept.
 
     Raises:

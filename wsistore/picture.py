@@ -9,7 +9,8 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from wsistore.store import Crop, Store
+from wsistore.handle import Crop
+from wsistore.store import Store
 
 TEXT_COLOUR = (20, 20, 20)
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterator
-from pathlib import Path
 
 import click
 from rich.table import Table
 
+from wsistore.commands.options import store_argument
 from wsistore.console import out
 from wsistore.info import Info, LevelInfo, SplitInfo, collect
+from wsistore.storage import Root
 from wsistore.store import Store
 from wsistore.texts import label_text, size_text
 
@@ -100,9 +101,9 @@ def _lines(info: Info) -> Iterator[str]:
 
 
 @click.command("info")
-@click.argument("store", type=click.Path(path_type=Path))
+@store_argument
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object.")
-def info_command(store: Path, as_json: bool) -> None:
+def info_command(store: Root, as_json: bool) -> None:
     """Show what STORE holds; reads its tables and no pixels.
 
     Outcomes with their reasons; where resolutions are from, and how far each level's true scale

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import click
 
+from wsistore.commands.options import store_argument
 from wsistore.console import OK, SOME_FAILED, out, progress
+from wsistore.errors import UsageError
 from wsistore.preview import Drawn, preview
 from wsistore.preview.cohort import PAGE
+from wsistore.storage import LocalRoot, Root
 from wsistore.store import Store
 
 
@@ -17,7 +20,7 @@ def _line(drawn: Drawn) -> str:
 
 
 @click.command("preview")
-@click.argument("store", type=click.Path(path_type=Path))
+@store_argument
 @click.option("--out", "folder", metavar="DIR", type=click.Path(path_type=Path),
               help="The folder to write.  [default: STORE-preview, beside the store]")  # fmt: skip
 @click.option("--size", type=click.IntRange(256, 8192), default=1024, show_default=True,
@@ -27,7 +30,7 @@ def _line(drawn: Drawn) -> str:
 @click.pass_context
 def preview_command(
     ctx: click.Context,
-    store: Path,
+    store: Root,
     folder: Path | None,
     size: int,
     workers: int | None,
@@ -45,8 +48,11 @@ def preview_command(
       wsistore preview store --out look --size 2048
     """
     opened = Store(store)
-    place = store.resolve()
-    folder = place.with_name(f"{place.name}-preview") if folder is None else folder
+    if folder is None:
+        if not isinstance(store, LocalRoot):
+            raise UsageError(f"{store}: is no folder to write beside; give --out")
+        place = store.folder.resolve()
+        folder = place.with_name(f"{place.name}-preview")
     faults = 0
     slides = preview(opened, folder, size, workers, overwrite)
     for drawn in progress(slides, len(opened.slides), "slides", _line):

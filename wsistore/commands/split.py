@@ -10,6 +10,7 @@ from typing import Any
 import click
 import pandas as pd
 
+from wsistore.commands.options import store_argument
 from wsistore.commands.split_request import parse_aux, parse_counts, parse_fractions
 from wsistore.commands.split_summary import summary
 from wsistore.console import OK, SOME_FAILED, out
@@ -27,6 +28,7 @@ from wsistore.split import (
     read_tables,
     save_splits,
 )
+from wsistore.storage import Root
 from wsistore.store import Store
 
 _SHOWN = 20
@@ -34,7 +36,7 @@ _SHOWN = 20
 
 
 @click.command("split")
-@click.argument("store", type=click.Path(path_type=Path))
+@store_argument
 @click.option("--name", help="The split's name; with --check, every split if it is left out.")
 @click.option("--fractions", metavar="T/V/T",
               help="Percent of each class for train/val/test.  [default: 70/15/15]")  # fmt: skip
@@ -59,7 +61,7 @@ _SHOWN = 20
 def split_command(
     ctx: click.Context,
     /,
-    store: Path,
+    store: Root,
     name: str | None,
     from_csv: Path | None,
     extend: bool,
@@ -82,6 +84,7 @@ def split_command(
       wsistore split store --name ours --from-csv ours.csv
       wsistore split store --name main --extend
       wsistore split store --check
+      wsistore split s3://bucket/store --name main
     """
     request_flags = [
         f"--{key.replace('_', '-')}"
@@ -126,17 +129,17 @@ def _request(asked: Mapping[str, Any]) -> Request:
 
 
 def _extend(store: Store, name: str, into: str) -> None:
-    record = read_record(store.path, name)
+    record = read_record(store.root, name)
     if record is None or record.request is None:
         raise UsageError(
-            f"{store.path}: nothing says how split {name!r} was asked for, so it cannot be "
+            f"{store.url}: nothing says how split {name!r} was asked for, so it cannot be "
             "extended; add the new patients to a CSV and give that as --from-csv"
         )
-    for path in changed_since(store.path, name):
+    for path in changed_since(store.root, name):
         out().print(f"{path}: was changed since wsistore wrote it; its subsets are kept")
-    old = read_tables(store.path, name)
+    old = read_tables(store.root, name)
     tables = extend_split(store.crops, old, record.request)
-    paths = save_splits(store.path, into, tables, Record(record.request), overwrite=into == name)
+    paths = save_splits(store.root, into, tables, Record(record.request), overwrite=into == name)
     _show(store, tables, paths)
     before, after = next(iter(old.values())), next(iter(tables.values()))
     patients = after["patient"].nunique() - before["patient"].nunique()
@@ -157,7 +160,7 @@ def _own(store: Store, name: str, file: Path, overwrite: bool) -> None:
         raise UsageError(f"--from-csv {file}: {'; '.join(texts[:_SHOWN])}{rest}")
     source = {"file": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
     record = Record(None, source)
-    paths = save_splits(store.path, name, {"": table}, record, overwrite)
+    paths = save_splits(store.root, name, {"": table}, record, overwrite)
     _show(store, {"": table}, paths)
     if empty:
         out().print(f"{file}: the store has no crop of {', '.join(empty)}")
@@ -173,14 +176,14 @@ def _check(store: Store, name: str | None, file: Path | None) -> int:
             console.print(f"{file}: {fault.text}")
         console.print(f"{file}: {len(faults) or 'no'} faults")
         return SOME_FAILED if faults else OK
-    names = checkable(store.path) if name is None else [name]
+    names = checkable(store.root) if name is None else [name]
     if not names:
-        raise StoreError(f"{store.path}: has no split to check; make one with --name")
+        raise StoreError(f"{store.url}: has no split to check; make one with --name")
     total = 0
     for each in names:
-        faults = check_split(store.path, each, store.crops)
+        faults = check_split(store.root, each, store.crops)
         total += len(faults)
-        for path in changed_since(store.path, each) if not faults else ():
+        for path in changed_since(store.root, each) if not faults else ():
             console.print(f"{path}: was changed since wsistore wrote it, which is no fault")
         for fault in faults:
             console.print(fault.text)
@@ -188,7 +191,7 @@ def _check(store: Store, name: str | None, file: Path | None) -> int:
     return SOME_FAILED if total else OK
 
 
-def _show(store: Store, tables: Mapping[str, pd.DataFrame], paths: list[Path]) -> None:
+def _show(store: Store, tables: Mapping[str, pd.DataFrame], paths: list[Root]) -> None:
     console = out()
     first = next(iter(tables.values()))
     title = str(paths[0]) if len(paths) == 1 else f"{paths[0]} … {paths[-1].name}"

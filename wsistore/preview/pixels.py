@@ -10,9 +10,10 @@ from PIL import Image
 from wsistore import layout
 from wsistore.errors import StoreError
 from wsistore.geometry import Box
+from wsistore.handle import Crop
 from wsistore.lanczos import LevelStreams
 from wsistore.preview.views import SlideView
-from wsistore.store import Crop, Store
+from wsistore.store import Store
 
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
 
@@ -38,8 +39,8 @@ def fitted(crop: Crop, level: str, width: int, height: int) -> Image.Image:
     for top in range(0, rows, step):
         try:
             band = np.asarray(array[:, top : top + step])
-        except (OSError, ValueError, RuntimeError) as error:
-            raise StoreError(f"{crop.path / level}: cannot be read: {error}") from error
+        except crop.root.errors as error:
+            raise StoreError(f"{crop.root / level}: cannot be read: {error}") from error
         parts += stream.push(np.ascontiguousarray(band.transpose(1, 2, 0)))
     image = Image.fromarray(np.concatenate(parts))
     return image.resize((width, height), Image.Resampling.LANCZOS)
@@ -70,7 +71,7 @@ def tissue_on_glass(store: Store, view: SlideView, scale: float) -> Image.Image:
     """
     glass = str(view.row["glass"])
     if _COLOUR.fullmatch(glass) is None:
-        raise StoreError(f"{store.path / layout.SLIDES_CSV}: {glass!r} is no glass colour #rrggbb")
+        raise StoreError(f"{store.root / layout.SLIDES_CSV}: {glass!r} is no glass colour #rrggbb")
     extent = (round(view.row["width"] * scale), round(view.row["height"] * scale))
     picture = Image.new("RGB", (max(extent[0], 1), max(extent[1], 1)), glass)
     for crop in view.crops:

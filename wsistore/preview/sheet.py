@@ -116,7 +116,7 @@ def slide_sheet(store: Store, view: SlideView, size: int = 1024) -> Sheet:
     """
     row = view.row
     if row["outcome"] == "failed":
-        raise StoreError(f"{store.path}: slide {view.slide!r} failed and has no picture")
+        raise StoreError(f"{store.root}: slide {view.slide!r} failed and has no picture")
     scale = size / max(row["width"], row["height"])
     mpp = row["mpp"] / scale
     picture = tissue_on_glass(store, view, scale)

@@ -87,7 +87,7 @@ def slide_views(store: Store) -> list[SlideView]:
     crops: dict[str, list[CropView]] = defaultdict(list)
     for row in map(_known, store.crops.to_dict("records")):
         if row["crop"] not in levels:
-            raise StoreError(f"{store.path / layout.LEVELS_CSV}: has no row of {row['crop']!r}")
+            raise StoreError(f"{store.root / layout.LEVELS_CSV}: has no row of {row['crop']!r}")
         box = Box(row["x"], row["y"], row["width"], row["height"])
         found = tuple(levels[row["crop"]])
         crops[row["slide"]].append(
@@ -96,7 +96,7 @@ def slide_views(store: Store) -> list[SlideView]:
     views = []
     for row in map(_known, store.slides.to_dict("records")):
         if not layout.is_slide_id(row["slide"]):
-            name = store.path / layout.SLIDES_CSV
+            name = store.root / layout.SLIDES_CSV
             raise StoreError(f"{name}: {row['slide']!r} is not a slide that wsistore could name")
         views.append(SlideView(row, tuple(crops[row["slide"]])))
     return views
@@ -111,4 +111,4 @@ def slide_view(store: Store, slide: str) -> SlideView:
     for view in slide_views(store):
         if view.slide == slide:
             return view
-    raise StoreError(f"{store.path}: has no slide {slide!r}")
+    raise StoreError(f"{store.root}: has no slide {slide!r}")

@@ -10,12 +10,13 @@ from wsistore.errors import StoreError
 from wsistore.index import read_table
 from wsistore.split.faults import Fault, faults, fold_faults
 from wsistore.split.files import read_record
+from wsistore.storage import Place, root
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def check_split(store: Path, name: str, crops: pd.DataFrame) -> list[Fault]:
+def check_split(store: Place, name: str, crops: pd.DataFrame) -> list[Fault]:
     """Return the faults of ``splits/NAME.csv``, or of the folds that were made as ``name``.
 
     Args:
@@ -33,7 +34,7 @@ def check_split(store: Path, name: str, crops: pd.DataFrame) -> list[Fault]:
     names = [Path(file).stem for file in record.files] if record else [name]
     found, tables = [], {}
     for each in names:
-        path = layout.split_path(store, each)
+        path = layout.split_path(root(store), each)
         try:
             table = read_table(path)
         except StoreError as error:
@@ -48,10 +49,10 @@ def check_split(store: Path, name: str, crops: pd.DataFrame) -> list[Fault]:
     return found
 
 
-def checkable(store: Path) -> list[str]:
+def checkable(store: Place) -> list[str]:
     """Return the names to check in a store: those of splits, folds under their common name."""
-    folder = store / layout.SPLITS
-    names = {path.stem for path in folder.glob("*.csv")} | {p.stem for p in folder.glob("*.json")}
+    files = (root(store) / layout.SPLITS).names()
+    names = {Path(file).stem for file in files if file.endswith((".csv", ".json"))}
     folds = set()
     for name in names:
         try:

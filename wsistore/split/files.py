@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from wsistore import __version__, layout
 from wsistore.errors import StoreError, UsageError
-from wsistore.files import write_atomic
 from wsistore.index import read_table
 from wsistore.split.faults import leaks
 from wsistore.split.request import Request
+from wsistore.storage import Place, Root, root
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,16 +37,17 @@ class Record:
     version: str = __version__
 
 
-def record_path(store: Path, name: str) -> Path:
+def record_path(store: Place, name: str) -> Root:
     """Return where the record of a split is kept.
 
     Raises:
         UsageError: the name cannot be one.
     """
-    return layout.split_path(store, name).with_name(f"{name}.json")
+    layout.split_path(root(store), name)  # refuses a name that cannot be one
+    return root(store) / layout.SPLITS / f"{name}.json"
 
 
-def read_record(store: Path, name: str) -> Record | None:
+def read_record(store: Place, name: str) -> Record | None:
     """Return the record of a split, or None if it has none.
 
     Raises:
@@ -57,14 +58,14 @@ def read_record(store: Path, name: str) -> Record | None:
     if not path.exists():
         return None
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(path.read_text())
         request = data["request"] and Request.from_json(data["request"])
         return Record(request, data["source"], data["files"], data["version"])
     except (OSError, ValueError, TypeError, KeyError, AttributeError, UsageError) as error:
         raise StoreError(f"{path}: is no record of a split: {error!r}") from error
 
 
-def split_names(store: Path, name: str) -> list[str]:
+def split_names(store: Place, name: str) -> list[str]:
     """Return the splits that were made as ``name``: its folds, or itself.
 
     Raises:
@@ -75,7 +76,7 @@ def split_names(store: Path, name: str) -> list[str]:
     return [Path(file).stem for file in record.files] if record else [name]
 
 
-def changed_since(store: Path, name: str) -> list[Path]:
+def changed_since(store: Place, name: str) -> list[Root]:
     """Return the CSV files of a split that differ from what wsistore wrote, or are gone.
 
     Raises:
@@ -84,11 +85,13 @@ def changed_since(store: Path, name: str) -> list[Path]:
     record = read_record(store, name)
     if record is None:
         return []
-    places = {layout.split_path(store, Path(file).stem): sha for file, sha in record.files.items()}
-    return [path for path, sha in places.items() if not path.exists() or _sha256(path) != sha]
+    places = [
+        (layout.split_path(root(store), Path(file).stem), sha) for file, sha in record.files.items()
+    ]
+    return [path for path, sha in places if not path.exists() or _sha256(path) != sha]
 
 
-def save_split(store: Path, name: str, split: pd.DataFrame, overwrite: bool = False) -> Path:
+def save_split(store: Place, name: str, split: pd.DataFrame, overwrite: bool = False) -> Root:
     """Write ``splits/NAME.csv`` alone and return its path.
 
     Raises:
@@ -99,12 +102,12 @@ def save_split(store: Path, name: str, split: pd.DataFrame, overwrite: bool = Fa
 
 
 def save_splits(
-    store: Path,
+    store: Place,
     name: str,
     tables: Mapping[str, pd.DataFrame],
     record: Record | None,
     overwrite: bool = False,
-) -> list[Path]:
+) -> list[Root]:
     """Write ``splits/NAME.csv``, or the CSV of each fold, then their record; return the CSV paths.
 
     Each file is replaced in one step. Files of an overwritten split that the new one does not have
@@ -121,31 +124,35 @@ def save_splits(
         UsageError: the name cannot be one, is taken or is that of a fold of another split, or a
             patient is in two subsets.
     """
-    paths = {suffix: layout.split_path(store, name + suffix) for suffix in tables}
-    old = [layout.split_path(store, each) for each in split_names(store, name)]
+    place = root(store)
+    names = {suffix: name + suffix for suffix in tables}
+    paths = {suffix: layout.split_path(place, each) for suffix, each in names.items()}
+    old = {each: layout.split_path(place, each) for each in split_names(place, name)}
     about = record_path(store, name)
-    for path in [*paths.values(), *old, about]:
-        if path.exists() and not overwrite:
+    for path in [*paths.values(), *old.values(), about]:
+        if not overwrite and path.exists():
             raise UsageError(f"{path}: exists; choose another --name or give --overwrite")
-    for path in paths.values():
-        family = path.stem.rpartition("-")[0]
-        if family not in ("", name) and path.stem in split_names(store, family):
-            raise UsageError(f"{path}: is a fold of split {family!r}; choose another --name")
+    for suffix, each in names.items():
+        family = each.rpartition("-")[0]
+        if family not in ("", name) and each in split_names(place, family):
+            raise UsageError(
+                f"{paths[suffix]}: is a fold of split {family!r}; choose another --name"
+            )
     for suffix, table in tables.items():
         for patient in leaks(table):
             raise UsageError(f"patient {patient!r} would be in two subsets of {name + suffix!r}")
     for suffix, table in tables.items():
-        write_atomic(paths[suffix], table.to_csv(index=False, lineterminator="\n"))
+        paths[suffix].write_text(table.to_csv(index=False, lineterminator="\n"))
     if record is not None:
-        write_atomic(about, _to_json(record, list(paths.values())))
+        about.write_text(_to_json(record, paths, names))
     else:
-        about.unlink(missing_ok=True)
-    for path in set(old) - set(paths.values()):
-        path.unlink(missing_ok=True)
+        about.remove()
+    for each in old.keys() - set(names.values()):
+        old[each].remove()
     return list(paths.values())
 
 
-def read_tables(store: Path, name: str) -> dict[str, pd.DataFrame]:
+def read_tables(store: Place, name: str) -> dict[str, pd.DataFrame]:
     """Return suffix → table of a split as it is on disk.
 
     Raises:
@@ -153,18 +160,19 @@ def read_tables(store: Path, name: str) -> dict[str, pd.DataFrame]:
         UsageError: the name cannot be one.
     """
     names = split_names(store, name)
-    return {each.removeprefix(name): read_table(layout.split_path(store, each)) for each in names}
+    places = {each: layout.split_path(root(store), each) for each in names}
+    return {each.removeprefix(name): read_table(place) for each, place in places.items()}
 
 
-def _to_json(record: Record, paths: list[Path]) -> str:
+def _to_json(record: Record, paths: Mapping[str, Root], names: Mapping[str, str]) -> str:
     data: dict[str, Any] = {
         "version": record.version,
         "request": record.request.to_json() if record.request else None,
         "source": dict(record.source),
-        "files": {path.name: _sha256(path) for path in paths},
+        "files": {f"{names[suffix]}.csv": _sha256(path) for suffix, path in paths.items()},
     }
     return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
 
 
-def _sha256(path: Path) -> str:
+def _sha256(path: Root) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -88,9 +88,9 @@ def test_changes_since_are_noticed(tmp_path: Path) -> None:
     path = tmp_path / "splits" / "main.csv"
     assert changed_since(tmp_path, "main") == []
     path.write_text(path.read_text() + "\n")
-    assert changed_since(tmp_path, "main") == [path]
+    assert [place.folder for place in changed_since(tmp_path, "main")] == [path]
     path.unlink()
-    assert changed_since(tmp_path, "main") == [path]
+    assert [place.folder for place in changed_since(tmp_path, "main")] == [path]
 
 
 def test_a_damaged_record_is_named(tmp_path: Path) -> None:
