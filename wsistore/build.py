@@ -6,12 +6,14 @@ import json
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import zarr
+from zarr.errors import ContainsGroupError
 
 from wsistore import layout
 from wsistore.annotations.find import AnnotationSource
@@ -55,12 +57,14 @@ def prepare(place: Place, settings: BuildSettings) -> None:
     store = root(place)
     if isinstance(store, RemoteRoot):
         store.require_shared()
-    if not (store / METADATA).exists():
-        if store.names():
+    metadata = store / METADATA
+    if not metadata.exists():
+        # what another build's metadata is written aside as is no stranger's
+        strangers = [name for name in store.names() if not name.startswith(METADATA)]
+        if strangers and not metadata.exists():
             raise UsageError(f"{store}: is not a store and not empty; choose another --out")
         _make(store, {"wsistore": {"format": layout.FORMAT, **settings.record()}})
-    else:
-        _check_settings(store, settings)
+    _check_settings(store, settings)
     if isinstance(store, LocalRoot):
         for folder in (layout.SLIDES, layout.SPLITS, layout.STAGING):
             (store / folder).folder.mkdir(exist_ok=True)
@@ -68,7 +72,9 @@ def prepare(place: Place, settings: BuildSettings) -> None:
 
 def _make(store: Root, attributes: dict[str, Any]) -> None:
     try:
-        zarr.create_group(store=store.zarr(read_only=False), attributes=attributes)
+        # another build may have made it since: then its settings are what counts
+        with suppress(ContainsGroupError):
+            zarr.create_group(store=store.zarr(read_only=False), attributes=attributes)
     except store.errors as error:
         raise StoreError(f"{store}: cannot be made: {error}; choose another --out") from error
 
