@@ -1,5 +1,6 @@
 """Named tensors in files: safetensors, written aside and renamed, read back strictly."""
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -36,9 +37,26 @@ def _sync(folder: Path) -> None:
 
 
 def save(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Write named tensors, moved to the CPU, with their metadata, in one rename."""
+    """Write named tensors, moved to the CPU, with their metadata, in one rename.
+
+    Equal tensors and metadata make equal bytes.
+    """
     held = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    publish(path, serialise(held, metadata=dict(metadata)))
+    publish(path, _in_order(serialise(held, metadata=dict(metadata))))
+
+
+def _in_order(content: bytes) -> bytes:
+    """Sort the metadata of a safetensors file, which its library writes in a random order.
+
+    The file starts with the length of its JSON header, 8 bytes, little endian; spaces fill the
+    header up to a multiple of 8.
+    """
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + content[8 + length :]
 
 
 def load(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
