@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 from distill.config import Distillation
+from distill.errors import RunError
 from distill.evaluate import training_patients
 from distill.runs import Run
 
@@ -88,3 +89,16 @@ def test_subsets_that_are_not_there_or_not_allowed(
 
 def test_train_is_the_default() -> None:
     assert Distillation(Path("teacher")).subset == "train"
+
+
+def test_weights_of_a_file_without_a_run_hide_their_patients(store, tmp_path: Path, train) -> None:
+    first, alone = tmp_path / "first", tmp_path / "alone.safetensors"
+    train("baseline", store.path, first, "--level", "2.5x")
+    alone.write_bytes((first / "weights.safetensors").read_bytes())
+    for source in (first, alone):
+        out = tmp_path / source.stem.replace("first", "from-run")
+        train("baseline", store.path, out, "--level", "2.5x", "--init-from", source)
+    known = training_patients(Run.open(tmp_path / "from-run"), store)
+    assert known == {"s0", "s1", "s2", "s3", "s4"}
+    with pytest.raises(RunError, match=r"alone\.safetensors, which .* started from, is of no run"):
+        training_patients(Run.open(tmp_path / "alone"), store)
