@@ -212,7 +212,7 @@ def score(
 
 
 def training_patients(run: Run, store: wsistore.Store) -> set[str]:
-    """Return the patients in `train` of the splits that the run and its teachers were trained on.
+    """Return the patients in the subsets that the run and its teachers were trained on.
 
     A split is the recorded one if its bytes have the recorded SHA-256. It is looked for in the
     store at hand (which may have moved since) and then in the recorded store.
@@ -235,7 +235,11 @@ def training_patients(run: Run, store: wsistore.Store) -> set[str]:
 
 
 def _recorded(run: Run, store: wsistore.Store) -> set[str]:
-    """Patients in `train` of the split that this run alone was trained on."""
+    """Patients in the subsets (`train`, if nothing is recorded) that this run alone learnt from."""
+    initial = run.config.get("init_from")
+    if initial and initial.get("run") is None:
+        raise RunError(f"{initial.get('file')}, which {run.path} started from, is of no run")
+    subsets = str(run.config.get("subset", "train")).split("+")
     place, name, digest = (run.config.get(key) for key in ("store", "split", "split_sha256"))
     if not all(isinstance(value, str) for value in (place, name, digest)):
         raise RunError(f"{run.path / 'config.json'} does not name the store and split of the run")
@@ -243,7 +247,7 @@ def _recorded(run: Run, store: wsistore.Store) -> set[str]:
         file = _split_file(home, str(name))
         if file.is_file() and sha256(file) == digest:
             table = wsistore.open(home).split(str(name))
-            return set(table["patient"][table["subset"] == "train"])
+            return set(table["patient"][table["subset"].isin(subsets)])
     raise RunError(f"split {name} of {place} is gone or has changed since {run.path} was trained")
 
 

@@ -1,4 +1,4 @@
-"""`distill train`: teacher, baseline and kd."""
+"""`distill train`: teacher, baseline, kd and finetune."""
 
 from __future__ import annotations
 
@@ -11,8 +11,18 @@ import click
 
 from distill.config import Distillation
 from distill.errors import UsageError
-from distill.options import Grouped, distillation_options, gather, training_options
-from distill.training import train_kd, train_supervised
+from distill.options import (
+    FOLDER,
+    Grouped,
+    data_options,
+    distillation_options,
+    gather,
+    option,
+    training_options,
+    work_options,
+)
+from distill.runs import Run
+from distill.training import train_finetune, train_kd, train_supervised
 
 
 @click.group()
@@ -50,7 +60,12 @@ def baseline(**given: Any) -> None:
 @training_options
 @distillation_options
 def kd(
-    teacher: Path, temperature: float, soft_weight: float, pixel_weight: float, **given: Any
+    teacher: Path,
+    subset: str,
+    temperature: float,
+    soft_weight: float,
+    pixel_weight: float,
+    **given: Any,
 ) -> None:
     """Train a low-resolution student to imitate a teacher on STORE; no label is read.
 
@@ -62,9 +77,28 @@ def kd(
     """
     if soft_weight == pixel_weight == 0:
         raise UsageError("--soft-weight and --pixel-weight are both 0: there is nothing to learn")
-    distillation = Distillation(teacher, temperature, soft_weight, pixel_weight)
+    distillation = Distillation(teacher, temperature, soft_weight, pixel_weight, subset)
     with _interruptible(given["out"]):
         train_kd(gather(given), distillation, click.echo)
+
+
+@train.command(cls=Grouped)
+@data_options
+@option("Data", "--student", required=True, type=FOLDER, help="Run of the student.")
+@work_options
+def finetune(student: Path, **given: Any) -> None:
+    """Train the fully connected layer of a student on the labels of STORE, and nothing else.
+
+    Network, classes, level and standardisation are those of the student.
+
+    \b
+    Example:
+      distill train finetune STORE --split main --student runs/kd --out runs/finetuned
+    """
+    about = Run.open(student).weights
+    options = gather({**given, "level": about.level, "network": about.network})
+    with _interruptible(given["out"]):
+        train_finetune(student, options, click.echo)
 
 
 @contextmanager
@@ -73,7 +107,7 @@ def _interruptible(out: Path) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         if (out / "checkpoint.safetensors").exists():
-            state = f"{out} is as its last complete epoch left it"
+            state = f"{out} is as its last complete epoch left it; --resume continues it"
         else:
             state = "no epoch was complete"
         click.echo(f"Interrupted: {state}.", err=True)

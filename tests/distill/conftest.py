@@ -1,6 +1,7 @@
 """Small crops of two classes, in a store in memory (which can be odd) and in a real one."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 import pytest
 import tifffile
 import torch
+from click.testing import CliRunner, Result
 
 import wsistore
 from wsistore.build import build
@@ -35,6 +37,8 @@ class FakeStore:
         self._table = pd.DataFrame(columns=["crop", "slide", "patient", "label", "subset"])
         self.levels = pd.DataFrame()
         (path / "splits").mkdir(parents=True)
+        attributes = {"attributes": {"wsistore": {"levels": list(LEVELS)}}}
+        (path / "zarr.json").write_text(json.dumps(attributes))
 
     def add(self, crop: str, label: str | None, subset: str, levels: dict[str, np.ndarray]) -> None:
         """Add a crop; levels are (3, H, W) uint8."""
@@ -118,3 +122,26 @@ def real_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     split = crops.assign(subset=crops["slide"].map(subsets))
     save_split(folder / "store", "main", split[["crop", "slide", "patient", "label", "subset"]])
     return folder / "store"
+
+
+QUICK = ("--epochs", "2", "--accumulate", "2", "--device", "cpu", "--threads", "1")
+
+
+@pytest.fixture
+def distill() -> Callable[..., Result]:
+    """The command line, in this process."""
+    from distill.cli import main
+
+    return lambda *arguments: CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def train(distill: Callable[..., Result]) -> Callable[..., Result]:
+    """`distill train KIND STORE --out OUT …`, two epochs, which must succeed."""
+
+    def run(kind: str, store: Path, out: Path, *more: object) -> Result:
+        result = distill("train", kind, store, "--out", out, *QUICK, *more)
+        assert result.exit_code == 0, result.output
+        return result
+
+    return run

@@ -16,12 +16,15 @@ from sklearn import metrics as sk
 
 import wsistore
 from distill import cost
+from distill.checkpoint import Progress
 from distill.cli import main
 from distill.errors import DistillError, RunError, SubsetError, UsageError
 from distill.evaluate import Request, carry_out, prepare, score, training_patients
 from distill.networks import build
-from distill.runs import Run, RunWriter, Weights
+from distill.runs import Run
 from distill.standardise import to_input
+from distill.weights import Weights
+from distill.writing import RunWriter
 
 CLASSES = ['a, odd "name"', "b", "c"]
 MEAN, STD = (0.5, 0.4, 0.6), (0.2, 0.1, 0.3)
@@ -89,7 +92,8 @@ def make_run(path: Path, store: Path, seed: int = 0, **extra: Any) -> Path:
     weights = Weights("resnet10", CLASSES, "10x", 1.01, MEAN, STD, 0, "last epoch")
     writer = RunWriter(path, config, weights)
     adam = torch.optim.Adam(network.parameters())
-    writer.epoch({"epoch": 1}, network, adam, number=1, keep=True)
+    writer.epoch({"epoch": 1}, {"network": network}, adam, Progress(epoch=1, kept=1))
+    writer.close()
     return path
 
 
