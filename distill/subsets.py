@@ -91,22 +91,23 @@ def select(
 
 
 def rows_of(store: wsistore.Store, split: str, subset: str) -> pd.DataFrame:
-    """Return the rows of a split's subset, or of several joined by +, in the split's order.
+    """Return the rows of a split's set, or of several joined by +, in the split's order.
+
+    A set is what `wsistore.Store.subset` knows: a subset such as train, or ADv2, all of the nested
+    auxiliary sets up to the second.
 
     Raises:
-        SubsetError: if one of the subsets has no crop.
+        SubsetError: if one of the sets does not exist.
         wsistore.WsistoreError: if the split does not exist.
     """
     table = store.split(split)
-    names = subset.split("+")
-    for name in names:
-        if not (table["subset"] == name).any():
-            counts = table["subset"].value_counts(sort=False)
-            there = ", ".join(f"{there} ({count} crops)" for there, count in counts.items())
-            raise SubsetError(
-                f"split {split} of {store.path} has no subset {name}; it has: {there or 'no crops'}"
-            )
-    return table[table["subset"].isin(names)]
+    wanted: set[str] = set()
+    for name in subset.split("+"):
+        try:
+            wanted.update(store.subset(split, name)["crop"])
+        except wsistore.StoreError as error:
+            raise SubsetError(str(error)) from error
+    return table[table["crop"].isin(wanted)]
 
 
 def has_subset(store: wsistore.Store, split: str, subset: str) -> bool:

@@ -61,6 +61,15 @@ class FakeStore:
             raise wsistore.WsistoreError(f"no split {name}; there is: main")
         return self._table
 
+    def subset(self, split: str, name: str) -> pd.DataFrame:
+        rows = self.split(split)
+        if not (rows["subset"] == name).any():
+            there = ", ".join(rows["subset"].unique())
+            raise wsistore.StoreError(
+                f"split {split} has no {name!r} (it has {there or 'no crops'})"
+            )
+        return rows[rows["subset"] == name]
+
     def __getitem__(self, crop: str) -> FakeCrop:
         return self._crops[crop]
 

@@ -329,7 +329,7 @@ def test_crops_that_cannot_be_used_are_listed(tmp_path: Path) -> None:
         (lambda row: (*row[:3], "d", row[4]), {}, "is d, which is no class"),
         (lambda row: (*row[:3], "", row[4]), {}, "nothing to score"),
         (lambda row: (*row[:2], "p0", *row[3:]), {}, "of one patient; use --unit crop"),
-        (lambda row: row, {"subset": "exam"}, "no subset exam"),
+        (lambda row: row, {"subset": "exam"}, "has no .exam."),
         (lambda row: row, {"subset": "../x"}, "cannot name a folder"),
     ],
 )

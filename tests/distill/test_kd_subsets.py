@@ -72,7 +72,7 @@ def test_auxiliary_sets_are_joined_and_val_still_chooses(store, tmp_path: Path, 
 @pytest.mark.parametrize(
     ("subset", "code", "message"),
     [
-        ("train+aux9", 1, "has no subset aux9; it has: train (5 crops), val (2 crops)"),
+        ("train+aux9", 1, "has no 'aux9' (it has train, val)"),
         ("train+val", 2, "epochs are chosen on val"),
     ],
 )
