@@ -236,10 +236,6 @@ def training_patients(run: Run, store: wsistore.Store) -> set[str]:
 
 def _recorded(run: Run, store: wsistore.Store) -> set[str]:
     """Patients in the subsets (`train`, if nothing is recorded) that this run alone learnt from."""
-    initial = run.config.get("init_from")
-    if initial and initial.get("run") is None:
-        raise RunError(f"{initial.get('file')}, which {run.path} started from, is of no run")
-    subsets = str(run.config.get("subset", "train")).split("+")
     place, name, digest = (run.config.get(key) for key in ("store", "split", "split_sha256"))
     if not all(isinstance(value, str) for value in (place, name, digest)):
         raise RunError(f"{run.path / 'config.json'} does not name the store and split of the run")
@@ -247,7 +243,7 @@ def _recorded(run: Run, store: wsistore.Store) -> set[str]:
         file = _split_file(home, str(name))
         if file.is_file() and sha256(file) == digest:
             table = wsistore.open(home).split(str(name))
-            return set(table["patient"][table["subset"].isin(subsets)])
+            return set(table["patient"][table["subset"].isin(run.learnt_from())])
     raise RunError(f"split {name} of {place} is gone or has changed since {run.path} was trained")
 
 

@@ -45,6 +45,17 @@ class Run:
             raise RunError(f"{path} has no weights: its training ended before the first epoch did")
         return cls(path, read_json(path / "config.json"), read_weights(path / "weights.json"))
 
+    def learnt_from(self) -> list[str]:
+        """Return the names of the subsets that its training read, beside other runs' of its config.
+
+        Raises:
+            RunError: if it started from weights of no run, whose training nobody can tell.
+        """
+        initial = self.config.get("init_from")
+        if initial and initial["run"] is None:
+            raise RunError(f"{initial['file']}, which {self.path} started from, is of no run")
+        return str(self.config.get("subset", "train")).split("+")
+
     def load_network(self, device: torch.device | str = "cpu") -> nn.Module:
         """Return the network with its trained weights, in evaluation mode, on `device`.
 

@@ -1,8 +1,11 @@
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 import wsistore
@@ -81,6 +84,33 @@ def test_a_reader_that_dies_is_one_sentence_and_the_next_reads_again(real_store:
     with pytest.raises(SubsetError, match=r"has died.*fewer --workers or a smaller --read-ahead"):
         list(stream)
     assert len(list(read_ahead(requests, 1))) == 3
+
+
+ORPHANS = """
+import sys, time
+sys.path[:0] = {path!r}
+from distill import reading
+from distill.pairs import Crops
+if __name__ == "__main__":
+    requests = list(Crops({store!r}, ["s0/0"], ["10x"]).requests([0]))
+    list(reading.read_ahead(requests, 1))
+    print(*reading._pool(1)._processes, flush=True)
+    time.sleep(99)
+"""
+
+
+def test_readers_end_with_the_process_they_read_for(real_store: Path, tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(ORPHANS.format(path=sys.path, store=str(real_store)))
+    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        reader = int(parent.stdout.readline())
+        os.kill(reader, 0)
+        parent.kill()
+    deadline = time.monotonic() + 20
+    while psutil.pid_exists(reader) and psutil.Process(reader).status() != "zombie":
+        assert time.monotonic() < deadline, "the reader is an orphan"
+        time.sleep(0.05)
 
 
 SHARED = """

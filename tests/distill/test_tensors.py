@@ -1,8 +1,22 @@
 from pathlib import Path
 
 import pytest
+import torch
 
-from distill.tensors import publish
+from distill.tensors import load, publish, save
+
+
+def test_equal_content_makes_equal_bytes(tmp_path: Path) -> None:
+    path, found = tmp_path / "file.safetensors", set()
+    tensors = {"é": torch.arange(3.0), "half": torch.ones(2, 2, dtype=torch.bfloat16)}
+    metadata = {name: "µ" + name for name in "gdbafce"}
+    for _ in range(20):
+        save(path, tensors, metadata)
+        found.add(path.read_bytes())
+    assert len(found) == 1
+    back, said = load(path)
+    assert said == metadata
+    assert all(torch.equal(back[name], value) for name, value in tensors.items())
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_other(
