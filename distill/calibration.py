@@ -102,7 +102,7 @@ def fit_temperature(logits: Floats, truth: Indices) -> Temperature:
     low, high, beta = 1 / HOTTEST, 1 / COLDEST, 1.0
     if _slopes(logits, truth, low)[0] >= 0 or _slopes(logits, truth, high)[0] <= 0:
         raise DistillError(
-            "no temperature fits: every case of the calibration subset is right, or their "
+            "no temperature fits the calibration subset, because every case of it is right or its "
             "probabilities are no better than chance; leave out --calibrate or name a larger subset"
         )
     for _ in range(STEPS):

@@ -136,7 +136,10 @@ def _fit(network: torch.nn.Module, plan: Plan, watch: Watch) -> Temperature:
     subset, classes = plan.calibration, plan.run.weights.classes
     raw = logits(network, plan.run, plan.store, subset.crops, plan.request.workers, watch)
     truth: Indices = np.array([classes.index(str(label)) for label in subset.labels], dtype=np.intp)
-    return fit_temperature(raw, truth)
+    try:
+        return fit_temperature(raw, truth)
+    except DistillError as error:
+        raise DistillError(f"{plan.run.path}: {error}") from error
 
 
 def _sizes(plan: Plan) -> list[tuple[int, int]]:

@@ -48,7 +48,7 @@ def macro_table(reports: Sequence[Report]) -> Table:
     place = f"{reports[0]['subset']} of split {reports[0]['split']}, {reports[0]['store']}"
     caption = (
         "Means over classes, one against the rest, in %. " + _intervals(reports[0]) + " GMAC: mean "
-        "per crop." + "".join(_absent(report) for report in reports)
+        "per crop." + _absent(reports)
     )
     columns = MACRO | (PAPER if "paper_accuracy" in reports[0]["macro"] else {})
     title = f"{place}: {counts['crops']} crops, {counts['patients']} patients"
@@ -146,9 +146,9 @@ def _intervals(block: Mapping[str, Any]) -> str:
     )
 
 
-def _absent(report: Report) -> str:
-    names = ", ".join(report["absent_classes"])
-    return f" {_name(report)}: no case of {names}, left out of the means." if names else ""
+def _absent(reports: Sequence[Report]) -> str:
+    lacking = sorted({name for report in reports for name in report["absent_classes"]})
+    return f" No case of {', '.join(lacking)}: left out of the means." if lacking else ""
 
 
 def _calibrated(report: Report) -> str:

@@ -96,6 +96,17 @@ def test_a_weight_of_one_each_is_the_point_estimate() -> None:
     np.testing.assert_array_equal(twice, 2 * tables[4])
 
 
+@pytest.mark.parametrize("serial", [1, 5000, 2**30])
+def test_small_and_large_products_are_the_same(
+    serial: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    tables, times = rng.integers(9, size=(7, 3, 3)), rng.integers(4, size=(200, 7))
+    monkeypatch.setattr(bootstrap, "SERIAL", serial)
+    wanted = np.stack([sum(n * t for n, t in zip(row, tables, strict=True)) for row in times])
+    np.testing.assert_array_equal(bootstrap.weighted(tables, times), wanted)
+
+
 def test_a_perfect_classifier_has_no_width() -> None:
     tables = np.stack([np.diag([1, 2, 3])] * 5)
     for matrices in (over_crops(np.diag([20, 1200, 30]), 0, 500), over_patients(tables, 0, 500)):

@@ -87,5 +87,5 @@ def test_far_logits_do_not_stop_the_search() -> None:
 def test_no_temperature_fits_what_is_all_right_or_worse_than_chance(wrong: bool) -> None:
     logits = np.eye(3)[[0, 1, 2, 0]] * 3
     truth = np.array([1, 2, 0, 1] if wrong else [0, 1, 2, 0])
-    with pytest.raises(DistillError, match="no temperature fits.*--calibrate"):
+    with pytest.raises(DistillError, match=r"no temperature fits.*--calibrate"):
         fit_temperature(logits, truth)

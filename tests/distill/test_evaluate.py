@@ -2,8 +2,8 @@
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,8 @@ from sklearn import metrics as sk
 
 import wsistore
 from distill import cost
+from distill.answers import Answers
+from distill.calibration import fit_temperature
 from distill.errors import DistillError, UsageError
 from distill.evaluate import carry_out
 from distill.evaluate_plan import Request, prepare
@@ -31,6 +33,7 @@ from tests.distill.evaluating import (
     make_store,
     rows,
     strict,
+    write_split,
 )
 
 
@@ -211,3 +214,83 @@ def test_misuse_exits_2_and_help_has_examples(run: Path, store: Path) -> None:
     assert "distill evaluate runs/teacher runs/baseline runs/kd STORE" in shown.stdout
     with pytest.raises(UsageError, match="say nothing about new patients"):
         prepare(Run.open(run), wsistore.open(store), Request("main", "train"))
+
+
+def test_slides_and_patients_are_written_as_the_mean_of_their_crops(run: Path, store: Path) -> None:
+    assert command(run, store, "--draws", 20).exit_code == 0
+    folder = run / "evaluation" / "main-test"
+    crops = Answers.read(folder / "predictions.csv")
+    for kind, count in (("slide", 10), ("patient", 5)):
+        (read, made) = Answers.read(folder / f"{kind}s.csv", kind), crops.by(kind)
+        assert read.table.values.tolist() == made.table.values.tolist()
+        np.testing.assert_array_equal(read.probabilities, made.probabilities)
+        assert len(read.table) == count
+    found = strict(folder / "metrics.json")
+    assert found["slides"]["scored"] == {"slides": 9, "patients": 5}
+    assert found["patients"]["scored"] == {"patients": 5}
+    truth = found["patients"]["confusion"]
+    assert np.sum(truth, axis=1).tolist() == [2, 2, 1]
+
+
+def test_area_weighs_large_crops_more(tmp_path: Path) -> None:
+    """Patients of one slide of two crops, the first of which has a box nine times as large."""
+    cohort = [
+        (f"s{n // 2}/{n % 2}", f"s{n // 2}", f"p{n // 2}", CLASSES[n // 2], "test")
+        for n in range(6)
+    ]
+    store = make_store(tmp_path / "store", [*cohort, ("s9/0", "s9", "p9", CLASSES[0], "train")])
+    table = pd.read_csv(store / "crops.csv")
+    table.loc[table["crop"].str.endswith("/0"), "width"] *= 9
+    table.to_csv(store / "crops.csv", index=False)
+    run = make_run(tmp_path / "run", store)
+    folder = run / "evaluation" / "main-test"
+    assert command(run, store, "--draws", 20, "--aggregate", "area").exit_code == 0
+    crops = Answers.read(folder / "predictions.csv").probabilities.reshape(3, 2, 3)
+    slides = Answers.read(folder / "slides.csv", "slide").probabilities
+    np.testing.assert_allclose(slides, 0.9 * crops[:, 0] + 0.1 * crops[:, 1], rtol=1e-12)
+    assert strict(folder / "metrics.json")["aggregate"] == "area"
+
+
+def test_a_temperature_fitted_on_val_changes_probabilities_and_no_prediction(
+    tmp_path: Path,
+) -> None:
+    split = [(*row[:4], "val" if row[2] in ("p5", "p6", "p7") else row[4]) for row in rows()]
+    store = make_store(tmp_path / "store", split)
+    run = make_run(tmp_path / "run", store)
+    folder = run / "evaluation" / "main-test"
+    assert command(run, store, "--draws", 20).exit_code == 0
+    before = Answers.read(folder / "predictions.csv")
+    assert command(run, store, "--draws", 20, "--subset", "val").exit_code == 0
+    seen = Answers.read(run / "evaluation" / "main-val" / "predictions.csv")
+    # The weights are random: give the val crops labels that they get right, the first one not.
+    truth = np.r_[seen.probabilities[0].argsort()[1], seen.predicted[1:]]
+    labels = dict(zip(seen.table["crop"], (CLASSES[k] for k in truth), strict=True))
+    write_split(store, "main", [(*r[:3], labels.get(r[0], r[3]), r[4]) for r in split])
+    shutil.rmtree(run)
+    make_run(run, store)
+
+    result = command(run, store, "--draws", 20, "--calibrate", "val")
+    assert result.exit_code == 0, result.output
+    after, found = Answers.read(folder / "predictions.csv"), strict(folder / "metrics.json")
+    fitted = fit_temperature(np.log(seen.probabilities), truth)
+    calibration = found["calibration"]
+    assert calibration["temperature"] == pytest.approx(fitted.value, rel=1e-6)
+    assert (calibration["subset"], calibration["crops"]) == ("val", 6)
+    assert calibration["nll_after"] < calibration["nll_before"]
+    np.testing.assert_array_equal(after.predicted, before.predicted)
+    np.testing.assert_allclose(after.probabilities, fitted(np.log(before.probabilities)), rtol=1e-6)
+    assert np.abs(after.probabilities - before.probabilities).max() > 1e-3
+    assert f"at temperature {fitted.value:.3g}, fitted on 6 val crops" in " ".join(
+        result.stdout.split()
+    )
+
+
+def test_the_papers_accuracy_is_added_under_that_name(run: Path, store: Path) -> None:
+    result = command(run, store, "--draws", 20, "--paper-accuracy")
+    assert result.exit_code == 0, result.output
+    found = strict(run / "evaluation" / "main-test" / "metrics.json")
+    counts = np.array(found["confusion"])
+    wrong = counts.sum(0) + counts.sum(1) - 2 * np.diag(counts)
+    papers = found["macro"]["paper_accuracy"]["value"]
+    assert papers == pytest.approx(np.mean(9 / (9 + wrong)), abs=1e-12)
+    assert f"{100 * papers:.2f}" in result.stdout
