@@ -53,16 +53,6 @@ class Options:
         }
 
 
-@dataclass(frozen=True)
-class Distillation:
-    """What only `distill train kd` takes: the teacher's run, and equations 1 and 2's constants."""
-
-    teacher: Path
-    temperature: float = 1.0
-    soft_weight: float = 1.0
-    pixel_weight: float = 1.0
-
-
 def resolve_device(name: str) -> torch.device:
     """Return the device for "auto" (CUDA if there is any, else the CPU), "cpu" or "cuda".
 

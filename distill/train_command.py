@@ -9,9 +9,7 @@ from typing import Any
 
 import click
 
-from distill.config import Distillation
-from distill.errors import UsageError
-from distill.options import Grouped, distillation_options, gather, training_options
+from distill.options import Grouped, distillation, distillation_options, gather, training_options
 from distill.training import train_kd, train_supervised
 
 
@@ -49,22 +47,19 @@ def baseline(**given: Any) -> None:
 @train.command(cls=Grouped)
 @training_options
 @distillation_options
-def kd(
-    teacher: Path, temperature: float, soft_weight: float, pixel_weight: float, **given: Any
-) -> None:
+def kd(**given: Any) -> None:
     """Train a low-resolution student to imitate a teacher on STORE; no label is read.
 
-    The teacher sees each crop at the level it was trained at, the student at --level.
+    The teacher sees each crop at the level it was trained at, the student at --level. With
+    --targets, the teacher has seen them before, and only --level is read.
 
     \b
-    Example:
+    Examples:
       distill train kd STORE --split main --teacher runs/teacher --level 1.25x --out runs/kd
+      distill train kd STORE --split main --targets targets --level 1.25x --out runs/kd
     """
-    if soft_weight == pixel_weight == 0:
-        raise UsageError("--soft-weight and --pixel-weight are both 0: there is nothing to learn")
-    distillation = Distillation(teacher, temperature, soft_weight, pixel_weight)
     with _interruptible(given["out"]):
-        train_kd(gather(given), distillation, click.echo)
+        train_kd(gather(given), distillation(given), click.echo)
 
 
 @contextmanager

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from typing import Any, TypeVar
 
 import torch
 
 import wsistore
-from distill.config import Distillation, Options, resolve_device, sha256
+from distill.config import Options, resolve_device
 from distill.console import Console, left_out_note
 from distill.errors import SubsetError, UsageError
+from distill.kd import KDTask
 from distill.loop import fit
 from distill.networks import build, smallest_input
 from distill.pairs import Crops, LabelledCrops, Sample, Samples
-from distill.runs import Run, RunWriter, Weights, check_out
+from distill.runs import RunWriter, Weights, check_out
+from distill.sources import Distillation, kept, open_source
 from distill.standardise import Standard, measure
 from distill.subsets import Subset, class_names, has_subset, median_mpp, select
-from distill.tasks import KDTask, SupervisedTask, Task
+from distill.tasks import SupervisedTask, Task
 
 S = TypeVar("S", bound=Sample)
 Say = Callable[[str], None]
@@ -62,64 +65,58 @@ def train_kd(options: Options, distillation: Distillation, say: Say) -> int:
 
     Args:
         options: what was asked for.
-        distillation: the teacher and the weights of the losses.
+        distillation: the teacher, or its targets, and the losses.
         say: prints one line.
 
     Returns:
         The epoch whose weights were kept.
 
     Raises:
-        DistillError: if an option, the teacher, the store's content or the loss stands in the way.
+        DistillError: if an option, the teacher or its targets, the store's content or the loss
+            stands in the way.
         wsistore.WsistoreError: if the store or the split cannot be opened.
     """
     store, device = _begin(options)
-    if distillation.teacher.resolve() == options.out.resolve():
-        raise UsageError(f"{options.out} is the teacher's run; choose another --out")
-    run = Run.open(distillation.teacher)
-    teacher = run.load_network(device)
-    about = run.weights
-    smallest = max(smallest_input(options.network), smallest_input(about.network))
-    levels = [about.level, options.level]
-    train, val = _subsets(store, options, levels, smallest, say, labelled=False)
-    _require_coarser(store, about.level, options.level)
+    _refuse_same_folder(options, distillation)
+    named = build(options.network, 1)
+    source = open_source(distillation, store, options.split, options.level, named, device)
+    smallest = max(smallest_input(options.network), source.smallest)
+    levels = [*source.teacher.levels, options.level]
+    there = _subsets(store, options, levels, smallest, say, labelled=False)
+    _require_coarser(store, source.level, options.level)
+    train, val = kept(source, *there)
+    for subset, all_crops in ((train, there[0]), (val, there[1])):
+        if subset and len(subset) < len(all_crops or ()):
+            say(left_out_note(subset.name, subset.left_out))
     measured = train.labelled()
     if not measured:
         say("no training crop is labelled: standardising by all training crops")
     standard = measure(store.levels, measured or train.crops, options.level)
-    network = build(options.network, len(about.classes), seed=options.schedule.seed)
-    task = KDTask(
-        network,
-        options.level,
-        standard,
-        teacher,
-        about.level,
-        Standard(about.mean, about.std),
-        device,
-        temperature=distillation.temperature,
-        soft_weight=distillation.soft_weight,
-        pixel_weight=distillation.pixel_weight,
-    )
+    seed = options.schedule.seed
+    network = build(options.network, len(source.classes), seed=seed)
+    criterion = source.criterion
+    task = KDTask(network, options.level, standard, source.teacher, criterion, device, seed)
 
     def samples(subset: Subset, seed: int | None) -> Samples[Any]:
         crops = Crops(options.store, subset.crops, task.levels)
         return Samples(crops, seed, options.workers)
 
-    weights = _weights(store, options, about.classes, standard, train, val)
+    weights = _weights(store, options, source.classes, standard, train, val)
+    if there[1] is not None and val is None and options.schedule.select == "best":
+        weights = replace(weights, chosen="last epoch, because the targets have no val crops")
     extra = {
         "command": "train kd",
-        "temperature": distillation.temperature,
-        "soft_weight": distillation.soft_weight,
-        "pixel_weight": distillation.pixel_weight,
+        **asdict(criterion),
         "standardised_by": "labelled training crops" if measured else "all training crops",
-        "teacher": {
-            "run": str(distillation.teacher.resolve()),
-            "weights_sha256": sha256(distillation.teacher / "weights.safetensors"),
-            "level": about.level,
-            "mpp": about.mpp,
-            "epoch": about.epoch,
-        },
+        **source.record,
     }
     return _fit(task, samples, options, weights, extra, train, val, say)
+
+
+def _refuse_same_folder(options: Options, distillation: Distillation) -> None:
+    for what, path in (("run", distillation.teacher), ("targets", distillation.targets)):
+        if path is not None and path.resolve() == options.out.resolve():
+            raise UsageError(f"{options.out} is the teacher's {what}; choose another --out")
 
 
 def _begin(options: Options) -> tuple[wsistore.Store, torch.device]:
