@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from bench import bootstrap, build
+from bench import bootstrap, build, kd
 
-BENCHMARKS = {"bootstrap": bootstrap.main, "build": build.main}
+BENCHMARKS = {"bootstrap": bootstrap.main, "build": build.main, "kd": kd.main}
 
 
 def run(names: list[str]) -> None:

@@ -17,8 +17,9 @@ from distill.networks import smallest_input
 from distill.probe import feature_map
 from distill.runs import Run
 from distill.standardise import Standard
+from distill.stored_teacher import StoredTeacher
 from distill.subsets import Subset
-from distill.targets import StoredTeacher, Targets
+from distill.targets import Targets
 from distill.targets_format import pixels_sha256
 from distill.teachers import NetworkTeacher, Teacher
 

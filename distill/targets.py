@@ -1,4 +1,4 @@
-"""Reading teacher targets, and the teacher that speaks from them."""
+"""Reading teacher targets, strictly: what is damaged is an error, never a target."""
 
 from __future__ import annotations
 
@@ -19,9 +19,7 @@ from torch import Tensor
 from distill import targets_format as form
 from distill.augment import Draw
 from distill.errors import TargetsError
-from distill.pairs import Sample
 from distill.targets_format import About
-from distill.teachers import Question, Taught
 
 
 @dataclass(frozen=True)
@@ -165,72 +163,6 @@ class Targets:
             return zarr.open_array(store=str(self.path / name), mode="r")
         except (OSError, ValueError) as error:
             raise TargetsError(f"{self.path / name} cannot be opened ({error})") from error
-
-
-class StoredTeacher:
-    """Answers from targets; reads no pixel.
-
-    Args:
-        targets: what a teacher said before.
-        question: what it will be asked.
-        device: where answers go.
-
-    Raises:
-        TargetsError: if the targets do not hold what is asked for.
-    """
-
-    levels: tuple[str, ...] = ()
-
-    def __init__(self, targets: Targets, question: Question, device: torch.device) -> None:
-        about = targets.about
-        if question.logits and not about.logits:
-            raise TargetsError(f"{targets.path} has no logits; use --soft-weight 0")
-        if question.pixel and about.hint_dtype is None:
-            raise TargetsError(f"{targets.path} has no hint; use --pixel-weight 0")
-        if question.pixel and set(question.resizers) != set(about.resizers):
-            raise TargetsError(
-                f"{targets.path} has a hint by {'+'.join(about.resizers)}, not by "
-                f"--resize {'+'.join(question.resizers)}"
-            )
-        if question.pixel and question.distance != "mse" and len(about.resizers) > 1:
-            raise TargetsError(
-                f"{targets.path} has the mean of {' and '.join(about.resizers)}, from which "
-                f"--pixel-distance {question.distance} cannot be told; use mse, or --teacher"
-            )
-        if question.attention and not about.attention:
-            raise TargetsError(f"{targets.path} has no attention maps; use --attention-weight 0")
-        self.targets = targets
-        self.channels: int | None = about.channels
-        self._question = question
-        self._device = device
-
-    def view(self, sample: Sample, draw: Draw | None) -> Draw | None:
-        """Return the draw of the view that stands for the draw's epoch; see `Targets.view`."""
-        return self.targets.view(sample.crop, draw.epoch if draw else None)[1]
-
-    def says(self, sample: Sample, draw: Draw | None, size: tuple[int, int]) -> Taught:
-        """Read the answer; see `distill.teachers.Teacher.says`.
-
-        Raises:
-            TargetsError: if the maps are not of the student's size, or damaged.
-        """
-        crop, targets = sample.crop, self.targets
-        number, _ = targets.view(crop, draw.epoch if draw else None)
-        if size != targets.shape(crop, draw):
-            raise TargetsError(
-                f"{targets.path} has maps of {targets.shape(crop, draw)} cells for crop {crop}, "
-                f"and the student's are {size}; teach for this --network and --level"
-            )
-        maps: tuple[Tensor, ...] = ()
-        constant = None
-        if self._question.pixel:
-            maps = (targets.hint(crop, number, draw).to(self._device),)
-            constant = targets.constant(number).to(self._device)
-        attention = None
-        if self._question.attention:
-            attention = targets.attention(crop, number, draw).to(self._device)
-        logits = targets.logits(number).to(self._device) if self._question.logits else None
-        return Taught(logits, maps, constant, attention)
 
 
 def _about(path: Path) -> About:

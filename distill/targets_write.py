@@ -53,10 +53,10 @@ class TargetsWriter:
     """
 
     def __init__(
-        self, path: Path, about: About, lessons: Sequence[Lesson], *, overwrite: bool = False
+        self, path: Path | str, about: About, lessons: Sequence[Lesson], *, overwrite: bool = False
     ) -> None:
+        self.path = path = Path(path)
         check_targets_out(path, overwrite)
-        self.path = path
         self.about = about
         self.views = [(lesson, draw) for lesson in lessons for draw in lesson.draws]
         self.done = 0

@@ -13,7 +13,8 @@ from distill import targets_write
 from distill.augment import Draw, draw
 from distill.errors import DistillError, TargetsError, UsageError
 from distill.pairs import Sample
-from distill.targets import StoredTeacher, Targets
+from distill.stored_teacher import StoredTeacher
+from distill.targets import Targets
 from distill.targets_format import About, Lesson, shape
 from distill.targets_write import TargetsWriter
 from distill.teachers import Question, Taught
