@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from bench import bootstrap, build, info
+from bench import bootstrap, build, info, kd
 
-BENCHMARKS = {"bootstrap": bootstrap.main, "build": build.main, "info": info.main}
+BENCHMARKS = {
+    "bootstrap": bootstrap.main,
+    "build": build.main,
+    "info": info.main,
+    "kd": kd.main,
+}
 
 
 def run(names: list[str]) -> None:

@@ -1,7 +1,7 @@
 """Augmentation: one draw per (seed, epoch, crop), applied alike to every resolution of the crop."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -14,12 +14,14 @@ COLOUR_RANGE = 0.5
 HUE_RANGE = 0.2
 """The hue moves by at most this fraction of the colour circle, either way."""
 
-_OPERATIONS: dict[str, Callable[[Tensor, float], Tensor]] = {
+_APPLY: dict[str, Callable[[Tensor, float], Tensor]] = {
     "brightness": tv.adjust_brightness,
     "contrast": tv.adjust_contrast,
     "saturation": tv.adjust_saturation,
     "hue": tv.adjust_hue,
 }
+OPERATIONS = tuple(_APPLY)
+"""Names of the colour operations."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class Draw:
         hflip: mirror left to right.
         vflip: mirror top to bottom, after `hflip`.
         turns: quarter turns counter-clockwise, 0 to 3, after the flips.
+        epoch: the epoch it was drawn for, from 1; no part of what is done to the image. A teacher
+            that speaks from memory answers with one of the draws that it saw, and chooses by this.
     """
 
     brightness: float
@@ -45,6 +49,7 @@ class Draw:
     hflip: bool
     vflip: bool
     turns: int
+    epoch: int = field(default=0, compare=False)
 
 
 def draw(seed: int, epoch: int, index: int) -> Draw:
@@ -58,7 +63,7 @@ def draw(seed: int, epoch: int, index: int) -> Draw:
     rng = generator(seed, Purpose.AUGMENTATION, epoch, index)
     brightness, contrast, saturation = rng.uniform(1 - COLOUR_RANGE, 1 + COLOUR_RANGE, size=3)
     hue = rng.uniform(-HUE_RANGE, HUE_RANGE)
-    names = list(_OPERATIONS)
+    names = OPERATIONS
     hflip, vflip = rng.integers(2, size=2)
     return Draw(
         brightness=float(brightness),
@@ -69,6 +74,7 @@ def draw(seed: int, epoch: int, index: int) -> Draw:
         hflip=bool(hflip),
         vflip=bool(vflip),
         turns=int(rng.integers(4)),
+        epoch=epoch,
     )
 
 
@@ -88,7 +94,7 @@ def apply(draw: Draw, image: Tensor) -> Tensor:
 def recolour(draw: Draw, image: Tensor) -> Tensor:
     """Apply the four colour operations in the draw's order; shape and range stay."""
     for name in draw.order:
-        image = _OPERATIONS[name](image, getattr(draw, name))
+        image = _APPLY[name](image, getattr(draw, name))
     return image
 
 

@@ -70,20 +70,6 @@ class Options:
         }
 
 
-@dataclass(frozen=True)
-class Distillation:
-    """What only `distill train kd` takes: the teacher's run, and equations 1 and 2's constants.
-
-    `subset` names what is distilled on, several joined by "+".
-    """
-
-    teacher: Path
-    temperature: float = 1.0
-    soft_weight: float = 1.0
-    pixel_weight: float = 1.0
-    subset: str = "train"
-
-
 def resolve_device(name: str) -> torch.device:
     """Return the device for "auto" (CUDA if there is any, else the CPU), "cpu", "cuda", "cuda:N".
 

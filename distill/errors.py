@@ -19,3 +19,7 @@ class SubsetError(DistillError):
 
 class TrainingError(DistillError):
     """Training cannot go on, for example because the loss is no longer a finite number."""
+
+
+class TargetsError(DistillError):
+    """Teacher targets are missing, damaged, or do not fit what is to be trained with them."""

@@ -10,15 +10,22 @@ import click
 
 from distill.config import Options
 from distill.errors import UsageError
+from distill.kd import Criterion
 from distill.loop import Schedule
+from distill.losses import DISTANCES
 from distill.networks import NETWORKS
 from distill.presets import PRESETS
+from distill.sources import Distillation
 from distill.trackers import TRACKERS
 
 F = TypeVar("F", bound=Callable[..., Any])
 Decorator = Callable[[F], F]
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+RESIZES = ("max+bicubic", "max", "bicubic", "max+bicubic-antialias", "bicubic-antialias")
+"""What `--resize` takes: names of `distill.losses.RESIZERS`, joined."""
 
 
 class Grouped(click.Command):
@@ -194,7 +201,13 @@ machine_options = _stack(
 )
 
 distillation_options = _stack(
-    option("Distillation", "--teacher", required=True, type=FOLDER, help="The teacher's run."),
+    option("Distillation", "--teacher", type=FOLDER, help="The teacher's run; or give --targets."),
+    option(
+        "Distillation",
+        "--targets",
+        type=FOLDER,
+        help="What a teacher said before, from distill teach; only --level is read then.",
+    ),
     option(
         "Data",
         "--subset",
@@ -222,6 +235,28 @@ distillation_options = _stack(
         type=click.FloatRange(min=0),
         default=1.0,
         help="Weight of the pixel loss.",
+    ),
+    option(
+        "Distillation",
+        "--attention-weight",
+        type=click.FloatRange(min=0),
+        default=0.0,
+        help="Weight of attention transfer with positive gradients (AT+).",
+    ),
+    option(
+        "Distillation",
+        "--resize",
+        type=click.Choice(RESIZES),
+        default=None,
+        help="How the teacher's feature map is brought to the student's size.  "
+        "[default: max+bicubic, or as --targets were made]",
+    ),
+    option(
+        "Distillation",
+        "--pixel-distance",
+        type=click.Choice(sorted(DISTANCES, reverse=True)),
+        default="mse",
+        help="Of the pixel loss: squared or absolute differences.",
     ),
 )
 
@@ -286,3 +321,31 @@ def gather(given: dict[str, Any]) -> Options:
         precision=given["precision"],
         threads=given["threads"],
     )
+
+
+def distillation(given: dict[str, Any]) -> Distillation:
+    """Return the values of `distillation_options` as one object.
+
+    Raises:
+        UsageError: if neither or both of teacher and targets are given, or every weight is 0.
+    """
+    if (given["teacher"] is None) == (given["targets"] is None):
+        raise UsageError("give either --teacher RUN or --targets TARGETS")
+    criterion = Criterion(
+        temperature=given["temperature"],
+        soft_weight=given["soft_weight"],
+        pixel_weight=given["pixel_weight"],
+        attention_weight=given["attention_weight"],
+        distance=given["pixel_distance"],
+    )
+    if not criterion.weights:
+        raise UsageError(
+            "--soft-weight, --pixel-weight and --attention-weight are all 0: nothing to learn"
+        )
+    resizers = resizers_of(given["resize"]) if given["resize"] else None
+    return Distillation(given["teacher"], given["targets"], criterion, resizers, given["subset"])
+
+
+def resizers_of(joined: str) -> tuple[str, ...]:
+    """Return the names in a value of `--resize`."""
+    return tuple(joined.split("+"))

@@ -14,7 +14,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Preset:
-    """A recipe. The fields down to `pixel_weight` are options of the command line.
+    """A recipe. The fields down to `attention_weight` are options of the command line.
 
     Attributes:
         network: key of `distill.networks.NETWORKS`.
@@ -25,11 +25,13 @@ class Preset:
         temperature: T of equation 2.
         soft_weight: weight of equation 2 in equation 1.
         pixel_weight: weight of equation 3 in equation 1.
+        attention_weight: weight of attention transfer, which the paper does not have.
         parameters: of the network with three classes.
         initialisation: how convolutions start.
         optimiser: its name in torch.optim.
         batch: crops that go through the network at once.
         resizers: g₁ and g₂ of equation 3, keys of `distill.losses.RESIZERS`.
+        distance: of equation 3, a key of `distill.losses.DISTANCES`.
         colour: brightness, contrast and saturation lie in 1 ± this.
         hue: the hue moves by at most this, either way.
         flips: axes that may be mirrored.
@@ -46,11 +48,13 @@ class Preset:
     temperature: float
     soft_weight: float
     pixel_weight: float
+    attention_weight: float
     parameters: int
     initialisation: str
     optimiser: str
     batch: int
     resizers: tuple[str, ...]
+    distance: str
     colour: float
     hue: float
     flips: tuple[str, ...]
@@ -61,7 +65,7 @@ class Preset:
     def options(self) -> dict[str, Any]:
         """Return the values of command line options, by parameter name."""
         names = [field.name for field in fields(self)]
-        last = names.index("pixel_weight")
+        last = names.index("attention_weight")
         return {name: getattr(self, name) for name in names[: last + 1]}
 
     def departures(self, config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -69,9 +73,10 @@ class Preset:
 
         Options that the command does not have (a baseline has no temperature) are no departure.
         """
+        values = {**self.options(), "resizers": self.resizers, "distance": self.distance}
         return {
             name: {"preset": value, "used": config[name]}
-            for name, value in self.options().items()
+            for name, value in values.items()
             if name in config and config[name] != value
         }
 
@@ -85,11 +90,13 @@ DIPALMA2021 = Preset(
     temperature=1.0,
     soft_weight=1.0,
     pixel_weight=1.0,
+    attention_weight=0.0,
     parameters=1_231_011,
     initialisation="kaiming_normal, fan_out",
     optimiser="Adam",
     batch=1,
     resizers=("max", "bicubic"),
+    distance="mse",
     colour=0.5,
     hue=0.2,
     flips=("horizontal", "vertical"),

@@ -9,12 +9,11 @@ from typing import Any
 
 import click
 
-from distill.config import Distillation
-from distill.errors import UsageError
 from distill.options import (
     FOLDER,
     Grouped,
     data_options,
+    distillation,
     distillation_options,
     gather,
     option,
@@ -59,27 +58,19 @@ def baseline(**given: Any) -> None:
 @train.command(cls=Grouped)
 @training_options
 @distillation_options
-def kd(
-    teacher: Path,
-    subset: str,
-    temperature: float,
-    soft_weight: float,
-    pixel_weight: float,
-    **given: Any,
-) -> None:
+def kd(**given: Any) -> None:
     """Train a low-resolution student to imitate a teacher on STORE; no label is read.
 
-    The teacher sees each crop at the level it was trained at, the student at --level.
+    The teacher sees each crop at the level it was trained at, the student at --level. With
+    --targets, the teacher has seen them before, and only --level is read.
 
     \b
-    Example:
+    Examples:
       distill train kd STORE --split main --teacher runs/teacher --level 1.25x --out runs/kd
+      distill train kd STORE --split main --targets targets --level 1.25x --out runs/kd
     """
-    if soft_weight == pixel_weight == 0:
-        raise UsageError("--soft-weight and --pixel-weight are both 0: there is nothing to learn")
-    distillation = Distillation(teacher, temperature, soft_weight, pixel_weight, subset)
     with _interruptible(given["out"]):
-        train_kd(gather(given), distillation, click.echo)
+        train_kd(gather(given), distillation(given), click.echo)
 
 
 @train.command(cls=Grouped)

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import wsistore
 from distill.checkpoint import Progress
-from distill.config import Distillation, Options, sha256
+from distill.config import Options, sha256
+from distill.console import left_out_note
 from distill.errors import SubsetError, UsageError
 from distill.finetune import FinetuneTask
+from distill.kd import KDTask
 from distill.networks import build, smallest_input
 from distill.pairs import Crops, LabelledCrops
 from distill.runs import Run
 from distill.session import Data, Say, Session, session
+from distill.sources import Distillation, kept, open_source
 from distill.standardise import Standard, measure
 from distill.subsets import Subset, class_names, has_subset, select
-from distill.tasks import KDTask, SupervisedTask
+from distill.tasks import SupervisedTask
 
 
 def train_supervised(command: str, options: Options, say: Say) -> Progress:
@@ -54,57 +57,54 @@ def train_kd(options: Options, distillation: Distillation, say: Say) -> Progress
 
     Args:
         options: what was asked for.
-        distillation: the teacher, the subsets, and the weights of the losses.
+        distillation: the teacher or its targets, the subsets, and the losses.
         say: prints one line.
 
     Returns:
         How the training ended, and the epoch whose weights were kept.
 
     Raises:
-        DistillError: if an option, the teacher, the store's content or the loss stands in the way.
+        DistillError: if an option, the teacher or its targets, the store's content or the loss
+            stands in the way.
         wsistore.WsistoreError: if the store or the split cannot be opened.
     """
-    _require_other(distillation.teacher, options.out, "teacher")
+    for what, path in (("run", distillation.teacher), ("targets", distillation.targets)):
+        if path is not None:
+            _require_other(path, options.out, f"teacher's {what}")
     if {"val", "test"} & set(distillation.subset.split("+")):
         raise UsageError(
             f"--subset {distillation.subset}: epochs are chosen on val and scores taken on test; "
             "distil on other subsets"
         )
     with session(options, say) as here:
-        run = Run.open(distillation.teacher)
-        teacher, about = run.load_network(here.device), run.weights
-        name, level = options.network, options.level
-        smallest = max(smallest_input(name), smallest_input(about.network))
-        levels = [about.level, level]
-        data = here.data(levels, smallest, labelled=False, subset=distillation.subset)
-        _require_coarser(here.store, about.level, level)
+        name, level, seed = options.network, options.level, options.schedule.seed
+        source = open_source(
+            distillation, here.store, options.split, level, build(name, 1), here.device
+        )
+        smallest = max(smallest_input(name), source.smallest)
+        levels = [*source.teacher.levels, level]
+        there = here.data(levels, smallest, labelled=False, subset=distillation.subset)
+        _require_coarser(here.store, source.level, level)
+        data = Data(*kept(source, there.train, there.val))
+        for subset, before in zip(data.subsets, there.subsets, strict=False):
+            if len(subset) < len(before):
+                say(left_out_note(subset.name, subset.left_out))
         measured = _measured(here, data, smallest_input(name))
         standard = measure(here.store.levels, measured.crops, level)
-        network = build(name, len(about.classes), seed=options.schedule.seed)
-        initial = here.start(network, name, about.classes)
-        task = KDTask(
-            network,
-            level,
-            standard,
-            teacher,
-            about.level,
-            Standard(about.mean, about.std),
-            here.device,
-            temperature=distillation.temperature,
-            soft_weight=distillation.soft_weight,
-            pixel_weight=distillation.pixel_weight,
-        )
+        network = build(name, len(source.classes), seed=seed)
+        initial = here.start(network, name, source.classes)
+        task = KDTask(network, level, standard, source.teacher, source.criterion, here.device, seed)
         extra = {
             "command": "train kd",
             "init_from": initial,
             "subset": distillation.subset,
-            "temperature": distillation.temperature,
-            "soft_weight": distillation.soft_weight,
-            "pixel_weight": distillation.pixel_weight,
+            **asdict(source.criterion),
             "standardised_by": measured.name,
-            "teacher": _origin(run),
+            **source.record,
         }
-        weights = here.weights(name, about.classes, level, standard, data)
+        weights = here.weights(name, source.classes, level, standard, data)
+        if there.val is not None and data.val is None and options.schedule.select == "best":
+            weights = replace(weights, chosen="last epoch, because the targets have no val crops")
 
         def crops(subset: Subset) -> Crops:
             return Crops(options.store, subset.crops, task.levels)

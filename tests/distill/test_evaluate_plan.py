@@ -63,7 +63,7 @@ def test_the_subset_to_calibrate_on_is_checked_like_the_one_to_score(tmp_path: P
         prepare(run, store, Request("main", "test", calibrate="test"))
     with pytest.raises(UsageError, match="train say nothing about new patients"):
         prepare(run, store, Request("main", "test", calibrate="train"))
-    with pytest.raises(SubsetError, match="has no .exam."):
+    with pytest.raises(SubsetError, match=r"has no .exam."):
         prepare(run, store, Request("main", "test", calibrate="exam"))
 
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from distill.config import Distillation
 from distill.errors import RunError
-from distill.evaluate import training_patients
+from distill.leakage import training_patients
 from distill.runs import Run
+from distill.sources import Distillation
 
 
 def relabel(store, labels) -> None:

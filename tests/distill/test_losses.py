@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 import torch
 
-from distill.losses import pixel_loss, soft_loss, total_loss
+from distill.losses import (
+    attention_loss,
+    attention_map,
+    hint,
+    hint_loss,
+    pixel_loss,
+    resized,
+    resized_attention,
+    soft_loss,
+    total_loss,
+)
 
 
 def slow_max_pool(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -37,6 +47,20 @@ def bicubic_matrix(n: int, cells: int) -> np.ndarray:
 def slow_bicubic(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     rows, columns = (bicubic_matrix(n, c) for n, c in zip(image.shape[-2:], size, strict=True))
     return np.einsum("ih,bchw,jw->bcij", rows, image, columns)
+
+
+def slow_antialias(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    matrices = []
+    for n, cells in zip(image.shape[-2:], size, strict=True):
+        factor = max(n / cells, 1.0)
+        matrix = np.array(
+            [
+                [cubic((j - (i + 0.5) * n / cells + 0.5) / factor, -0.5) for j in range(n)]
+                for i in range(cells)
+            ]
+        )
+        matrices.append(matrix / matrix.sum(1, keepdims=True))
+    return np.einsum("ih,bchw,jw->bcij", matrices[0], image, matrices[1])
 
 
 def slow_softmax(x: np.ndarray) -> np.ndarray:
@@ -95,12 +119,104 @@ def test_soft_loss_survives_a_teacher_that_is_certain() -> None:
 
 def test_total_loss_is_the_weighted_sum() -> None:
     soft, pixel = torch.tensor(2.0), torch.tensor(3.0)
-    assert float(total_loss(soft, pixel)) == 5
-    assert float(total_loss(soft, pixel, 0.5, 2)) == 7
+    parts = {"soft": soft, "pixel": pixel}
+    assert float(total_loss(parts, {"soft": 1, "pixel": 1})) == 5
+    assert float(total_loss(parts, {"soft": 0.5, "pixel": 2, "attention": 9})) == 7
+    with pytest.raises(ValueError, match="at least one part"):
+        total_loss({}, {})
 
 
 def test_maps_of_other_channels_or_no_resizer_are_refused() -> None:
-    with pytest.raises(ValueError, match="same batch and channels"):
+    with pytest.raises(ValueError, match="same batch, channels and cells"):
         pixel_loss(torch.zeros(1, 2, 3, 3), torch.zeros(1, 1, 3, 3))
     with pytest.raises(ValueError, match="at least one resizer"):
         pixel_loss(torch.zeros(1, 2, 3, 3), torch.zeros(1, 2, 3, 3), ())
+
+
+@pytest.mark.parametrize(("high", "low"), SHAPES)
+@pytest.mark.parametrize("power", [1, 2])
+def test_every_resizer_and_distance_is_as_written_out(
+    high: tuple[int, int], low: tuple[int, int], power: int
+) -> None:
+    rng = np.random.default_rng(3)
+    teacher, student = rng.normal(size=(2, 6, *high)), rng.normal(size=(2, 6, *low))
+    slow = {"max": slow_max_pool, "bicubic": slow_bicubic, "bicubic-antialias": slow_antialias}
+    means = {
+        name: (abs(make(teacher, low) - student) ** power).mean() for name, make in slow.items()
+    }
+    s, t = torch.from_numpy(student), torch.from_numpy(teacher)
+    distance = {1: "l1", 2: "mse"}[power]
+    for name, wanted in means.items():
+        assert float(pixel_loss(s, t, (name,), distance)) == pytest.approx(wanted, rel=1e-12)
+    every = float(pixel_loss(s, t, tuple(slow), distance))
+    assert every == pytest.approx(sum(means.values()) / 3, rel=1e-12)
+
+
+@pytest.mark.parametrize("resizers", [("max",), ("max", "bicubic"), ("max", "bicubic-antialias")])
+def test_the_mean_map_and_a_constant_give_the_pixel_loss_and_its_gradient(
+    resizers: tuple[str, ...],
+) -> None:
+    rng = np.random.default_rng(4)
+    teacher = torch.from_numpy(rng.normal(size=(1, 3, 9, 7)))
+    student = torch.from_numpy(rng.normal(size=(1, 3, 4, 3))).requires_grad_()
+    direct = pixel_loss(student, teacher, resizers)
+    taught = hint(resized(teacher, (4, 3), resizers))
+    by_hint = hint_loss(student, taught)
+    assert float(by_hint.detach()) == pytest.approx(float(direct.detach()), rel=1e-12)
+    wanted, found = (torch.autograd.grad(loss, student)[0] for loss in (direct, by_hint))
+    torch.testing.assert_close(found, wanted, rtol=1e-12, atol=1e-15)
+    if len(resizers) == 2:
+        a, b = (r.numpy() for r in resized(teacher, (4, 3), resizers))
+        assert float(taught.constant) == pytest.approx(((a - b) ** 2).mean() / 4, rel=1e-12)
+        assert float(taught.constant) > 0
+    else:
+        assert float(taught.constant) == 0
+
+
+def test_attention_takes_the_channels_that_speak_for_the_class_only() -> None:
+    rng = np.random.default_rng(5)
+    features, gradient = rng.random((2, 4, 3, 5)), rng.normal(size=(2, 4, 3, 5))
+    wanted = np.zeros((2, 3, 5))
+    for image in range(2):
+        for channel in range(4):
+            weight = np.where(gradient[image, channel] > 0, gradient[image, channel], 0).mean()
+            wanted[image] += weight * features[image, channel]
+        wanted[image] /= math.sqrt((wanted[image] ** 2).sum())
+    found = attention_map(torch.from_numpy(features), torch.from_numpy(gradient))
+    np.testing.assert_allclose(found.numpy(), wanted, rtol=1e-12)
+    np.testing.assert_allclose((found**2).sum((1, 2)).numpy(), 1, rtol=1e-12)
+
+
+def test_attention_is_zero_where_nothing_speaks_for_the_class() -> None:
+    features, against = torch.rand(1, 2, 3, 3), -torch.rand(1, 2, 3, 3)
+    assert not attention_map(features, against).any()
+
+
+def test_attention_loss_is_the_squared_distance_of_unit_maps() -> None:
+    one, other = torch.zeros(2, 4, 4), torch.zeros(2, 4, 4)
+    one[:, 0, 0] = other[0, 0, 0] = other[1, 3, 3] = 1
+    assert float(attention_loss(one, other)) == pytest.approx((0 + 2) / 2)
+    halves = torch.rand(1, 8, 6, dtype=torch.float64)
+    small = resized_attention(halves, (4, 3))
+    blocks = halves.numpy().reshape(1, 4, 2, 3, 2).mean((2, 4))
+    np.testing.assert_allclose(small.numpy(), blocks / np.sqrt((blocks**2).sum()), rtol=1e-12)
+
+
+def test_gradients_agree_with_finite_differences() -> None:
+    torch.manual_seed(0)
+    double = {"dtype": torch.float64}
+    logits, taught = torch.randn(2, 3, **double, requires_grad=True), torch.randn(2, 3, **double)
+    assert torch.autograd.gradcheck(lambda s: soft_loss(s, taught, 2.0), logits)
+    small = torch.randn(1, 2, 3, 2, **double, requires_grad=True)
+    large = torch.randn(1, 2, 7, 5, **double)
+    for distance in ("mse", "l1"):
+        assert torch.autograd.gradcheck(
+            lambda s, d=distance: pixel_loss(s, large, distance=d), small
+        )
+    assert torch.autograd.gradcheck(lambda s: hint_loss(s, hint(resized(large, (3, 2)))), small)
+    features = torch.rand(1, 3, 2, 2, **double, requires_grad=True)
+    gradient = torch.randn(1, 3, 2, 2, **double, requires_grad=True)
+    target = resized_attention(torch.rand(1, 4, 4, **double), (2, 2))
+    assert torch.autograd.gradcheck(
+        lambda f, g: attention_loss(attention_map(f, g), target), (features, gradient)
+    )

@@ -5,7 +5,8 @@ import pytest
 
 from distill import augment, bootstrap
 from distill.cost import parameters
-from distill.losses import RESIZERS
+from distill.kd import Criterion
+from distill.losses import PAPER
 from distill.networks import build
 from distill.presets import DIPALMA2021
 
@@ -21,7 +22,8 @@ def test_what_no_option_changes_is_what_the_code_does() -> None:
         assert flips == {False, True}
     assert preset.draws == bootstrap.DRAWS
     assert preset.confidence == bootstrap.CONFIDENCE
-    assert set(preset.resizers) == set(RESIZERS)
+    assert preset.resizers == PAPER
+    assert preset.distance == Criterion().distance
 
 
 @pytest.mark.parametrize("command", ["teacher", "baseline", "kd", "finetune"])

@@ -1,0 +1,281 @@
+"""Distillation epochs against each other, and reading pairs against PNG files.
+
+    python -m bench.kd
+
+On generated crops of about 2,000² px at 10×, paired with 1.25×, epochs of
+(a) the student alone, supervised by labels; (b) KD from stored targets; (c) KD with the teacher
+online, on a few of the crops, for it takes long. Rounds take them in turn, so that a busy machine
+slows all three. Time waiting for data is what the loop spends in asking for the next sample, and
+with targets in reading them. Seconds are per crop.
+
+Then the pairs alone, 10× and 1.25×, from the store (d) and from PNG files through Pillow (e), by
+the same loader with as many workers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import statistics
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+import torch
+from PIL import Image
+from torch import Tensor
+
+import wsistore
+from distill.augment import Draw
+from distill.kd import Criterion, KDTask
+from distill.loop import Schedule, optimiser, train_epoch
+from distill.networks import build
+from distill.pairs import Crops, LabelledCrops, Sample, Samples
+from distill.runs import RunWriter, Weights
+from distill.standardise import Standard, measure
+from distill.stored_teacher import StoredTeacher
+from distill.targets import Targets
+from distill.tasks import SupervisedTask, Task
+from distill.teach import Teaching, teach
+from distill.teachers import NetworkTeacher, Taught
+from wsistore.build import build as build_store
+from wsistore.ingest import BuildSettings
+from wsistore.labels import Label
+from wsistore.sample.slide import write_slide
+from wsistore.split import save_split
+
+HIGH, LOW = "10x", "1.25x"
+CPU = torch.device("cpu")
+
+
+class Silent:
+    """An observer that sees nothing."""
+
+    def crop(self, epoch: int, subset: str) -> None: ...
+
+    def epoch(self, record: Mapping[str, Any]) -> None: ...
+
+
+class Clocked:
+    """Samples that add up how long the loop waited for them."""
+
+    def __init__(self, samples: Samples[Any]) -> None:
+        self._samples = samples
+        self.waited = 0.0
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    def epoch(self, number: int) -> Iterator[Any]:
+        found = self._samples.epoch(number)
+        while True:
+            started = time.perf_counter()
+            sample = next(found, None)
+            self.waited += time.perf_counter() - started
+            if sample is None:
+                return
+            yield sample
+
+
+class ClockedTeacher(StoredTeacher):
+    """Stored targets that add up how long the loop waits for them."""
+
+    waited = 0.0
+
+    def view(self, sample: Sample, draw: Draw | None) -> Draw | None:
+        started = time.perf_counter()
+        chosen = super().view(sample, draw)
+        self.waited += time.perf_counter() - started
+        return chosen
+
+    def says(self, sample: Sample, draw: Draw | None, size: tuple[int, int]) -> Taught:
+        started = time.perf_counter()
+        said = super().says(sample, draw, size)
+        self.waited += time.perf_counter() - started
+        return said
+
+
+class Pictures(Crops):
+    """The same crops as PNG files, read by Pillow."""
+
+    def __init__(self, folder: Path, crops: Sequence[str], levels: Sequence[str]) -> None:
+        super().__init__(folder, crops, levels)
+
+    def images(self, index: int) -> dict[str, Tensor]:
+        found = {}
+        for level in self.levels:
+            name = f"{self.crops[index].replace('/', '-')}-{level}.png"
+            pixels = np.asarray(Image.open(self.path / name))
+            found[level] = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
+        return found
+
+
+def stored(folder: Path, crops: int, side: int) -> Path:
+    """Return a store of crops cut from one generated slide of 1 µm/px, made once."""
+    store = folder / f"store-{crops}-{side}"
+    if (store / "splits" / "main.csv").exists():
+        return store
+    shutil.rmtree(folder / "slides", ignore_errors=True)
+    (folder / "slides").mkdir(parents=True)
+    whole = folder / "whole.svs"
+    write_slide(whole, size=2 * side, mpp=0.25, label="inflamed", seed=1, coverage="full")
+    pixels = tifffile.imread(whole)[:, :, :3]
+    labels = {}
+    for number in range(crops):
+        # cuts of several sizes near side², shifted and mirrored, so that no two are alike
+        height, width = side - 37 * (number % 5), side + 29 * (number % 4)
+        top = 61 * number % (2 * side - height)
+        left = 97 * number % max(1, 2 * side - width)
+        cut = np.ascontiguousarray(pixels[top : top + height, left : left + width])
+        tifffile.imwrite(
+            folder / "slides" / f"s{number}.tif", cut, photometric="rgb", tile=(512, 512)
+        )
+        labels[f"s{number}"] = Label(f"p{number}", "ab"[number % 2])
+    settings = BuildSettings((HIGH, LOW), regions="whole")
+    slides = sorted((folder / "slides").glob("*.tif"))
+    results = list(build_store(slides, store, settings, labels, mpp=1.0, workers=1))
+    assert all(result.record.slide.outcome == "ok" for result in results)
+    table = wsistore.open(store).crops.assign(subset="train")
+    save_split(store, "main", table[["crop", "slide", "patient", "label", "subset"]])
+    return store
+
+
+def teacher_run(folder: Path, standard: Standard) -> Path:
+    """Return the run of a teacher that was never trained: it takes the same time."""
+    path = folder / "teacher"
+    if not path.exists():
+        network = build("resnet10", 2, seed=1)
+        weights = Weights("resnet10", ["a", "b"], HIGH, 1.0, standard.mean, standard.std, 1, "")
+        adam = torch.optim.Adam(network.parameters())
+        RunWriter(path, {}, weights).epoch({"epoch": 1}, network, adam, number=1, keep=True)
+    return path
+
+
+def seconds_a_crop(task: Task[Any], samples: Clocked, epoch: int) -> float:
+    """Return the seconds of one training epoch, per crop."""
+    schedule = Schedule()
+    adam = optimiser(task, schedule)
+    started = time.perf_counter()
+    train_epoch(task, samples, adam, schedule, epoch, Silent())  # type: ignore[arg-type]
+    return (time.perf_counter() - started) / len(samples)
+
+
+def streamed(samples: Samples[Any], epoch: int) -> float:
+    """Return the seconds of reading every sample once, and touching its first pixel."""
+    started = time.perf_counter()
+    for sample in samples.epoch(epoch):
+        for image in sample.images.values():
+            int(image[0, 0, 0])
+    return time.perf_counter() - started
+
+
+def save_pictures(store: Path, crops: Sequence[str], folder: Path) -> None:
+    """Write every level of every crop as a PNG, as Pillow does by default."""
+    folder.mkdir(exist_ok=True)
+    opened = wsistore.open(store)
+    for crop in crops:
+        for level in (HIGH, LOW):
+            path = folder / f"{crop.replace('/', '-')}-{level}.png"
+            if not path.exists():
+                Image.fromarray(np.moveaxis(opened[crop][level][:], 0, -1)).save(path)
+
+
+def ratio(times: Mapping[str, list[float]], over: str, under: str) -> float:
+    """Return the median over the rounds of one way's seconds over another's."""
+    pairs = zip(times[over], times[under], strict=True)
+    return statistics.median(one / other for one, other in pairs)
+
+
+def epochs(store: Path, folder: Path, options: argparse.Namespace) -> None:
+    """Measure and print (a), (b) and (c)."""
+    opened = wsistore.open(store)
+    crops = list(opened.crops["crop"])
+    high, low = (measure(opened.levels, crops, level) for level in (HIGH, LOW))
+    targets = folder / f"targets-{options.crops}-{options.side}"
+    if not targets.exists():
+        teach(Teaching(teacher_run(folder, high), store, LOW, targets, views=1), print)
+    criterion = Criterion()
+    held = ClockedTeacher(Targets(targets), criterion.question(), CPU)
+    looks = NetworkTeacher(build("resnet10", 2, seed=1), HIGH, high, CPU, criterion.question())
+    tasks: dict[str, Task[Any]] = {
+        "a": SupervisedTask(build("resnet10", 2), LOW, low, CPU),
+        "b": KDTask(build("resnet10", 2), LOW, low, held, criterion, CPU),
+        "c": KDTask(build("resnet10", 2), LOW, low, looks, criterion, CPU),
+    }
+    many = crops * options.repeat  # so that an epoch's start weighs as in a real data set
+    data: dict[str, Any] = {
+        "a": LabelledCrops(store, many, [LOW], [number % 2 for number in range(len(many))]),
+        "b": Crops(store, many, [LOW]),
+        "c": Crops(store, crops[: options.online_crops], [HIGH, LOW]),
+    }
+    samples = {name: Clocked(Samples(data[name], 0, options.workers)) for name in data}
+    for name in "ab":  # start the workers and warm up
+        seconds_a_crop(tasks[name], samples[name], 1)
+    list(samples["c"].epoch(1))
+    for clock in (*samples.values(), held):
+        clock.waited = 0.0
+    times: dict[str, list[float]] = {name: [] for name in tasks}
+    for number in range(options.rounds):
+        every = max(1, options.rounds // options.online_rounds)
+        for name in "abc" if number % every == 0 else "ab":
+            times[name].append(seconds_a_crop(tasks[name], samples[name], number + 2))
+    names = {"a": "student, labels", "b": "KD, targets", "c": "KD, teacher online"}
+    for name, what in names.items():
+        waited = samples[name].waited + (held.waited if name == "b" else 0.0)
+        share = waited / (sum(times[name]) * len(samples[name]))
+        median = statistics.median(times[name])
+        print(f"({name}) {what:20} {median * 1e3:8.1f} ms a crop, waiting for data {share:.1%}")
+    print(f"b/a {ratio(times, 'b', 'a'):.2f} (target ≤ 1.15)")
+    print(f"c/b {statistics.median(times['c']) / statistics.median(times['b']):.1f}")
+
+
+def pairs(store: Path, folder: Path, options: argparse.Namespace) -> None:
+    """Measure and print (d) and (e)."""
+    crops = list(wsistore.open(store).crops["crop"])
+    pictures = folder / f"png-{options.crops}-{options.side}"
+    save_pictures(store, crops, pictures)
+    ways = {
+        "d": Samples(Crops(store, crops, [HIGH, LOW]), 0, options.workers),
+        "e": Samples(Pictures(pictures, crops, [HIGH, LOW]), 0, options.workers),
+    }
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    for number in range(options.pair_rounds + 1):
+        for name, samples in ways.items():
+            seconds = streamed(samples, number)
+            if number:  # the first starts the workers
+                times[name].append(seconds)
+    for name, what in {"d": "pairs from the store", "e": "pairs from PNG files"}.items():
+        median = statistics.median(times[name])
+        print(f"({name}) {what:20} {median:7.3f} s, {len(crops) / median:.1f} pairs/s")
+    print(f"e/d {ratio(times, 'e', 'd'):.1f} (target ≥ 3)", flush=True)
+
+
+def main() -> None:
+    """Run the benchmark; crops are kept in `bench-out/kd` for the next time."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("bench-out/kd"))
+    parser.add_argument("--crops", type=int, default=20)
+    parser.add_argument("--side", type=int, default=2_000, help="of the crops at 10×, in pixels")
+    parser.add_argument("--repeat", type=int, default=2, help="of each crop in a student's epoch")
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--online-rounds", type=int, default=3)
+    parser.add_argument("--online-crops", type=int, default=4)
+    parser.add_argument("--pair-rounds", type=int, default=5)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=None, help="of torch")
+    options = parser.parse_args(sys.argv[1:] if __name__ == "__main__" else [])
+    if options.threads is not None:
+        torch.set_num_threads(options.threads)
+    store = stored(options.out, options.crops, options.side)
+    size = f"{options.crops} crops of about {options.side}² px at 10×"
+    print(f"{size}, workers: {options.workers}, threads: {torch.get_num_threads()}", flush=True)
+    pairs(store, options.out, options)
+    epochs(store, options.out, options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,185 @@
+"""The task of distillation: the student imitates what a teacher says of each crop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import chain
+
+import torch
+from torch import Tensor, nn
+
+from distill.augment import Draw
+from distill.losses import (
+    PAPER,
+    Hint,
+    attention_loss,
+    attention_map,
+    hint_loss,
+    maps_loss,
+    soft_loss,
+    total_loss,
+)
+from distill.networks import Output
+from distill.pairs import Sample
+from distill.probe import feature_map
+from distill.standardise import Standard
+from distill.tasks import prepare
+from distill.teachers import Question, Taught, Teacher
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """How far a student is from its teacher; a part whose weight is 0 is not computed.
+
+    Attributes:
+        temperature: T of equation 2.
+        soft_weight: of equation 2.
+        pixel_weight: of equation 3.
+        attention_weight: of the AT+ term, see `distill.losses.attention_map`; 0 in the paper.
+        resizers: keys of `distill.losses.RESIZERS`, g₁ … g_n of equation 3.
+        distance: "mse" (the paper's) or "l1", of equation 3.
+    """
+
+    temperature: float = 1.0
+    soft_weight: float = 1.0
+    pixel_weight: float = 1.0
+    attention_weight: float = 0.0
+    resizers: tuple[str, ...] = PAPER
+    distance: str = "mse"
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """The weights by the name of their part, without those that are 0."""
+        given = {
+            "soft": self.soft_weight,
+            "pixel": self.pixel_weight,
+            "attention": self.attention_weight,
+        }
+        return {name: weight for name, weight in given.items() if weight}
+
+    def question(self) -> Question:
+        """Return what the teacher must answer."""
+        wanted = self.weights
+        return Question(
+            # attention is that of the teacher's first choice, so it needs logits
+            logits="soft" in wanted or "attention" in wanted,
+            pixel="pixel" in wanted,
+            resizers=self.resizers,
+            distance=self.distance,
+            attention="attention" in wanted,
+        )
+
+    def parts(self, learnt: Output, taught: Taught, projection: nn.Module) -> dict[str, Tensor]:
+        """Return the unweighted parts, scalars by name.
+
+        Args:
+            learnt: the student's logits (1, K) and features (1, C, h, w), with their graph.
+            taught: the teacher's answer to `question`.
+            projection: (1, C, h, w) → the teacher's channels (1, C', h, w).
+        """
+        parts = {}
+        if self.soft_weight:
+            parts["soft"] = soft_loss(learnt.logits, _given(taught.logits), self.temperature)
+        if self.pixel_weight:
+            projected = projection(learnt.features)
+            if self.distance == "mse":
+                taught_hint = Hint(taught.maps[0], _given(taught.constant))
+                parts["pixel"] = hint_loss(projected, taught_hint)
+            else:
+                parts["pixel"] = maps_loss(projected, taught.maps, self.distance)
+        if self.attention_weight:
+            # the teacher's first choice stands for the class: no label is read
+            top = learnt.logits[0, int(_given(taught.logits).argmax())]
+            (gradient,) = torch.autograd.grad(top, learnt.features, create_graph=True)
+            seen = attention_map(learnt.features, gradient)
+            parts["attention"] = attention_loss(seen, _given(taught.attention))
+        return parts
+
+
+class KDTask:
+    """Distillation: the student, at low resolution, imitates the frozen teacher, at high.
+
+    Both see the same crop under the same draw; each is standardised by its own level's figures.
+    No label is read: samples need not carry one.
+
+    Where the teacher's feature map has other channels than the student's, a 1 × 1 convolution with
+    bias brings the student's map to the teacher's channels before equation 3. It learns with the
+    student and is no part of its network.
+
+    Args:
+        student: the network that learns.
+        level: its level.
+        standard: mean and deviation of the labelled training crops at that level.
+        teacher: who answers `criterion.question()`.
+        criterion: the losses and their weights.
+        device: where the student runs, and what the teacher says arrives.
+        seed: of the projection's initial weights, He, fan in.
+    """
+
+    def __init__(
+        self,
+        student: nn.Module,
+        level: str,
+        standard: Standard,
+        teacher: Teacher,
+        criterion: Criterion,
+        device: torch.device,
+        seed: int = 0,
+    ) -> None:
+        self.network = student.to(device)
+        self.teacher = teacher
+        self.levels = (*teacher.levels, level)
+        self.projection: nn.Module = nn.Identity()
+        channels = feature_map(student).channels
+        if criterion.pixel_weight and teacher.channels not in (None, channels):
+            assert teacher.channels is not None
+            self.projection = _projection(channels, teacher.channels, seed).to(device)
+        self._level = level
+        self._standard = standard
+        self._criterion = criterion
+        self._device = device
+
+    @property
+    def beside(self) -> dict[str, nn.Module]:
+        """What learns beside the network, by name: the projection, if there is one."""
+        learns = any(True for _ in self.projection.parameters())
+        return {"projection": self.projection} if learns else {}
+
+    def parameters(self) -> Iterable[nn.Parameter]:
+        """Return the student's parameters and the projection's; the teacher has none to give."""
+        return chain(self.network.parameters(), self.projection.parameters())
+
+    def loss(self, sample: Sample, draw: Draw | None) -> dict[str, Tensor]:
+        """Return "loss" (equation 1) and its unweighted parts "soft" (2), "pixel" (3), "attention".
+
+        The teacher may answer with a draw of its own for `draw`; see `distill.teachers.Teacher`.
+        """
+        chosen = self.teacher.view(sample, draw)
+        image = prepare(sample.images[self._level], chosen, self._standard, self._device)
+        learning = torch.is_grad_enabled()
+        # the attention map is itself made of gradients, so validation needs them too
+        with torch.set_grad_enabled(learning or self._criterion.attention_weight > 0):
+            learnt: Output = self.network(image)
+            height, width = learnt.features.shape[-2:]
+            taught = self.teacher.says(sample, chosen, (height, width))
+            parts = self._criterion.parts(learnt, taught, self.projection)
+        loss = total_loss(parts, self._criterion.weights)
+        figures = {name: part.detach() for name, part in parts.items()}
+        return {"loss": loss if learning else loss.detach(), **figures}
+
+
+def _projection(student: int, teacher: int, seed: int) -> nn.Conv2d:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        made = nn.Conv2d(student, teacher, 1)
+        nn.init.kaiming_normal_(made.weight, mode="fan_in", nonlinearity="linear")
+        assert made.bias is not None
+        nn.init.zeros_(made.bias)
+    return made
+
+
+def _given(answer: Tensor | None) -> Tensor:
+    if answer is None:
+        raise ValueError("the teacher has not answered what it was asked")
+    return answer

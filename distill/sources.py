@@ -1,0 +1,205 @@
+"""Where a student's teacher comes from: a run that looks at every crop, or stored targets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import wsistore
+from distill.config import sha256
+from distill.errors import SubsetError, TargetsError, UsageError
+from distill.kd import Criterion
+from distill.losses import PAPER
+from distill.networks import smallest_input
+from distill.probe import feature_map
+from distill.runs import Run
+from distill.standardise import Standard
+from distill.stored_teacher import StoredTeacher
+from distill.subsets import Subset
+from distill.targets import Targets
+from distill.targets_format import pixels_sha256
+from distill.teachers import NetworkTeacher, Teacher
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """What only `distill train kd` takes; exactly one of `teacher` and `targets` is given.
+
+    Attributes:
+        teacher: folder of the teacher's run.
+        targets: folder of stored targets.
+        criterion: the losses and their weights; its resizers are those below.
+        resizers: keys of `distill.losses.RESIZERS`; None for the paper's, or the targets'.
+        subset: names what is distilled on, several joined by "+".
+    """
+
+    teacher: Path | None = None
+    targets: Path | None = None
+    criterion: Criterion = field(default_factory=Criterion)
+    resizers: tuple[str, ...] | None = None
+    subset: str = "train"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A teacher, and what a run records of it.
+
+    Attributes:
+        teacher: who answers.
+        criterion: the losses, with the resizers that count.
+        classes: names of the classes, in the order of the logits.
+        level: the level that the teacher looks, or looked, at.
+        smallest: least height and width, in pixels, that the teacher needs of a crop; 1 if stored.
+        record: "teacher" and "targets" of config.json.
+        targets: the stored targets, if there are any.
+    """
+
+    teacher: Teacher
+    criterion: Criterion
+    classes: list[str]
+    level: str
+    smallest: int
+    record: dict[str, Any]
+    targets: Targets | None = None
+
+    def keep(self, subset: Subset, *, plain: bool) -> Subset | None:
+        """Return the crops of a subset that the teacher can speak of; None if there is none."""
+        if self.targets is None:
+            return subset
+        there = self.targets.teaches(subset.crops, plain=plain)
+        kept = [place for place, crop in enumerate(subset.crops) if crop in there]
+        missing = {
+            crop: f"has no targets in {self.targets.path}"
+            for crop in subset.crops
+            if crop not in there
+        }
+        if not kept:
+            return None
+        return Subset(
+            subset.name,
+            tuple(subset.crops[place] for place in kept),
+            tuple(subset.labels[place] for place in kept),
+            {**subset.left_out, **missing},
+        )
+
+
+def open_source(
+    distillation: Distillation,
+    store: wsistore.Store,
+    split: str,
+    level: str,
+    student: torch.nn.Module,
+    device: torch.device,
+) -> Source:
+    """Open the teacher's run, or the stored targets, and check that they fit.
+
+    Args:
+        distillation: what was asked for.
+        store: of the crops.
+        split: name of the split.
+        level: the student's.
+        student: a network as the student's, to know its feature map; None of its values is used.
+        device: where the teacher runs, or its answers go.
+
+    Raises:
+        UsageError: unless exactly one of teacher and targets is given.
+        RunError: if the teacher's run cannot be loaded.
+        TargetsError: if the targets cannot be read, or were made for something else.
+    """
+    if distillation.teacher is not None and distillation.targets is None:
+        return _online(distillation, distillation.teacher, device)
+    if distillation.targets is not None and distillation.teacher is None:
+        return _stored(distillation, distillation.targets, store, split, level, student, device)
+    raise UsageError("give either --teacher or --targets")
+
+
+def _online(distillation: Distillation, path: Path, device: torch.device) -> Source:
+    run = Run.open(path)
+    about = run.weights
+    criterion = replace(distillation.criterion, resizers=distillation.resizers or PAPER)
+    teacher = NetworkTeacher(
+        run.load_network(device),
+        about.level,
+        Standard(about.mean, about.std),
+        device,
+        criterion.question(),
+    )
+    record = {
+        "run": str(path.resolve()),
+        "weights_sha256": sha256(path / "weights.safetensors"),
+        "level": about.level,
+        "mpp": about.mpp,
+        "epoch": about.epoch,
+    }
+    smallest = smallest_input(about.network)
+    return Source(
+        teacher, criterion, about.classes, about.level, smallest, {"teacher": record}, None
+    )
+
+
+def _stored(
+    distillation: Distillation,
+    path: Path,
+    store: wsistore.Store,
+    split: str,
+    level: str,
+    student: torch.nn.Module,
+    device: torch.device,
+) -> Source:
+    targets = Targets(path)
+    about = targets.about
+    expected = {
+        "student level": (about.student_level, level, "--level"),
+        "split": (about.split, split, "--split"),
+        "split SHA-256": (about.split_sha256, _split_sha256(store, split), "--split"),
+        "stride": (about.stride, feature_map(student).stride, "--network"),
+    }
+    for name, (theirs, ours, flag) in expected.items():
+        if theirs != ours:
+            raise TargetsError(
+                f"{path} was made for {name} {theirs}, and this is {ours}; choose another {flag}, "
+                "or teach again"
+            )
+    try:
+        pixels = pixels_sha256(store.levels, targets.crops, (about.level, about.student_level))
+    except KeyError as error:
+        raise TargetsError(f"{path} has targets of {error}, which {store.path} lacks") from error
+    if about.pixels_sha256 != pixels:
+        raise TargetsError(
+            f"{path} was made of crops with pixels_sha256 {about.pixels_sha256}, and those of "
+            f"{store.path} have {pixels}; use the store that was taught, or teach again"
+        )
+    resizers = distillation.resizers or tuple(about.resizers) or PAPER
+    criterion = replace(distillation.criterion, resizers=resizers)
+    teacher = StoredTeacher(targets, criterion.question(), device)
+    record = {
+        "teacher": about.teacher,
+        "targets": {
+            "path": str(path.resolve()),
+            "zarr_json_sha256": sha256(path / "zarr.json"),
+            "draws": about.draws,
+            "hint_dtype": about.hint_dtype,
+        },
+    }
+    return Source(teacher, criterion, about.classes, about.level, 1, record, targets)
+
+
+def _split_sha256(store: wsistore.Store, split: str) -> str:
+    store.split(split)  # says so in its own words where there is none
+    return sha256(store.path / "splits" / f"{split}.csv")
+
+
+def kept(source: Source, train: Subset, val: Subset | None) -> tuple[Subset, Subset | None]:
+    """Return the crops of both subsets that the teacher can speak of.
+
+    Raises:
+        SubsetError: if no training crop is left.
+    """
+    taught = source.keep(train, plain=False)
+    if taught is None:
+        assert source.targets is not None
+        raise SubsetError(f"{source.targets.path} has targets of no crop of {train.name}")
+    return taught, source.keep(val, plain=True) if val else None

@@ -1,0 +1,197 @@
+"""Reading teacher targets, strictly: what is damaged is an error, never a target."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+import zarr
+from numpy.typing import NDArray
+from torch import Tensor
+
+from distill import targets_format as form
+from distill.augment import Draw
+from distill.errors import TargetsError
+from distill.targets_format import About
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where the targets of a crop are; columns of crops.csv."""
+
+    rows: int
+    columns: int
+    views: int
+    first_view: int
+    first_cell: int
+
+
+class Targets:
+    """An artifact of teacher targets, opened for reading.
+
+    Attributes:
+        path: the folder.
+        about: what is true of all targets.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open the targets at `path`.
+
+        Raises:
+            TargetsError: if there are none, or they are not finished, newer, or damaged.
+        """
+        self.path = path
+        self.about = _about(path)
+        self._places = _places(path)
+        self._arrays: dict[str, zarr.Array[Any]] = {}
+        self.draws = self._small(form.DRAWS)
+        if self.draws.shape != (self.views, len(form.DRAW_COLUMNS)):
+            raise TargetsError(f"{path} is damaged: {form.DRAWS} has shape {self.draws.shape}")
+
+    @property
+    def crops(self) -> tuple[str, ...]:
+        """Ids of the crops, in the order of crops.csv."""
+        return tuple(self._places)
+
+    @property
+    def views(self) -> int:
+        """Number of views of all crops together."""
+        return sum(place.views for place in self._places.values())
+
+    def teaches(self, crops: Collection[str], *, plain: bool) -> set[str]:
+        """Return those of the crops that have a view: a plain one, or one to train with."""
+        return {crop for crop in crops if crop in self._places and self._choices(crop)[plain]}
+
+    def augmented(self, crop: str) -> int:
+        """Return how many views there are to train with."""
+        return len(self._choices(crop)[False])
+
+    def view(self, crop: str, epoch: int | None) -> tuple[int, Draw | None]:
+        """Return number (from 0, among all views) and draw of the view for an epoch.
+
+        With the crop's n augmented views in order, epoch e has view (e - 1) mod n; a crop that has
+        plain views only is trained with those. No epoch means validation: the first plain view.
+
+        Raises:
+            TargetsError: if the crop has no such view.
+        """
+        choices = self._choices(crop)[epoch is None]
+        if not choices:
+            kind = "plain view" if epoch is None else "view"
+            raise TargetsError(f"{self.path} has no {kind} of crop {crop}")
+        number = choices[0 if epoch is None else (epoch - 1) % len(choices)]
+        try:
+            return number, form.decode(self.draws[number], epoch or 0)
+        except ValueError as error:
+            raise TargetsError(f"{self.path} is damaged: view {number}: {error}") from error
+
+    def logits(self, number: int) -> Tensor:
+        """Return the logits of a view, (1, K) float32."""
+        return self._finite(self._logits[number][None], form.LOGITS, number)
+
+    def constant(self, number: int) -> Tensor:
+        """Return the constant of a view's pixel loss, a float32 scalar."""
+        return self._finite(self._constant[number], form.CONSTANT, number).to(torch.float32)
+
+    def hint(self, crop: str, number: int, draw: Draw | None) -> Tensor:
+        """Return the hint of a view, (1, C, rows, columns) float32."""
+        cells, (rows, columns) = self._cells(form.HINT, crop, number, draw)
+        return cells.view(1, rows, columns, -1).permute(0, 3, 1, 2).contiguous()
+
+    def attention(self, crop: str, number: int, draw: Draw | None) -> Tensor:
+        """Return the attention map of a view, (1, rows, columns) float32."""
+        cells, (rows, columns) = self._cells(form.ATTENTION, crop, number, draw)
+        return cells.view(1, rows, columns)
+
+    def shape(self, crop: str, draw: Draw | None) -> tuple[int, int]:
+        """Return rows and columns of a view's maps."""
+        place = self._places[crop]
+        return form.shape(place.rows, place.columns, draw)
+
+    def _choices(self, crop: str) -> tuple[list[int], list[int]]:
+        """Numbers of the views to train with, and of the plain ones."""
+        place = self._places[crop]
+        numbers = range(place.first_view, place.first_view + place.views)
+        plain = [number for number in numbers if self.draws[number, 0]]
+        return [number for number in numbers if not self.draws[number, 0]] or plain, plain
+
+    def _cells(
+        self, name: str, crop: str, number: int, draw: Draw | None
+    ) -> tuple[Tensor, tuple[int, int]]:
+        place = self._places[crop]
+        count = place.rows * place.columns
+        start = place.first_cell + (number - place.first_view) * count
+        if name not in self._arrays:
+            self._arrays[name] = self._open(name)
+        try:
+            values = np.asarray(self._arrays[name][start : start + count])
+        except (OSError, RuntimeError, ValueError) as error:
+            raise TargetsError(f"{self.path / name} is damaged ({error}); teach again") from error
+        if len(values) != count:
+            raise TargetsError(f"{self.path / name} is damaged: it ends before crop {crop} does")
+        return self._finite(values, name, number).to(torch.float32), self.shape(crop, draw)
+
+    def _finite(self, values: Any, name: str, number: int) -> Tensor:
+        held = np.asarray(values)
+        if not np.isfinite(held).all():
+            raise TargetsError(f"{self.path / name} is damaged: view {number} is not finite")
+        return torch.from_numpy(held.copy())
+
+    @cached_property
+    def _logits(self) -> NDArray[Any]:
+        return self._small(form.LOGITS)
+
+    @cached_property
+    def _constant(self) -> NDArray[Any]:
+        return self._small(form.CONSTANT)
+
+    def _small(self, name: str) -> NDArray[Any]:
+        try:
+            return np.asarray(self._open(name)[:])
+        except (RuntimeError, ValueError, OSError) as error:
+            raise TargetsError(f"{self.path / name} is damaged ({error}); teach again") from error
+
+    def _open(self, name: str) -> zarr.Array[Any]:
+        try:
+            return zarr.open_array(store=str(self.path / name), mode="r")
+        except (OSError, ValueError) as error:
+            raise TargetsError(f"{self.path / name} cannot be opened ({error})") from error
+
+
+def _about(path: Path) -> About:
+    try:
+        value = json.loads((path / "zarr.json").read_text(encoding="utf-8"))["attributes"][form.KEY]
+    except FileNotFoundError as error:
+        raise TargetsError(f"{path} holds no targets (it has no zarr.json)") from error
+    except (OSError, ValueError, KeyError) as error:
+        raise TargetsError(f"{path / 'zarr.json'} is not of teacher targets ({error})") from error
+    if (path / form.PROGRESS).exists():
+        raise TargetsError(f"{path} is not finished; run distill teach again to go on")
+    number = value.pop("format", None)
+    if not isinstance(number, int) or number > form.FORMAT:
+        raise TargetsError(f"{path} is of format {number}; this version reads {form.FORMAT}")
+    wanted = {field.name for field in fields(About)}
+    if odd := sorted(wanted ^ value.keys()):
+        raise TargetsError(f"{path / 'zarr.json'}: missing or unexpected {', '.join(odd)}")
+    return About(**value)
+
+
+def _places(path: Path) -> dict[str, _Place]:
+    file = path / form.CROPS_CSV
+    try:
+        table = pd.read_csv(file, dtype={"crop": str}, keep_default_na=False)
+        columns = [field.name for field in fields(_Place)]
+        rows = table.set_index("crop")[columns].astype("int64")
+    except (OSError, ValueError, KeyError) as error:
+        raise TargetsError(f"{file} cannot be read ({error})") from error
+    if not rows.index.is_unique:
+        raise TargetsError(f"{file} lists a crop twice")
+    values = rows.itertuples(index=True, name=None)
+    return {str(crop): _Place(*(int(one) for one in numbers)) for crop, *numbers in values}

@@ -1,0 +1,256 @@
+"""Writing teacher targets: view after view, whole shards only, resumable, published in one rename.
+
+Everything goes to `TARGETS.part` beside the final place. `progress.safetensors` there says how many
+views are done and holds what is not in a shard yet. It is replaced in one rename after each shard
+and at least once a minute, so a killed process loses a minute, and a shard that was written after
+the last progress is simply written again, with the same content.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import torch
+import zarr
+from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+
+from distill import targets_format as form
+from distill.errors import DistillError, UsageError
+from distill.targets_arrays import EMPTY_TOO, check_targets_out, create
+from distill.targets_format import About, Lesson
+from distill.teachers import Taught
+from distill.tensors import load, publish, save
+
+CHUNK = 64
+"""Cells of a chunk: a student of 250 × 250 px has as many."""
+SHARD_BYTES = 32 * 2**20
+SECONDS = 60.0
+
+
+class TargetsWriter:
+    """Takes what a teacher says of each view, in order, and makes the artifact of it.
+
+    A context manager. Left by an exception, it keeps what is done for the next time.
+
+    Args:
+        path: the artifact to make.
+        about: what is true of all targets.
+        lessons: the crops and their views.
+        overwrite: whether targets at `path` are replaced, once the new ones are whole.
+
+    Raises:
+        UsageError: if `path` holds something that may not be replaced, another process is writing
+            it, or what was begun there was begun with something else.
+    """
+
+    def __init__(
+        self, path: Path | str, about: About, lessons: Sequence[Lesson], *, overwrite: bool = False
+    ) -> None:
+        self.path = path = Path(path)
+        check_targets_out(path, overwrite)
+        self.about = about
+        self.views = [(lesson, draw) for lesson in lessons for draw in lesson.draws]
+        self.done = 0
+        self._aside = path.with_name(f"{path.name}.part")
+        self._aside.mkdir(parents=True, exist_ok=True)
+        self._lock = FileLock(self._aside / ".lock", timeout=0)
+        try:
+            self._lock.acquire()
+        except Timeout as error:
+            raise UsageError(
+                f"another process is writing {self._aside}; wait for it or choose another --out"
+            ) from error
+        width = (about.channels or 0) * np.dtype(about.hint_dtype or "float32").itemsize + 4
+        self._shard = max(1, SHARD_BYTES // width // CHUNK) * CHUNK
+        self._cells = sum(len(lesson.draws) * lesson.cells for lesson in lessons)
+        classes = len(about.classes) if about.logits else 0
+        self._logits = np.full((len(self.views), classes), np.nan, np.float32)
+        self._constant = np.full(len(self.views), np.nan, np.float64)
+        self._tail: dict[str, NDArray[Any]] = {}
+        if about.hint_dtype is not None:
+            self._tail[form.HINT] = np.empty((0, about.channels or 0), about.hint_dtype)
+        if about.attention:
+            self._tail[form.ATTENTION] = np.empty((0,), np.float32)
+        self._written = 0
+        try:
+            self._begin(lessons)
+        except BaseException:
+            self._lock.release()
+            raise
+        self._saved = time.monotonic()
+
+    def __enter__(self) -> TargetsWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if error is None:
+                self._finish()
+            else:
+                self._save()
+        finally:
+            self._lock.release()
+
+    def pending(self) -> Iterator[tuple[Lesson, Any]]:
+        """Yield (lesson, draw) of each view that is still to be taught; answer each with `add`."""
+        while self.done < len(self.views):
+            number = self.done
+            yield self.views[number]
+            if self.done != number + 1:
+                raise ValueError(f"view {number} was not answered")
+
+    def add(self, taught: Taught) -> None:
+        """Take the answer for the next view.
+
+        Raises:
+            DistillError: if a value is not finite, or too large for the hint's data type.
+            ValueError: if the answer is not of the shape that the view has.
+        """
+        lesson, draw = self.views[self.done]
+        rows, columns = form.shape(lesson.rows, lesson.columns, draw)
+        if self.about.logits:
+            assert taught.logits is not None
+            self._logits[self.done] = self._finite(taught.logits.reshape(-1), lesson, "logit")
+        if form.HINT in self._tail:
+            (hint,) = taught.maps
+            if hint.shape != (1, self.about.channels, rows, columns):
+                raise ValueError(
+                    f"crop {lesson.crop}: hint {tuple(hint.shape)} where "
+                    f"{(1, self.about.channels, rows, columns)} is wanted"
+                )
+            assert taught.constant is not None
+            self._constant[self.done] = self._finite(taught.constant, lesson, "constant")
+            cells = self._finite(hint[0].permute(1, 2, 0).flatten(0, 1), lesson, "hint")
+            self._extend(form.HINT, cells, lesson)
+        if form.ATTENTION in self._tail:
+            assert taught.attention is not None
+            if taught.attention.shape != (1, rows, columns):
+                raise ValueError(f"crop {lesson.crop}: attention {tuple(taught.attention.shape)}")
+            cells = self._finite(taught.attention.reshape(-1), lesson, "attention")
+            self._extend(form.ATTENTION, cells, lesson)
+        self.done += 1
+        flushed = self._flush(self._shard)
+        if flushed or time.monotonic() - self._saved >= SECONDS:
+            self._save()
+
+    def _extend(self, name: str, cells: NDArray[Any], lesson: Lesson) -> None:
+        tail = self._tail[name]
+        with np.errstate(over="ignore"):
+            cast = cells.astype(tail.dtype)
+        if not np.isfinite(cast).all():
+            raise DistillError(
+                f"crop {lesson.crop}: a value of the {name} is too large for {tail.dtype}; "
+                "use --hint float32"
+            )
+        self._tail[name] = np.concatenate([tail, cast])
+
+    def _finite(self, tensor: torch.Tensor, lesson: Lesson, name: str) -> NDArray[Any]:
+        values = tensor.detach().cpu().numpy()
+        if not np.isfinite(values).all():
+            raise DistillError(f"the teacher gives crop {lesson.crop} a {name} that is not finite")
+        return np.asarray(values)
+
+    def _begin(self, lessons: Sequence[Lesson]) -> None:
+        """Make the arrays, or take up what was begun."""
+        crops = form.table(lessons).to_csv(index=False, lineterminator="\n").encode()
+        draws = form.encode(draw for _, draw in self.views)
+        if (self._aside / form.PROGRESS).exists():
+            self._resume(crops, draws)
+            return
+        for stale in self._aside.iterdir():
+            if stale.name != ".lock":
+                shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
+        attributes = {form.KEY: {"format": form.FORMAT, **asdict(self.about)}}
+        zarr.create_group(store=str(self._aside), attributes=attributes)
+        publish(self._aside / form.CROPS_CSV, crops)
+        create(self._aside / form.DRAWS, draws.shape, "float64", ("view", "parameter"))[:] = draws
+        for name, tail in self._tail.items():
+            axes = ("cell", "channel") if tail.ndim == 2 else ("cell",)
+            full, chunk = (self._cells, *tail.shape[1:]), (CHUNK, *tail.shape[1:])
+            shard = min(self._shard, -(-self._cells // CHUNK) * CHUNK)
+            shards = (shard, *tail.shape[1:])
+            create(self._aside / name, full, str(tail.dtype), axes, chunk, shards)
+        self._save()
+
+    def _resume(self, crops: bytes, draws: NDArray[np.float64]) -> None:
+        wanted = {"format": form.FORMAT, **asdict(self.about)}
+        held: Any = dict(zarr.open_group(str(self._aside), mode="r").attrs)[form.KEY]
+        for key, value in json.loads(json.dumps(wanted)).items():
+            if held.get(key) != value:
+                raise self._differs(key, held.get(key), value)
+        if (self._aside / form.CROPS_CSV).read_bytes() != crops:
+            raise self._differs("crops and views", "others", "these")
+        stored = np.asarray(zarr.open_array(str(self._aside / form.DRAWS), mode="r")[:])
+        if not np.array_equal(stored, draws):
+            raise self._differs("draws", "others", "these")
+        tensors, metadata = load(self._aside / form.PROGRESS)
+        self.done, self._written = int(metadata["views"]), int(metadata["cells"])
+        self._logits, self._constant = tensors[form.LOGITS].numpy(), tensors[form.CONSTANT].numpy()
+        self._tail = {name: tensors[f"tail/{name}"].numpy() for name in self._tail}
+
+    def _differs(self, key: str, held: object, value: object) -> UsageError:
+        return UsageError(
+            f"{self._aside} was begun with {key} {held}, not {value}; "
+            "remove it or choose another --out"
+        )
+
+    def _flush(self, least: int) -> bool:
+        """Write what is there in whole shards, or all of it if `least` is 1."""
+        flushed = False
+        while self._tail and len(next(iter(self._tail.values()))) >= least:
+            for name, tail in self._tail.items():
+                array = zarr.open_array(str(self._aside / name), mode="r+", config=EMPTY_TOO)
+                rows = tail[: self._shard]
+                array[self._written : self._written + len(rows)] = rows
+                self._tail[name] = tail[self._shard :]
+            self._written += len(rows)
+            flushed = True
+        return flushed
+
+    def _save(self) -> None:
+        tensors = {form.LOGITS: self._logits, form.CONSTANT: self._constant}
+        tensors |= {f"tail/{name}": tail for name, tail in self._tail.items()}
+        held = {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in tensors.items()}
+        metadata = {"views": str(self.done), "cells": str(self._written)}
+        save(self._aside / form.PROGRESS, held, metadata)
+        self._saved = time.monotonic()
+
+    def _finish(self) -> None:
+        if self.done != len(self.views):
+            self._save()
+            raise ValueError(f"{self.done} of {len(self.views)} views were answered")
+        self._flush(1)
+        if self.about.logits:
+            self._replace(form.LOGITS, self._logits, ("view", "class"))
+        if form.HINT in self._tail:
+            self._replace(form.CONSTANT, self._constant, ("view",))
+        (self._aside / form.PROGRESS).unlink()
+        self._lock.release()
+        (self._aside / ".lock").unlink(missing_ok=True)
+        if self.path.exists():  # only what may be replaced is there, see check_targets_out
+            old = self.path.with_name(f"{self.path.name}.old")
+            if old.exists():  # left by a process killed between the renames below
+                shutil.rmtree(old)
+            self.path.rename(old)
+            self._aside.rename(self.path)
+            shutil.rmtree(old)
+        else:
+            self._aside.rename(self.path)
+
+    def _replace(self, name: str, values: NDArray[Any], axes: tuple[str, ...]) -> None:
+        shutil.rmtree(self._aside / name, ignore_errors=True)
+        create(self._aside / name, values.shape, str(values.dtype), axes)[:] = values

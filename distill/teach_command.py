@@ -1,0 +1,96 @@
+"""`distill teach`: compute a teacher's targets once, to train students from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import track
+
+from distill.networks import NETWORKS
+from distill.options import FOLDER, RESIZES, Grouped, machine_options, option, resizers_of
+from distill.pairs import Sample
+from distill.teach import Teaching, teach
+
+
+@click.command("teach", cls=Grouped)
+@click.argument("teacher", type=FOLDER)
+@click.argument("store", type=FOLDER)
+@option("Data", "--split", default="main", metavar="NAME", help="Split of the store.")
+@option("Data", "--subset", default="train", metavar="NAME", help="Subset that gets the draws.")
+@option(
+    "Data",
+    "--plain-subset",
+    default="val",
+    metavar="NAME",
+    help="Subset that gets one view without augmentation, to validate on; if the split has it.",
+)
+@option("Data", "--level", default=None, metavar="N×", help="The teacher's level, to be sure.")
+@option("Data", "--student-level", required=True, metavar="N×", help="Level of the students.")
+@option("Run", "--out", required=True, type=FOLDER, help="Folder of targets to make.")
+@option("Run", "--overwrite", is_flag=True, help="Replace the targets that --out holds.")
+@option(
+    "Targets",
+    "--views",
+    type=click.IntRange(min=1),
+    default=10,
+    help="Augmentation draws per crop; with as many as epochs, training is as with --teacher.",
+)
+@option(
+    "Targets",
+    "--seed",
+    type=click.IntRange(min=0, max=2**63 - 1),
+    default=0,
+    help="Of the draws; the run with the same --seed has the same draws.",
+)
+@option(
+    "Targets",
+    "--network",
+    type=click.Choice(sorted(NETWORKS)),
+    default="resnet10",
+    help="Network of the students; decides the size of their feature map.",
+)
+@option(
+    "Targets",
+    "--resize",
+    type=click.Choice(RESIZES),
+    default=RESIZES[0],
+    help="How the teacher's feature map is brought to that size.",
+)
+@option(
+    "Targets",
+    "--hint",
+    type=click.Choice(["float32", "float16", "none"]),
+    default="float32",
+    help="Data type of the resized map: float16 halves it, each value within 1/2048 of itself.",
+)
+@option("Targets", "--attention", is_flag=True, help="Attention maps too, for --attention-weight.")
+@machine_options
+def command(resize: str, **given: Any) -> None:
+    """Compute what TEACHER says of the crops of STORE once, for any number of students.
+
+    The targets hold, for each view of a crop, the teacher's logits and its last feature map at the
+    student's size. `distill train kd --targets` then needs no teacher. What was interrupted goes on
+    where it ended when the same command is given again.
+
+    \b
+    Example:
+      distill teach runs/teacher STORE --student-level 1.25x --views 100 --out targets
+    """
+    stderr = Console(stderr=True)
+
+    def watch(samples: Iterable[Sample], total: int) -> Iterable[Sample]:
+        quiet = not stderr.is_terminal
+        return track(
+            samples, "teaching", total=total, console=stderr, transient=True, disable=quiet
+        )
+
+    out: Path = given["out"]
+    try:
+        teach(Teaching(resizers=resizers_of(resize), **given), click.echo, watch)
+    except KeyboardInterrupt:
+        click.echo(f"Interrupted: the same command goes on where {out}.part ends.", err=True)
+        raise SystemExit(130) from None

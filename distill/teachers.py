@@ -1,0 +1,153 @@
+"""Teachers: what a teacher says of a crop under a draw. The student's losses need nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from distill.augment import Draw
+from distill.errors import UsageError
+from distill.losses import PAPER, attention_map, hint, resized, resized_attention
+from distill.pairs import Sample
+from distill.probe import feature_map
+from distill.standardise import Standard
+from distill.tasks import prepare
+
+
+@dataclass(frozen=True)
+class Taught:
+    """What a teacher says of one crop under one draw; None or empty where nobody asked.
+
+    Attributes:
+        logits: (1, K) float.
+        maps: the teacher's last feature map at the student's size, each (1, C, h, w) float. One
+            map, the mean over the resizers, for squared differences; one for each resizer for L1.
+        constant: scalar to add to the squared differences; see `distill.losses.Hint`.
+        attention: (1, h, w) float, L2 norm 1; see `distill.losses.attention_map`.
+    """
+
+    logits: Tensor | None = None
+    maps: tuple[Tensor, ...] = ()
+    constant: Tensor | None = None
+    attention: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a teacher is asked for.
+
+    Attributes:
+        logits: whether its logits are wanted.
+        pixel: whether its feature map is wanted.
+        resizers: keys of `distill.losses.RESIZERS`, to bring the map to the student's size.
+        distance: a key of `distill.losses.DISTANCES`; decides which maps are needed.
+        attention: whether its attention map is wanted.
+    """
+
+    logits: bool = True
+    pixel: bool = True
+    resizers: tuple[str, ...] = PAPER
+    distance: str = "mse"
+    attention: bool = False
+
+
+class Teacher(Protocol):
+    """Answers a student's questions: by looking (a network), or from memory (stored targets)."""
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """Names of the levels that it reads of a sample."""
+        ...
+
+    @property
+    def channels(self) -> int | None:
+        """Channels of its feature map; None if it has none to give."""
+        ...
+
+    def view(self, sample: Sample, draw: Draw | None) -> Draw | None:
+        """Return the draw that it will speak of when asked about `draw`; the student sees it too.
+
+        A network can look at any draw. Stored targets hold some.
+        """
+        ...
+
+    def says(self, sample: Sample, draw: Draw | None, size: tuple[int, int]) -> Taught:
+        """Return the answer for a draw that `view` returned.
+
+        Args:
+            sample: the crop.
+            draw: the augmentation; None for none.
+            size: rows and columns of the student's feature map under this draw.
+        """
+        ...
+
+
+class NetworkTeacher:
+    """A trained network that looks at each crop: frozen, in evaluation mode, without gradients.
+
+    Args:
+        network: forward gives `distill.networks.Output`; its logits may be None.
+        level: the level it takes.
+        standard: what its input is standardised with.
+        device: where it runs.
+        question: what it will be asked.
+
+    Raises:
+        UsageError: if attention is asked of a network whose `classify(features)` cannot be run.
+        ValueError: in `says`, if logits are asked of a network that has none.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        level: str,
+        standard: Standard,
+        device: torch.device,
+        question: Question,
+    ) -> None:
+        if question.attention and not hasattr(network, "classify"):
+            raise UsageError(
+                f"the teacher's network {type(network).__name__} cannot classify a feature map, "
+                "which attention transfer needs; leave --attention-weight at 0"
+            )
+        self.network = network.to(device).eval().requires_grad_(False)
+        self.levels = (level,)
+        self.channels: int | None = feature_map(network).channels
+        self._standard = standard
+        self._device = device
+        self._question = question
+
+    def view(self, sample: Sample, draw: Draw | None) -> Draw | None:
+        """Return the draw itself: a network can look at any."""
+        return draw
+
+    @torch.no_grad()
+    def says(self, sample: Sample, draw: Draw | None, size: tuple[int, int]) -> Taught:
+        """Look at the crop under the draw; see `Teacher.says`."""
+        image = prepare(sample.images[self.levels[0]], draw, self._standard, self._device)
+        logits, features = self.network(image)
+        if logits is None and self._question.logits:
+            raise ValueError("the teacher's network gives no logits; use --soft-weight 0")
+        maps: tuple[Tensor, ...] = ()
+        constant = None
+        if self._question.pixel:
+            maps = tuple(resized(features, size, self._question.resizers))
+            if self._question.distance == "mse":
+                mean, constant = hint(maps)
+                maps = (mean,)
+        attention = None
+        if self._question.attention:
+            attention = resized_attention(self._attention(logits, features), size)
+        return Taught(logits, maps, constant, attention)
+
+    @torch.enable_grad()
+    def _attention(self, logits: Tensor, features: Tensor) -> Tensor:
+        leaf = features.detach().requires_grad_()
+        classify = self.network.classify
+        assert callable(classify)
+        top = classify(leaf)[0, int(logits.argmax())]
+        (gradient,) = torch.autograd.grad(top, leaf)
+        return attention_map(features, gradient).detach()

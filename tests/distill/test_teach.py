@@ -1,0 +1,235 @@
+"""`distill teach` and `train kd --targets` on a real store, against the online teacher."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+from click.testing import CliRunner, Result
+from safetensors.torch import load_file
+
+from distill.cli import main
+from distill.losses import pixel_loss
+from distill.pairs import Crops, Samples
+from distill.runs import Run
+from distill.standardise import Standard
+from distill.targets import Targets
+from distill.tasks import prepare
+
+MACHINE = ("--device", "cpu", "--threads", "1")
+QUICK = ("--epochs", "3", "--accumulate", "2", *MACHINE)
+
+
+def distill(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def done(*arguments: object) -> Result:
+    result = distill(*arguments)
+    assert result.exit_code == 0, result.output
+    return result
+
+
+def kd(store: Path, out: Path, *more: object) -> list[dict[str, Any]]:
+    done("train", "kd", store, "--level", "2.5x", "--out", out, *QUICK, *more)
+    return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def teacher(real_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "teacher"
+    done("train", "teacher", real_store, "--level", "10x", "--out", out, *QUICK)
+    return out
+
+
+@pytest.fixture(scope="module")
+def targets(real_store: Path, teacher: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("targets") / "three"
+    teach(real_store, teacher, out, "--views", 3, "--attention", "--level", "10x")
+    return out
+
+
+def teach(store: Path, teacher: Path, out: Path, *more: object) -> Result:
+    return done("teach", teacher, store, "--student-level", "2.5x", "--out", out, *MACHINE, *more)
+
+
+@pytest.fixture(scope="module")
+def online(real_store: Path, teacher: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("online") / "kd"
+    kd(real_store, out, "--teacher", teacher, "--attention-weight", 2)
+    return out
+
+
+def figures(run: Path) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return [{subset: line[subset] for subset in ("train", "val")} for line in lines]
+
+
+def test_targets_hold_what_the_teacher_says_of_the_draw_that_they_name(
+    real_store: Path, teacher: Path, targets: Path
+) -> None:
+    held = Targets(targets)
+    run = Run.open(teacher)
+    network = run.load_network()
+    standard = Standard(run.weights.mean, run.weights.std)
+    assert held.about.draws["seed"] == 0
+    assert held.about.mpp == 1.0
+    names = [f"s{number}/0" for number in range(7)]
+    assert held.crops == tuple(names)
+    for sample in Samples(Crops(real_store, names, ["10x", "2.5x"]), None).epoch(0):
+        plain = sample.index >= 5
+        for epoch in [None] if plain else [1, 2, 3]:
+            number, chosen = held.view(sample.crop, epoch)
+            image = prepare(sample.images["10x"], chosen, standard, torch.device("cpu"))
+            with torch.no_grad():
+                taught = network(image)
+            assert torch.equal(held.logits(number), taught.logits)
+            hint = held.hint(sample.crop, number, chosen)
+            student = torch.rand_like(hint)
+            by_hint = (student - hint).square().mean() + held.constant(number)
+            torch.testing.assert_close(by_hint, pixel_loss(student, taught.features))
+
+
+def test_with_as_many_views_as_epochs_the_run_is_that_of_the_online_teacher(
+    real_store: Path, targets: Path, online: Path, tmp_path: Path
+) -> None:
+    kd(real_store, tmp_path / "kd", "--targets", targets, "--attention-weight", 2)
+    found, wanted = figures(tmp_path / "kd"), figures(online)
+    for ours, theirs in zip(found, wanted, strict=True):
+        assert set(ours["train"]) == {"loss", "soft", "pixel", "attention"}
+        for subset in ("train", "val"):
+            for name, value in theirs[subset].items():
+                assert ours[subset][name] == pytest.approx(value, rel=1e-6), (subset, name)
+    ours, theirs = (load_file(run / "weights.safetensors") for run in (tmp_path / "kd", online))
+    for name, tensor in theirs.items():
+        torch.testing.assert_close(ours[name], tensor, rtol=1e-5, atol=1e-7)
+    assert Run.open(tmp_path / "kd").weights == Run.open(online).weights
+
+
+def test_the_run_records_teacher_and_targets_and_reads_the_students_level_only(
+    real_store: Path, targets: Path, online: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "store"
+    shutil.copytree(real_store, store)
+    for level in store.glob("slides/*/*/10x"):
+        shutil.rmtree(level / "c")
+    teacher = Path(Run.open(online).config["teacher"]["run"])
+    hidden = teacher.rename(teacher.with_name("hidden"))
+    try:
+        kd(store, tmp_path / "kd", "--targets", targets, "--attention-weight", 2)
+    finally:
+        hidden.rename(teacher)
+    assert figures(tmp_path / "kd")[0]["train"] == pytest.approx(figures(online)[0]["train"])
+    config = Run.open(tmp_path / "kd").config
+    assert config["teacher"] == Run.open(online).config["teacher"]
+    assert config["targets"]["path"] == str(targets.resolve())
+    assert config["targets"]["draws"]["views"] == 3
+
+
+def test_with_fewer_views_than_epochs_they_come_round_again(
+    real_store: Path, teacher: Path, targets: Path, tmp_path: Path
+) -> None:
+    teach(real_store, teacher, tmp_path / "one", "--views", 1)
+    held = Targets(tmp_path / "one")
+    assert held.view("s0/0", 3) == held.view("s0/0", 1) == (0, Targets(targets).view("s0/0", 1)[1])
+    lines = kd(real_store, tmp_path / "kd", "--targets", tmp_path / "one", "--lr", "1e-30")
+    assert lines[2]["train"] == pytest.approx(lines[0]["train"], rel=1e-6)
+
+
+def test_half_precision_hints_move_the_loss_by_less_than_one_in_a_thousand(
+    real_store: Path, teacher: Path, online: Path, tmp_path: Path
+) -> None:
+    teach(real_store, teacher, tmp_path / "half", "--views", 3, "--hint", "float16", "--attention")
+    kd(real_store, tmp_path / "kd", "--targets", tmp_path / "half", "--attention-weight", 2)
+    wanted = figures(online)[0]["train"]
+    assert figures(tmp_path / "kd")[0]["train"] == pytest.approx(wanted, rel=1e-3)
+
+
+def test_teaching_again_goes_on_and_workers_change_nothing(
+    real_store: Path, teacher: Path, targets: Path, tmp_path: Path, monkeypatch: Any
+) -> None:
+    from distill.targets_write import TargetsWriter
+
+    real = TargetsWriter.add
+
+    def interrupted(writer: TargetsWriter, taught: object) -> None:
+        if writer.done == 8:
+            raise KeyboardInterrupt
+        real(writer, taught)
+
+    more = ("--views", 3, "--attention")
+    base = ("teach", teacher, real_store, "--student-level", "2.5x", "--out", tmp_path / "t")
+    with monkeypatch.context() as patch:
+        patch.setattr(TargetsWriter, "add", interrupted)
+        result = distill(*base, *MACHINE, *more)
+    assert result.exit_code == 130
+    assert result.output.endswith(f"the same command goes on where {tmp_path / 't'}.part ends.\n")
+    other = distill(*base, *MACHINE, "--views", 3)
+    assert other.exit_code == 2
+    assert "was begun with attention True, not False" in other.output
+    again = done(*base, *MACHINE, *more, "--workers", 1)
+    assert "17 views of 7 crops, 8 of them done before, 10x → 2.5x" in again.output
+    for file in targets.rglob("*"):
+        if file.is_file():
+            assert (tmp_path / "t" / file.relative_to(targets)).read_bytes() == file.read_bytes()
+
+
+def test_targets_that_do_not_fit_are_refused_naming_both_values(
+    real_store: Path, targets: Path, tmp_path: Path
+) -> None:
+    def refused(store: Path, *more: object, level: str = "2.5x") -> str:
+        base = ("train", "kd", store, "--level", level, "--out", tmp_path / "kd", *QUICK)
+        result = distill(*base, "--targets", targets, *more)
+        assert result.exit_code in (1, 2)
+        assert not (tmp_path / "kd").exists()
+        return result.output
+
+    assert "for student level 2.5x, and this is 10x; choose another --level" in refused(
+        real_store, level="10x"
+    )
+    store = tmp_path / "store"
+    shutil.copytree(real_store, store)
+    split = store / "splits" / "main.csv"
+    shutil.copy(split, split.with_name("other.csv"))
+    assert "for split main, and this is other" in refused(store, "--split", "other")
+    split.write_text(split.read_text().replace("s6/0", "s6/1"))
+    assert "for split SHA-256" in refused(store)
+    shutil.copy(real_store / "splits" / "main.csv", split)
+    levels = store / "levels.csv"
+    table = pd.read_csv(levels)
+    table.loc[0, "sum_r"] += 1
+    table.to_csv(levels, index=False)
+    assert "use the store that was taught, or teach again" in refused(store)
+    assert "give either --teacher RUN or --targets TARGETS" in refused(
+        real_store, "--teacher", tmp_path
+    )
+    zero = ("--soft-weight", 0, "--pixel-weight", 0)
+    assert "are all 0: nothing to learn" in refused(real_store, *zero)
+
+
+def test_teaching_refuses_what_makes_no_sense(
+    real_store: Path, teacher: Path, targets: Path, tmp_path: Path
+) -> None:
+    base = ("teach", teacher, real_store, "--student-level", "2.5x", *MACHINE, "--out")
+    there = distill(*base, targets)
+    assert there.exit_code == 2
+    assert f"{targets} exists; choose another --out" in there.output
+    wrong = distill(*base, tmp_path / "t", "--level", "2.5x")
+    assert wrong.exit_code == 2
+    assert "was trained at 10x, not at --level 2.5x" in wrong.output
+    same = distill(*base, tmp_path / "t", "--plain-subset", "train")
+    assert same.exit_code == 2
+    assert not (tmp_path / "t").exists()
+
+
+def test_targets_without_validation_keep_the_last_epoch_and_say_so(
+    real_store: Path, teacher: Path, tmp_path: Path
+) -> None:
+    teach(real_store, teacher, tmp_path / "t", "--views", 1, "--plain-subset", "none")
+    lines = kd(real_store, tmp_path / "kd", "--targets", tmp_path / "t")
+    assert "val" not in lines[0]
+    chosen = Run.open(tmp_path / "kd").weights.chosen
+    assert chosen == "last epoch, because the targets have no val crops"

@@ -1,0 +1,48 @@
+"""The script on docs/teaching.md, run as written but for the levels of the small store."""
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner
+from torch import Tensor, nn
+
+from distill.cli import main
+from distill.runs import Run
+from distill.targets import Targets
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "teaching.md"
+
+
+class Backbone(nn.Module):
+    """A frozen backbone of stride 14, as vision transformers have, and 24 channels."""
+
+    channels = 24
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = nn.Conv2d(3, self.channels, 14, 14)
+
+    def forward(self, image: Tensor) -> Tensor:
+        return torch.relu(self.embed(image))
+
+
+def test_a_foundation_model_teaches_by_the_script_of_the_page(
+    real_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (script,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "store").symlink_to(real_store)
+    script = script.replace("1.25x", "2.5x").replace("[level, low], 64,", "[level, low], 5,")
+    exec(script, {"backbone": Backbone().eval()})
+    targets = Targets(tmp_path / "targets")
+    assert len(targets.crops) == 7
+    assert targets.about.teacher == {"name": "my backbone"}
+    command = "train kd store --targets targets --level 2.5x --soft-weight 0 --out run --epochs 1"
+    result = CliRunner().invoke(main, [*command.split(), "--device", "cpu", "--threads", "1"])
+    assert result.exit_code == 0, result.output
+    run = Run.open(tmp_path / "run")
+    assert run.weights.classes == ["benign", "malignant"]
+    assert run.config["resizers"] == ["max", "bicubic"]
+    run.load_network()  # the projection is no part of what was saved
