@@ -73,7 +73,7 @@ class Preset:
 
         Options that the command does not have (a baseline has no temperature) are no departure.
         """
-        values = {**self.options(), "resizers": self.resizers, "distance": self.distance}
+        values = {**self.options(), "resizers": list(self.resizers), "distance": self.distance}
         return {
             name: {"preset": value, "used": config[name]}
             for name, value in values.items()

@@ -7,7 +7,7 @@ from typing import Any
 
 PLACES = frozenset(
     {
-        "format", "id", "store", "run", "file",
+        "format", "id", "store", "run", "file", "path",
         "workers", "read_ahead_mib", "log", "processes", "environment", "preset",
     }
 )  # fmt: skip

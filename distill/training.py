@@ -99,6 +99,7 @@ def train_kd(options: Options, distillation: Distillation, say: Say) -> Progress
             "init_from": initial,
             "subset": distillation.subset,
             **asdict(source.criterion),
+            "resizers": list(source.criterion.resizers),
             "standardised_by": measured.name,
             **source.record,
         }
