@@ -10,22 +10,15 @@ import click
 
 from distill.config import Options
 from distill.errors import UsageError
-from distill.kd import Criterion
 from distill.loop import Schedule
-from distill.losses import DISTANCES
 from distill.networks import NETWORKS
 from distill.presets import PRESETS
-from distill.sources import Distillation
 from distill.trackers import TRACKERS
 
 F = TypeVar("F", bound=Callable[..., Any])
 Decorator = Callable[[F], F]
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
-
-
-RESIZES = ("max+bicubic", "max", "bicubic", "max+bicubic-antialias", "bicubic-antialias")
-"""What `--resize` takes: names of `distill.losses.RESIZERS`, joined."""
 
 
 class Grouped(click.Command):
@@ -56,7 +49,9 @@ def option(group: str, *names: str, **kwargs: Any) -> Decorator[Any]:
     return click.option(*names, cls=_GroupedOption, group=group, **kwargs)
 
 
-def _stack(*decorators: Decorator[Any]) -> Decorator[Any]:
+def stack(*decorators: Decorator[Any]) -> Decorator[Any]:
+    """Return several options as one decorator."""
+
     def decorate(command: Any) -> Any:
         for decorator in reversed(decorators):
             command = decorator(command)
@@ -66,7 +61,7 @@ def _stack(*decorators: Decorator[Any]) -> Decorator[Any]:
 
 
 # a text, not a path: a store can be a URL
-data_options = _stack(
+data_options = stack(
     click.argument("store"),
     option("Data", "--split", default="main", metavar="NAME", help="Split of the store."),
 )
@@ -75,7 +70,7 @@ level_option = option(
     "Data", "--level", required=True, metavar="N×", help="Level of the input, e.g. 1.25x."
 )
 
-run_options = _stack(
+run_options = stack(
     option("Run", "--out", required=True, type=FOLDER, help="Run folder to make."),
     option("Run", "--overwrite", is_flag=True, help="Replace the run that --out holds."),
     option(
@@ -116,7 +111,7 @@ def _apply_preset(context: click.Context, _: click.Parameter, name: str | None) 
     return name
 
 
-optimisation_options = _stack(
+optimisation_options = stack(
     option(
         "Optimisation",
         "--preset",
@@ -176,7 +171,7 @@ optimisation_options = _stack(
     ),
 )
 
-machine_options = _stack(
+machine_options = stack(
     option(
         "Machine",
         "--device",
@@ -200,67 +195,7 @@ machine_options = _stack(
     ),
 )
 
-distillation_options = _stack(
-    option("Distillation", "--teacher", type=FOLDER, help="The teacher's run; or give --targets."),
-    option(
-        "Distillation",
-        "--targets",
-        type=FOLDER,
-        help="What a teacher said before, from distill teach; only --level is read then.",
-    ),
-    option(
-        "Data",
-        "--subset",
-        default="train",
-        metavar="NAME[+NAME…]",
-        help="Subsets to distil on, labelled or not; several joined by +.",
-    ),
-    option(
-        "Distillation",
-        "--temperature",
-        type=click.FloatRange(min=0, min_open=True),
-        default=1.0,
-        help="T of the soft loss.",
-    ),
-    option(
-        "Distillation",
-        "--soft-weight",
-        type=click.FloatRange(min=0),
-        default=1.0,
-        help="Weight of the soft loss.",
-    ),
-    option(
-        "Distillation",
-        "--pixel-weight",
-        type=click.FloatRange(min=0),
-        default=1.0,
-        help="Weight of the pixel loss.",
-    ),
-    option(
-        "Distillation",
-        "--attention-weight",
-        type=click.FloatRange(min=0),
-        default=0.0,
-        help="Weight of attention transfer with positive gradients (AT+).",
-    ),
-    option(
-        "Distillation",
-        "--resize",
-        type=click.Choice(RESIZES),
-        default=None,
-        help="How the teacher's feature map is brought to the student's size.  "
-        "[default: max+bicubic, or as --targets were made]",
-    ),
-    option(
-        "Distillation",
-        "--pixel-distance",
-        type=click.Choice(sorted(DISTANCES, reverse=True)),
-        default="mse",
-        help="Of the pixel loss: squared or absolute differences.",
-    ),
-)
-
-precision_options = _stack(
+precision_options = stack(
     option(
         "Machine",
         "--precision",
@@ -278,8 +213,8 @@ precision_options = _stack(
     ),
 )
 
-work_options = _stack(run_options, optimisation_options, machine_options, precision_options)
-training_options = _stack(data_options, level_option, init_option, network_option, work_options)
+work_options = stack(run_options, optimisation_options, machine_options, precision_options)
+training_options = stack(data_options, level_option, init_option, network_option, work_options)
 
 
 def gather(given: dict[str, Any]) -> Options:
@@ -321,31 +256,3 @@ def gather(given: dict[str, Any]) -> Options:
         precision=given["precision"],
         threads=given["threads"],
     )
-
-
-def distillation(given: dict[str, Any]) -> Distillation:
-    """Return the values of `distillation_options` as one object.
-
-    Raises:
-        UsageError: if neither or both of teacher and targets are given, or every weight is 0.
-    """
-    if (given["teacher"] is None) == (given["targets"] is None):
-        raise UsageError("give either --teacher RUN or --targets TARGETS")
-    criterion = Criterion(
-        temperature=given["temperature"],
-        soft_weight=given["soft_weight"],
-        pixel_weight=given["pixel_weight"],
-        attention_weight=given["attention_weight"],
-        distance=given["pixel_distance"],
-    )
-    if not criterion.weights:
-        raise UsageError(
-            "--soft-weight, --pixel-weight and --attention-weight are all 0: nothing to learn"
-        )
-    resizers = resizers_of(given["resize"]) if given["resize"] else None
-    return Distillation(given["teacher"], given["targets"], criterion, resizers, given["subset"])
-
-
-def resizers_of(joined: str) -> tuple[str, ...]:
-    """Return the names in a value of `--resize`."""
-    return tuple(joined.split("+"))

@@ -10,8 +10,9 @@ import click
 from rich.console import Console
 from rich.progress import track
 
+from distill.kd_options import RESIZES, resizers_of
 from distill.networks import NETWORKS
-from distill.options import FOLDER, RESIZES, Grouped, machine_options, option, resizers_of
+from distill.options import FOLDER, Grouped, machine_options, option
 from distill.pairs import Sample
 from distill.teach import Teaching, teach
 

@@ -9,12 +9,11 @@ from typing import Any
 
 import click
 
+from distill.kd_options import distillation, distillation_options
 from distill.options import (
     FOLDER,
     Grouped,
     data_options,
-    distillation,
-    distillation_options,
     gather,
     option,
     training_options,

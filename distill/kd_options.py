@@ -1,0 +1,104 @@
+"""The options of distillation, and what they say as one object."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from distill.errors import UsageError
+from distill.kd import Criterion
+from distill.losses import DISTANCES
+from distill.options import FOLDER, option, stack
+from distill.sources import Distillation
+
+RESIZES = ("max+bicubic", "max", "bicubic", "max+bicubic-antialias", "bicubic-antialias")
+"""What `--resize` takes: names of `distill.losses.RESIZERS`, joined."""
+
+distillation_options = stack(
+    option("Distillation", "--teacher", type=FOLDER, help="The teacher's run; or give --targets."),
+    option(
+        "Distillation",
+        "--targets",
+        type=FOLDER,
+        help="What a teacher said before, from distill teach; only --level is read then.",
+    ),
+    option(
+        "Data",
+        "--subset",
+        default="train",
+        metavar="NAME[+NAME…]",
+        help="Subsets to distil on, labelled or not; several joined by +.",
+    ),
+    option(
+        "Distillation",
+        "--temperature",
+        type=click.FloatRange(min=0, min_open=True),
+        default=1.0,
+        help="T of the soft loss.",
+    ),
+    option(
+        "Distillation",
+        "--soft-weight",
+        type=click.FloatRange(min=0),
+        default=1.0,
+        help="Weight of the soft loss.",
+    ),
+    option(
+        "Distillation",
+        "--pixel-weight",
+        type=click.FloatRange(min=0),
+        default=1.0,
+        help="Weight of the pixel loss.",
+    ),
+    option(
+        "Distillation",
+        "--attention-weight",
+        type=click.FloatRange(min=0),
+        default=0.0,
+        help="Weight of attention transfer with positive gradients (AT+).",
+    ),
+    option(
+        "Distillation",
+        "--resize",
+        type=click.Choice(RESIZES),
+        default=None,
+        help="How the teacher's feature map is brought to the student's size.  "
+        "[default: max+bicubic, or as --targets were made]",
+    ),
+    option(
+        "Distillation",
+        "--pixel-distance",
+        type=click.Choice(sorted(DISTANCES, reverse=True)),
+        default="mse",
+        help="Of the pixel loss: squared or absolute differences.",
+    ),
+)
+
+
+def distillation(given: dict[str, Any]) -> Distillation:
+    """Return the values of `distillation_options` as one object.
+
+    Raises:
+        UsageError: if neither or both of teacher and targets are given, or every weight is 0.
+    """
+    if (given["teacher"] is None) == (given["targets"] is None):
+        raise UsageError("give either --teacher RUN or --targets TARGETS")
+    criterion = Criterion(
+        temperature=given["temperature"],
+        soft_weight=given["soft_weight"],
+        pixel_weight=given["pixel_weight"],
+        attention_weight=given["attention_weight"],
+        distance=given["pixel_distance"],
+    )
+    if not criterion.weights:
+        raise UsageError(
+            "--soft-weight, --pixel-weight and --attention-weight are all 0: nothing to learn"
+        )
+    resizers = resizers_of(given["resize"]) if given["resize"] else None
+    return Distillation(given["teacher"], given["targets"], criterion, resizers, given["subset"])
+
+
+def resizers_of(joined: str) -> tuple[str, ...]:
+    """Return the names in a value of `--resize`."""
+    return tuple(joined.split("+"))
