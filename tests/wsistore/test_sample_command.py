@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from wsistore.cli import main
 from wsistore.errors import UsageError
 from wsistore.sample import write_cohort
-from wsistore.sample.command import sample
 from wsistore.sample.render import Renderer
 from wsistore.sample.tiff import Scan, write_pyramid
 
@@ -99,17 +99,19 @@ def test_values_out_of_range_are_refused(
 
 def test_command_writes_a_cohort_and_plain_lines(tmp_path: Path) -> None:
     arguments = [str(tmp_path / "out"), "--patients", "2", "--size", "256", "--mpp", "2"]
-    result = CliRunner().invoke(sample, [*arguments, "--hard", "pen,edge", "--workers", "1"])
+    result = CliRunner().invoke(
+        main, ["sample", *arguments, "--hard", "pen,edge", "--workers", "1"]
+    )
     assert result.exit_code == 0, result.output
     with (tmp_path / "out" / "labels.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [row["slide"] for row in rows][-2:] == ["H002-pen", "H003-edge"]
     assert f"[{len(rows)}/{len(rows)}] H003-edge" in result.stderr
-    again = CliRunner().invoke(sample, arguments)
+    again = CliRunner().invoke(main, ["sample", *arguments])
     assert again.exit_code != 0
 
 
 def test_command_names_the_known_hard_cases(tmp_path: Path) -> None:
-    result = CliRunner().invoke(sample, [str(tmp_path / "out"), "--hard", "pale,blurred"])
+    result = CliRunner().invoke(main, ["sample", str(tmp_path / "out"), "--hard", "pale,blurred"])
     assert result.exit_code == 2
     assert "no-mpp" in result.stderr
