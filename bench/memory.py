@@ -3,8 +3,8 @@
     python -m bench.memory            # 8,192 × 8,192
     python -m bench.memory 4096 2048  # (height, width)
 
-Each way runs in a fresh process; its peak is ru_maxrss, less that of a process that imports the same
-and makes the network. `estimate` is what `distill.ways.memory_needed` says.
+Each way runs in a fresh process; its peak is ru_maxrss, less what it was after a pass over 64 × 64
+pixels. `estimate` is what `distill.ways.memory_needed` says.
 """
 
 from __future__ import annotations

@@ -95,7 +95,7 @@ class _Torchvision(Backbone):
         pool = getattr(made, "avgpool", None)
         if not isinstance(pool, nn.Module):
             raise UsageError(
-                f"teacher torchvision/{model}: it has no average pool to read a feature map before; "
+                f"teacher torchvision/{model}: it has no average pool to read the map before; "
                 "use timm's network of that name"
             )
         if classes is None:  # whatever the head is called, it is behind the pool
@@ -143,7 +143,7 @@ class _Timm(Backbone):
                 )
             )
             patches = found[:, network.num_prefix_tokens :]
-            found = patches.transpose(1, 2).unflatten(2, (height, width))
+            found = patches.transpose(1, 2).reshape(len(patches), -1, height, width)
         elif getattr(network, "output_fmt", "NCHW") == "NHWC":
             found = found.permute(0, 3, 1, 2)
         return Taught(logits, found)

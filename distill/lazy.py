@@ -63,7 +63,7 @@ class Lazy:
     def _mean_grey(self, draw: Draw) -> Tensor:
         before = draw.order[: draw.order.index("contrast")]
         total = torch.zeros((), dtype=torch.float64, device=self._device)
-        for pixels in self._image.split(ROWS, 1):
+        for pixels in torch.split(self._image, ROWS, 1):
             unit = recolour(draw, self._unit(pixels), before)
             total += tv.rgb_to_grayscale(unit, num_output_channels=1).sum(dtype=torch.float64)
         return (total / self._image[0].numel()).to(self._dtype)

@@ -3,8 +3,8 @@
 Images are padded with zeros at the right and the bottom. After each convolution and group norm the
 map is multiplied by a mask of its valid cells, which puts back the zeros that the next convolution
 would see beyond the edge. A group norm takes its mean and variance over valid cells, in two passes,
-and so does the mean before the classifier. A max-pool gives valid cells what they should have, since
-no value after a ReLU is less than the zeros around it; but where an even number of cells is valid,
+and so does the mean before the classifier. A max-pool gives valid cells what they should have: no
+value after a ReLU is less than the zeros around it; but where an even number of cells is valid,
 the window of the first cell beyond them still sees the last of them, so its result is masked too.
 
 Every halving layer of these networks makes ⌈n/2⌉ cells of n, padded or not. So a map of a batch,
@@ -114,7 +114,7 @@ class Masked(Plain):
         mask, cells = self.valid(x)
         if self._fewest[x.shape[-2], x.shape[-1]] * x.shape[1] == layer.num_groups:
             raise ValueError("Expected more than 1 value per channel when training, got one")
-        grouped = x.unflatten(1, (layer.num_groups, -1))
+        grouped = x.view(x.shape[0], layer.num_groups, -1, *x.shape[2:])
         inside = mask.unsqueeze(2)
         count = (cells * grouped.shape[2]).view(-1, 1, 1, 1, 1)
         mean = (grouped * inside).sum((2, 3, 4), keepdim=True) / count

@@ -61,7 +61,7 @@ class Moments:
     @classmethod
     def of(cls, values: Tensor, groups: int) -> Moments:
         """Measure (B, C, h, W)."""
-        flat = values.detach().unflatten(1, (groups, -1)).flatten(2)
+        flat = values.detach().reshape(values.shape[0], groups, -1)
         variance, mean = torch.var_mean(flat, 2, correction=0)
         count = flat.shape[2]
         return cls(count, mean.double(), variance.double() * count)

@@ -21,6 +21,7 @@ Inside a strip, torch's own autograd differentiates.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Protocol
@@ -84,7 +85,7 @@ def run(part: Part, x: Tensor | Source, strip: int = STRIP) -> Tensor:
     parameters = [p for p in part.parameters() if p.requires_grad]
     tensor = x if isinstance(x, Tensor) else None
     source = Whole(x) if isinstance(x, Tensor) else x
-    result: Tensor = _Tiled.apply(part, source, strip, tensor, *parameters)  # type: ignore[no-untyped-call]
+    result: Tensor = _Tiled.apply(part, source, strip, tensor, *parameters)
     return result
 
 
@@ -226,7 +227,7 @@ def _through(known: Statistics, x: Tensor, mean: Tensor, rstd: Tensor) -> Tensor
 
 class _Tiled(torch.autograd.Function):
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any, part: Part, source: Source, strip: int, x: Tensor | None, *parameters: Tensor
     ) -> Tensor:
         ctx.work = _Work(part, source, strip)
@@ -235,16 +236,22 @@ class _Tiled(torch.autograd.Function):
         ctx.autocast = (kind, torch.get_autocast_dtype(kind), torch.is_autocast_enabled(kind))
         ctx.work.measure()
         result: Tensor = ctx.work.result()
+        if x is not None:  # autograd frees what it was given to save; this it could not
+            ctx.work.source = None
         return result
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, *parameters = ctx.saved_tensors  # raises where one was changed since
-        work: _Work = ctx.work
+        work: _Work = copy.copy(ctx.work)
+        if x is not None:
+            work.source = Whole(x)
         known: Gradients = {}
         kind, dtype, enabled = ctx.autocast
         with torch.autocast(kind, dtype, enabled):
             for norms in reversed(work.passes):
                 known |= work.behind(norms, known, gradient)
-            whole, found = work.last(known, gradient, parameters, x if ctx.needs_input_grad[3] else None)
+            whole, found = work.last(
+                known, gradient, parameters, x if ctx.needs_input_grad[3] else None
+            )
         return (None, None, None, whole, *found)

@@ -29,11 +29,16 @@ Mode = Literal["plain", "checkpointed", "tiled"]
 Way = tuple[Mode, ...]
 """The mode of each of `network.parts()`."""
 
+# Measured (docs/large-crops.md), so that estimates are rather too high than too low.
 SCRATCH = 4
-"""Largest maps of a part that its backward pass has beside those it keeps: the gradient that comes
-in, the one that goes out, and the copies in another order that convolutions make. Measured."""
-STRIP_MAPS = 16
-"""Maps of a strip that are in work at a time."""
+"""Largest maps of a block that its backward pass has beside those it keeps: the gradient that comes
+in, the one that goes out, and the copies in another order that convolutions make."""
+STEM_SCRATCH = 2
+"""Likewise of the stem, whose input takes no gradient."""
+STRIP_MAPS = 36
+"""Maps of a strip that are in work at a time, or left behind in the heap."""
+OVERHEAD = 1 << 28
+"""Bytes that every way takes, in buffers of convolutions and in the heap."""
 
 
 def forward(network: ResNet, x: Tensor | Source, way: Way, *, strip: int = STRIP) -> Output:
@@ -65,10 +70,13 @@ def forward(network: ResNet, x: Tensor | Source, way: Way, *, strip: int = STRIP
 def every_way(network: ResNet) -> list[Way]:
     """Return the ways that `choose` chooses from, the quickest first."""
     count = len(network.parts())
-    ways: list[Way] = [("plain",) * count]
-    for tiled in range(count + 1):
-        ways.append(("tiled",) * tiled + ("checkpointed",) * (count - tiled))
-    return ways
+    return [mixed(0, count, "plain"), *(mixed(tiled, count) for tiled in range(count + 1))]
+
+
+def mixed(tiled: int, count: int, rest: Mode = "checkpointed") -> Way:
+    """Return the way of `count` parts of which the first `tiled` are tiled."""
+    first: list[Mode] = ["tiled"] * tiled
+    return (*first, *[rest] * (count - tiled))
 
 
 def name(way: Way) -> str:
@@ -76,9 +84,10 @@ def name(way: Way) -> str:
     modes = [mode for mode in ("plain", "tiled", "checkpointed") if mode in way]
     if len(modes) == 1:
         return modes[0]
-    counts = [way.count(mode) for mode in modes]  # type: ignore[arg-type]
-    first = f"{counts[0]} part{'s' if counts[0] > 1 else ''} {modes[0]}"
-    return ", ".join([first, *(f"{n} {mode}" for n, mode in zip(counts[1:], modes[1:]))])
+    counts = [sum(mode == other for other in way) for mode in modes]
+    parts = "part" if counts[0] == 1 else "parts"
+    rest = [f"{n} {mode}" for n, mode in zip(counts[1:], modes[1:], strict=True)]
+    return ", ".join([f"{counts[0]} {parts} {modes[0]}", *rest])
 
 
 def choose(network: ResNet, height: int, width: int, memory: int) -> Way:
@@ -128,18 +137,19 @@ def _peak(maps: Sequence[_Maps], way: Way, pixels: int) -> int:
     peaks = []
     for number, (part, mode) in enumerate(zip(maps, way, strict=True)):
         stem = number == 0
+        scratch = (STEM_SCRATCH if stem else SCRATCH) * part.largest
         if mode == "tiled":
             work = part.made + (0 if stem else part.taken) + STRIP_MAPS * STRIP * 4
             work += part.made  # the gradient that comes in, and one that is being summed
             kept += 0 if stem else part.taken
         elif mode == "checkpointed":
-            work = part.saved + SCRATCH * part.largest
+            work = part.saved + scratch
             kept += part.taken
         else:
-            work = SCRATCH * part.largest
+            work = scratch
             kept += part.taken + part.saved
         peaks.append(kept + work)
-    return max(peaks)
+    return max(peaks) + OVERHEAD
 
 
 def _maps(network: ResNet, height: int, width: int) -> list[_Maps]:
@@ -171,4 +181,4 @@ def _recorded(part: nn.Module, x: Tensor) -> tuple[Tensor, int, int]:
 
 
 def _storage(tensor: Tensor) -> int:
-    return tensor.untyped_storage()._cdata
+    return int(tensor.untyped_storage()._cdata)

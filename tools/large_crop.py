@@ -1,6 +1,6 @@
 """Forward and backward on one crop of the paper's largest size: peak memory and time.
 
-    python -m tools.large_crop                         # 16,832 × 19,304, two parts tiled
+    python -m tools.large_crop                         # 16,832 × 19,304, four parts tiled
     python -m tools.large_crop 8192 8192 --tiled 1
     python -m tools.large_crop --augment               # with one colour and flip draw, much slower
 
@@ -20,7 +20,7 @@ from distill.augment import draw
 from distill.lazy import Lazy
 from distill.networks import build
 from distill.standardise import Standard
-from distill.ways import Mode, Way, forward, memory_needed, name
+from distill.ways import forward, memory_needed, mixed, name
 
 STANDARD = Standard((0.7, 0.6, 0.7), (0.2, 0.2, 0.2))
 
@@ -36,14 +36,13 @@ def main() -> None:
     parser.add_argument("height", type=int, nargs="?", default=16_832)
     parser.add_argument("width", type=int, nargs="?", default=19_304)
     parser.add_argument("--network", default="resnet10")
-    parser.add_argument("--tiled", type=int, default=2, help="how many parts run in strips")
+    parser.add_argument("--tiled", type=int, default=4, help="how many parts run in strips")
     parser.add_argument("--augment", action="store_true")
     chosen = parser.parse_args()
 
     torch.set_num_threads(2)
     network = build(chosen.network, 3)
-    later: list[Mode] = ["checkpointed"] * (len(network.parts()) - chosen.tiled)
-    way: Way = (*(["tiled"] * chosen.tiled), *later)  # type: ignore[assignment]
+    way = mixed(chosen.tiled, len(network.parts()))
     need = memory_needed(network, chosen.height, chosen.width, way) / 2**30
     print(f"{chosen.network}, {chosen.height} × {chosen.width} pixels, {name(way)}")
     print(f"estimate {need:.2f} GiB and the process's own {peak():.2f}", flush=True)

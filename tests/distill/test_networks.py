@@ -7,7 +7,6 @@ from torch import nn
 
 from distill.networks import NETWORKS, ResNet, build, smallest_input
 
-
 PARAMETERS = {
     "resnet10": 1_231_011,
     "resnet18": 11_178_051,

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from distill.networks import ResNet
+from distill.networks import Output, ResNet
 from distill.strips import Moments, Reach, Reaching
 from distill.tiled import Whole, run
 from tests.distill.odd import assert_same, gradients, image, loss, network
@@ -14,7 +14,7 @@ SIZES = [(97, 83), (64, 128), (33, 61), (1, 40), (131, 5)]
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 1e-5)])
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("rows", [1, 3, 1000])
+@pytest.mark.parametrize("rows", [2, 7, 1000])
 def test_a_tiled_stem_is_the_whole_stem(
     size: tuple[int, int], rows: int, dtype: torch.dtype, tolerance: float
 ) -> None:
@@ -32,18 +32,33 @@ def test_a_tiled_stem_is_the_whole_stem(
     assert len(grads) == 3
 
 
-@pytest.mark.parametrize("name", ["resnet10", "resnet18", "resnet50"])
 @pytest.mark.parametrize("size", [(97, 83), (64, 40)])
-def test_every_part_tiled_is_the_whole_network(name: str, size: tuple[int, int]) -> None:
-    net = network(name)
+def test_every_part_tiled_is_the_whole_network(size: tuple[int, int]) -> None:
+    net = network("resnet10")
     whole = torch.cat([image(*size, 3), image(*size, 4)])
     wanted = net(whole)
-    loss(type(wanted)(wanted.logits[:1], wanted.features), 1).backward()
+    loss(Output(wanted.logits[:1], wanted.features), 1).backward()
     grads = gradients(net)
     ours = tiled(net, whole)
-    loss(type(wanted)(net.classify(ours)[:1], ours), 1).backward()
+    loss(Output(net.classify(ours)[:1], ours), 1).backward()
     assert_same([ours], [wanted.features], 1e-12)
     assert_same(gradients(net), grads, 1e-12)
+
+
+@pytest.mark.parametrize(("name", "number"), [("resnet18", 3), ("resnet50", 1), ("resnet50", 4)])
+@pytest.mark.parametrize("size", [(13, 9), (8, 6)])
+def test_any_block_tiled_is_the_whole_block(name: str, number: int, size: tuple[int, int]) -> None:
+    block = network(name).parts()[number]
+    channels = next(m for m in block.modules() if isinstance(m, nn.Conv2d)).in_channels
+    made = torch.Generator().manual_seed(0)
+    x = torch.randn(1, channels, *size, generator=made).double().requires_grad_()
+    wanted = block(x)
+    towards = torch.randn(wanted.shape, generator=made).double()
+    inputs = [x, *block.parameters()]
+    grads = torch.autograd.grad((wanted * towards).sum(), inputs)
+    ours = run(block, x, strip=1)
+    assert_same([ours], [wanted], 1e-12)
+    assert_same(list(torch.autograd.grad((ours * towards).sum(), inputs)), list(grads), 1e-12)
 
 
 def tiled(net: ResNet, x: torch.Tensor) -> torch.Tensor:
