@@ -1,6 +1,6 @@
 """Augmentation: one draw per (seed, epoch, crop), applied alike to every resolution of the crop."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -91,9 +91,9 @@ def apply(draw: Draw, image: Tensor) -> Tensor:
     return reorient(draw, recolour(draw, image))
 
 
-def recolour(draw: Draw, image: Tensor) -> Tensor:
-    """Apply the four colour operations in the draw's order; shape and range stay."""
-    for name in draw.order:
+def recolour(draw: Draw, image: Tensor, names: Sequence[str] | None = None) -> Tensor:
+    """Apply the colour operations in the draw's order, or those named; shape and range stay."""
+    for name in draw.order if names is None else names:
         image = _APPLY[name](image, getattr(draw, name))
     return image
 

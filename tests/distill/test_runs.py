@@ -76,12 +76,12 @@ def test_missing_unexpected_and_misshapen_tensors_are_all_named(run: Path) -> No
 def test_another_architecture_is_refused_by_both_names(run: Path) -> None:
     about = json.loads((run / "weights.json").read_text())
     path = run / "weights.safetensors"
-    metadata = {"network": "resnet18", "classes": '["a", "b", "c"]', "epoch": "1"}
+    metadata = {"network": "resnet99", "classes": '["a", "b", "c"]', "epoch": "1"}
     save_file(load_file(path), path, metadata)
-    with pytest.raises(RunError, match=r"network resnet18, epoch 1.*resnet10 with 3 classes"):
+    with pytest.raises(RunError, match=r"network resnet99, epoch 1.*resnet10 with 3 classes"):
         Run.open(run).load_network()
-    (run / "weights.json").write_text(json.dumps({**about, "network": "resnet18"}))
-    with pytest.raises(RunError, match=r"network resnet18; known networks: resnet10"):
+    (run / "weights.json").write_text(json.dumps({**about, "network": "resnet99"}))
+    with pytest.raises(RunError, match=r"network resnet99; known networks: resnet10"):
         Run.open(run).load_network()
 
 

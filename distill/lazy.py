@@ -1,0 +1,81 @@
+"""A network's input made row by row from uint8: converted, augmented, standardised when asked for.
+
+The whole input of a crop of 16,832 × 19,304 pixels is 3.9 GB of float32; the crop itself is 1 GB.
+"""
+
+import torch
+from torch import Tensor
+from torchvision.transforms.v2 import functional as tv
+
+from distill.augment import Draw, recolour, reorient
+from distill.standardise import Standard, standardise, to_unit
+
+ROWS = 256
+"""Rows of the crop that are converted at a time to learn its mean grey."""
+
+
+class Lazy:
+    """What `distill.tasks.prepare` returns, a few rows at a time.
+
+    Only the contrast looks at more than one pixel: it needs the mean grey of the whole crop, as it
+    is when the contrast's turn comes. That is measured once, in float64; so rows differ from
+    `prepare`'s by the rounding of that mean (about 1e-7), and not at all without a draw.
+
+    Args:
+        image: (3, H, W) uint8, RGB; kept, not copied, wherever it is.
+        draw: augmentation, or None.
+        standard: mean and deviation to standardise with.
+        device: where rows are converted and everything after.
+        dtype: of the rows.
+    """
+
+    def __init__(
+        self,
+        image: Tensor,
+        draw: Draw | None,
+        standard: Standard,
+        device: torch.device,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self._image, self._draw, self._standard = image, draw, standard
+        self._device, self._dtype = device, dtype
+        turned = draw is not None and draw.turns % 2 == 1
+        height, width = image.shape[1:]
+        self.shape = (1, 3, width, height) if turned else (1, 3, height, width)
+        self._grey: Tensor | None = None if draw is None else self._mean_grey(draw)
+
+    def rows(self, top: int, bottom: int) -> Tensor:
+        """Return (1, 3, bottom - top, width) float."""
+        draw, grey = self._draw, self._grey
+        if draw is None or grey is None:
+            unit = self._unit(self._image[:, top:bottom])
+        else:
+            pixels = reorient(draw, self._image[:, *self._behind(draw, top, bottom)])
+            contrast = draw.order.index("contrast")
+            unit = recolour(draw, self._unit(pixels), draw.order[:contrast])
+            unit = (draw.contrast * unit + (1 - draw.contrast) * grey).clamp(0, 1)
+            unit = recolour(draw, unit, draw.order[contrast + 1 :])
+        return standardise(unit, self._standard.mean, self._standard.std).unsqueeze(0)
+
+    def _unit(self, pixels: Tensor) -> Tensor:
+        return to_unit(pixels.to(self._device)).to(self._dtype)
+
+    def _mean_grey(self, draw: Draw) -> Tensor:
+        before = draw.order[: draw.order.index("contrast")]
+        total = torch.zeros((), dtype=torch.float64, device=self._device)
+        for pixels in torch.split(self._image, ROWS, 1):
+            unit = recolour(draw, self._unit(pixels), before)
+            total += tv.rgb_to_grayscale(unit, num_output_channels=1).sum(dtype=torch.float64)
+        return (total / self._image[0].numel()).to(self._dtype)
+
+    def _behind(self, draw: Draw, top: int, bottom: int) -> tuple[slice, slice]:
+        """Return where in the crop the rows top … bottom of the reoriented crop are."""
+        height, width = self._image.shape[1:]
+        if draw.turns % 2 == 0:
+            down = draw.vflip != (draw.turns == 2)
+            span = (height - bottom, height - top) if down else (top, bottom)
+            return slice(*span), slice(None)
+        # one turn shows the columns from the right to the left, three from the left to the right
+        back = draw.hflip != (draw.turns == 1)
+        span = (width - bottom, width - top) if back else (top, bottom)
+        return slice(None), slice(*span)

@@ -1,0 +1,184 @@
+"""How to run a network on a crop: with all activations in memory, some, or almost none.
+
+Each part of the network (the stem, each block) runs in one of three ways, with the same result:
+
+    plain          every map that the backward pass needs is kept
+    checkpointed   the part's input is kept; the backward pass computes the part again
+    tiled          likewise, but in strips (`distill.tiled`): no map inside the part ever exists
+
+Later parts have smaller maps. So the choice is plain for all, then checkpointed for all, then the
+first 1, 2, … parts tiled and the rest checkpointed, whichever is first to fit in the memory.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
+from torch.utils.checkpoint import checkpoint
+
+from distill.errors import TrainingError
+from distill.networks import Output, ResNet
+from distill.tiled import STRIP, Source, run
+
+Mode = Literal["plain", "checkpointed", "tiled"]
+Way = tuple[Mode, ...]
+"""The mode of each of `network.parts()`."""
+
+# Measured (docs/large-crops.md), so that estimates are rather too high than too low.
+SCRATCH = 4
+"""Largest maps of a block that its backward pass has beside those it keeps: the gradient that comes
+in, the one that goes out, and the copies in another order that convolutions make."""
+STEM_SCRATCH = 2
+"""Likewise of the stem, whose input takes no gradient."""
+STRIP_MAPS = 36
+"""Maps of a strip that are in work at a time, or left behind in the heap."""
+OVERHEAD = 1 << 28
+"""Bytes that every way takes, in buffers of convolutions and in the heap."""
+
+
+def forward(network: ResNet, x: Tensor | Source, way: Way, *, strip: int = STRIP) -> Output:
+    """Run a network the given way; the result and every gradient are those of `network(x)`.
+
+    Args:
+        network: the network.
+        x: (B, 3, H, W) standardised float, or a source of (1, 3, H, W), which only a tiled stem
+            reads row by row.
+        way: the mode of each part.
+        strip: see `distill.tiled.run`.
+
+    Raises:
+        ValueError: if `way` has not one mode for each part, or the input is too small.
+    """
+    parts = network.parts()
+    if len(way) != len(parts):
+        raise ValueError(f"{len(way)} modes for {len(parts)} parts")
+    for part, mode in zip(parts, way, strict=True):
+        if mode == "tiled":
+            x = run(part, x, strip)
+            continue
+        whole = x if isinstance(x, Tensor) else x.rows(0, x.shape[2])
+        x = checkpoint(part, whole, use_reentrant=False) if mode == "checkpointed" else part(whole)
+    assert isinstance(x, Tensor)
+    return Output(network.classify(x), x)
+
+
+def every_way(network: ResNet) -> list[Way]:
+    """Return the ways that `choose` chooses from, the quickest first."""
+    count = len(network.parts())
+    return [mixed(0, count, "plain"), *(mixed(tiled, count) for tiled in range(count + 1))]
+
+
+def mixed(tiled: int, count: int, rest: Mode = "checkpointed") -> Way:
+    """Return the way of `count` parts of which the first `tiled` are tiled."""
+    first: list[Mode] = ["tiled"] * tiled
+    return (*first, *[rest] * (count - tiled))
+
+
+def name(way: Way) -> str:
+    """Return a way in words, as "plain" or "3 parts tiled, 2 checkpointed"."""
+    modes = [mode for mode in ("plain", "tiled", "checkpointed") if mode in way]
+    if len(modes) == 1:
+        return modes[0]
+    counts = [sum(mode == other for other in way) for mode in modes]
+    parts = "part" if counts[0] == 1 else "parts"
+    rest = [f"{n} {mode}" for n, mode in zip(counts[1:], modes[1:], strict=True)]
+    return ", ".join([f"{counts[0]} {parts} {modes[0]}", *rest])
+
+
+def choose(network: ResNet, height: int, width: int, memory: int) -> Way:
+    """Return the quickest way to train on a crop in `memory` bytes.
+
+    Raises:
+        TrainingError: if no way fits.
+    """
+    needed = memory_of_ways(network, height, width)
+    for way, need in needed.items():
+        if need <= memory:
+            return way
+    raise TrainingError(
+        f"a crop of {height} × {width} pixels needs {min(needed.values()) / 2**30:.1f} GiB; "
+        "raise --memory or choose a coarser --level"
+    )
+
+
+def memory_of_ways(network: ResNet, height: int, width: int) -> dict[Way, int]:
+    """Return `memory_needed` of every way, the quickest first."""
+    maps = _maps(network, height, width)
+    return {way: _peak(maps, way, height * width) for way in every_way(network)}
+
+
+def memory_needed(network: ResNet, height: int, width: int, way: Way) -> int:
+    """Estimate the peak bytes of a forward and backward pass on one crop in float32.
+
+    The maps that autograd keeps are counted, not computed, on torch's meta device. On top come the
+    uint8 crop, its float copy unless the stem is tiled, and scratch of a few maps. What the
+    process has anyway (Python, torch, the network, its optimiser) is not counted.
+    """
+    return _peak(_maps(network, height, width), way, height * width)
+
+
+class _Maps(NamedTuple):
+    """Bytes of a part's maps."""
+
+    taken: int
+    made: int
+    saved: int
+    largest: int
+
+
+def _peak(maps: Sequence[_Maps], way: Way, pixels: int) -> int:
+    """Return the largest sum of what is kept for earlier parts and what one part works with."""
+    kept = 3 * pixels
+    peaks = []
+    for number, (part, mode) in enumerate(zip(maps, way, strict=True)):
+        stem = number == 0
+        scratch = (STEM_SCRATCH if stem else SCRATCH) * part.largest
+        if mode == "tiled":
+            work = part.made + (0 if stem else part.taken) + STRIP_MAPS * STRIP * 4
+            work += part.made  # the gradient that comes in, and one that is being summed
+            kept += 0 if stem else part.taken
+        elif mode == "checkpointed":
+            work = part.saved + scratch
+            kept += part.taken
+        else:
+            work = scratch
+            kept += part.taken + part.saved
+        peaks.append(kept + work)
+    return max(peaks) + OVERHEAD
+
+
+def _maps(network: ResNet, height: int, width: int) -> list[_Maps]:
+    found = []
+    x = torch.empty(1, 3, height, width, device="meta")
+    for part in network.parts():
+        made, saved, largest = _recorded(copy.deepcopy(part).to("meta"), x)
+        found.append(_Maps(x.nbytes, made.nbytes, saved, largest))
+        x = made
+    return found
+
+
+def _recorded(part: nn.Module, x: Tensor) -> tuple[Tensor, int, int]:
+    """Run on meta; return the result, the bytes that autograd saves beside `x`, the largest map."""
+    ours = {_storage(t) for t in (x, *part.parameters())}
+    saved: dict[int, Tensor] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        if _storage(tensor) not in ours:
+            saved[_storage(tensor)] = tensor
+        return tensor
+
+    with torch.enable_grad(), saved_tensors_hooks(pack, lambda tensor: tensor):
+        made = part(x.detach().requires_grad_())
+    sizes = [tensor.untyped_storage().nbytes() for tensor in saved.values()]
+    # the last map is the next part's input, and counted there
+    own = sum(sizes) - (made.nbytes if _storage(made) in saved else 0)
+    return made.detach(), own, max([made.nbytes, x.nbytes, *sizes])
+
+
+def _storage(tensor: Tensor) -> int:
+    return int(tensor.untyped_storage()._cdata)
