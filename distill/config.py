@@ -42,6 +42,7 @@ class Options:
     read_ahead_mib: int = 1024
     device: str = "auto"
     precision: str = "fp32"
+    memory_gib: float | None = None
     threads: int | None = None
 
     def resolved(self) -> dict[str, Any]:
@@ -64,6 +65,7 @@ class Options:
             "read_ahead_mib": self.read_ahead_mib,
             "device": resolve_device(self.device).type,
             "precision": self.precision,
+            "memory_gib": self.memory_gib,
             "threads": torch.get_num_threads(),
             "log": list(self.log),
             "environment": environment(),

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from distill.augment import Draw
 from distill.errors import RunError
+from distill.look import PLAIN, Look
 from distill.pairs import LabelledSample
 from distill.standardise import Standard
 from distill.tasks import SupervisedTask
@@ -40,12 +41,18 @@ class FinetuneTask(SupervisedTask):
         level: its level.
         standard: what it was trained with.
         device: where to compute.
+        look: how the network is run.
     """
 
     def __init__(
-        self, network: nn.Module, level: str, standard: Standard, device: torch.device
+        self,
+        network: nn.Module,
+        level: str,
+        standard: Standard,
+        device: torch.device,
+        look: Look = PLAIN,
     ) -> None:
-        super().__init__(network, level, standard, device)
+        super().__init__(network, level, standard, device, look)
         self._layer = fully_connected(self.network)
         self.network.requires_grad_(False)
         self._layer.requires_grad_(True)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from distill.augment import Draw
+from distill.look import PLAIN, Look
 from distill.losses import (
     PAPER,
     Hint,
@@ -24,7 +25,6 @@ from distill.networks import Output
 from distill.pairs import Sample
 from distill.probe import feature_map
 from distill.standardise import Standard
-from distill.tasks import prepare
 from distill.teachers import Question, Taught, Teacher
 
 
@@ -115,6 +115,7 @@ class KDTask:
         criterion: the losses and their weights.
         device: where the student runs, and what the teacher says arrives.
         seed: of the projection's initial weights, He, fan in.
+        look: how the student is run.
     """
 
     def __init__(
@@ -126,6 +127,7 @@ class KDTask:
         criterion: Criterion,
         device: torch.device,
         seed: int = 0,
+        look: Look = PLAIN,
     ) -> None:
         self.network = student.to(device)
         self.teacher = teacher
@@ -139,6 +141,7 @@ class KDTask:
         self._standard = standard
         self._criterion = criterion
         self._device = device
+        self._look = look
 
     @property
     def beside(self) -> dict[str, nn.Module]:
@@ -156,11 +159,11 @@ class KDTask:
         The teacher may answer with a draw of its own for `draw`; see `distill.teachers.Teacher`.
         """
         chosen = self.teacher.view(sample, draw)
-        image = prepare(sample.images[self._level], chosen, self._standard, self._device)
+        pixels = sample.images[self._level]
         learning = torch.is_grad_enabled()
         # the attention map is itself made of gradients, so validation needs them too
         with torch.set_grad_enabled(learning or self._criterion.attention_weight > 0):
-            learnt: Output = self.network(image)
+            learnt = self._look(self.network, pixels, chosen, self._standard, self._device)
             height, width = learnt.features.shape[-2:]
             taught = self.teacher.says(sample, chosen, (height, width))
             parts = self._criterion.parts(learnt, taught, self.projection)

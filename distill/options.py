@@ -211,6 +211,15 @@ precision_options = stack(
         metavar="MIB",
         help="MiB of pixels that --workers read ahead, at most.",
     ),
+    option(
+        "Machine",
+        "--memory",
+        type=click.FloatRange(min=0, min_open=True),
+        default=None,
+        metavar="GIB",
+        help="GiB for one crop's pass through a network; a crop that needs more is computed in "
+        "strips.  [default: 0.8 of what is free]",
+    ),
 )
 
 work_options = stack(run_options, optimisation_options, machine_options, precision_options)
@@ -254,5 +263,6 @@ def gather(given: dict[str, Any]) -> Options:
         read_ahead_mib=given["read_ahead"],
         device=given["device"],
         precision=given["precision"],
+        memory_gib=given["memory"],
         threads=given["threads"],
     )

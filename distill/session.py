@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +19,7 @@ from distill.console import Console, left_out_note
 from distill.errors import UsageError
 from distill.fingerprint import crops_sha256, settings_sha256
 from distill.initial import start_from
+from distill.look import Look, available
 from distill.loop import Observer, Setting, fit
 from distill.pairs import CropSet, Sample, Samples
 from distill.presets import PRESETS
@@ -57,6 +58,12 @@ class Session:
     device: torch.device
     processes: Processes
     say: Say
+
+    @property
+    def look(self) -> Look:
+        """How networks are run: within --memory."""
+        gib = self.options.memory_gib
+        return Look(None if gib is None else int(gib * 2**30))
 
     def data(
         self, levels: Sequence[str], smallest: int, *, labelled: bool, subset: str = "train"
@@ -232,6 +239,8 @@ def session(options: Options, say: Say) -> Iterator[Session]:
     if options.threads is not None:
         torch.set_num_threads(options.threads)
     require(options.log)
+    if options.memory_gib is None:
+        options = replace(options, memory_gib=_memory(options, device))
     with joined(device) as processes:
         with processes.together():
             if processes.first and options.resume:
@@ -240,6 +249,15 @@ def session(options: Options, say: Say) -> Iterator[Session]:
                 check_out(options.out, options.overwrite)
         speak = say if processes.first else _silence
         yield Session(options, wsistore.open(options.store), device, processes, speak)
+
+
+def _memory(options: Options, device: torch.device) -> float:
+    """Return --memory's default; a run that is resumed keeps what it had, for the same bits."""
+    if options.resume and (options.out / "config.json").exists():
+        stored = read_json(options.out / "config.json").get("memory_gib")
+        if isinstance(stored, float):
+            return stored
+    return available(device)
 
 
 def _silence(_: str) -> None:

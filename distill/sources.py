@@ -12,6 +12,7 @@ import wsistore
 from distill.config import sha256
 from distill.errors import SubsetError, TargetsError, UsageError
 from distill.kd import Criterion
+from distill.look import PLAIN, Look
 from distill.losses import PAPER
 from distill.networks import smallest_input
 from distill.probe import feature_map
@@ -93,6 +94,7 @@ def open_source(
     level: str,
     student: torch.nn.Module,
     device: torch.device,
+    look: Look = PLAIN,
 ) -> Source:
     """Open the teacher's run, or the stored targets, and check that they fit.
 
@@ -103,6 +105,7 @@ def open_source(
         level: the student's.
         student: a network as the student's, to know its feature map; None of its values is used.
         device: where the teacher runs, or its answers go.
+        look: how the teacher's network is run.
 
     Raises:
         UsageError: unless exactly one of teacher and targets is given.
@@ -110,13 +113,13 @@ def open_source(
         TargetsError: if the targets cannot be read, or were made for something else.
     """
     if distillation.teacher is not None and distillation.targets is None:
-        return _online(distillation, distillation.teacher, device)
+        return _online(distillation, distillation.teacher, device, look)
     if distillation.targets is not None and distillation.teacher is None:
         return _stored(distillation, distillation.targets, store, split, level, student, device)
     raise UsageError("give either --teacher or --targets")
 
 
-def _online(distillation: Distillation, path: Path, device: torch.device) -> Source:
+def _online(distillation: Distillation, path: Path, device: torch.device, look: Look) -> Source:
     run = Run.open(path)
     about = run.weights
     criterion = replace(distillation.criterion, resizers=distillation.resizers or PAPER)
@@ -126,6 +129,7 @@ def _online(distillation: Distillation, path: Path, device: torch.device) -> Sou
         Standard(about.mean, about.std),
         device,
         criterion.question(),
+        look,
     )
     record = {
         "run": str(path.resolve()),

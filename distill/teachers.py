@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 from distill.augment import Draw
 from distill.errors import UsageError
+from distill.look import PLAIN, Look
 from distill.losses import PAPER, attention_map, hint, resized, resized_attention
 from distill.pairs import Sample
 from distill.probe import feature_map
 from distill.standardise import Standard
-from distill.tasks import prepare
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,7 @@ class NetworkTeacher:
         standard: what its input is standardised with.
         device: where it runs.
         question: what it will be asked.
+        look: how the network is run.
 
     Raises:
         UsageError: if attention is asked of a network whose `classify(features)` cannot be run.
@@ -107,6 +108,7 @@ class NetworkTeacher:
         standard: Standard,
         device: torch.device,
         question: Question,
+        look: Look = PLAIN,
     ) -> None:
         if question.attention and not hasattr(network, "classify"):
             raise UsageError(
@@ -119,6 +121,7 @@ class NetworkTeacher:
         self._standard = standard
         self._device = device
         self._question = question
+        self._look = look
 
     def view(self, sample: Sample, draw: Draw | None) -> Draw | None:
         """Return the draw itself: a network can look at any."""
@@ -127,8 +130,8 @@ class NetworkTeacher:
     @torch.no_grad()
     def says(self, sample: Sample, draw: Draw | None, size: tuple[int, int]) -> Taught:
         """Look at the crop under the draw; see `Teacher.says`."""
-        image = prepare(sample.images[self.levels[0]], draw, self._standard, self._device)
-        logits, features = self.network(image)
+        pixels = sample.images[self.levels[0]]
+        logits, features = self._look(self.network, pixels, draw, self._standard, self._device)
         if logits is None and self._question.logits:
             raise ValueError("the teacher's network gives no logits; use --soft-weight 0")
         maps: tuple[Tensor, ...] = ()

@@ -44,7 +44,7 @@ def train_supervised(command: str, options: Options, say: Say) -> Progress:
         standard = measure(here.store.levels, data.train.crops, level)
         network = build(name, len(classes), seed=options.schedule.seed)
         extra = {"command": command, "init_from": here.start(network, name, classes)}
-        task = SupervisedTask(network, level, standard, here.device)
+        task = SupervisedTask(network, level, standard, here.device, here.look)
         weights = here.weights(name, classes, level, standard, data)
         return here.fit(task, _Labelled(options, level, classes), weights, extra, data)
 
@@ -79,7 +79,7 @@ def train_kd(options: Options, distillation: Distillation, say: Say) -> Progress
     with session(options, say) as here:
         name, level, seed = options.network, options.level, options.schedule.seed
         source = open_source(
-            distillation, here.store, options.split, level, build(name, 1), here.device
+            distillation, here.store, options.split, level, build(name, 1), here.device, here.look
         )
         smallest = max(smallest_input(name), source.smallest)
         levels = [*source.teacher.levels, level]
@@ -93,7 +93,9 @@ def train_kd(options: Options, distillation: Distillation, say: Say) -> Progress
         standard = measure(here.store.levels, measured.crops, level)
         network = build(name, len(source.classes), seed=seed)
         initial = here.start(network, name, source.classes)
-        task = KDTask(network, level, standard, source.teacher, source.criterion, here.device, seed)
+        task = KDTask(
+            network, level, standard, source.teacher, source.criterion, here.device, seed, here.look
+        )
         extra = {
             "command": "train kd",
             "init_from": initial,
@@ -139,7 +141,9 @@ def train_finetune(student: Path, options: Options, say: Say) -> Progress:
         for subset in data.subsets:
             _require_classes(subset, about.classes, student)
         standard = Standard(about.mean, about.std)
-        task = FinetuneTask(run.load_network(here.device), about.level, standard, here.device)
+        task = FinetuneTask(
+            run.load_network(here.device), about.level, standard, here.device, here.look
+        )
         weights = here.weights(about.network, about.classes, about.level, standard, data)
         extra = {"command": "train finetune", "student": _origin(run)}
         crops = _Labelled(options, about.level, about.classes)

@@ -7,13 +7,13 @@ from torch import Tensor, nn
 
 from distill.augment import draw
 from distill.errors import UsageError
+from distill.inputs import prepare
 from distill.kd import Criterion, KDTask
 from distill.losses import attention_loss, attention_map, pixel_loss, resized_attention, soft_loss
 from distill.networks import Output, build
 from distill.pairs import Sample
 from distill.probe import feature_map
 from distill.standardise import Standard, to_input
-from distill.tasks import prepare
 from distill.teachers import NetworkTeacher
 
 CPU = torch.device("cpu")

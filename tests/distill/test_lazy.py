@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from distill.augment import draw
+from distill.inputs import prepare
 from distill.lazy import Lazy
 from distill.standardise import Standard
-from distill.tasks import prepare
 
 STANDARD = Standard((0.7, 0.6, 0.5), (0.2, 0.1, 0.3))
 CPU = torch.device("cpu")

@@ -2,10 +2,11 @@ import pytest
 import torch
 
 from distill.augment import Draw, apply
+from distill.inputs import prepare
 from distill.networks import build
 from distill.pairs import LabelledSample, Sample
 from distill.standardise import Standard, to_input
-from distill.tasks import SupervisedTask, prepare
+from distill.tasks import SupervisedTask
 
 CPU = torch.device("cpu")
 HIGH, LOW = Standard((0.4,) * 3, (0.2,) * 3), Standard((0.5,) * 3, (0.1,) * 3)

@@ -13,12 +13,12 @@ from safetensors.torch import load_file
 
 from distill import tensors
 from distill.cli import main
+from distill.inputs import prepare
 from distill.losses import pixel_loss
 from distill.pairs import Crops, Samples
 from distill.runs import Run
 from distill.standardise import Standard
 from distill.targets import Targets
-from distill.tasks import prepare
 
 MACHINE = ("--device", "cpu", "--threads", "1")
 QUICK = ("--epochs", "3", "--accumulate", "2", *MACHINE)

@@ -1,0 +1,100 @@
+"""A network looks at a crop: at once where memory allows, else in the quickest way that fits."""
+
+from __future__ import annotations
+
+import os
+
+import psutil
+import torch
+from torch import Tensor, nn
+
+from distill.augment import Draw
+from distill.errors import TrainingError
+from distill.inputs import prepare
+from distill.lazy import Lazy
+from distill.networks import Output, ResNet
+from distill.standardise import Standard
+from distill.ways import Way, forward, memory_of_ways
+
+SHARE = 0.8
+"""Part of the free memory that `available` offers: the estimates are estimates."""
+
+
+class Look:
+    """Runs networks on crops within a budget of memory; values and gradients do not depend on it.
+
+    Args:
+        memory: bytes for the maps of one forward and backward pass; None for no limit. Networks
+            other than ours always run at once.
+    """
+
+    def __init__(self, memory: int | None = None) -> None:
+        self.memory = memory
+        self._ways: dict[tuple[int, int, int], Way | None] = {}
+
+    def __call__(
+        self,
+        network: nn.Module,
+        pixels: Tensor,
+        draw: Draw | None,
+        standard: Standard,
+        device: torch.device,
+    ) -> Output:
+        """Return what the network says of a crop under a draw.
+
+        Args:
+            network: on `device`.
+            pixels: (3, H, W) uint8, RGB, on any device.
+            draw: augmentation, or None.
+            standard: what its input is standardised with.
+            device: where it runs.
+
+        Raises:
+            TrainingError: if no way fits the memory.
+        """
+        way = self._way(network, pixels.shape[1], pixels.shape[2])
+        if way is None:
+            output: Output = network(prepare(pixels, draw, standard, device))
+            return output
+        assert isinstance(network, ResNet)
+        if way[0] == "tiled":
+            return forward(network, Lazy(pixels, draw, standard, device), way)
+        return forward(network, prepare(pixels, draw, standard, device), way)
+
+    def _way(self, network: nn.Module, height: int, width: int) -> Way | None:
+        """Return the way to run the network, None for at once."""
+        if self.memory is None or not isinstance(network, ResNet):
+            return None
+        key = (id(network), height, width)
+        if key not in self._ways:
+            self._ways[key] = _choose(network, height, width, self.memory)
+        return self._ways[key]
+
+
+def _choose(network: ResNet, height: int, width: int, memory: int) -> Way | None:
+    needed = memory_of_ways(network, height, width)
+    # a tiled part computes its strips anew outside autocast, and would not get the same numbers
+    tiled = not torch.is_autocast_enabled(next(network.parameters()).device.type)
+    for way, need in needed.items():
+        if need <= memory and (tiled or "tiled" not in way):
+            return None if set(way) == {"plain"} else way
+    least = min(need for way, need in needed.items() if tiled or "tiled" not in way)
+    hint = "" if tiled else ", or --precision fp32, which can work in strips"
+    raise TrainingError(
+        f"a crop of {height} × {width} pixels needs {least / 2**30:.1f} GiB, and --memory is "
+        f"{memory / 2**30:.1f}; raise it, or choose a coarser --level{hint}"
+    )
+
+
+def available(device: torch.device) -> float:
+    """Return the GiB that a pass may take on a device, by what is free now, to two digits."""
+    if device.type == "cuda":
+        free = torch.cuda.mem_get_info(device)[0]
+    else:
+        # processes of one torchrun share the machine's
+        free = psutil.virtual_memory().available // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    return round(SHARE * free / 2**30, 2)
+
+
+PLAIN = Look()
+"""Every network runs at once."""

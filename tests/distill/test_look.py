@@ -1,0 +1,86 @@
+"""Whatever the memory, a network says the same of a crop, and learns the same from it."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import wsistore
+from distill.augment import draw
+from distill.errors import TrainingError
+from distill.look import PLAIN, Look
+from distill.networks import build
+from distill.standardise import Standard
+from distill.ways import memory_of_ways, name
+
+CPU = torch.device("cpu")
+STANDARD = Standard((0.7, 0.6, 0.7), (0.2, 0.2, 0.3))
+SIZE = (301, 415)
+
+
+def crop() -> torch.Tensor:
+    made = torch.Generator().manual_seed(3)
+    return torch.randint(0, 256, (3, *SIZE), dtype=torch.uint8, generator=made)
+
+
+def gradients(look: Look, drawn: bool) -> dict[str, torch.Tensor]:
+    network = build("resnet10", 3, seed=1)
+    chosen = draw(0, 1, 5) if drawn else None
+    output = look(network, crop(), chosen, STANDARD, CPU)
+    (output.logits.square().sum() + output.features.square().mean()).backward()
+    found = {key: p.grad for key, p in network.named_parameters() if p.grad is not None}
+    return {"logits": output.logits.detach(), "features": output.features.detach(), **found}
+
+
+@pytest.mark.parametrize("drawn", [False, True])
+def test_every_way_says_and_learns_the_same(drawn: bool) -> None:
+    needed = memory_of_ways(build("resnet10", 3), *SIZE)
+    assert [name(way) for way in needed][:2] == ["plain", "checkpointed"]
+    plain = gradients(PLAIN, drawn)
+    budgets = sorted(set(needed.values()))
+    assert len(budgets) >= 3
+    for budget in budgets:
+        found = gradients(Look(budget), drawn)
+        assert found.keys() == plain.keys()
+        for key, value in plain.items():
+            torch.testing.assert_close(found[key], value, rtol=1e-3, atol=2e-5 * value.abs().max())
+
+
+def test_the_quickest_way_that_fits_is_taken() -> None:
+    network = build("resnet10", 3)
+    needed = memory_of_ways(network, *SIZE)
+    for way, need in needed.items():
+        if need == min(list(needed.values())[: list(needed).index(way) + 1]):
+            found = Look(need)._way(network, *SIZE)
+            assert (found or next(iter(needed))) == way
+
+
+def test_too_little_memory_names_the_flag() -> None:
+    with pytest.raises(TrainingError, match=r"301 × 415 pixels needs .* GiB, and --memory is 0\.0"):
+        Look(1000)(build("resnet10", 3), crop(), None, STANDARD, CPU)
+    needed = memory_of_ways(build("resnet10", 3), *SIZE)
+    with (
+        torch.autocast("cpu", torch.bfloat16),
+        pytest.raises(TrainingError, match="--precision fp32"),
+    ):
+        Look(min(needed.values()) // 2)(build("resnet10", 3), crop(), None, STANDARD, CPU)
+
+
+def test_training_within_less_memory_is_the_same_training(
+    real_store: Path, tmp_path: Path, train
+) -> None:
+    network, levels = build("resnet10", 2), wsistore.open(real_store).levels
+    sizes = levels[levels["level"] == "10x"][["height", "width"]].itertuples(index=False)
+    ways = [memory_of_ways(network, height, width) for height, width in sizes]
+    little = max(min(needed.values()) for needed in ways) / 2**30
+    # some crops must work in strips, or this compares a thing with itself
+    assert any(next(iter(needed.values())) > little * 2**30 for needed in ways)
+    for run, memory in {"much": 8, "little": little}.items():
+        train("teacher", real_store, tmp_path / run, "--level", "10x", "--memory", memory)
+    config = json.loads((tmp_path / "little" / "config.json").read_text())
+    assert config["memory_gib"] == little
+    one, other = (load_file(tmp_path / run / "weights.safetensors") for run in ("much", "little"))
+    for key, value in one.items():
+        torch.testing.assert_close(other[key], value, rtol=1e-3, atol=1e-4)
