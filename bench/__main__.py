@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from bench import bootstrap, build, kd
+from bench import bootstrap, build, info, kd
 
-BENCHMARKS = {"bootstrap": bootstrap.main, "build": build.main, "kd": kd.main}
+BENCHMARKS = {
+    "bootstrap": bootstrap.main,
+    "build": build.main,
+    "info": info.main,
+    "kd": kd.main,
+}
 
 
 def run(names: list[str]) -> None:

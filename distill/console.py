@@ -32,9 +32,12 @@ class Console:
         epochs: number of epochs, for "epoch n/N".
         crops: crops of all subsets in one epoch, for the time left.
         rich: the console to use; one on standard output by default.
+        done: epochs that were done before.
     """
 
-    def __init__(self, epochs: int, crops: int, rich: RichConsole | None = None) -> None:
+    def __init__(
+        self, epochs: int, crops: int, rich: RichConsole | None = None, *, done: int = 0
+    ) -> None:
         self._epochs = epochs
         self._rich = rich or RichConsole()
         self._progress: Progress | None = None
@@ -48,7 +51,9 @@ class Console:
                 console=self._rich,
                 transient=True,
             )
-            self._bar = self._progress.add_task("starting", total=epochs * crops)
+            self._bar = self._progress.add_task(
+                "starting", total=epochs * crops, completed=done * crops
+            )
 
     def __enter__(self) -> Console:
         if self._progress:

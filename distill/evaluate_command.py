@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import click
 import torch
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
-from rich.text import Text
 
 import wsistore
+from distill import comparison
+from distill.answers import AGGREGATES
 from distill.bootstrap import DRAWS, UNITS
 from distill.errors import UsageError
-from distill.evaluate import Plan, Request, Watch, carry_out, prepare
+from distill.evaluate import Watch, carry_out
+from distill.evaluate_plan import Plan, Request, prepare
+from distill.evaluate_table import tables
 from distill.options import FOLDER, Grouped, machine_options, option
 from distill.pairs import Sample
 from distill.runs import Run
+from distill.scoring import Bootstrap
 
-COLUMNS = {
-    "accuracy": "one_vs_rest_accuracy",
-    "F1": "f1",
-    "precision": "precision",
-    "recall": "recall",
-}
 WIDTH = 110
 """Characters of the table in a file or a pipe, where no terminal says how many there are."""
 
@@ -45,6 +41,26 @@ WIDTH = 110
     help="Evaluate on patients that a run (or its teacher) was trained on, or may have been.",
 )
 @option(
+    "Scores",
+    "--aggregate",
+    type=click.Choice(AGGREGATES),
+    default="mean",
+    help="What a crop weighs in its slide and patient: the same, or the area of its box.",
+)
+@option(
+    "Scores",
+    "--calibrate",
+    metavar="NAME",
+    help="Fit a temperature on the labelled crops of this subset (val); it changes probabilities, "
+    "never the class predicted.",
+)
+@option(
+    "Scores",
+    "--paper-accuracy",
+    is_flag=True,
+    help="Add N / (N + FP + FN), which the paper prints as accuracy and which is too high.",
+)
+@option(
     "Bootstrap",
     "--unit",
     type=click.Choice(UNITS),
@@ -59,36 +75,50 @@ WIDTH = 110
 @option("Output", "--json", "as_json", is_flag=True, help="Print metrics.json of each run instead.")
 @machine_options
 def evaluate(
-    runs: tuple[Path, ...], store: Path, as_json: bool, threads: int | None, **given: Any
+    runs: tuple[Path, ...],
+    store: Path,
+    as_json: bool,
+    threads: int | None,
+    unit: str,
+    draws: int,
+    seed: int,
+    **given: Any,
 ) -> None:
     """Score each RUN on a subset of STORE, with 95 % intervals.
 
     Every crop is predicted whole, at the level the run was trained at. RUN/evaluation/SPLIT-SUBSET
-    receives predictions.csv (one row per crop) and metrics.json. Crops without a label are
-    predicted but not scored.
+    receives predictions.csv (one row per crop), slides.csv, patients.csv and metrics.json; with
+    several runs, all but the first also receive differences.json: their scores minus those of the
+    first RUN on the same crops. Crops without a label are predicted but not scored.
 
     \b
     Examples:
       distill evaluate runs/teacher STORE
       distill evaluate runs/teacher runs/baseline runs/kd STORE --split main --subset test
+      distill evaluate runs/kd STORE --calibrate val --aggregate area
       distill evaluate runs/kd STORE --subset val --unit crop --json
     """
     if len({path.resolve() for path in runs}) < len(runs):
         raise UsageError("a run is named twice")
     if threads is not None:
         torch.set_num_threads(threads)
-    request = Request(**given)
+    request = Request(bootstrap=Bootstrap(unit, draws, seed), **given)
     opened = wsistore.open(store)
     plans = [prepare(Run.open(path), opened, request) for path in runs]
+    comparison.check(plans)
     stderr = Console(stderr=True)
     for plan in plans:
         for note in notes(plan):
             stderr.print(note, markup=False, highlight=False, soft_wrap=True)
-    reports = [carry_out(plan, _watch(plan, stderr)) for plan in plans]
+    evaluations = [carry_out(plan, _watch(plan, stderr)) for plan in plans]
+    reports = [evaluation.report for evaluation in evaluations]
+    differences = [comparison.compare(evaluations[0], other) for other in evaluations[1:]]
     if as_json:
         click.echo(json.dumps(reports, indent=2, allow_nan=False, ensure_ascii=False))
     else:
-        _printer().print(table(reports))
+        printer = _printer()
+        for table in tables(reports, differences):
+            printer.print(table)
 
 
 def notes(plan: Plan) -> list[str]:
@@ -107,55 +137,17 @@ def notes(plan: Plan) -> list[str]:
     return [f"{plan.run.path}: {note}" for note in said]
 
 
-def table(reports: Sequence[dict[str, Any]]) -> Table:
-    """Return one row per report of `distill.evaluate.carry_out`: percent, intervals below."""
-    bootstrap = reports[0]["bootstrap"]
-    crops, patients = (
-        " or ".join(sorted({str(report["scored"][units]) for report in reports}, key=int))
-        for units in ("crops", "patients")
-    )
-    place = f"{reports[0]['subset']} of split {reports[0]['split']}, {reports[0]['store']}"
-    shown = Table(
-        box=SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-        title=Text(f"{place}: {crops} crops, {patients} patients"),
-        caption=Text(
-            f"Macro means over {len(reports[0]['classes'])} classes, one against the rest, in %. "
-            f"Below each its {bootstrap['confidence']:.0%} interval: percentile bootstrap over "
-            f"{bootstrap['unit']}s, {bootstrap['draws']:,} draws. GMAC: mean per crop."
-        ),
-    )
-    shown.add_column("run\nnetwork", overflow="fold", min_width=len("resnet10"))
-    shown.add_column("level", no_wrap=True)
-    shown.add_column("GMAC", justify="right", no_wrap=True)
-    for name in COLUMNS:
-        shown.add_column(name, justify="right", no_wrap=True, min_width=len("00.00–00.00"))
-    for report in reports:
-        shown.add_row(
-            Text(f"{Path(report['run']).name}\n{report['network']}"),
-            Text(report["level"]),
-            f"{report['cost']['gmac_per_crop']['mean']:.3g}",
-            *(_percent(report["macro"][score]) for score in COLUMNS.values()),
-        )
-    return shown
-
-
 def _printer() -> Console:
     stdout = Console()
     return stdout if stdout.is_terminal else Console(width=WIDTH)
 
 
-def _percent(entry: dict[str, Any]) -> str:
-    low, high = entry["interval"]
-    return f"{entry['value']:.2%}\n{low:.2%}–{high:.2%}".replace("%", "")
-
-
 def _watch(plan: Plan, console: Console) -> Watch:
-    def watch(samples: Iterable[Sample]) -> Iterable[Sample]:
+    def watch(samples: Iterable[Sample], total: int) -> Iterable[Sample]:
         return track(
             samples,
             description=plan.run.path.name,
-            total=len(plan.subset),
+            total=total,
             console=console,
             transient=True,
             disable=not console.is_terminal,

@@ -140,6 +140,12 @@ class KDTask:
         self._criterion = criterion
         self._device = device
 
+    @property
+    def beside(self) -> dict[str, nn.Module]:
+        """What learns beside the network, by name: the projection, if there is one."""
+        learns = any(True for _ in self.projection.parameters())
+        return {"projection": self.projection} if learns else {}
+
     def parameters(self) -> Iterable[nn.Parameter]:
         """Return the student's parameters and the projection's; the teacher has none to give."""
         return chain(self.network.parameters(), self.projection.parameters())

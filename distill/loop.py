@@ -1,9 +1,9 @@
-"""The training loop: one crop at a time, gradients accumulated, an epoch after another."""
+"""The training loop: groups of crops make updates, an epoch after another."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -11,13 +11,18 @@ import torch
 from torch import Tensor
 from torch.optim import Adam, Optimizer
 
-from distill.augment import draw
+from distill.augment import Draw, draw
+from distill.checkpoint import Progress, modules
 from distill.errors import TrainingError
+from distill.gradients import Gradients
+from distill.groups import Cut, crops_in, one_by_one, share
 from distill.pairs import Sample, Samples
-from distill.runs import RunWriter
+from distill.processes import ALONE, Processes
 from distill.tasks import Task
+from distill.writing import Writer
 
 S = TypeVar("S", bound=Sample)
+Figures = Mapping[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,7 @@ class Schedule:
         lr: Adam's learning rate, constant.
         weight_decay: Adam's L2 penalty, added to the gradient.
         select: which weights to keep: "best" (lowest validation loss) or "last".
+        patience: epochs without a lower validation loss after which to stop; None never stops.
     """
 
     epochs: int = 100
@@ -39,6 +45,25 @@ class Schedule:
     lr: float = 1e-3
     weight_decay: float = 1e-4
     select: str = "best"
+    patience: int | None = None
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Who does the work, and in what pieces: nothing here changes the result but by rounding.
+
+    Attributes:
+        processes: this process and those beside it.
+        cut: how an update's crops are cut into batches.
+        precision: "fp32", or "bf16" for autocast; weights, gradients and losses stay float32.
+    """
+
+    processes: Processes = ALONE
+    cut: Cut = one_by_one
+    precision: str = "fp32"
+
+
+SETTING = Setting()
 
 
 class Observer(Protocol):
@@ -60,16 +85,28 @@ class Mean:
         self._sums: dict[str, Tensor] = {}
         self._count = 0
 
-    def add(self, figures: Mapping[str, Tensor]) -> None:
+    def add(self, figures: Figures) -> None:
         """Take in the figures of one crop."""
         for name, value in figures.items():
             term = value.detach().to(torch.float64)
             self._sums[name] = self._sums[name] + term if name in self._sums else term
         self._count += 1
 
-    def result(self) -> dict[str, float]:
-        """Return the mean of each figure."""
-        return {name: float(total) / self._count for name, total in self._sums.items()}
+    def result(self, processes: Processes = ALONE) -> dict[str, float]:
+        """Return the mean of each figure over the crops of all processes, the same in each."""
+        own = {name: float(total) for name, total in self._sums.items()}
+        parts = processes.gather((own, self._count))
+        count = sum(number for _, number in parts)
+        names = next(sums for sums, _ in parts if sums)
+        return {name: sum(sums.get(name, 0.0) for sums, _ in parts) / count for name in names}
+
+
+def losses(task: Task[S], samples: Sequence[S], draws: Sequence[Draw | None]) -> list[Figures]:
+    """Return the figures of each crop of a batch. The place for a task that takes several at once.
+
+    Whatever replaces this must give every crop the loss that it has alone.
+    """
+    return [task.loss(sample, chosen) for sample, chosen in zip(samples, draws, strict=True)]
 
 
 def optimiser(task: Task[S], schedule: Schedule) -> Optimizer:
@@ -84,41 +121,47 @@ def train_epoch(
     schedule: Schedule,
     epoch: int,
     observer: Observer,
+    setting: Setting = SETTING,
 ) -> dict[str, float]:
     """Pass once over the training crops; return the mean of each figure.
 
     With groups G of `accumulate` crops in the epoch's order, each update uses the gradient
-    (1 / |G|) Σ_{i ∈ G} ∇ loss_i. The last group is what is left, with |G| its own size.
+    (1 / |G|) Σ_{i ∈ G} ∇ loss_i. The last group is what is left, with |G| its own size. Each
+    process computes the gradients of its share of each group.
 
     Raises:
         TrainingError: if a loss is not finite (before it reaches the weights), or memory is short.
     """
     task.network.train()
-    mean = Mean()
-    pending: list[tuple[str, Tensor]] = []
-    adam.zero_grad(set_to_none=True)
-    for number, sample in enumerate(samples.epoch(epoch)):
-        start = number - number % schedule.accumulate
-        size = min(schedule.accumulate, len(samples) - start)
-        figures = _figures(task, sample, schedule, epoch)
-        try:
-            torch.autograd.backward(figures["loss"] / size)
-        except torch.OutOfMemoryError as error:
-            raise _short(sample) from error
-        mean.add(figures)
-        pending.append((sample.crop, figures["loss"].detach()))
-        if number + 1 == start + size:
+    mean, processes = Mean(), setting.processes
+    groups = setting.cut(samples.order(epoch), schedule.accumulate)
+    shares = [share(group, processes.rank, processes.world) for group in groups]
+    stream = samples.read(crops_in(shares))
+    gradients = Gradients(p for group in adam.param_groups for p in group["params"])
+    for group, own in zip(groups, shares, strict=True):
+        pending: list[tuple[str, Tensor]] = []
+        with processes.together():
+            for batch in own:
+                taken = [next(stream) for _ in batch]
+                draws = [draw(schedule.seed, epoch, sample.index) for sample in taken]
+                for sample, figures in zip(
+                    taken, _learn(task, taken, draws, setting, gradients), strict=True
+                ):
+                    mean.add(figures)
+                    pending.append((sample.crop, figures["loss"].detach()))
+                    observer.crop(epoch, "train")
             _check(pending, epoch)
-            pending.clear()
-            adam.step()
-            adam.zero_grad(set_to_none=True)
-        observer.crop(epoch, "train")
-    return mean.result()
+        gradients.publish(len(crops_in([group])), processes)
+        adam.step()
+        adam.zero_grad(set_to_none=True)
+        for _ in range(len(crops_in([group])) - len(pending)):
+            observer.crop(epoch, "train")  # another process's
+    return mean.result(processes)
 
 
 @torch.no_grad()
 def validate(
-    task: Task[S], samples: Samples[S], epoch: int, observer: Observer
+    task: Task[S], samples: Samples[S], epoch: int, observer: Observer, setting: Setting = SETTING
 ) -> dict[str, float]:
     """Return the mean of each figure over the validation crops, without augmentation.
 
@@ -126,15 +169,19 @@ def validate(
         TrainingError: if a loss is not finite, or memory is short.
     """
     task.network.eval()
-    mean = Mean()
-    losses: list[tuple[str, Tensor]] = []
-    for sample in samples.epoch(epoch):
-        figures = _figures(task, sample, None, epoch)
-        mean.add(figures)
-        losses.append((sample.crop, figures["loss"]))
-        observer.crop(epoch, "val")
-    _check(losses, epoch)
-    return mean.result()
+    mean, processes = Mean(), setting.processes
+    seen: list[tuple[str, Tensor]] = []
+    with processes.together():
+        (group,) = one_by_one(samples.order(epoch), len(samples))
+        for sample in samples.read(crops_in([share(group, processes.rank, processes.world)])):
+            (figures,) = _figures(task, [sample], [None], setting)
+            mean.add(figures)
+            seen.append((sample.crop, figures["loss"]))
+            observer.crop(epoch, "val")
+        _check(seen, epoch)
+    for _ in range(len(samples) - len(seen)):
+        observer.crop(epoch, "val")  # another process's
+    return mean.result(processes)
 
 
 def fit(
@@ -142,10 +189,11 @@ def fit(
     train: Samples[S],
     val: Samples[S] | None,
     schedule: Schedule,
-    writer: RunWriter,
+    writer: Writer,
     observer: Observer,
-) -> int:
-    """Train, and publish every epoch; return the epoch whose weights were kept.
+    setting: Setting = SETTING,
+) -> Progress:
+    """Train from where the writer's run stands, publish every epoch, and return how it ended.
 
     `select` "best" keeps the weights of the lowest validation loss, the first of equals. "last"
     keeps those of the last epoch, and so does "best" where there is nothing to validate on.
@@ -154,33 +202,69 @@ def fit(
         TrainingError: if a loss is not finite, or memory is short.
     """
     adam = optimiser(task, schedule)
-    best, kept = float("inf"), 0
-    for epoch in range(1, schedule.epochs + 1):
+    parts = modules(task)
+    progress = writer.restore(parts, adam)
+    while progress.ended is None:
         began = time.perf_counter()
+        epoch = progress.epoch + 1
         record: dict[str, Any] = {"epoch": epoch}
-        record["train"] = train_epoch(task, train, adam, schedule, epoch, observer)
-        keep = True
+        record["train"] = train_epoch(task, train, adam, schedule, epoch, observer, setting)
         if val is not None:
-            record["val"] = validate(task, val, epoch, observer)
-            keep = schedule.select == "last" or record["val"]["loss"] < best
-            best = min(best, record["val"]["loss"])
-        record["kept"] = keep
+            record["val"] = validate(task, val, epoch, observer, setting)
+        progress = _advance(progress, schedule, record.get("val"))
+        record["kept"] = progress.kept == epoch
         record["seconds"] = round(time.perf_counter() - began, 3)
-        writer.epoch(record, task.network, adam, number=epoch, keep=keep)
-        kept = epoch if keep else kept
+        writer.epoch(record, parts, adam, progress)
         observer.epoch(record)
-    return kept
+    writer.end(progress)
+    return progress
 
 
-def _figures(task: Task[S], sample: S, schedule: Schedule | None, epoch: int) -> dict[str, Tensor]:
-    chosen = draw(schedule.seed, epoch, sample.index) if schedule else None
+def _advance(progress: Progress, schedule: Schedule, val: Mapping[str, float] | None) -> Progress:
+    epoch = progress.epoch + 1
+    best, best_epoch, kept = progress.best, progress.best_epoch, epoch
+    if val is not None:
+        if val["loss"] < best:
+            best, best_epoch = val["loss"], epoch
+        kept = epoch if schedule.select == "last" else best_epoch
+    ended = None
+    if epoch >= schedule.epochs:
+        ended = f"all {schedule.epochs} epochs done"
+    elif val is not None and schedule.patience and epoch - best_epoch >= schedule.patience:
+        ended = f"no lower validation loss in {schedule.patience} epochs"
+    return Progress(epoch, best, best_epoch, kept, ended)
+
+
+def _learn(
+    task: Task[S],
+    samples: Sequence[S],
+    draws: Sequence[Draw],
+    setting: Setting,
+    gradients: Gradients,
+) -> Sequence[Figures]:
+    found = _figures(task, samples, draws, setting)
     try:
-        return task.loss(sample, chosen)
+        torch.autograd.backward([figures["loss"] for figures in found])
     except torch.OutOfMemoryError as error:
-        raise _short(sample) from error
+        raise _short(samples) from error
+    gradients.add()
+    return found
 
 
-def _short(sample: Sample) -> TrainingError:
+def _figures(
+    task: Task[S], samples: Sequence[S], draws: Sequence[Draw | None], setting: Setting
+) -> Sequence[Figures]:
+    half = setting.precision == "bf16"
+    device = next(task.network.parameters()).device.type
+    try:
+        with torch.autocast(device, torch.bfloat16, enabled=half):
+            return losses(task, samples, draws)
+    except torch.OutOfMemoryError as error:
+        raise _short(samples) from error
+
+
+def _short(samples: Sequence[Sample]) -> TrainingError:
+    sample = max(samples, key=lambda s: sum(image.numel() for image in s.images.values()))
     sizes = ", ".join(f"{i.shape[1]} × {i.shape[2]} px at {n}" for n, i in sample.images.items())
     return TrainingError(
         f"crop {sample.crop} ({sizes}) does not fit in the device's memory; "
@@ -189,6 +273,8 @@ def _short(sample: Sample) -> TrainingError:
 
 
 def _check(losses: list[tuple[str, Tensor]], epoch: int) -> None:
+    if not losses:
+        return
     finite = torch.stack([loss for _, loss in losses]).isfinite().tolist()
     for (crop, loss), good in zip(losses, finite, strict=True):
         if not good:

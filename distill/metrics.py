@@ -6,10 +6,10 @@ against the rest, with C the counts and N their sum:
 
     TP_k = C_kk    FP_k = Σ_i C_ik − C_kk    FN_k = Σ_j C_kj − C_kk    TN_k = N − TP_k − FP_k − FN_k
 
-A ratio whose denominator is 0 counts as 0, as in scikit-learn with `zero_division=0`. So a class of
-the list that is absent from both truth and prediction has precision, recall and F1 of 0 and takes
-part in the macro mean, as in scikit-learn with `labels=` all K; only `balanced_accuracy` leaves out
-classes without a case.
+A ratio whose denominator is 0 counts as 0, as in scikit-learn with `zero_division=0`: a class that
+is never predicted has precision 0. A class without a case (no truth) has no score at all: its entry
+is NaN and the means leave it out, as in scikit-learn with `labels=` the classes of the truth. So
+the macro recall is the balanced accuracy, here and in every draw of a bootstrap.
 """
 
 from collections.abc import Callable
@@ -53,23 +53,23 @@ def confusion_by_group(group: Indices, truth: Indices, predicted: Indices, class
 
 def precision(counts: Counts) -> Floats:
     """TP / (TP + FP) per class, shape (…, K)."""
-    return _ratio(_hits(counts), counts.sum(-2))
+    return _of_cases(counts, _hits(counts), counts.sum(-2))
 
 
 def recall(counts: Counts) -> Floats:
     """TP / (TP + FN) per class, shape (…, K)."""
-    return _ratio(_hits(counts), counts.sum(-1))
+    return _of_cases(counts, _hits(counts), counts.sum(-1))
 
 
 def f1(counts: Counts) -> Floats:
     """2 TP / (2 TP + FP + FN) per class, shape (…, K); the macro F1 is the mean of these."""
-    return _ratio(2 * _hits(counts), counts.sum(-1) + counts.sum(-2))
+    return _of_cases(counts, 2 * _hits(counts), counts.sum(-1) + counts.sum(-2))
 
 
 def one_vs_rest_accuracy(counts: Counts) -> Floats:
     """(TP + TN) / N per class, shape (…, K): scikit-learn's `accuracy_score(y == k, p == k)`."""
     total = counts.sum((-2, -1))[..., None]
-    return _ratio(total - _misses(counts), total)
+    return _of_cases(counts, total - _misses(counts), total)
 
 
 def paper_accuracy(counts: Counts) -> Floats:
@@ -79,18 +79,18 @@ def paper_accuracy(counts: Counts) -> Floats:
     true `one_vs_rest_accuracy`: 1 / (1 + e) ≥ 1 − e. Only for comparison with the paper's tables.
     """
     total = counts.sum((-2, -1))[..., None]
-    return _ratio(total + 0 * _hits(counts), total + _misses(counts))
+    return _of_cases(counts, total, total + _misses(counts))
 
 
 def accuracy(counts: Counts) -> Floats:
     """Share of cases predicted right, Σ_k C_kk / N, shape (…)."""
-    return _ratio(_hits(counts).sum(-1), counts.sum((-2, -1)))
+    total = counts.sum((-2, -1))
+    return np.where(total == 0, np.nan, _ratio(_hits(counts).sum(-1), total))
 
 
 def balanced_accuracy(counts: Counts) -> Floats:
     """Mean recall over the classes that have a case, shape (…)."""
-    present = counts.sum(-1) > 0
-    return _ratio(recall(counts).sum(-1), present.sum(-1))
+    return mean(recall(counts))
 
 
 PER_CLASS: dict[str, Callable[[Counts], Floats]] = {
@@ -98,7 +98,6 @@ PER_CLASS: dict[str, Callable[[Counts], Floats]] = {
     "f1": f1,
     "precision": precision,
     "recall": recall,
-    "paper_accuracy": paper_accuracy,
 }
 OVERALL: dict[str, Callable[[Counts], Floats]] = {
     "accuracy": accuracy,
@@ -106,9 +105,10 @@ OVERALL: dict[str, Callable[[Counts], Floats]] = {
 }
 
 
-def per_class(counts: Counts) -> Scores:
-    """Each score of `PER_CLASS` for each class: name → (…, K)."""
-    return {name: score(counts) for name, score in PER_CLASS.items()}
+def per_class(counts: Counts, *, paper: bool = False) -> Scores:
+    """Each score of `PER_CLASS`, and `paper_accuracy` where wanted: name → (…, K)."""
+    named = PER_CLASS | ({"paper_accuracy": paper_accuracy} if paper else {})
+    return {name: score(counts) for name, score in named.items()}
 
 
 def overall(counts: Counts) -> Scores:
@@ -116,16 +116,17 @@ def overall(counts: Counts) -> Scores:
     return {name: score(counts) for name, score in OVERALL.items()}
 
 
-def every(counts: Counts) -> Scores:
-    """All scores: "overall accuracy" and the like, "macro f1" and the like (…); "f1" (…, K)."""
-    each = per_class(counts)
-    mean = {f"macro {name}": values for name, values in macro(each).items()}
-    return each | mean | {f"overall {name}": values for name, values in overall(counts).items()}
+def mean(values: Floats) -> Floats:
+    """Plain mean over the classes that have a score: (…, K) → (…), NaN where none has."""
+    defined = ~np.isnan(values)
+    count = defined.sum(-1)
+    total = np.where(defined, values, 0.0).sum(-1)
+    return np.where(count == 0, np.nan, _ratio(total, count))
 
 
 def macro(scores: Scores) -> Scores:
-    """Plain mean over the K classes of each score of `per_class`: name → (…)."""
-    return {name: values.mean(-1) for name, values in scores.items()}
+    """`mean` of each score of `per_class`: name → (…)."""
+    return {name: mean(values) for name, values in scores.items()}
 
 
 def _hits(counts: Counts) -> Floats:
@@ -136,6 +137,11 @@ def _misses(counts: Counts) -> Floats:
     """FP + FN per class."""
     misses: Floats = counts.sum(-1) + counts.sum(-2) - 2 * _hits(counts)
     return misses
+
+
+def _of_cases(counts: Counts, part: Floats, whole: Counts) -> Floats:
+    """`part / whole` per class, and NaN for a class without a case."""
+    return np.where(counts.sum(-1) == 0, np.nan, _ratio(part, whole))
 
 
 def _ratio(part: Floats, whole: Counts) -> Floats:

@@ -14,7 +14,9 @@ from distill.kd import Criterion
 from distill.loop import Schedule
 from distill.losses import DISTANCES
 from distill.networks import NETWORKS
+from distill.presets import PRESETS
 from distill.sources import Distillation
+from distill.trackers import TRACKERS
 
 F = TypeVar("F", bound=Callable[..., Any])
 Decorator = Callable[[F], F]
@@ -63,24 +65,65 @@ def _stack(*decorators: Decorator[Any]) -> Decorator[Any]:
     return decorate
 
 
+# a text, not a path: a store can be a URL
 data_options = _stack(
-    click.argument("store", type=FOLDER),
+    click.argument("store"),
     option("Data", "--split", default="main", metavar="NAME", help="Split of the store."),
-    option("Data", "--level", required=True, metavar="N×", help="Level of the input, e.g. 1.25x."),
+)
+
+level_option = option(
+    "Data", "--level", required=True, metavar="N×", help="Level of the input, e.g. 1.25x."
 )
 
 run_options = _stack(
     option("Run", "--out", required=True, type=FOLDER, help="Run folder to make."),
     option("Run", "--overwrite", is_flag=True, help="Replace the run that --out holds."),
+    option(
+        "Run",
+        "--resume",
+        is_flag=True,
+        help="Continue the interrupted run that --out holds, with the same options.",
+    ),
+    option(
+        "Run",
+        "--log",
+        multiple=True,
+        type=click.Choice(sorted(TRACKERS)),
+        help="Tracker to tell of each epoch; may be given several times.",
+    ),
 )
+
+init_option = option(
+    "Run",
+    "--init-from",
+    type=click.Path(path_type=Path),
+    metavar="RUN|FILE",
+    help="Start a new run from the weights of a run, or of a .safetensors file.",
+)
+
+network_option = option(
+    "Optimisation",
+    "--network",
+    type=click.Choice(sorted(NETWORKS)),
+    default="resnet10",
+    help="Network to train.",
+)
+
+
+def _apply_preset(context: click.Context, _: click.Parameter, name: str | None) -> str | None:
+    if name is not None:
+        context.default_map = {**(context.default_map or {}), **PRESETS[name].options()}
+    return name
+
 
 optimisation_options = _stack(
     option(
         "Optimisation",
-        "--network",
-        type=click.Choice(sorted(NETWORKS)),
-        default="resnet10",
-        help="Network to train.",
+        "--preset",
+        type=click.Choice(sorted(PRESETS)),
+        is_eager=True,  # before the options whose defaults it sets
+        callback=_apply_preset,
+        help="Take every value of a published recipe, but for the options given beside it.",
     ),
     option(
         "Optimisation",
@@ -119,6 +162,13 @@ optimisation_options = _stack(
     ),
     option(
         "Optimisation",
+        "--patience",
+        type=click.IntRange(min=1),
+        default=None,
+        help="Stop after so many epochs without a lower validation loss.  [default: never]",
+    ),
+    option(
+        "Optimisation",
         "--seed",
         type=click.IntRange(min=0, max=2**63 - 1),
         default=0,
@@ -130,8 +180,8 @@ machine_options = _stack(
     option(
         "Machine",
         "--device",
-        type=click.Choice(["auto", "cpu", "cuda"]),
         default="auto",
+        metavar="auto|cpu|cuda|cuda:N",
         help="Where to compute; auto takes CUDA if there is any.",
     ),
     option(
@@ -157,6 +207,13 @@ distillation_options = _stack(
         "--targets",
         type=FOLDER,
         help="What a teacher said before, from distill teach; only --level is read then.",
+    ),
+    option(
+        "Data",
+        "--subset",
+        default="train",
+        metavar="NAME[+NAME…]",
+        help="Subsets to distil on, labelled or not; several joined by +.",
     ),
     option(
         "Distillation",
@@ -203,17 +260,51 @@ distillation_options = _stack(
     ),
 )
 
-training_options = _stack(data_options, run_options, optimisation_options, machine_options)
+precision_options = _stack(
+    option(
+        "Machine",
+        "--precision",
+        type=click.Choice(["fp32", "bf16"]),
+        default="fp32",
+        help="bf16: convolutions and products by autocast; weights and losses stay fp32.",
+    ),
+    option(
+        "Machine",
+        "--read-ahead",
+        type=click.IntRange(min=1),
+        default=1024,
+        metavar="MIB",
+        help="MiB of pixels that --workers read ahead, at most.",
+    ),
+)
+
+work_options = _stack(run_options, optimisation_options, machine_options, precision_options)
+training_options = _stack(data_options, level_option, init_option, network_option, work_options)
 
 
 def gather(given: dict[str, Any]) -> Options:
-    """Return the values of `training_options` as one object."""
+    """Return the values of `training_options` as one object.
+
+    Raises:
+        UsageError: if two of them exclude each other.
+    """
+    if given["resume"] and given.get("init_from"):
+        raise UsageError(
+            "--resume continues the run in --out and --init-from starts a new one from weights; "
+            "give one of them (a run that was started with --init-from resumes without it)"
+        )
+    if given["resume"] and given["overwrite"]:
+        raise UsageError("--resume continues the run in --out and --overwrite removes it; give one")
     return Options(
         store=given["store"],
         split=given["split"],
         level=given["level"],
         out=given["out"],
         overwrite=given["overwrite"],
+        resume=given["resume"],
+        init_from=given.get("init_from"),
+        log=tuple(dict.fromkeys(given["log"])),
+        preset=given["preset"],
         network=given["network"],
         schedule=Schedule(
             epochs=given["epochs"],
@@ -222,9 +313,12 @@ def gather(given: dict[str, Any]) -> Options:
             lr=given["lr"],
             weight_decay=given["weight_decay"],
             select=given["select"],
+            patience=given["patience"],
         ),
         workers=given["workers"],
+        read_ahead_mib=given["read_ahead"],
         device=given["device"],
+        precision=given["precision"],
         threads=given["threads"],
     )
 
@@ -249,7 +343,7 @@ def distillation(given: dict[str, Any]) -> Distillation:
             "--soft-weight, --pixel-weight and --attention-weight are all 0: nothing to learn"
         )
     resizers = resizers_of(given["resize"]) if given["resize"] else None
-    return Distillation(given["teacher"], given["targets"], criterion, resizers)
+    return Distillation(given["teacher"], given["targets"], criterion, resizers, given["subset"])
 
 
 def resizers_of(joined: str) -> tuple[str, ...]:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar, cast
 
-import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
 
 import wsistore
 from distill.counter import Purpose, generator
-from distill.errors import DistillError, SubsetError
+from distill.reading import AHEAD_BYTES, Pixels, Request, read, read_ahead
 
 
 @dataclass(frozen=True)
@@ -39,14 +38,13 @@ class LabelledSample(Sample):
     label: int
 
 
-S = TypeVar("S")
 S_co = TypeVar("S_co", bound=Sample, covariant=True)
 
 
-class _Crops(Dataset[S_co]):
-    """Reads crops of a store; each worker process opens the store for itself."""
+class CropSet(ABC, Generic[S_co]):
+    """Crops of a store at some levels; `store` is whatever `wsistore.open` takes."""
 
-    def __init__(self, store: Path, crops: Sequence[str], levels: Sequence[str]) -> None:
+    def __init__(self, store: str | Path, crops: Sequence[str], levels: Sequence[str]) -> None:
         self.path = store
         self.crops = tuple(crops)
         self.levels = tuple(dict.fromkeys(levels))
@@ -58,47 +56,62 @@ class _Crops(Dataset[S_co]):
     def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "_store": None}
 
-    def images(self, index: int) -> dict[str, Tensor]:
-        """Level name to (3, H, W) uint8.
+    def __getitem__(self, index: int) -> S_co:
+        """Read one sample.
 
         Raises:
             SubsetError: if an array is damaged.
             wsistore.WsistoreError: if the crop or the level is not there.
         """
+        return self.sample(index, read(self._opened(), self.crops[index], self.levels))
+
+    @abstractmethod
+    def sample(self, index: int, pixels: Pixels) -> S_co:
+        """Return the sample that a crop's pixels make."""
+
+    def requests(self, indices: Sequence[int]) -> Iterator[Request]:
+        """Yield what has to be read for each of some crops, and how many bytes it will be."""
+        rows = self._opened().levels
+        rows = rows[rows["level"].isin(self.levels)]
+        sizes = (3 * rows["height"] * rows["width"]).groupby(rows["crop"]).sum().to_dict()
+        for index in indices:
+            crop = self.crops[index]
+            yield Request(self.path, crop, self.levels, int(sizes.get(crop, 0)))
+
+    def _opened(self) -> wsistore.Store:
         if self._store is None:
             self._store = wsistore.open(self.path)
-        name = self.crops[index]
-        return {level: _read(self._store, name, level) for level in self.levels}
+        return self._store
 
 
-class Crops(_Crops[Sample]):
+class Crops(CropSet[Sample]):
     """Map-style data set of crops without labels.
 
     Args:
-        store: folder of the store.
+        store: the store, as `wsistore.open` takes it.
         crops: ids, in the order that `index` counts.
         levels: names of the levels to read; repeated names are read once.
     """
 
-    def __getitem__(self, index: int) -> Sample:
-        return Sample(self.crops[index], index, self.images(index))
+    def sample(self, index: int, pixels: Pixels) -> Sample:
+        """Return a sample without a label."""
+        return Sample(self.crops[index], index, _tensors(pixels))
 
 
-class LabelledCrops(_Crops[LabelledSample]):
+class LabelledCrops(CropSet[LabelledSample]):
     """Map-style data set of crops with labels; `labels` are class numbers from 0, one per crop."""
 
     def __init__(
-        self, store: Path, crops: Sequence[str], levels: Sequence[str], labels: Sequence[int]
+        self, store: str | Path, crops: Sequence[str], levels: Sequence[str], labels: Sequence[int]
     ) -> None:
         super().__init__(store, crops, levels)
         if len(labels) != len(self.crops):
             raise ValueError(f"{len(self.crops)} crops and {len(labels)} labels")
         self.labels = tuple(labels)
 
-    def __getitem__(self, index: int) -> LabelledSample:
-        return LabelledSample(
-            self.crops[index], index, self.images(index), label=self.labels[index]
-        )
+    def sample(self, index: int, pixels: Pixels) -> LabelledSample:
+        """Return a sample with its label."""
+        return LabelledSample(self.crops[index], index, _tensors(pixels), label=self.labels[index])
 
 
 def order(seed: int, epoch: int, count: int) -> list[int]:
@@ -107,83 +120,56 @@ def order(seed: int, epoch: int, count: int) -> list[int]:
 
 
 class Samples(Generic[S_co]):
-    """Iterates over a data set one sample at a time, epoch by epoch.
+    """Reads a data set sample by sample, in an order that is new in every epoch.
 
     The samples and their order depend on nothing but the data set, the seed and the epoch; worker
-    processes only read ahead. They are started anew (not forked), because a fork would copy the
-    locks of zarr's and CUDA's threads.
+    processes only read ahead, uint8 as the store has it.
 
     Args:
         crops: the data set.
         seed: of the order; None reads every epoch in the order of the data set.
         workers: processes that read ahead; 0 reads in this one.
+        ahead: bytes they read ahead, at most; see `distill.reading.read_ahead`.
     """
 
-    def __init__(self, crops: _Crops[S_co], seed: int | None, workers: int = 0) -> None:
-        self._sampler = _Order(len(crops), seed)
-        self._loader: DataLoader[S_co | Exception] = DataLoader(
-            _Reported(crops),
-            batch_size=None,
-            sampler=self._sampler,
-            num_workers=workers,
-            collate_fn=_unchanged,
-            multiprocessing_context="spawn" if workers else None,
-            persistent_workers=workers > 0,
-            generator=torch.Generator(),  # else the loader draws from torch's global generator
-        )
+    def __init__(
+        self,
+        crops: CropSet[S_co],
+        seed: int | None,
+        workers: int = 0,
+        ahead: int = AHEAD_BYTES,
+    ) -> None:
+        self._crops = crops
+        self._seed = seed
+        self._workers = workers
+        self._ahead = ahead
 
     def __len__(self) -> int:
-        return len(self._sampler)
+        return len(self._crops)
 
-    def epoch(self, number: int) -> Iterator[S_co]:
-        """Yield every sample once, in the order of epoch `number`.
+    def order(self, epoch: int) -> list[int]:
+        """Return the places of all samples in the order of an epoch."""
+        if self._seed is None:
+            return list(range(len(self)))
+        return order(self._seed, epoch, len(self))
+
+    def read(self, indices: Sequence[int]) -> Iterator[S_co]:
+        """Yield some samples, in the order given.
 
         Raises:
             SubsetError, wsistore.WsistoreError: if a crop cannot be read.
         """
-        self._sampler.epoch = number
-        for item in self._loader:
-            if isinstance(item, Exception):
-                raise item
-            yield item
+        if not self._workers:
+            yield from (self._crops[index] for index in indices)
+            return
+        coming = read_ahead(self._crops.requests(indices), self._workers, self._ahead)
+        for index, pixels in zip(indices, coming, strict=True):
+            yield self._crops.sample(index, pixels)
+
+    def epoch(self, number: int) -> Iterator[S_co]:
+        """Yield every sample once, in the order of epoch `number`; errors as in `read`."""
+        return self.read(self.order(number))
 
 
-class _Reported(Dataset[S_co | Exception]):
-    """Returns the errors a user can meet: raised in a worker, they would arrive as a traceback."""
-
-    def __init__(self, crops: _Crops[S_co]) -> None:
-        self._crops = crops
-
-    def __getitem__(self, index: int) -> S_co | Exception:
-        try:
-            return self._crops[index]
-        except (DistillError, wsistore.WsistoreError) as error:
-            return error
-
-
-class _Order(Sampler[int]):
-    def __init__(self, count: int, seed: int | None) -> None:
-        self._count = count
-        self._seed = seed
-        self.epoch = 0
-
-    def __len__(self) -> int:
-        return self._count
-
-    def __iter__(self) -> Iterator[int]:
-        if self._seed is None:
-            return iter(range(self._count))
-        return iter(order(self._seed, self.epoch, self._count))
-
-
-def _unchanged(sample: S) -> S:
-    return sample
-
-
-def _read(store: wsistore.Store, crop: str, level: str) -> Tensor:
-    array = store[crop][level]
-    try:
-        pixels = np.asarray(array[:])
-    except (OSError, RuntimeError, ValueError) as error:  # what zarr and its codecs raise
-        raise SubsetError(f"crop {crop} of {store.path} is damaged at {level} ({error})") from error
-    return torch.from_numpy(np.require(pixels, np.uint8, ["C", "W"]))
+def _tensors(pixels: Pixels) -> dict[str, Tensor]:
+    return {level: torch.from_numpy(values) for level, values in pixels.items()}

@@ -2,48 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
-from torch.optim import Optimizer
 
+from distill.checkpoint import read_progress
 from distill.errors import RunError, UsageError
 from distill.networks import NETWORKS, build
-from distill.standardise import Channels
-from distill.tensors import fill, load, publish, save, save_checkpoint
+from distill.tensors import fill, load
+from distill.weights import FORMAT, Weights, read_json, read_weights
 
-FORMAT = "distill-run/1"
-
-
-@dataclass(frozen=True)
-class Weights:
-    """What weights.json says about weights.safetensors.
-
-    Attributes:
-        network: name of the network, a key of `distill.networks.NETWORKS`.
-        classes: names of the classes, in the order of the logits.
-        level: the level it takes.
-        mpp: µm per pixel of that level, the median over the training crops.
-        mean: of R, G and B in 0..1 units, to standardise with.
-        std: of R, G and B in 0..1 units, to standardise with.
-        epoch: the epoch the weights are from, counted from 1.
-        chosen: why that epoch.
-    """
-
-    network: str
-    classes: list[str]
-    level: str
-    mpp: float
-    mean: Channels
-    std: Channels
-    epoch: int
-    chosen: str
+CHECKPOINT = "checkpoint.safetensors"
 
 
 class Run:
@@ -72,7 +43,18 @@ class Run:
             raise RunError(f"{path} is not a run folder (it has no config.json of {FORMAT})")
         if not (path / "weights.json").exists():
             raise RunError(f"{path} has no weights: its training ended before the first epoch did")
-        return cls(path, _read_json(path / "config.json"), _read_weights(path / "weights.json"))
+        return cls(path, read_json(path / "config.json"), read_weights(path / "weights.json"))
+
+    def learnt_from(self) -> list[str]:
+        """Return the names of the subsets that its training read, beside other runs' of its config.
+
+        Raises:
+            RunError: if it started from weights of no run, whose training nobody can tell.
+        """
+        initial = self.config.get("init_from")
+        if initial and initial["run"] is None:
+            raise RunError(f"{initial['file']}, which {self.path} started from, is of no run")
+        return str(self.config.get("subset", "train")).split("+")
 
     def load_network(self, device: torch.device | str = "cpu") -> nn.Module:
         """Return the network with its trained weights, in evaluation mode, on `device`.
@@ -89,7 +71,7 @@ class Run:
         tensors, metadata = load(file)
         target = f"network {about.network} with {len(about.classes)} classes"
         made = f"{file} (network {metadata.get('network')}, epoch {metadata.get('epoch')})"
-        if metadata != _metadata(about):
+        if metadata != about.metadata():
             raise RunError(
                 f"{made} does not belong to weights.json ({target}, epoch {about.epoch})"
             )
@@ -98,57 +80,10 @@ class Run:
         return network.to(device).eval()
 
 
-class RunWriter:
-    """A run folder while its network is in training.
-
-    The files of an epoch are published in the order metrics, weights, checkpoint: when the
-    checkpoint says epoch n, the others hold epoch n too.
-
-    Args:
-        path: the folder, which is made; see `check_out` for what may be in the way.
-        config: the resolved configuration.
-        weights: what will be true of the weights, but for the epoch.
-        overwrite: whether a run in that folder is removed first.
-
-    Raises:
-        UsageError: if the folder is not empty and may not be replaced.
-    """
-
-    def __init__(
-        self, path: Path, config: Mapping[str, Any], weights: Weights, *, overwrite: bool = False
-    ) -> None:
-        check_out(path, overwrite)
-        self.path = path
-        self._weights = weights
-        self._lines: list[str] = []
-        if path.exists():
-            shutil.rmtree(path)
-        path.mkdir(parents=True)
-        publish(path / "config.json", _json({"format": FORMAT, **config}))
-
-    def epoch(
-        self,
-        record: Mapping[str, Any],
-        network: nn.Module,
-        optimiser: Optimizer,
-        *,
-        number: int,
-        keep: bool,
-    ) -> None:
-        """Publish an epoch: its line of metrics, its weights if `keep`, and the checkpoint."""
-        self._lines.append(json.dumps(record, allow_nan=False) + "\n")
-        publish(self.path / "metrics.jsonl", "".join(self._lines).encode())
-        if keep:
-            about = replace(self._weights, epoch=number)
-            save(self.path / "weights.safetensors", network.state_dict(), _metadata(about))
-            publish(self.path / "weights.json", _json(asdict(about)))
-        save_checkpoint(self.path / "checkpoint.safetensors", network, optimiser, number)
-
-
 def is_run(path: Path) -> bool:
     """Say whether a folder is a run folder, complete or not."""
     try:
-        return bool(_read_json(path / "config.json").get("format") == FORMAT)
+        return bool(read_json(path / "config.json").get("format") == FORMAT)
     except RunError:
         return False
 
@@ -167,54 +102,26 @@ def check_out(path: Path, overwrite: bool) -> None:
         raise UsageError(f"{path} is not empty and is not a run folder; choose another --out")
     if not overwrite:
         raise UsageError(
-            f"{path} already holds a run; choose another --out, or replace it with --overwrite"
+            f"{path} already holds a run; choose another --out, continue it with --resume, "
+            "or replace it with --overwrite"
         )
 
 
-def _metadata(weights: Weights) -> dict[str, str]:
-    return {
-        "network": weights.network,
-        "classes": json.dumps(weights.classes),
-        "epoch": str(weights.epoch),
-    }
+def check_resume(path: Path) -> None:
+    """Refuse a folder that holds no run that can go on.
 
-
-def _json(value: Mapping[str, Any]) -> bytes:
-    text = json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False)
-    return (text + "\n").encode()
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path} cannot be read ({error})") from error
-    if not isinstance(value, dict):
-        raise RunError(f"{path} does not hold a JSON object")
-    return value
-
-
-def _read_weights(path: Path) -> Weights:
-    value = _read_json(path)
-    wanted = {field.name for field in fields(Weights)}
-    if value.keys() != wanted:
-        odd = ", ".join(sorted(value.keys() ^ wanted))
-        raise RunError(f"{path} is not of {FORMAT}: missing or unexpected {odd}")
-    try:
-        return Weights(
-            network=str(value["network"]),
-            classes=[str(name) for name in value["classes"]],
-            level=str(value["level"]),
-            mpp=float(value["mpp"]),
-            mean=_channels(value["mean"]),
-            std=_channels(value["std"]),
-            epoch=int(value["epoch"]),
-            chosen=str(value["chosen"]),
+    Raises:
+        UsageError: if it is no run folder, or its training is over.
+    """
+    if not is_run(path):
+        raise UsageError(
+            f"{path} holds no run to resume; leave out --resume to start one there, "
+            "or start from another run's weights with --init-from"
         )
-    except (TypeError, ValueError) as error:
-        raise RunError(f"{path} is damaged ({error})") from error
-
-
-def _channels(value: Any) -> Channels:
-    red, green, blue = value
-    return float(red), float(green), float(blue)
+    checkpoint = path / CHECKPOINT
+    ended = read_progress(checkpoint).ended if checkpoint.exists() else None
+    if ended is not None and (path / "outcome.json").exists():
+        raise UsageError(
+            f"{path} is finished ({ended}), so there is nothing to resume; to train on from its "
+            f"weights, start a new run with --init-from {path} and another --out"
+        )

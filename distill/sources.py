@@ -33,12 +33,14 @@ class Distillation:
         targets: folder of stored targets.
         criterion: the losses and their weights; its resizers are those below.
         resizers: keys of `distill.losses.RESIZERS`; None for the paper's, or the targets'.
+        subset: names what is distilled on, several joined by "+".
     """
 
     teacher: Path | None = None
     targets: Path | None = None
     criterion: Criterion = field(default_factory=Criterion)
     resizers: tuple[str, ...] | None = None
+    subset: str = "train"
 
 
 @dataclass(frozen=True)

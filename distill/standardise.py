@@ -1,6 +1,5 @@
 """Standardisation: per-channel mean and deviation of the training crops, from exact sums."""
 
-import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -8,6 +7,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+import wsistore
 from distill.errors import SubsetError
 
 Channels = tuple[float, float, float]
@@ -24,9 +24,7 @@ class Standard:
 def measure(levels: pd.DataFrame, crops: Collection[str], level: str) -> Standard:
     """Return the mean and deviation over all pixels of the crops at one level.
 
-    With n pixels, s = Σ v and q = Σ v² over grey levels v (exact integers from the store):
-    mean = s / (255 n) and std = √(n q - s²) / (255 n). The difference is taken in Python's exact
-    integers, so nothing cancels.
+    They come from the exact sums in the store: see `wsistore.statistics`.
 
     Args:
         levels: `store.levels`.
@@ -36,25 +34,20 @@ def measure(levels: pd.DataFrame, crops: Collection[str], level: str) -> Standar
     Raises:
         SubsetError: if a crop lacks the level, or a channel has the same value everywhere.
     """
-    rows = levels[(levels["level"] == level) & levels["crop"].isin(list(crops))]
-    missing = sorted(set(crops) - set(rows["crop"]))
-    if missing or not len(rows):
-        raise SubsetError(f"level {level} is missing for {', '.join(missing) or 'every crop'}")
-    pixels = sum(int(h) * int(w) for h, w in zip(rows["height"], rows["width"], strict=True))
-    mean: list[float] = []
-    std: list[float] = []
-    for channel in "rgb":
-        total = sum(int(value) for value in rows[f"sum_{channel}"])
-        squares = sum(int(value) for value in rows[f"sumsq_{channel}"])
-        spread = pixels * squares - total * total
-        if spread <= 0:
+    try:
+        found = wsistore.statistics(levels, level, crops)
+    except wsistore.StoreError as error:
+        raise SubsetError(str(error)) from error
+    for channel, spread in zip("rgb", found.std, strict=True):
+        if spread == 0:
             raise SubsetError(
                 f"channel {channel} has one and the same value in every training pixel at {level}, "
                 "so it cannot be standardised; choose other training crops"
             )
-        mean.append(total / (255 * pixels))
-        std.append(math.sqrt(spread) / (255 * pixels))
-    return Standard((mean[0], mean[1], mean[2]), (std[0], std[1], std[2]))
+    mean, std = (
+        (r / 255, g / 255, b / 255) for r, g, b in (found.mean.tolist(), found.std.tolist())
+    )
+    return Standard(mean, std)
 
 
 def to_unit(image: Tensor) -> Tensor:

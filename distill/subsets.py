@@ -57,7 +57,7 @@ def select(
     Args:
         store: the store.
         split: name of the split.
-        subset: name of the subset.
+        subset: name of the subset; several joined by +, whose crops are taken together.
         levels: names of the levels that are to be read.
         smallest: least height and width, in pixels, at each of the levels.
         labelled: whether a crop without a label is left out.
@@ -68,17 +68,11 @@ def select(
     """
     for level in levels:
         require_level(store, level)
-    table = store.split(split)
-    rows = table[table["subset"] == subset]
-    if not len(rows):
-        counts = table["subset"].value_counts(sort=False)
-        there = ", ".join(f"{name} ({count} crops)" for name, count in counts.items())
-        raise SubsetError(
-            f"split {split} of {store.path} has no subset {subset}; it has: {there or 'no crops'}"
-        )
+    rows = rows_of(store, split, subset)
+    given = rows["label"] if "label" in rows else [float("nan")] * len(rows)
     sizes = _sizes(store.levels)
     crops, labels, left_out = [], [], {}
-    for crop, label in zip(rows["crop"].astype(str), rows["label"], strict=True):
+    for crop, label in zip(rows["crop"].astype(str), given, strict=True):
         reason = _fault(crop, levels, sizes, smallest)
         if reason is None and labelled and pd.isna(label):
             reason = "has no label"
@@ -94,6 +88,26 @@ def select(
             f"for example {first} {left_out[first]}"
         )
     return Subset(subset, tuple(crops), tuple(labels), left_out)
+
+
+def rows_of(store: wsistore.Store, split: str, subset: str) -> pd.DataFrame:
+    """Return the rows of a split's set, or of several joined by +, in the split's order.
+
+    A set is what `wsistore.Store.subset` knows: a subset such as train, or ADv2, all of the nested
+    auxiliary sets up to the second.
+
+    Raises:
+        SubsetError: if one of the sets does not exist.
+        wsistore.WsistoreError: if the split does not exist.
+    """
+    table = store.split(split)
+    wanted: set[str] = set()
+    for name in subset.split("+"):
+        try:
+            wanted.update(store.subset(split, name)["crop"])
+        except wsistore.StoreError as error:
+            raise SubsetError(str(error)) from error
+    return table[table["crop"].isin(wanted)]
 
 
 def has_subset(store: wsistore.Store, split: str, subset: str) -> bool:

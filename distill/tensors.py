@@ -1,14 +1,13 @@
 """Named tensors in files: safetensors, written aside and renamed, read back strictly."""
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialise
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from distill.errors import RunError
 
@@ -22,14 +21,42 @@ def publish(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         aside.replace(path)
+        _sync(path.parent)
     finally:
         aside.unlink(missing_ok=True)
 
 
+def _sync(folder: Path) -> None:
+    """Put a rename on the disk, so that files published in an order are found in that order."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
 def save(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Write named tensors, moved to the CPU, with their metadata, in one rename."""
+    """Write named tensors, moved to the CPU, with their metadata, in one rename.
+
+    Equal tensors and metadata make equal bytes.
+    """
     held = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    publish(path, serialise(held, metadata=dict(metadata)))
+    publish(path, _in_order(serialise(held, metadata=dict(metadata))))
+
+
+def _in_order(content: bytes) -> bytes:
+    """Sort the metadata of a safetensors file, which its library writes in a random order.
+
+    The file starts with the length of its JSON header, 8 bytes, little endian; spaces fill the
+    header up to a multiple of 8.
+    """
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + content[8 + length :]
 
 
 def load(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -63,9 +90,9 @@ def fill(network: nn.Module, tensors: Mapping[str, Tensor], source: str, target:
     wanted = network.state_dict()
     faults = []
     if missing := sorted(wanted.keys() - tensors.keys()):
-        faults.append(f"missing {_some(missing)}")
+        faults.append(f"missing {some(missing)}")
     if unexpected := sorted(tensors.keys() - wanted.keys()):
-        faults.append(f"unexpected {_some(unexpected)}")
+        faults.append(f"unexpected {some(unexpected)}")
     for name in sorted(wanted.keys() & tensors.keys()):
         ours, theirs = wanted[name], tensors[name]
         if ours.shape != theirs.shape or ours.dtype != theirs.dtype:
@@ -76,54 +103,8 @@ def fill(network: nn.Module, tensors: Mapping[str, Tensor], source: str, target:
     network.load_state_dict(dict(tensors), strict=True)
 
 
-def save_checkpoint(path: Path, network: nn.Module, optimiser: Optimizer, epoch: int) -> None:
-    """Write everything needed to go on after `epoch`: network, optimiser state, epoch number.
-
-    Tensors are named `network/NAME` and `optimiser/NAME/KEY`, with NAME the parameter's.
-    """
-    tensors = {f"network/{name}": tensor for name, tensor in network.state_dict().items()}
-    for name, parameter in network.named_parameters():
-        for key, value in optimiser.state.get(parameter, {}).items():
-            tensors[f"optimiser/{name}/{key}"] = value
-    save(path, tensors, {"epoch": str(epoch)})
-
-
-def load_checkpoint(path: Path, network: nn.Module, optimiser: Optimizer) -> int:
-    """Put network and optimiser back where `save_checkpoint` found them; return the epoch.
-
-    Raises:
-        RunError: if the file is missing, damaged, or of another network or optimiser.
-    """
-    tensors, metadata = load(path)
-    held = {
-        name.removeprefix("network/"): tensor
-        for name, tensor in tensors.items()
-        if name.startswith("network/")
-    }
-    fill(network, held, str(path), f"the network of {sum(map(torch.numel, held.values()))} values")
-    parameters = dict(network.named_parameters())
-    states: dict[str, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        if name.startswith("optimiser/"):
-            parameter, key = name.removeprefix("optimiser/").rsplit("/", 1)
-            if parameter not in parameters:
-                raise RunError(f"{path} has optimiser state for {parameter}, which does not exist")
-            states.setdefault(parameter, {})[key] = tensor
-    optimised = {id(p) for group in optimiser.param_groups for p in group["params"]}
-    wanted = {name for name, parameter in parameters.items() if id(parameter) in optimised}
-    if wanted != states.keys():
-        odd = _some(sorted(wanted ^ states.keys()))
-        raise RunError(f"{path} and the optimiser do not hold the same parameters: {odd}")
-    for name, state in states.items():
-        parameter_device = parameters[name].device
-        optimiser.state[parameters[name]] = {
-            key: value if key == "step" else value.to(parameter_device)
-            for key, value in state.items()
-        }
-    return int(metadata["epoch"])
-
-
-def _some(names: list[str]) -> str:
+def some(names: list[str]) -> str:
+    """Return the first three names, and how many more there are."""
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 

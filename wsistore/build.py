@@ -6,23 +6,27 @@ import json
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import zarr
+from zarr.errors import ContainsGroupError
 
 from wsistore import layout
 from wsistore.annotations.find import AnnotationSource
 from wsistore.errors import SlideError, StoreError, UsageError
 from wsistore.files import fingerprint
-from wsistore.index import read_records, update_index
+from wsistore.index import read_records, read_settings, update_index
 from wsistore.ingest import BuildSettings, SlideTask, ingest
 from wsistore.labels import Label, label_of
 from wsistore.readers import AUTO
 from wsistore.records import SlideRecord
+from wsistore.remote import RemoteRoot
 from wsistore.staging import clear
+from wsistore.storage import METADATA, LocalRoot, Place, Root, root
 from wsistore.workers import run
 
 _INDEX_SECONDS = 5.0
@@ -42,46 +46,40 @@ class Result:
     stored_before: bool = False
 
 
-def prepare(store: Path, settings: BuildSettings) -> None:
+def prepare(place: Place, settings: BuildSettings) -> None:
     """Make a store, or check that an existing one was built with the same settings.
 
     Raises:
-        UsageError: the folder holds something else, or other settings.
+        UsageError: the folder holds something else, or other settings; or it is a URL that cannot
+            be written.
+        StoreError: the URL cannot be reached.
     """
-    metadata = store / "zarr.json"
+    store = root(place)
+    if isinstance(store, RemoteRoot):
+        store.require_shared()
+    metadata = store / METADATA
     if not metadata.exists():
-        if store.exists() and any(store.iterdir()):
+        # what another build's metadata is written aside as is no stranger's
+        strangers = [name for name in store.names() if not name.startswith(METADATA)]
+        if strangers and not metadata.exists():
             raise UsageError(f"{store}: is not a store and not empty; choose another --out")
-        zarr.create_group(
-            store=str(store),
-            attributes={"wsistore": {"format": layout.FORMAT, **settings.record()}},
-        )
-    else:
-        _check_settings(store, settings)
-    for folder in (layout.SLIDES, layout.SPLITS, layout.STAGING):
-        (store / folder).mkdir(exist_ok=True)
+        _make(store, {"wsistore": {"format": layout.FORMAT, **settings.record()}})
+    _check_settings(store, settings)
+    if isinstance(store, LocalRoot):
+        for folder in (layout.SLIDES, layout.SPLITS, layout.STAGING):
+            (store / folder).folder.mkdir(exist_ok=True)
 
 
-def read_settings(store: Path) -> dict[str, Any]:
-    """Return the attributes of a store's root.
-
-    Raises:
-        StoreError: it is no store, or of a newer format.
-    """
-    path = store / "zarr.json"
+def _make(store: Root, attributes: dict[str, Any]) -> None:
     try:
-        attributes = json.loads(path.read_text(encoding="utf-8"))["attributes"]["wsistore"]
-        version = int(attributes["format"])
-    except FileNotFoundError as error:
-        raise StoreError(f"{store}: is not a store; make one with 'wsistore build'") from error
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise StoreError(f"{path}: is not a store's metadata: {error!r}") from error
-    if version > layout.FORMAT:
-        raise StoreError(f"{store}: has format {version}; this wsistore reads {layout.FORMAT}")
-    return dict(attributes)
+        # another build may have made it since: then its settings are what counts
+        with suppress(ContainsGroupError):
+            zarr.create_group(store=store.zarr(read_only=False), attributes=attributes)
+    except store.errors as error:
+        raise StoreError(f"{store}: cannot be made: {error}; choose another --out") from error
 
 
-def _check_settings(store: Path, settings: BuildSettings) -> None:
+def _check_settings(store: Root, settings: BuildSettings) -> None:
     stored = read_settings(store)
     for key, wanted in settings.record().items():
         if stored.get(key) != wanted:
@@ -129,7 +127,7 @@ def _kept(task: SlideTask, record: SlideRecord, settings: BuildSettings) -> Resu
 
 def build(
     slides: Iterable[Path],
-    store: Path,
+    store: Place,
     settings: BuildSettings,
     labels: Mapping[str, Label] | None = None,
     mpp: float | None = None,
@@ -143,7 +141,7 @@ def build(
 
     Args:
         slides: files.
-        store: the store's folder, made if it does not exist.
+        store: the store's folder or URL, made if it does not exist.
         settings: what decides the pixels.
         labels: by file name, with or without extension.
         mpp: µm per level-0 pixel for slides whose labels row gives none; wins over the file's.
@@ -159,15 +157,15 @@ def build(
         UsageError: the store was built with other settings or is no store; or no scheduler answers.
         StoreError: the tables cannot be written.
     """
-    store = store.absolute()
-    prepare(store, settings)
-    clear(store)
+    place = root(store).absolute()
+    prepare(place, settings)
+    clear(place)
     source = annotations or AnnotationSource()
     tasks = [
         SlideTask(path.resolve(), label_of(path, dict(labels or {})), mpp, source, reader)
         for path in slides
     ]
-    records = read_records(store)
+    records = read_records(place)
     todo = []
     for task in tasks:
         known = records.get(task.slide)
@@ -177,7 +175,7 @@ def build(
             yield _kept(task, known, settings)
     tried: dict[str, SlideRecord] = {}
     due = time.monotonic() + _INDEX_SECONDS
-    work = partial(ingest, store=store, settings=settings, overwrite=overwrite)
+    work = partial(ingest, store=place, settings=settings, overwrite=overwrite)
     try:
         for task, done in run(work, todo, workers or os.cpu_count() or 1, scheduler):
             record = done or SlideRecord(task.row("failed", _DIED))
@@ -185,9 +183,9 @@ def build(
             yield Result(record)
             if time.monotonic() > due:
                 started = time.monotonic()
-                update_index(store, tried)
+                update_index(place, tried)
                 # in a large store the tables take their time: a twentieth of the build's at most
                 took = time.monotonic() - started
                 due = time.monotonic() + max(_INDEX_SECONDS, 20 * took)
     finally:
-        update_index(store, tried)
+        update_index(place, tried)

@@ -2,26 +2,44 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import click
 
 from wsistore import __version__
-from wsistore.commands.build import build_command
-from wsistore.commands.plan import plan_command
-from wsistore.commands.split import split_command
 from wsistore.console import Group
-from wsistore.sample.command import sample
+
+COMMANDS = {
+    "build": "wsistore.commands.build:build_command",
+    "info": "wsistore.commands.info:info_command",
+    "plan": "wsistore.commands.plan:plan_command",
+    "preview": "wsistore.commands.preview:preview_command",
+    "sample": "wsistore.sample.command:sample",
+    "split": "wsistore.commands.split:split_command",
+    "verify": "wsistore.commands.verify:verify_command",
+}
 
 
-@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+class LazyGroup(Group):
+    """Imports a command when it is called: a question to a table waits for no compiler."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands, sorted."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command by name, None where there is no such one."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, name = COMMANDS[cmd_name].split(":")
+        found: click.Command = getattr(import_module(module), name)
+        return found
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="wsistore")
 def main() -> None:
     """Whole-slide images to a Zarr store of tissue crops at several magnifications.
 
     Exit codes: 0 all good; 1 some inputs failed, the rest is stored; 2 wrong usage.
     """
-
-
-main.add_command(sample)
-main.add_command(plan_command)
-main.add_command(build_command)
-main.add_command(split_command)

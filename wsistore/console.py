@@ -12,10 +12,13 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 from wsistore.errors import UsageError, WsistoreError
 
@@ -27,6 +30,15 @@ T = TypeVar("T")
 def out() -> Console:
     """Return a console on standard output; names from files are never read as markup."""
     return Console(markup=False, highlight=False, soft_wrap=True)
+
+
+class Rate(ProgressColumn):
+    """How many items a minute."""
+
+    def render(self, task: Task) -> Text:
+        """Return the rate over the last items, or nothing before there is one."""
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{60 * speed:.3g}/min")
 
 
 def progress(items: Iterable[T], total: int, what: str, line: Callable[[T], str]) -> Iterator[T]:
@@ -43,6 +55,7 @@ def progress(items: Iterable[T], total: int, what: str, line: Callable[[T], str]
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
+        Rate(),
         TimeElapsedColumn(),
         TextColumn("left", markup=False),
         TimeRemainingColumn(),

@@ -86,10 +86,12 @@ def write_crop(
     for level, shape, writer in zip(levels, streams.shapes, writers, strict=True):
         writer.close()
         height, width = shape
+        red, green, blue = writer.sums
+        red2, green2, blue2 = writer.square_sums
         rows.append(
             LevelRow(
                 name, level.name, height, width, level.factor, level.mpp,
-                *writer.sums, *writer.square_sums,
+                red, green, blue, red2, green2, blue2, writer.bytes,
             )
         )  # fmt: skip
     return tuple(rows)

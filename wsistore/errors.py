@@ -13,6 +13,10 @@ class StoreError(WsistoreError):
     """A store is missing, of another format, or does not hold what was asked for."""
 
 
+class StorageError(StoreError, OSError):
+    """A file system of the net refuses, fails or cannot be reached."""
+
+
 class SlideError(WsistoreError):
     """One slide cannot be used; the others go on."""
 

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+
+def output_length(length: int, factor: float) -> int:
+    """Return ⌊length / factor⌋, the number of whole output pixels along an axis."""
+    return math.floor(length / factor + 1e-9)
 
 
 @dataclass(frozen=True, order=True)

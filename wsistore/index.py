@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
-from pathlib import Path
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from wsistore import layout
-from wsistore.errors import StoreError
-from wsistore.files import write_atomic
+from wsistore.errors import StorageError, StoreError
 from wsistore.records import CropRow, LevelRow, SlideRecord, SlideRow
 from wsistore.staging import index_lock
+from wsistore.storage import METADATA, LocalRoot, Place, Root, root
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +28,28 @@ _TEXT = {"crop", "slide", "patient", "label", "level", "subset", "outcome", "rea
 }  # fmt: skip
 
 
-def read_table(path: Path) -> pd.DataFrame:
+def read_settings(store: Place) -> dict[str, Any]:
+    """Return the attributes of a store's root.
+
+    Raises:
+        StoreError: it is no store, cannot be reached, or is of a newer format.
+    """
+    path = root(store) / METADATA
+    try:
+        attributes = json.loads(path.read_text())["attributes"]["wsistore"]
+        version = int(attributes["format"])
+    except FileNotFoundError as error:
+        raise StoreError(f"{store}: is not a store; make one with 'wsistore build'") from error
+    except StorageError:
+        raise
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise StoreError(f"{path}: is not a store's metadata: {error!r}") from error
+    if version > layout.FORMAT:
+        raise StoreError(f"{store}: has format {version}; this wsistore reads {layout.FORMAT}")
+    return dict(attributes)
+
+
+def read_table(path: Place) -> pd.DataFrame:
     """Read a table of a store; text stays text, an empty label becomes NaN.
 
     Raises:
@@ -38,9 +59,11 @@ def read_table(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        header = pd.read_csv(path, nrows=0).columns
+        content = BytesIO(root(path).read_bytes())
+        header = pd.read_csv(content, nrows=0).columns
         text = {column: str for column in header if column in _TEXT}
-        table = pd.read_csv(path, dtype=text, keep_default_na=False, na_values=_blanks(header))
+        content.seek(0)
+        table = pd.read_csv(content, dtype=text, keep_default_na=False, na_values=_blanks(header))
     except (OSError, ValueError) as error:
         raise StoreError(f"{path}: cannot be read: {error}") from error
     if "label" in table:
@@ -74,38 +97,53 @@ def record_from_json(data: Mapping[str, Any]) -> SlideRecord:
     )
 
 
-def read_record(group: Path) -> SlideRecord:
+def read_record(group: Place) -> SlideRecord:
     """Read the record of a slide group.
 
     Raises:
         StoreError: the group's metadata is missing or damaged.
     """
-    path = group / "zarr.json"
+    path = root(group) / METADATA
     try:
-        attributes = json.loads(path.read_text(encoding="utf-8"))["attributes"]
-        return record_from_json(attributes["wsistore"])
-    except (OSError, ValueError, TypeError, KeyError) as error:
+        return _parsed(path, path.read_bytes())
+    except OSError as error:
         raise StoreError(f"{path}: no whole record of a slide: {error!r}") from error
 
 
-def read_records(store: Path) -> dict[str, SlideRecord]:
-    """Read the records of all slides: stored ones from their groups, failed ones from the table."""
+def _parsed(path: Root, content: bytes) -> SlideRecord:
+    try:
+        return record_from_json(json.loads(content)["attributes"]["wsistore"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise StoreError(f"{path}: no whole record of a slide: {error!r}") from error
+
+
+def read_records(store: Place) -> dict[str, SlideRecord]:
+    """Read the records of all slides: stored ones from their groups, failed ones from the table.
+
+    Raises:
+        StoreError: a group's metadata is damaged, or on this machine missing: there a slide is
+            renamed into place whole. An object store holds what a killed upload left as well.
+    """
     records: dict[str, SlideRecord] = {}
-    table = store / layout.SLIDES_CSV
+    home = root(store)
+    table = home / layout.SLIDES_CSV
     if table.exists():
         for row in read_table(table).to_dict("records"):
             if row["outcome"] == "failed":
                 known = {str(k): v for k, v in row.items() if v == v}  # NaN: no value
                 records[row["slide"]] = SlideRecord(SlideRow(**known))
-    slides = store / layout.SLIDES
-    if slides.is_dir():
-        for group in sorted(slides.iterdir()):
-            if group.is_dir():
-                records[group.name] = read_record(group)
+    slides = home / layout.SLIDES
+    groups = {f"{name}/{METADATA}": name for name in slides.names()}
+    found = slides.read_each(groups)
+    for path, name in groups.items():
+        if path in found:
+            records[name] = _parsed(slides / path, found[path])
+        elif isinstance(home, LocalRoot) and (slides / name).folder.is_dir():
+            raise StoreError(f"{slides / path}: is missing, so the slide is not whole; remove it")
     return records
 
 
-def update_index(store: Path, tried: Mapping[str, SlideRecord]) -> None:
+def update_index(store: Place, tried: Mapping[str, SlideRecord]) -> None:
     """Write the tables from the slide groups, so that builds at the same time lose no row.
 
     Args:
@@ -129,7 +167,7 @@ def update_index(store: Path, tried: Mapping[str, SlideRecord]) -> None:
         ) from error
 
 
-def write_index(store: Path, records: Mapping[str, SlideRecord]) -> None:
+def write_index(store: Place, records: Mapping[str, SlideRecord]) -> None:
     """Write the three tables, each in one step, rows ordered by slide and crop."""
     import pandas as pd
 
@@ -142,4 +180,7 @@ def write_index(store: Path, records: Mapping[str, SlideRecord]) -> None:
     for name, kind in _TABLES.items():
         columns = [field.name for field in fields(kind)]
         table = pd.DataFrame([asdict(row) for row in rows[name]], columns=columns)
-        write_atomic(store / name, table.to_csv(index=False, lineterminator="\n"))
+        if name == layout.LEVELS_CSV:
+            # one row without a count would turn the others into 1234.0
+            table["bytes"] = table["bytes"].astype("Int64")
+        (root(store) / name).write_text(table.to_csv(index=False, lineterminator="\n"))

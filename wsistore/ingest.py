@@ -22,6 +22,7 @@ from wsistore.plan import open_planned
 from wsistore.readers import AUTO, Reader
 from wsistore.records import CropRow, LevelRow, SlideRecord, SlideRow
 from wsistore.regions import find_regions
+from wsistore.storage import Place, Root, root
 from wsistore.tissue import TissueSettings
 from wsistore.writer import write_bytes
 
@@ -101,15 +102,16 @@ class SlideTask:
 
 
 def ingest(
-    task: SlideTask, store: Path, settings: BuildSettings, overwrite: bool = False
+    task: SlideTask, store: Place, settings: BuildSettings, overwrite: bool = False
 ) -> SlideRecord:
     """Store one slide and return its record; a slide that cannot be used gives a failed one.
 
     The slide is written below ``.building/`` and renamed into ``slides/`` when whole, so that a
     crash at any moment leaves either all of it or nothing. With ``overwrite`` it takes the place
-    of the stored one, which stays as it is if the new one fails.
+    of the stored one, which stays as it is if the new one fails. Behind a URL see
+    `wsistore.upload.publish`.
     """
-    place = store / layout.SLIDES / task.slide
+    place = root(store) / layout.SLIDES / task.slide
     try:
         with staging.aside(store, task.slide) as folder:
             record = _write(task, folder, settings)
@@ -126,7 +128,7 @@ def ingest(
     return record
 
 
-def _stored_meanwhile(record: SlideRecord, place: Path) -> SlideRecord:
+def _stored_meanwhile(record: SlideRecord, place: Root) -> SlideRecord:
     """Return the record of a slide that another build has stored since this one looked.
 
     Raises:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from wsistore.geometry import output_length
 from wsistore.passes import BLOCK, LOBES, first_pass, plan, second_pass
 
 _ROWS, _PIXELS = 128, 2_000_000
@@ -26,11 +27,6 @@ _ROWS, _PIXELS = 128, 2_000_000
 def kernel(x: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return sinc(x)·sinc(x / 3) for |x| < 3 and 0 elsewhere (Turkowski 1990), elementwise."""
     return np.where(np.abs(x) < LOBES, np.sinc(x) * np.sinc(x / LOBES), 0.0)
-
-
-def output_length(length: int, factor: float) -> int:
-    """Return ⌊length / factor⌋, the number of whole output pixels along an axis."""
-    return math.floor(length / factor + 1e-9)
 
 
 @dataclass(frozen=True)

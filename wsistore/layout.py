@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TypeVar
 
 from wsistore.errors import UsageError
+from wsistore.storage import Root
+
+P = TypeVar("P", Path, Root)
 
 FORMAT = 1
 """Version of the store format; a reader refuses a newer one."""
@@ -34,12 +38,17 @@ def slide_id(path: Path) -> str:
     return safe.replace("__", "_") if safe.startswith("__") else safe
 
 
+def is_slide_id(text: str) -> bool:
+    """Tell whether `slide_id` could have made a name: it is then a file name of one folder."""
+    return bool(text.strip(" .")) and _UNSAFE.search(text) is None and not text.startswith(".")
+
+
 def crop_id(slide: str, number: int) -> str:
     """Return a crop's id, which is also its group's path below ``slides/``."""
     return f"{slide}/{number}"
 
 
-def split_path(store: Path, name: str) -> Path:
+def split_path(store: P, name: str) -> P:
     """Return where a split is kept.
 
     Raises:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wsistore.geometry import Box
-from wsistore.lanczos import LevelStreams, output_length
+from wsistore.geometry import Box, output_length
+from wsistore.lanczos import LevelStreams
 from wsistore.readers import Reader
 
 STRIP_PIXELS = 4_000_000

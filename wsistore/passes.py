@@ -135,31 +135,76 @@ def _across(row, start, weights, first, last, out):  # type: ignore[no-untyped-d
 
 
 @njit(nogil=True, cache=True)
-def _across_inner(row, factor, start, weights, first, last, dealt, out):  # type: ignore[no-untyped-def]
+def _unzip(source, parts, n, out):  # type: ignore[no-untyped-def]
+    """Deal ``parts · n`` values out in turn: out[r · n + i] = source[i · parts + r].
+
+    Written out for the common numbers, because then the compiler uses whole vectors.
+    """
+    if parts == 2:
+        for i in range(n):
+            out[i], out[n + i] = source[2 * i], source[2 * i + 1]
+    elif parts == 3:
+        for i in range(n):
+            out[i], out[n + i], out[2 * n + i] = source[3 * i], source[3 * i + 1], source[3 * i + 2]
+    elif parts == 4:
+        for i in range(n):
+            out[i], out[n + i] = source[4 * i], source[4 * i + 1]
+            out[2 * n + i], out[3 * n + i] = source[4 * i + 2], source[4 * i + 3]
+    else:
+        for r in range(parts):
+            for i in range(n):
+                out[r * n + i] = source[i * parts + r]
+
+
+@njit(nogil=True, cache=True)
+def _deal(source, factor, n, one, other, place):  # type: ignore[no-untyped-def]
+    """Put the values of equal channel and equal place within an output pixel side by side.
+
+    source: (n · factor · 3,) float32; one, other: as long or longer, overwritten. place: (factor,)
+    int64, receives where the runs of n values lie: that of channel c and place p is number
+    c · factor + place[p] of the array returned, which is ``one`` or ``other``.
+    """
+    _unzip(source, 3, n * factor, one)
+    place[:] = 0
+    done, left = 1, factor
+    while left > 1:
+        parts = 4 if left % 4 == 0 else 2 if left % 2 == 0 else left
+        left //= parts
+        for run in range(3 * done):
+            begin, end = run * parts * left * n, (run + 1) * parts * left * n
+            _unzip(one[begin:end], parts, left * n, other[begin:end])
+        for p in range(factor):
+            place[p] = place[p] * parts + p // done % parts
+        done *= parts
+        one, other = other, one
+    return one
+
+
+@njit(nogil=True, cache=True)
+def _across_inner(row, factor, start, weights, first, last, scratch, place, out):  # type: ignore[no-untyped-def]
     """Same as `_across`, bit for bit, where all columns have one set of weights.
 
-    The row is first dealt out by place within an output pixel, so that the taps of neighbouring
-    output pixels lie side by side and are added together; the order of taps stays.
+    The taps of neighbouring output pixels lie side by side and are added together; the order of
+    taps stays. scratch: (3, 3 · factor · (COLUMNS + 5)) float32; place: (factor,) int64.
     """
     half, low, high = np.float32(0.5), np.float32(0), np.float32(255)
     n = last - first
-    source = row[start[first] * 3 :]
-    for i in range(n + 2 * LOBES - 1):
-        for p in range(3 * factor):
-            dealt[p, i] = source[i * 3 * factor + p]
-    total = np.empty(n, np.float32)
+    reach = n + 2 * LOBES - 1
+    dealt = _deal(row[start[first] * 3 :], factor, reach, scratch[0], scratch[1], place)
+    total = scratch[2, :n]
     for channel in range(3):
         total[:] = 0
         for tap in range(0, 2 * LOBES * factor, 3):
-            qa, qb, qc = tap // factor, (tap + 1) // factor, (tap + 2) // factor
-            a = dealt[3 * (tap - qa * factor) + channel, qa : qa + n]
-            b = dealt[3 * (tap + 1 - qb * factor) + channel, qb : qb + n]
-            c = dealt[3 * (tap + 2 - qc * factor) + channel, qc : qc + n]
+            # where each of three taps begins: its run, then as many output pixels further
+            i = (channel * factor + place[tap % factor]) * reach + tap // factor
+            j = (channel * factor + place[(tap + 1) % factor]) * reach + (tap + 1) // factor
+            k = (channel * factor + place[(tap + 2) % factor]) * reach + (tap + 2) // factor
+            a, b, c = dealt[i : i + n], dealt[j : j + n], dealt[k : k + n]
             wa, wb, wc = weights[first, tap], weights[first, tap + 1], weights[first, tap + 2]
-            for i in range(n):
-                total[i] = ((total[i] + wa * a[i]) + wb * b[i]) + wc * c[i]
-        for i in range(n):
-            out[first + i, channel] = np.uint8(min(max(total[i] + half, low), high))
+            for x in range(n):
+                total[x] = ((total[x] + wa * a[x]) + wb * b[x]) + wc * c[x]
+        for x in range(n):
+            out[first + x, channel] = np.uint8(min(max(total[x] + half, low), high))
 
 
 @njit(nogil=True, cache=True)
@@ -169,7 +214,8 @@ def second_pass(sums, slots, start, weights, first, last, out):  # type: ignore[
     Columns first … last - 1 share one set of weights.
     """
     factor = weights.shape[1] // (2 * LOBES)
-    dealt = np.empty((3 * factor, COLUMNS + 2 * LOBES - 1), np.float32)
+    scratch = np.empty((3, 3 * factor * (COLUMNS + 2 * LOBES - 1)), np.float32)
+    place = np.empty(factor, np.int64)
     row = np.empty(sums.shape[0] * BLOCK, np.float32)
     for r in range(out.shape[0]):
         for block in range(sums.shape[0]):
@@ -177,5 +223,5 @@ def second_pass(sums, slots, start, weights, first, last, out):  # type: ignore[
         _across(row, start, weights, 0, first, out[r])
         for left in range(first, last, COLUMNS):
             right = min(left + COLUMNS, last)
-            _across_inner(row, factor, start, weights, left, right, dealt, out[r])
+            _across_inner(row, factor, start, weights, left, right, scratch, place, out[r])
         _across(row, start, weights, last, out.shape[1], out[r])

@@ -50,7 +50,11 @@ class CropRow:
 
 @dataclass(frozen=True)
 class LevelRow:
-    """One level of one crop, with the exact sums of its values and squared values."""
+    """One level of one crop, with the exact sums of its values and squared values.
+
+    ``bytes`` is what its array takes in the store, metadata included; None where a store from
+    before it was recorded does not say.
+    """
 
     crop: str
     level: str
@@ -64,6 +68,7 @@ class LevelRow:
     sumsq_r: int
     sumsq_g: int
     sumsq_b: int
+    bytes: int | None = None
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,15 @@
 
 A folder below ``.building/`` belongs to whoever holds the lock file beside it. The system frees a
 lock when its process ends, however it ends, so a folder whose lock is free is nobody's.
+
+A store behind a URL has neither: slides are written in a temporary folder of the machine that does
+the work, and go up object by object (`wsistore.upload`).
 """
 
 from __future__ import annotations
 
 import shutil
+import tempfile
 import time
 import uuid
 from collections.abc import Iterator
@@ -15,16 +19,24 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from wsistore import layout
+from wsistore import layout, upload
+from wsistore.remote import RemoteRoot
+from wsistore.storage import Place, root
 
 _LOCK, _REPLACED = ".lock", ".replaced"
 _SECONDS = 60.0
 
 
 @contextmanager
-def aside(store: Path, slide: str) -> Iterator[Path]:
-    """Yield a path below ``.building/`` to write a slide at; what is left there goes afterwards."""
-    folder = store / layout.STAGING / f"{slide}.{uuid.uuid4().hex}"
+def aside(store: Place, slide: str) -> Iterator[Path]:
+    """Yield a path to write a slide at, not yet a folder; what is left there goes afterwards."""
+    place = root(store)
+    if isinstance(place, RemoteRoot):
+        # private: a slide is not for everybody's eyes
+        with tempfile.TemporaryDirectory(prefix="wsistore-") as temporary:
+            yield Path(temporary) / slide
+        return
+    folder = place.folder / layout.STAGING / f"{slide}.{uuid.uuid4().hex}"
     lock = Path(f"{folder}{_LOCK}")
     with FileLock(lock):
         try:
@@ -34,13 +46,20 @@ def aside(store: Path, slide: str) -> Iterator[Path]:
             lock.unlink(missing_ok=True)
 
 
-def publish(whole: Path, place: Path, overwrite: bool) -> None:
+def publish(whole: Path, target: Place, overwrite: bool) -> None:
     """Rename a whole slide into place; the one it replaces goes only when it is there.
+
+    Behind a URL nothing can be renamed: see `wsistore.upload.publish`.
 
     Raises:
         FileExistsError: a slide is there already and is not to be replaced.
         OSError: it cannot be renamed; the slide that was there still is.
     """
+    there = root(target)
+    if isinstance(there, RemoteRoot):
+        upload.publish(whole, there, overwrite)
+        return
+    place = there.folder
     if place.exists() and not overwrite:
         raise FileExistsError(f"{place} exists")
     replaced = Path(f"{whole}{_REPLACED}")
@@ -55,14 +74,20 @@ def publish(whole: Path, place: Path, overwrite: bool) -> None:
     shutil.rmtree(replaced, ignore_errors=True)
 
 
-def clear(store: Path) -> None:
-    """Remove what killed builds left, and put back a slide that one was about to replace."""
-    staging = store / layout.STAGING
+def clear(store: Place) -> None:
+    """Remove what killed builds left, and put back a slide that one was about to replace.
+
+    Behind a URL there is nothing to do: a slide's leavings go when it is uploaded again.
+    """
+    home = root(store)
+    if isinstance(home, RemoteRoot):
+        return
+    staging = home.folder / layout.STAGING
     for folder in sorted(path for path in staging.iterdir() if path.is_dir()):
         lock = Path(f"{str(folder).removesuffix(_REPLACED)}{_LOCK}")
         if not _free(lock):
             continue
-        place = store / layout.SLIDES / lock.name.removesuffix(_LOCK).rpartition(".")[0]
+        place = home.folder / layout.SLIDES / lock.name.removesuffix(_LOCK).rpartition(".")[0]
         if folder.name.endswith(_REPLACED) and not place.exists():
             folder.rename(place)
         shutil.rmtree(folder, ignore_errors=True)
@@ -82,7 +107,14 @@ def _free(lock: Path) -> bool:
 
 
 @contextmanager
-def index_lock(store: Path) -> Iterator[None]:
-    """Hold the right to write the tables; other builds into the store wait for it."""
-    with FileLock(store / layout.STAGING / f"index{_LOCK}"):
+def index_lock(store: Place) -> Iterator[None]:
+    """Hold the right to write the tables; other builds into the store wait for it.
+
+    Behind a URL there is no lock.
+    """
+    home = root(store)
+    if isinstance(home, RemoteRoot):
+        yield
+        return
+    with FileLock(home.folder / layout.STAGING / f"index{_LOCK}"):
         yield

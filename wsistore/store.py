@@ -2,98 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import zarr
 
 from wsistore import layout
-from wsistore.build import read_settings
+from wsistore.channels import Statistics, statistics
 from wsistore.errors import StoreError
-from wsistore.index import read_table
+from wsistore.handle import Crop
+from wsistore.index import read_settings, read_table
+from wsistore.storage import Place, Root, root
 
 if TYPE_CHECKING:
     import pandas as pd
-    from dask.array import Array as DaskArray
-
-
-class Crop:
-    """One tissue crop; ``crop["1.25x"]`` is an array. Holds no open file, so it pickles."""
-
-    def __init__(self, path: Path, name: str, levels: tuple[str, ...]) -> None:
-        """Name the crop whose group is at ``path``."""
-        self.path, self.name, self.levels = path, name, levels
-
-    def __getitem__(self, level: str) -> zarr.Array[Any]:
-        """Return a level, (3, H, W) uint8, axes c, y, x.
-
-        Raises:
-            StoreError: the crop has no such level, or its array is missing.
-        """
-        if level not in self.levels:
-            raise StoreError(f"crop {self.name} has no level {level}; it has {self._listed()}")
-        try:
-            return zarr.open_array(store=str(self.path / level), mode="r")
-        except (OSError, ValueError) as error:
-            raise StoreError(f"{self.path / level}: cannot be opened: {error}") from error
-
-    def dask(self, level: str) -> DaskArray:
-        """Return a level as a lazy dask array, (3, H, W) uint8; a block is a shard, one file.
-
-        Raises:
-            StoreError: the crop has no such level, or its array is missing.
-        """
-        # imported here: it takes half a second, which a build worker need not spend
-        from dask.array import from_array
-
-        array = self[level]
-        lazy: DaskArray = from_array(array, chunks=array.shards)
-        return lazy
-
-    def _listed(self) -> str:
-        return ", ".join(self.levels)
-
-    def __repr__(self) -> str:
-        return f"<Crop {self.name} {self._listed()}>"
 
 
 class Store:
     """A store of tissue crops. Picklable: a worker process reads its tables anew."""
 
-    def __init__(self, path: Path) -> None:
-        """Open the store at ``path``.
-
-        Raises:
-            StoreError: there is no store, or its format is newer.
-        """
-        self.path = path
-        self.level_names: tuple[str, ...] = tuple(read_settings(path)["levels"])
+    def __init__(self, place: Place, storage_options: Mapping[str, Any] | None = None) -> None:
+        """Open the store at a path or a URL; see `open`."""
+        self.root: Root = root(place, storage_options)
+        self.level_names: tuple[str, ...] = tuple(read_settings(self.root)["levels"])
         """Canonical names of the levels, finest first."""
 
     def __getstate__(self) -> dict[str, object]:
-        return {"path": self.path, "level_names": self.level_names}
+        return {"root": self.root, "level_names": self.level_names}
+
+    @property
+    def path(self) -> Path:
+        """The store's folder.
+
+        Raises:
+            StoreError: the store is not on this machine; `url` names it anywhere.
+        """
+        return self.root.folder
+
+    @property
+    def url(self) -> str:
+        """Path or URL of the store, without credentials."""
+        return str(self.root)
 
     @cached_property
     def slides(self) -> pd.DataFrame:
         """One row per slide tried, with its outcome; columns of `wsistore.records.SlideRow`."""
-        return read_table(self.path / layout.SLIDES_CSV)
+        return read_table(self.root / layout.SLIDES_CSV)
 
     @cached_property
     def crops(self) -> pd.DataFrame:
         """One row per crop; columns of `wsistore.records.CropRow`, boxes in level-0 pixels."""
-        return read_table(self.path / layout.CROPS_CSV)
+        return read_table(self.root / layout.CROPS_CSV)
 
     @cached_property
     def levels(self) -> pd.DataFrame:
         """One row per crop and level; columns of `wsistore.records.LevelRow`."""
-        return read_table(self.path / layout.LEVELS_CSV)
+        return read_table(self.root / layout.LEVELS_CSV)
 
     @cached_property
-    def _names(self) -> frozenset[str]:
-        return frozenset(self.crops["crop"])
+    def _slides(self) -> Root:
+        return self.root / layout.SLIDES
+
+    @cached_property
+    def _boxes(self) -> dict[str, tuple[int, int, int, int, float]]:
+        """Crop to its x, y, width and height in level-0 pixels, and the µm of one."""
+        columns = (self.crops[name].tolist() for name in ("x", "y", "width", "height", "mpp"))
+        return dict(zip(self.crops["crop"], zip(*columns, strict=True), strict=True))
 
     def icc(self, slide: str) -> bytes | None:
         """Return a slide's ICC profile as its file held it, or None where it had none.
@@ -101,21 +77,26 @@ class Store:
         Raises:
             StoreError: the store holds no such slide, or its profile cannot be read.
         """
-        group = self.path / layout.SLIDES / slide
-        if slide not in set(self.slides["slide"]) or not group.is_dir():
-            raise StoreError(f"{self.path}: holds no slide {slide!r}")
-        if not (group / layout.ICC).exists():
+        rows = self.slides[self.slides["slide"] == slide]
+        if rows.empty or rows["outcome"].iloc[0] == "failed":
+            raise StoreError(f"{self.url}: holds no slide {slide!r}")
+        if not rows["icc"].iloc[0]:
             return None
+        place = self.root / layout.SLIDES / slide / layout.ICC
         try:
-            array = zarr.open_array(store=str(group / layout.ICC), mode="r")
-            return np.asarray(array[:]).tobytes()
-        except (OSError, ValueError, RuntimeError) as error:
-            raise StoreError(f"{group / layout.ICC}: cannot be read: {error}") from error
+            return np.asarray(place.open_array()[:]).tobytes()
+        except place.errors as error:
+            raise StoreError(f"{place}: cannot be read: {error}") from error
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """Names of the splits, sorted."""
-        return tuple(sorted(p.stem for p in (self.path / layout.SPLITS).glob("*.csv")))
+        """Names of the splits, sorted.
+
+        Raises:
+            StoreError: they cannot be listed, as on a web server.
+        """
+        names = (self.root / layout.SPLITS).names()
+        return tuple(name.removesuffix(".csv") for name in names if name.endswith(".csv"))
 
     def split(self, name: str) -> pd.DataFrame:
         """Return a split: columns crop, slide, patient, label, subset.
@@ -124,11 +105,63 @@ class Store:
             UsageError: the name cannot be one.
             StoreError: there is no such split.
         """
-        path = layout.split_path(self.path, name)
+        path = layout.split_path(self.root, name)
         if not path.exists():
-            has = ", ".join(self.splits) or "none"
-            raise StoreError(f"{self.path}: has no split {name!r} (it has {has})")
+            raise StoreError(f"{self.url}: has no split {name!r}{self._which()}")
         return read_table(path)
+
+    def _which(self) -> str:
+        return f" (it has {', '.join(self.splits) or 'none'})" if self.root.listable else ""
+
+    def statistics(self, level: str, crops: Collection[str] | None = None) -> Statistics:
+        """Return the channels' mean and deviation over all pixels of some crops; reads no pixel.
+
+        Args:
+            level: name of the level.
+            crops: ids, each counted once; all crops by default.
+
+        Returns:
+            Mean and standard deviation, each (3,) float64 in grey levels 0 … 255, exact up to one
+            rounding; see `wsistore.channels`.
+
+        Raises:
+            StoreError: there are no crops, or one of them lacks the level.
+        """
+        return statistics(self.levels, level, crops)
+
+    def subsets(self, split: str) -> tuple[str, ...]:
+        """Return the names that `subset` knows in a split, such as train, val, test, dev, ADv1.
+
+        Raises:
+            UsageError: the name cannot be one.
+            StoreError: there is no such split.
+        """
+        from wsistore.split.sets import set_names  # it needs pandas, a build worker does not
+
+        return set_names(self.split(split))
+
+    def subset(self, split: str, name: str) -> pd.DataFrame:
+        """Return the crops of a set: columns crop, slide, patient, label, subset.
+
+        Args:
+            split: name of the split.
+            name: a subset such as ``train``, or ``ADv2`` for all of ``aux1`` and ``aux2``: the
+                auxiliary sets are nested. Labels of auxiliary crops are NaN, whatever they are.
+
+        Raises:
+            UsageError: the split's name cannot be one.
+            StoreError: there is no such split, or it has no such set.
+        """
+        from wsistore.split.sets import rows_of, set_names
+
+        table = self.split(split)
+        try:
+            return rows_of(table, name)
+        except KeyError as error:
+            has = ", ".join(set_names(table)) or "no crops"
+            raise StoreError(
+                f"{self.url}: split {split!r} has no {name!r} (it has {has})"
+            ) from error
 
     def __getitem__(self, crop: str) -> Crop:
         """Return a crop by its id.
@@ -136,9 +169,9 @@ class Store:
         Raises:
             StoreError: there is no such crop.
         """
-        if crop not in self._names:
-            raise StoreError(f"{self.path}: has no crop {crop!r}; ids look like SLIDE/0")
-        return Crop(self.path / layout.SLIDES / crop, crop, self.level_names)
+        if crop not in self._boxes:
+            raise StoreError(f"{self.url}: has no crop {crop!r}; ids look like SLIDE/0")
+        return Crop(self._slides / crop, crop, self.level_names, self._boxes[crop])
 
     def __iter__(self) -> Iterator[Crop]:
         return (self[crop] for crop in self.crops["crop"])
@@ -148,13 +181,21 @@ class Store:
 
     def __repr__(self) -> str:
         levels = ", ".join(self.level_names)
-        return f"<Store {self.path} {len(self)} crops of {len(self.slides)} slides, {levels}>"
+        return f"<Store {self.url} {len(self)} crops of {len(self.slides)} slides, {levels}>"
 
 
-def open(path: str | Path) -> Store:
+def open(place: Place, storage_options: Mapping[str, Any] | None = None) -> Store:
     """Open a store.
 
+    Args:
+        place: a folder, or a URL of a file system that fsspec knows, such as
+            ``s3://bucket/store`` or ``https://host/store``.
+        storage_options: of that file system, such as ``{"anon": True}``; what is not given comes
+            from where it looks itself (environment variables, its own files).
+
     Raises:
-        StoreError: there is no store at ``path``, or its format is newer.
+        StoreError: there is no store, it cannot be reached, or its format is newer.
+        UsageError: no file system has such URLs, its package is missing, or it takes no such
+            options.
     """
-    return Store(Path(path))
+    return Store(place, storage_options)

@@ -46,7 +46,7 @@ class TissueSettings:
 
     def record(self) -> dict[str, float | str]:
         """Return the settings and the method's name, for the store."""
-        return {"method": "optical-density-1", **asdict(self)}
+        return {"method": "optical-density-2", **asdict(self)}
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,8 @@ def pen_mask(image: NDArray[np.uint8], mpp: float) -> Mask:
     pen = np.zeros(hue.shape, bool)
     for in_range, strong, weak in kinds:
         pen |= _grow(in_range & (saturation > strong), in_range & (saturation > weak))
-    dark = (value < 0.22) & (saturation < 0.6)
+    # a thin black stroke is grey at this scale; no stain is both dark and without colour
+    dark = ((value < 0.22) & (saturation < 0.6)) | ((value < 0.45) & (saturation < 0.12))
     neutral = (value < 0.75) & (saturation < 0.12)
     pen |= _grow(dark, dark | neutral)
     labels, count = ndimage.label(pen, structure=np.ones((3, 3)))

@@ -65,6 +65,7 @@ class LevelWriter:
     Attributes:
         sums: (3,) int, Σ v per channel; sums of uint8 are exact in Python integers.
         square_sums: (3,) int, Σ v² per channel.
+        bytes: what the array takes in the store, metadata included; known once it is closed.
     """
 
     def __init__(self, path: Path, height: int, width: int) -> None:
@@ -88,6 +89,7 @@ class LevelWriter:
         self._row = 0
         self.sums = [0, 0, 0]
         self.square_sums = [0, 0, 0]
+        self.bytes = 0
 
     def push(self, rows: NDArray[np.uint8]) -> None:
         """Take the next rows, (k, width, 3) uint8."""
@@ -117,7 +119,7 @@ class LevelWriter:
         self._filled = 0
 
     def close(self) -> None:
-        """Write what is left.
+        """Write what is left, and count the bytes written.
 
         Raises:
             ValueError: fewer rows came than the level has.
@@ -125,3 +127,4 @@ class LevelWriter:
         self._flush()
         if self._row != self._array.shape[1]:
             raise ValueError(f"a level of {self._array.shape[1]} rows got {self._row}")
+        self.bytes = self._array.nbytes_stored()

@@ -1,6 +1,7 @@
 """Small crops of two classes, in a store in memory (which can be odd) and in a real one."""
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 import pytest
 import tifffile
 import torch
+from click.testing import CliRunner, Result
 
 import wsistore
 from wsistore.build import build
@@ -35,6 +37,8 @@ class FakeStore:
         self._table = pd.DataFrame(columns=["crop", "slide", "patient", "label", "subset"])
         self.levels = pd.DataFrame()
         (path / "splits").mkdir(parents=True)
+        attributes = {"attributes": {"wsistore": {"levels": list(LEVELS)}}}
+        (path / "zarr.json").write_text(json.dumps(attributes))
 
     def add(self, crop: str, label: str | None, subset: str, levels: dict[str, np.ndarray]) -> None:
         """Add a crop; levels are (3, H, W) uint8."""
@@ -56,6 +60,15 @@ class FakeStore:
         if name != "main":
             raise wsistore.WsistoreError(f"no split {name}; there is: main")
         return self._table
+
+    def subset(self, split: str, name: str) -> pd.DataFrame:
+        rows = self.split(split)
+        if not (rows["subset"] == name).any():
+            there = ", ".join(rows["subset"].unique())
+            raise wsistore.StoreError(
+                f"split {split} has no {name!r} (it has {there or 'no crops'})"
+            )
+        return rows[rows["subset"] == name]
 
     def __getitem__(self, crop: str) -> FakeCrop:
         return self._crops[crop]
@@ -127,3 +140,26 @@ def real_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def wide_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """As `real_store`, with crops whose feature maps at 2.5× have more than one cell."""
     return _build(tmp_path_factory.mktemp("wide"), [(2 * h + 40, 3 * w) for h, w in SIZES])
+
+
+QUICK = ("--epochs", "2", "--accumulate", "2", "--device", "cpu", "--threads", "1")
+
+
+@pytest.fixture
+def distill() -> Callable[..., Result]:
+    """The command line, in this process."""
+    from distill.cli import main
+
+    return lambda *arguments: CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def train(distill: Callable[..., Result]) -> Callable[..., Result]:
+    """`distill train KIND STORE --out OUT …`, two epochs, which must succeed."""
+
+    def run(kind: str, store: Path, out: Path, *more: object) -> Result:
+        result = distill("train", kind, store, "--out", out, *QUICK, *more)
+        assert result.exit_code == 0, result.output
+        return result
+
+    return run

@@ -19,8 +19,24 @@ def cases(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.repeat(truth, counts.ravel()), np.repeat(predicted, counts.ravel())
 
 
-def drawn(blocks: object) -> np.ndarray:
-    return np.concatenate(list(blocks))  # type: ignore[call-overload]
+def over_crops(counts: np.ndarray, seed: int, draws: int = bootstrap.DRAWS) -> np.ndarray:
+    """(draws, 3, 3) matrices of resampled crops, by their cells."""
+    sizes, tables = bootstrap.cells(counts)
+    return over(tables, sizes, seed, draws)
+
+
+def over_patients(tables: np.ndarray, seed: int, draws: int = bootstrap.DRAWS) -> np.ndarray:
+    """(draws, 3, 3) matrices of resampled patients."""
+    return over(tables, np.ones(len(tables), np.int64), seed, draws)
+
+
+def over(tables: np.ndarray, sizes: np.ndarray, seed: int, draws: int) -> np.ndarray:
+    blocks = bootstrap.weights(sizes, np.random.default_rng(seed), draws)
+    return np.concatenate([bootstrap.weighted(tables, weights) for weights in blocks])
+
+
+def intervals(matrices: np.ndarray) -> dict[str, np.ndarray]:
+    return {name: bootstrap.percentiles(values) for name, values in scores(matrices).items()}
 
 
 def patients(rng: np.random.Generator, count: int, wrong: float) -> np.ndarray:
@@ -42,7 +58,7 @@ def test_multinomial_draws_are_distributed_as_resampled_crops() -> None:
             for picked in rng.integers(len(truth), size=(4000, len(truth)))
         ]
     )
-    fast = drawn(bootstrap.over_crops(COUNTS, np.random.default_rng(2), 4000))
+    fast = over_crops(COUNTS, 2, 4000)
     assert (fast.sum((1, 2)) == COUNTS.sum()).all()
     for name in ("f1", "one_vs_rest_accuracy", "precision", "recall"):
         assert ks_2samp(scores(fast)[name], scores(explicit)[name]).pvalue > 0.01, name
@@ -59,7 +75,7 @@ def test_patient_weights_are_distributed_as_resampled_patients() -> None:
     explicit = np.stack(
         [tables[picked].sum(0) for picked in rng.integers(len(tables), size=(4000, 12))]
     )
-    fast = drawn(bootstrap.over_patients(tables, np.random.default_rng(4), 4000))
+    fast = over_patients(tables, 4, 4000)
     for name in ("f1", "one_vs_rest_accuracy", "precision", "recall"):
         assert ks_2samp(scores(fast)[name], scores(explicit)[name]).pvalue > 0.01, name
     assert ks_2samp(fast.sum((1, 2)), explicit.sum((1, 2))).pvalue > 0.01
@@ -67,8 +83,8 @@ def test_patient_weights_are_distributed_as_resampled_patients() -> None:
 
 def test_the_two_sample_test_can_tell_the_units_apart() -> None:
     tables = patients(np.random.default_rng(5), 12, 0.3)
-    crops = drawn(bootstrap.over_crops(tables.sum(0), np.random.default_rng(6), 4000))
-    people = drawn(bootstrap.over_patients(tables, np.random.default_rng(7), 4000))
+    crops = over_crops(tables.sum(0), 6, 4000)
+    people = over_patients(tables, 7, 4000)
     assert ks_2samp(scores(crops)["f1"], scores(people)["f1"]).pvalue < 1e-6
 
 
@@ -80,23 +96,27 @@ def test_a_weight_of_one_each_is_the_point_estimate() -> None:
     np.testing.assert_array_equal(twice, 2 * tables[4])
 
 
+@pytest.mark.parametrize("serial", [1, 5000, 2**30])
+def test_small_and_large_products_are_the_same(
+    serial: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    tables, times = rng.integers(9, size=(7, 3, 3)), rng.integers(4, size=(200, 7))
+    monkeypatch.setattr(bootstrap, "SERIAL", serial)
+    wanted = np.stack([sum(n * t for n, t in zip(row, tables, strict=True)) for row in times])
+    np.testing.assert_array_equal(bootstrap.weighted(tables, times), wanted)
+
+
 def test_a_perfect_classifier_has_no_width() -> None:
-    perfect = np.diag([20, 1200, 30])
     tables = np.stack([np.diag([1, 2, 3])] * 5)
-    for blocks in (
-        bootstrap.over_crops(perfect, np.random.default_rng(0), 500),
-        bootstrap.over_patients(tables, np.random.default_rng(0), 500),
-    ):
-        for name, (low, high) in bootstrap.intervals(blocks, scores).items():
+    for matrices in (over_crops(np.diag([20, 1200, 30]), 0, 500), over_patients(tables, 0, 500)):
+        for name, (low, high) in intervals(matrices).items():
             assert (low, high) == (1, 1), name
 
 
 def test_patients_alike_within_themselves_widen_the_interval() -> None:
     tables = patients(np.random.default_rng(9), 45, 0.2)
-    crops = bootstrap.intervals(
-        bootstrap.over_crops(tables.sum(0), np.random.default_rng(1)), scores
-    )
-    people = bootstrap.intervals(bootstrap.over_patients(tables, np.random.default_rng(1)), scores)
+    crops, people = intervals(over_crops(tables.sum(0), 1)), intervals(over_patients(tables, 1))
     for name in ("f1", "one_vs_rest_accuracy"):
         ratio = np.ptp(people[name]) / np.ptp(crops[name])
         assert 3.5 < ratio < 5.5, (name, ratio)  # √20 = 4.5 for 20 crops that agree entirely
@@ -106,57 +126,48 @@ def test_crops_that_are_their_own_patients_give_the_same_interval() -> None:
     truth, predicted = cases(COUNTS)
     tables = np.zeros((len(truth), 3, 3), dtype=np.int64)
     tables[np.arange(len(truth)), truth, predicted] = 1
-    crops = bootstrap.intervals(bootstrap.over_crops(COUNTS, np.random.default_rng(1)), scores)
-    people = bootstrap.intervals(bootstrap.over_patients(tables, np.random.default_rng(2)), scores)
-    for name, ends in crops.items():
+    people = intervals(over_patients(tables, 2))
+    for name, ends in intervals(over_crops(COUNTS, 1)).items():
         np.testing.assert_allclose(people[name], ends, atol=0.01)
 
 
-def test_the_unit_decides_what_is_drawn() -> None:
-    tables = patients(np.random.default_rng(9), 12, 0.2)
-    for unit, blocks in (
-        ("patient", bootstrap.over_patients(tables, np.random.default_rng(1), 40)),
-        ("crop", bootstrap.over_crops(tables.sum(0), np.random.default_rng(1), 40)),
-    ):
-        chosen = drawn(bootstrap.over(unit, tables, np.random.default_rng(1), 40))
-        np.testing.assert_array_equal(chosen, drawn(blocks))
-    with pytest.raises(ValueError, match="slide"):
-        bootstrap.over("slide", tables, np.random.default_rng(1))
+def test_cells_are_the_crops_grouped() -> None:
+    counts = COUNTS * [[1, 0, 1], [1, 1, 1], [0, 1, 1]]
+    sizes, tables = bootstrap.cells(counts)
+    assert sizes.tolist() == counts[counts > 0].tolist()
+    np.testing.assert_array_equal(bootstrap.weighted(tables, sizes[None])[0], counts)
 
 
-def test_the_interval_is_the_percentile_one() -> None:
-    blocks = [np.arange(60.0).reshape(60, 1, 1), np.arange(60.0, 101).reshape(41, 1, 1)]
-    ends = bootstrap.intervals(iter(blocks), lambda counts: {"x": counts[:, 0, 0]})["x"]
-    np.testing.assert_allclose(ends, [2.5, 97.5])
+def test_the_interval_is_the_percentile_one_of_the_draws_that_define_the_value() -> None:
+    whole = np.arange(101.0)
+    gaps = np.where(whole % 2, np.nan, whole)
+    nowhere = np.full(101, np.nan)
+    found = bootstrap.percentiles(np.stack([whole, gaps, nowhere], axis=1))
+    np.testing.assert_allclose(found, [[2.5, 2.5, np.nan], [97.5, 97.5, np.nan]])
+    np.testing.assert_allclose(bootstrap.percentiles(whole, 0.5), [25, 75])
 
 
+@pytest.mark.parametrize("sizes", [[40, 5, 3, 6], [1] * 7])
 def test_the_generator_alone_decides_and_blocks_change_nothing(
-    monkeypatch: pytest.MonkeyPatch,
+    sizes: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tables = np.random.default_rng(0).integers(1, 9, size=(6, 3, 3))
+    def blocks(seed: int, row: int = 0) -> list[np.ndarray]:
+        return list(bootstrap.weights(np.array(sizes), np.random.default_rng(seed), 1000, row))
 
-    def both(seed: int) -> tuple[np.ndarray, np.ndarray]:
-        return (
-            drawn(bootstrap.over_crops(COUNTS, np.random.default_rng(seed), 1000)),
-            drawn(bootstrap.over_patients(tables, np.random.default_rng(seed), 1000)),
-        )
-
-    whole = both(5)
-    other = both(6)
+    (whole,), (other,) = blocks(5), blocks(6)
+    assert whole.shape == (1000, len(sizes))
+    assert (whole.sum(1) == sum(sizes)).all()
+    assert (whole != other).any()
     monkeypatch.setattr(bootstrap, "BLOCK_BYTES", 4096)
-    assert len(list(bootstrap.over_crops(COUNTS, np.random.default_rng(5), 1000))) == 18
-    for one, two, three in zip(whole, both(5), other, strict=True):
-        assert one.shape == (1000, 3, 3)
-        np.testing.assert_array_equal(one, two)
-        assert (one != three).any()
+    for parts in (blocks(5), blocks(5, row=9)):
+        assert len(parts) > 20
+        np.testing.assert_array_equal(np.concatenate(parts), whole)
 
 
 def test_nothing_to_draw_is_refused() -> None:
     rng = np.random.default_rng(0)
-    empty = np.zeros((3, 3), dtype=np.int64)
-    with pytest.raises(ValueError, match="at least one case"):
-        next(bootstrap.over_crops(empty, rng))
-    with pytest.raises(ValueError, match="at least one case each"):
-        next(bootstrap.over_patients(np.stack([COUNTS, empty]), rng))
+    for sizes in ([], [3, 0]):
+        with pytest.raises(ValueError, match="at least one unit each"):
+            next(bootstrap.weights(np.array(sizes, dtype=np.int64), rng))
     with pytest.raises(ValueError, match="draws"):
-        next(bootstrap.over_crops(COUNTS, rng, 0))
+        next(bootstrap.weights(np.array([3, 1]), rng, 0))

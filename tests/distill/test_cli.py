@@ -18,6 +18,9 @@ from distill.standardise import measure
 FILES = {
     "config.json",
     "metrics.jsonl",
+    "metrics.csv",
+    "curves.png",
+    "outcome.json",
     "weights.safetensors",
     "weights.json",
     "checkpoint.safetensors",
@@ -76,7 +79,7 @@ def test_training_a_teacher_writes_a_whole_run(real_store: Path, teacher: Path) 
         "crops": {"train": 5, "val": 2},
     }
     assert {key: run.config[key] for key in wanted} == wanted
-    assert run.config["versions"]["torch"] == torch.__version__
+    assert run.config["environment"]["torch"] == torch.__version__
 
 
 def test_distillation_needs_a_teacher_and_reads_no_label(
@@ -90,7 +93,7 @@ def test_distillation_needs_a_teacher_and_reads_no_label(
         seen.extend(samples.epoch(1))
         return real(task, samples, *rest)
 
-    monkeypatch.setattr("distill.training.fit", spy)
+    monkeypatch.setattr("distill.session.fit", spy)
     out = tmp_path / "kd"
     train("kd", real_store, out, "--level", "2.5x", "--teacher", teacher, "--temperature", "2")
     assert len(seen) == 5
@@ -102,7 +105,7 @@ def test_distillation_needs_a_teacher_and_reads_no_label(
     assert run.weights.classes == ["coarse", "fine"]
     assert run.config["temperature"] == 2
     assert run.config["teacher"]["weights_sha256"] == sha256(teacher / "weights.safetensors")
-    assert run.config["standardised_by"] == "labelled training crops"
+    assert run.config["standardised_by"] == "train"
     line = json.loads((out / "metrics.jsonl").read_text().splitlines()[0])
     assert set(line["train"]) == set(line["val"]) == {"loss", "soft", "pixel"}
     assert line["val"]["loss"] == pytest.approx(line["val"]["soft"] + line["val"]["pixel"])
@@ -229,17 +232,19 @@ def test_interruption_leaves_the_last_complete_epoch(
 ) -> None:
     real = loop.train_epoch
 
-    def interrupted(task, samples, adam, schedule, epoch, observer):
+    def interrupted(task, samples, adam, schedule, epoch, *rest):
         if epoch == 2:
             raise KeyboardInterrupt
-        return real(task, samples, adam, schedule, epoch, observer)
+        return real(task, samples, adam, schedule, epoch, *rest)
 
     monkeypatch.setattr(loop, "train_epoch", interrupted)
     out = tmp_path / "run"
     result = distill("train", "baseline", real_store, "--level", "2.5x", "--out", out, *QUICK)
     assert result.exit_code == 130
-    assert result.output.endswith(f"Interrupted: {out} is as its last complete epoch left it.\n")
-    assert {path.name for path in out.iterdir()} == FILES
+    assert result.output.endswith(
+        f"Interrupted: {out} is as its last complete epoch left it; --resume continues it.\n"
+    )
+    assert {path.name for path in out.iterdir()} == FILES - {"curves.png", "outcome.json"}
     assert Run.open(out).load_network() is not None
 
 
@@ -257,7 +262,7 @@ def test_a_split_without_validation_keeps_the_last_epoch_and_says_so(store, tmp_
     assert list(run.config["left_out"]["train"]) == ["tiny/0"]
 
 
-@pytest.mark.parametrize("command", ["teacher", "baseline", "kd"])
+@pytest.mark.parametrize("command", ["teacher", "baseline", "kd", "finetune"])
 def test_help_groups_the_options_and_shows_an_example(command: str) -> None:
     text = distill("train", command, "--help").output
     groups = [line for line in text.splitlines() if line.endswith(" options:")]

@@ -2,95 +2,39 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 import zarr
-from click.testing import CliRunner, Result
 from sklearn import metrics as sk
 
 import wsistore
 from distill import cost
-from distill.cli import main
-from distill.errors import DistillError, RunError, SubsetError, UsageError
-from distill.evaluate import Request, carry_out, prepare, score, training_patients
+from distill.answers import Answers
+from distill.calibration import fit_temperature
+from distill.errors import DistillError, UsageError
+from distill.evaluate import carry_out
+from distill.evaluate_plan import Request, prepare
 from distill.networks import build
-from distill.runs import Run, RunWriter, Weights
+from distill.runs import Run
 from distill.standardise import to_input
-
-CLASSES = ['a, odd "name"', "b", "c"]
-MEAN, STD = (0.5, 0.4, 0.6), (0.2, 0.1, 0.3)
-COLUMNS = ["crop", "slide", "patient", "label", "subset"]
-
-
-def crop_sizes(number: int) -> tuple[int, int]:
-    return (40 + 8 * (number % 3), 48 + 8 * (number % 2))
-
-
-def make_store(path: Path, rows: list[tuple[str, str, str, str, str]], sizes: Any = None) -> Path:
-    """A store as docs/design.md lays it out; rows are of a split table."""
-    levels = []
-    zarr.create_group(
-        path, attributes={"wsistore": {"format": 1, "levels": ["10x", "2.5x"], "regions": {}}}
-    )
-    for number, (crop, *_) in enumerate(rows):
-        for level, factor in (("10x", 1), ("2.5x", 4)):
-            height, width = (n // factor for n in (sizes or crop_sizes)(number))
-            pixels = np.random.default_rng(number).integers(0, 256, (3, height, width))
-            array = zarr.create_array(
-                path / "slides" / crop / level, shape=pixels.shape, dtype="uint8"
-            )
-            array[:] = pixels.astype(np.uint8)
-            sums = {f"sum_{c}": v.sum() for c, v in zip("rgb", pixels, strict=True)}
-            sums |= {f"sumsq_{c}": (v**2).sum() for c, v in zip("rgb", pixels, strict=True)}
-            levels.append(
-                {"crop": crop, "level": level, "height": height, "width": width}
-                | {"factor": factor, "mpp": factor * 1.01, **sums}
-            )
-    table = pd.DataFrame(rows, columns=COLUMNS)
-    table.drop(columns="subset").assign(x=0, y=0, width=9, height=9, mpp=1.01).to_csv(
-        path / "crops.csv", index=False
-    )
-    pd.DataFrame(levels).to_csv(path / "levels.csv", index=False)
-    write_split(path, "main", rows)
-    return path
-
-
-def write_split(store: Path, name: str, rows: list[tuple[str, str, str, str, str]]) -> None:
-    (store / "splits").mkdir(exist_ok=True)
-    pd.DataFrame(rows, columns=COLUMNS).to_csv(store / "splits" / f"{name}.csv", index=False)
-
-
-def rows() -> list[tuple[str, str, str, str, str]]:
-    """Patients p0 … p8 of two slides each; p0 … p4 test, the others train. Crop 3 has no label."""
-    found = []
-    for number in range(18):
-        patient = number // 2
-        label = "" if number == 3 else CLASSES[patient % 3]
-        subset = "test" if patient < 5 else "train"
-        found.append((f"s{number}/0", f"s{number}", f"p{patient}", label, subset))
-    return found
-
-
-def make_run(path: Path, store: Path, seed: int = 0, **extra: Any) -> Path:
-    network = build("resnet10", 3, seed=seed)
-    split = (store / "splits" / "main.csv").read_bytes()
-    config = {
-        "store": str(store.resolve()),
-        "split": "main",
-        "split_sha256": hashlib.sha256(split).hexdigest(),
-        **extra,
-    }
-    weights = Weights("resnet10", CLASSES, "10x", 1.01, MEAN, STD, 0, "last epoch")
-    writer = RunWriter(path, config, weights)
-    adam = torch.optim.Adam(network.parameters())
-    writer.epoch({"epoch": 1}, network, adam, number=1, keep=True)
-    return path
+from tests.distill.evaluating import (
+    CLASSES,
+    COLUMNS,
+    MEAN,
+    STD,
+    command,
+    crop_sizes,
+    make_run,
+    make_store,
+    rows,
+    strict,
+    write_split,
+)
 
 
 @pytest.fixture
@@ -103,28 +47,21 @@ def run(tmp_path: Path, store: Path) -> Path:
     return make_run(tmp_path / "run", store)
 
 
-def command(*arguments: object) -> Result:
-    return CliRunner().invoke(main, ["evaluate", *map(str, arguments)])
+FILES = {"predictions.csv", "slides.csv", "patients.csv", "metrics.json"}
 
 
-def strict(path: Path) -> dict[str, Any]:
-    """Read JSON as the standard has it: NaN and Infinity are errors."""
-
-    def refuse(token: str) -> None:
-        raise AssertionError(f"{token} is no JSON")
-
-    loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
-    return loaded
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def test_predictions_are_those_of_the_network_one_crop_at_a_time(run: Path, store: Path) -> None:
     result = command(run, store)
     assert result.exit_code == 0, result.output
     folder = run / "evaluation" / "main-test"
-    assert {file.name for file in folder.iterdir()} == {"predictions.csv", "metrics.json"}
+    assert {file.name for file in folder.iterdir()} == FILES
     table = pd.read_csv(folder / "predictions.csv", keep_default_na=False)
     probabilities = [f"p_{name}" for name in CLASSES]
-    assert list(table.columns) == [*COLUMNS[:4], "predicted", *probabilities]
+    assert list(table.columns) == [*COLUMNS[:4], "area_mm2", "predicted", *probabilities]
     wanted = [row[:4] for row in rows() if row[4] == "test"]
     assert list(table[COLUMNS[:4]].itertuples(index=False, name=None)) == wanted
 
@@ -133,7 +70,8 @@ def test_predictions_are_those_of_the_network_one_crop_at_a_time(run: Path, stor
         pixels = torch.from_numpy(zarr.open_array(store / "slides" / row["crop"] / "10x")[:])
         with torch.no_grad():
             logits = network(to_input(pixels, MEAN, STD)).logits[0].double()
-        assert logits.softmax(0).tolist() == [row[p] for p in probabilities]
+        given = [row[p] for p in probabilities]
+        np.testing.assert_allclose(given, logits.softmax(0), rtol=1e-14)
         assert row["predicted"] == CLASSES[int(logits.argmax())]
 
 
@@ -172,24 +110,9 @@ def test_metrics_follow_from_the_predictions(run: Path, store: Path, unit: str) 
     assert overall["interval"] == pytest.approx(np.quantile(drawn, [0.025, 0.975]), abs=0.06)
 
 
-def test_patients_who_are_right_or_wrong_throughout_widen_the_interval() -> None:
-    patient = np.repeat(np.arange(30), 20)  # every third is missed in all of its 20 crops
-    table = pd.DataFrame({"slide": patient, "patient": patient, "label": "b"})
-    guess = np.where(patient % 3 == 0, 0, 1).astype(np.intp)
-    width = {}
-    for unit in ("patient", "crop"):
-        scored = score(table, guess, CLASSES, Request("main", "test", unit))
-        assert scored["overall"]["accuracy"]["value"] == pytest.approx(2 / 3)
-        assert scored["confusion"] == [[0, 0, 0], [200, 400, 0], [0, 0, 0]]
-        width[unit] = np.ptp(scored["overall"]["accuracy"]["interval"])
-    assert width["patient"] / width["crop"] == pytest.approx(20**0.5, rel=0.15)
-
-
 def test_metrics_say_where_they_come_from_and_what_they_cost(run: Path, store: Path) -> None:
     assert command(run, store, "--draws", 50).exit_code == 0
     found = strict(run / "evaluation" / "main-test" / "metrics.json")
-    digest = hashlib.sha256((store / "splits" / "main.csv").read_bytes()).hexdigest()
-    weights = hashlib.sha256((run / "weights.safetensors").read_bytes()).hexdigest()
     assert found | {"format": 0} == found | {
         "format": 0,
         "run": str(run.resolve()),
@@ -200,10 +123,13 @@ def test_metrics_say_where_they_come_from_and_what_they_cost(run: Path, store: P
         "mpp": 1.01,
         "network": "resnet10",
         "epoch": 1,
-        "split_sha256": digest,
-        "weights_sha256": weights,
+        "split_sha256": sha256(store / "splits" / "main.csv"),
+        "weights_sha256": sha256(run / "weights.safetensors"),
         "training_patients": 0,
+        "store_sha256": {name: sha256(store / name) for name in ("crops.csv", "levels.csv")},
         "skipped": {},
+        "absent_classes": [],
+        "calibration": None,
         "classes": CLASSES,
     }
     network = build("resnet10", 3)
@@ -249,60 +175,6 @@ def test_the_same_command_writes_the_same_bytes(run: Path, store: Path) -> None:
     assert (folder / "metrics.json").read_bytes() != before["metrics.json"]
 
 
-def test_training_patients_are_refused_unless_allowed(run: Path, store: Path) -> None:
-    refused = command(run, store, "--subset", "train")
-    assert refused.exit_code == 2
-    assert "--allow-training-patients" in refused.output
-    assert not (run / "evaluation").exists()
-    allowed = command(run, store, "--subset", "train", "--draws", 9, "--allow-training-patients")
-    assert allowed.exit_code == 0, allowed.output
-    assert strict(run / "evaluation" / "main-train" / "metrics.json")["training_patients"] == 4
-    assert "patients that it was trained on: 4" in " ".join(allowed.stderr.split())
-
-
-def test_a_patient_is_found_again_in_another_split_and_another_store(
-    run: Path, store: Path, tmp_path: Path
-) -> None:
-    moved = [(*row[:4], "test" if row[2] in ("p4", "p5", "p6") else "train") for row in rows()]
-    write_split(store, "second", moved)
-    result = command(run, store, "--split", "second")
-    assert result.exit_code == 1
-    assert "was trained on patient p5 and 1 more of test" in " ".join(result.output.split())
-
-    elsewhere = make_store(tmp_path / "elsewhere", moved)
-    with pytest.raises(SubsetError, match="patient p5 and 1 more"):
-        prepare(Run.open(run), wsistore.open(elsewhere), Request("main", "test"))
-
-
-def test_the_teachers_patients_are_training_patients_too(tmp_path: Path, store: Path) -> None:
-    first = [(*row[:4], "train" if row[2] == "p0" else "other") for row in rows()]
-    teacher = make_run(tmp_path / "teacher", make_store(tmp_path / "teachers", first))
-    student = make_run(tmp_path / "student", store, teacher={"run": str(teacher)})
-    opened, run = wsistore.open(store), Run.open(student)
-    assert training_patients(run, opened) == {"p0", "p5", "p6", "p7", "p8"}
-    with pytest.raises(SubsetError, match="patient p0 of test"):
-        prepare(run, opened, Request("main", "test"))
-
-    teacher.rename(tmp_path / "gone")
-    with pytest.raises(RunError, match=r"cannot tell who .* was trained on"):
-        prepare(run, opened, Request("main", "test"))
-    plan = prepare(run, opened, Request("main", "test", allow_training_patients=True))
-    assert plan.trained_on is None
-    assert carry_out(plan)["training_patients"] is None
-
-
-def test_a_split_edited_after_training_proves_nothing(run: Path, store: Path) -> None:
-    write_split(store, "main", [(*r[:4], "train" if r[2] == "p8" else "test") for r in rows()])
-    with pytest.raises(RunError, match="gone or has changed"):
-        prepare(Run.open(run), wsistore.open(store), Request("main", "test"))
-
-
-def test_a_store_that_moved_is_still_known(run: Path, store: Path, tmp_path: Path) -> None:
-    store.rename(tmp_path / "moved")
-    plan = prepare(Run.open(run), wsistore.open(tmp_path / "moved"), Request("main", "test"))
-    assert plan.trained_on == 0
-
-
 def test_crops_that_cannot_be_used_are_listed(tmp_path: Path) -> None:
     def sizes(number: int) -> tuple[int, int]:
         return (4, 200) if number == 0 else crop_sizes(number)
@@ -319,35 +191,6 @@ def test_crops_that_cannot_be_used_are_listed(tmp_path: Path) -> None:
     assert found["predicted"]["crops"] == 9
 
 
-@pytest.mark.parametrize(
-    ("change", "request_", "message"),
-    [
-        (lambda row: (*row[:3], "d", row[4]), {}, "is d, which is no class"),
-        (lambda row: (*row[:3], "", row[4]), {}, "nothing to score"),
-        (lambda row: (*row[:2], "p0", *row[3:]), {}, "of one patient; use --unit crop"),
-        (lambda row: row, {"subset": "exam"}, "no subset exam"),
-        (lambda row: row, {"subset": "../x"}, "cannot name a folder"),
-    ],
-)
-def test_what_cannot_be_scored_is_refused_before_any_work(
-    tmp_path: Path, change: Callable[[Any], Any], request_: dict[str, str], message: str
-) -> None:
-    changed = [change(row) if row[4] == "test" else row for row in rows()]
-    store = make_store(tmp_path / "store", changed)
-    run = make_run(tmp_path / "run", store)
-    wanted = Request(**{"split": "main", "subset": "test"} | request_)
-    with pytest.raises(DistillError, match=message):
-        prepare(Run.open(run), wsistore.open(store), wanted)
-    assert not (run / "evaluation").exists()
-
-
-def test_a_level_the_store_lacks_is_named(tmp_path: Path, store: Path) -> None:
-    run = Run.open(make_run(tmp_path / "run", store))
-    object.__setattr__(run.weights, "level", "5x")
-    with pytest.raises(SubsetError, match=r"takes level 5x; .* only has 10x, 2.5x"):
-        prepare(run, wsistore.open(store), Request("main", "test"))
-
-
 def test_a_network_that_answers_nan_is_an_error_and_nothing_is_written(
     run: Path, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -361,21 +204,6 @@ def test_a_network_that_answers_nan_is_an_error_and_nothing_is_written(
     assert not (run / "evaluation").exists()
 
 
-def test_a_run_from_the_training_command_is_evaluated_and_guarded(
-    store: Path, tmp_path: Path
-) -> None:
-    folder = tmp_path / "trained"
-    options = ["--level", "2.5x", "--epochs", "1", "--out", str(folder)]
-    trained = CliRunner().invoke(main, ["train", "baseline", str(store), *options])
-    assert trained.exit_code == 0, trained.output
-    assert training_patients(Run.open(folder), wsistore.open(store)) == {"p5", "p6", "p7", "p8"}
-    result = command(folder, store, "--draws", 20)
-    assert result.exit_code == 0, result.output
-    found = strict(folder / "evaluation" / "main-test" / "metrics.json")
-    assert (found["level"], found["predicted"]["crops"]) == ("2.5x", 10)
-    assert found["mpp"] == pytest.approx(4.04)
-
-
 def test_misuse_exits_2_and_help_has_examples(run: Path, store: Path) -> None:
     assert command(run, run, store).exit_code == 2
     assert command(store).exit_code == 2
@@ -386,3 +214,83 @@ def test_misuse_exits_2_and_help_has_examples(run: Path, store: Path) -> None:
     assert "distill evaluate runs/teacher runs/baseline runs/kd STORE" in shown.stdout
     with pytest.raises(UsageError, match="say nothing about new patients"):
         prepare(Run.open(run), wsistore.open(store), Request("main", "train"))
+
+
+def test_slides_and_patients_are_written_as_the_mean_of_their_crops(run: Path, store: Path) -> None:
+    assert command(run, store, "--draws", 20).exit_code == 0
+    folder = run / "evaluation" / "main-test"
+    crops = Answers.read(folder / "predictions.csv")
+    for kind, count in (("slide", 10), ("patient", 5)):
+        (read, made) = Answers.read(folder / f"{kind}s.csv", kind), crops.by(kind)
+        assert read.table.values.tolist() == made.table.values.tolist()
+        np.testing.assert_array_equal(read.probabilities, made.probabilities)
+        assert len(read.table) == count
+    found = strict(folder / "metrics.json")
+    assert found["slides"]["scored"] == {"slides": 9, "patients": 5}
+    assert found["patients"]["scored"] == {"patients": 5}
+    truth = found["patients"]["confusion"]
+    assert np.sum(truth, axis=1).tolist() == [2, 2, 1]
+
+
+def test_area_weighs_large_crops_more(tmp_path: Path) -> None:
+    """Patients of one slide of two crops, the first of which has a box nine times as large."""
+    cohort = [
+        (f"s{n // 2}/{n % 2}", f"s{n // 2}", f"p{n // 2}", CLASSES[n // 2], "test")
+        for n in range(6)
+    ]
+    store = make_store(tmp_path / "store", [*cohort, ("s9/0", "s9", "p9", CLASSES[0], "train")])
+    table = pd.read_csv(store / "crops.csv")
+    table.loc[table["crop"].str.endswith("/0"), "width"] *= 9
+    table.to_csv(store / "crops.csv", index=False)
+    run = make_run(tmp_path / "run", store)
+    folder = run / "evaluation" / "main-test"
+    assert command(run, store, "--draws", 20, "--aggregate", "area").exit_code == 0
+    crops = Answers.read(folder / "predictions.csv").probabilities.reshape(3, 2, 3)
+    slides = Answers.read(folder / "slides.csv", "slide").probabilities
+    np.testing.assert_allclose(slides, 0.9 * crops[:, 0] + 0.1 * crops[:, 1], rtol=1e-12)
+    assert strict(folder / "metrics.json")["aggregate"] == "area"
+
+
+def test_a_temperature_fitted_on_val_changes_probabilities_and_no_prediction(
+    tmp_path: Path,
+) -> None:
+    split = [(*row[:4], "val" if row[2] in ("p5", "p6", "p7") else row[4]) for row in rows()]
+    store = make_store(tmp_path / "store", split)
+    run = make_run(tmp_path / "run", store)
+    folder = run / "evaluation" / "main-test"
+    assert command(run, store, "--draws", 20).exit_code == 0
+    before = Answers.read(folder / "predictions.csv")
+    assert command(run, store, "--draws", 20, "--subset", "val").exit_code == 0
+    seen = Answers.read(run / "evaluation" / "main-val" / "predictions.csv")
+    # The weights are random: give the val crops labels that they get right, the first one not.
+    truth = np.r_[seen.probabilities[0].argsort()[1], seen.predicted[1:]]
+    labels = dict(zip(seen.table["crop"], (CLASSES[k] for k in truth), strict=True))
+    write_split(store, "main", [(*r[:3], labels.get(r[0], r[3]), r[4]) for r in split])
+    shutil.rmtree(run)
+    make_run(run, store)
+
+    result = command(run, store, "--draws", 20, "--calibrate", "val")
+    assert result.exit_code == 0, result.output
+    after, found = Answers.read(folder / "predictions.csv"), strict(folder / "metrics.json")
+    fitted = fit_temperature(np.log(seen.probabilities), truth)
+    calibration = found["calibration"]
+    assert calibration["temperature"] == pytest.approx(fitted.value, rel=1e-6)
+    assert (calibration["subset"], calibration["crops"]) == ("val", 6)
+    assert calibration["nll_after"] < calibration["nll_before"]
+    np.testing.assert_array_equal(after.predicted, before.predicted)
+    np.testing.assert_allclose(after.probabilities, fitted(np.log(before.probabilities)), rtol=1e-6)
+    assert np.abs(after.probabilities - before.probabilities).max() > 1e-3
+    assert f"at temperature {fitted.value:.3g}, fitted on 6 val crops" in " ".join(
+        result.stdout.split()
+    )
+
+
+def test_the_papers_accuracy_is_added_under_that_name(run: Path, store: Path) -> None:
+    result = command(run, store, "--draws", 20, "--paper-accuracy")
+    assert result.exit_code == 0, result.output
+    found = strict(run / "evaluation" / "main-test" / "metrics.json")
+    counts = np.array(found["confusion"])
+    wrong = counts.sum(0) + counts.sum(1) - 2 * np.diag(counts)
+    papers = found["macro"]["paper_accuracy"]["value"]
+    assert papers == pytest.approx(np.mean(9 / (9 + wrong)), abs=1e-12)
+    assert f"{100 * papers:.2f}" in result.stdout

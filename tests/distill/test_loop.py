@@ -8,11 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from distill.augment import Draw, draw
+from distill.checkpoint import Progress
 from distill.errors import TrainingError
-from distill.loop import Schedule, fit, optimiser, train_epoch, validate
+from distill.groups import batches_of
+from distill.loop import Schedule, Setting, fit, optimiser, train_epoch, validate
 from distill.pairs import Sample, order
-from distill.runs import Run, RunWriter, Weights
-from distill.tensors import load_checkpoint
+from distill.runs import Run
+from distill.weights import Weights
+from distill.writing import RunWriter
 
 WEIGHTS = Weights("resnet10", ["a", "b"], "10x", 1.0, (0.5,) * 3, (0.1,) * 3, 0, "test")
 
@@ -27,9 +30,11 @@ class Listed:
     def __len__(self) -> int:
         return len(self.samples)
 
-    def epoch(self, number: int) -> Iterator[Sample]:
-        chosen = range(len(self)) if self.seed is None else order(self.seed, number, len(self))
-        return iter([self.samples[i] for i in chosen])
+    def order(self, epoch: int) -> list[int]:
+        return list(range(len(self))) if self.seed is None else order(self.seed, epoch, len(self))
+
+    def read(self, indices: list[int]) -> Iterator[Sample]:
+        return iter([self.samples[i] for i in indices])
 
 
 class Linear:
@@ -164,7 +169,7 @@ def test_the_weights_kept_are_the_best_or_the_last(
     val = Listed(IMAGES[:1], None) if values else None
     schedule = Schedule(epochs=4, select=select)
     writer = RunWriter(tmp_path / "run", {}, WEIGHTS)
-    assert fit(task, Listed(IMAGES), val, schedule, writer, quiet) == kept
+    assert fit(task, Listed(IMAGES), val, schedule, writer, quiet).kept == kept
     assert Run.open(tmp_path / "run").weights.epoch == kept
     lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in lines] == quiet.records
@@ -172,15 +177,80 @@ def test_the_weights_kept_are_the_best_or_the_last(
     assert max(r["epoch"] for r in quiet.records if r["kept"]) == kept
 
 
-def test_going_on_from_a_checkpoint_equals_never_having_stopped(tmp_path: Path) -> None:
-    whole, half = Linear(), Linear()
-    samples, schedule = Listed(IMAGES), Schedule(epochs=3, accumulate=2)
-    fit(whole, samples, None, schedule, RunWriter(tmp_path / "a", {}, WEIGHTS), Quiet())
-    short = Schedule(epochs=2, accumulate=2)
-    fit(half, samples, None, short, RunWriter(tmp_path / "b", {}, WEIGHTS), Quiet())
-    resumed = Linear()
-    adam = optimiser(resumed, schedule)
-    assert load_checkpoint(tmp_path / "b" / "checkpoint.safetensors", resumed.network, adam) == 2
-    train_epoch(resumed, samples, adam, schedule, 3, Quiet())
-    for a, b in zip(whole.parameters(), resumed.parameters(), strict=True):
-        assert torch.equal(a, b)
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 8])
+def test_a_group_cut_into_batches_has_the_same_gradient_bit_for_bit(size: int) -> None:
+    task = Linear()
+    whole, cut = Recording(task.parameters()), Recording(task.parameters())
+    schedule = Schedule(accumulate=5)
+    train_epoch(task, Listed(IMAGES), whole, schedule, 1, Quiet())
+    asked = task.given.copy()
+    setting = Setting(cut=batches_of(size))
+    train_epoch(task, Listed(IMAGES), cut, schedule, 1, Quiet(), setting)
+    assert task.given == asked * 2
+    for a, b in zip(whole.seen, cut.seen, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-15, atol=0)
+
+
+@pytest.mark.parametrize(("accumulate", "size"), [(8, 1), (4, 2), (2, 4)])
+def test_eight_by_one_is_four_by_two_is_two_by_four(accumulate: int, size: int) -> None:
+    """Batches of a real network: one update of eight crops, however they go through it."""
+    images = torch.rand(8, 3, 2, 2, generator=torch.Generator().manual_seed(9))
+    task = Linear()
+    recording = Recording(task.parameters())
+    setting = Setting(cut=batches_of(size))
+    train_epoch(task, Listed(images), recording, Schedule(accumulate=8), 1, Quiet(), setting)
+    (seen,) = recording.seen
+    batches_of_its_own = list(range(0, 8, size))
+    total = torch.zeros_like(seen)
+    for start in batches_of_its_own:
+        task.network.zero_grad()
+        batch = images[order(0, 1, 8)[start : start + size]].reshape(-1, 12).double()
+        task.network(batch).square().sum().backward()
+        total += torch.cat([p.grad.flatten() for p in task.parameters()])
+    assert len(batches_of_its_own) == accumulate
+    torch.testing.assert_close(seen, total / 8, rtol=1e-13, atol=0)
+
+
+def test_what_no_loss_reaches_is_left_where_it_is() -> None:
+    task = Linear()
+    beside = nn.Parameter(torch.ones(2))
+    adam = torch.optim.Adam([*task.parameters(), beside], weight_decay=0.5)
+    train_epoch(task, Listed(IMAGES), adam, Schedule(), 1, Quiet())
+    assert torch.equal(beside, torch.ones(2))
+
+
+def test_patience_stops_and_says_why(tmp_path: Path) -> None:
+    task, quiet = Linear(), Quiet()
+    losses_of(task, [3.0, 2.0, 2.0, 2.5, 1.0])
+    schedule = Schedule(epochs=9, patience=2)
+    writer = RunWriter(tmp_path / "run", {}, WEIGHTS)
+    progress = fit(task, Listed(IMAGES), Listed(IMAGES[:1], None), schedule, writer, quiet)
+    wanted = Progress(4, 2.0, 2, 2, "no lower validation loss in 2 epochs")
+    assert progress == wanted
+    outcome = json.loads((tmp_path / "run" / "outcome.json").read_text())
+    assert outcome["ended"] == "no lower validation loss in 2 epochs"
+    assert (outcome["epochs"], outcome["kept"], outcome["chosen"]) == (4, 2, "test")
+    assert outcome["figures"]["val"] == {"loss": 2.0}
+
+
+def test_bf16_computes_in_bf16_and_learns_in_float32() -> None:
+    seen = []
+
+    class Watched(Linear):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = nn.Linear(12, 1)
+
+        def loss(self, sample: Sample, chosen: Draw | None) -> dict[str, Tensor]:
+            value = self.network(sample.images["x"].reshape(-1))
+            seen.append(value.dtype)
+            return {"loss": value.float().square().squeeze()}
+
+    for precision, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
+        seen.clear()
+        task = Watched()
+        recording = Recording(task.parameters())
+        setting = Setting(precision=precision)
+        train_epoch(task, Listed(IMAGES), recording, Schedule(), 1, Quiet(), setting)
+        assert set(seen) == {dtype}
+        assert recording.seen[0].dtype == torch.float32

@@ -33,23 +33,28 @@ def test_every_score_equals_scikit_learn(case: tuple[int, np.ndarray, np.ndarray
     counts = metrics.confusion(truth, predicted, classes)
     np.testing.assert_array_equal(counts, sk.confusion_matrix(truth, predicted, labels=labels))
 
+    present = np.unique(truth)
     ours = metrics.per_class(counts)
     macro = metrics.macro(ours)
-    for average, mine in ((None, ours), ("macro", macro)):
+    for average, mine in ((None, {n: v[present] for n, v in ours.items()}), ("macro", macro)):
         theirs = sk.precision_recall_fscore_support(
-            truth, predicted, labels=labels, average=average, zero_division=0
+            truth, predicted, labels=present, average=average, zero_division=0
         )
         for name, value in zip(("precision", "recall", "f1"), theirs[:3], strict=True):
             close(mine[name], value)
-    one_vs_rest = [sk.accuracy_score(truth == k, predicted == k) for k in labels]
-    close(ours["one_vs_rest_accuracy"], one_vs_rest)
+    one_vs_rest = [sk.accuracy_score(truth == k, predicted == k) for k in present]
+    close(ours["one_vs_rest_accuracy"][present], one_vs_rest)
     close(macro["one_vs_rest_accuracy"], np.mean(one_vs_rest))
+    for values in metrics.per_class(counts, paper=True).values():
+        absent = np.delete(values, present)
+        assert np.isnan(absent).all()
 
     overall = metrics.overall(counts)
     close(overall["accuracy"], sk.accuracy_score(truth, predicted))
     with warnings.catch_warnings():  # scikit-learn warns of predicted classes without a case
         warnings.simplefilter("ignore", UserWarning)
         close(overall["balanced_accuracy"], sk.balanced_accuracy_score(truth, predicted))
+    close(macro["recall"], overall["balanced_accuracy"])
 
 
 @given(labelled())
@@ -58,12 +63,13 @@ def test_the_papers_accuracy_flatters(case: tuple[int, np.ndarray, np.ndarray]) 
     classes, truth, predicted = case
     counts = metrics.confusion(truth, predicted, classes)
     papers = metrics.paper_accuracy(counts)
-    for k in range(classes):
+    for k in np.unique(truth):
         tp, total = int(((truth == k) & (predicted == k)).sum()), len(truth)
         fp, fn = int((predicted == k).sum()) - tp, int((truth == k).sum()) - tp
         tn = total - tp  # the fault
         close(papers[k], (tp + tn) / (tp + tn + fp + fn))
-    assert (papers >= metrics.one_vs_rest_accuracy(counts)).all()
+    true = metrics.one_vs_rest_accuracy(counts)[np.unique(truth)]
+    assert (papers[np.unique(truth)] >= true).all()
 
 
 @pytest.mark.parametrize("dtype", [np.int64, np.float64])
@@ -87,10 +93,20 @@ def test_counts_by_group_are_the_counts_of_each_group() -> None:
         np.testing.assert_array_equal(table[number], alone)
 
 
-def test_no_case_at_all_scores_zero() -> None:
+def test_no_case_at_all_has_no_score() -> None:
     nothing = np.zeros((3, 3), dtype=np.int64)
-    for values in (metrics.per_class(nothing) | metrics.overall(nothing)).values():
-        assert not np.asarray(values).any()
+    each = metrics.per_class(nothing, paper=True)
+    assert list(each)[-1] == "paper_accuracy"
+    for values in (*each.values(), *metrics.macro(each).values()):
+        assert np.isnan(values).all()
+    for value in metrics.overall(nothing).values():
+        assert np.isnan(value)
+
+
+def test_a_class_never_predicted_scores_zero_and_lowers_the_mean() -> None:
+    counts = np.array([[9, 0, 0], [4, 0, 0], [0, 0, 0]])
+    np.testing.assert_allclose(metrics.precision(counts), [9 / 13, 0, np.nan])
+    assert metrics.mean(metrics.precision(counts)) == pytest.approx(9 / 26)
 
 
 def test_classes_outside_the_list_are_refused() -> None:

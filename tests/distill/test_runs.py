@@ -5,9 +5,12 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from distill.checkpoint import Progress
 from distill.errors import RunError, UsageError
 from distill.networks import build
-from distill.runs import Run, RunWriter, Weights, check_out
+from distill.runs import Run, check_out
+from distill.weights import Weights
+from distill.writing import RunWriter
 
 WEIGHTS = Weights(
     "resnet10", ["a", "b", "c"], "1.25x", 8.1, (0.7, 0.5, 0.6), (0.1, 0.2, 0.3), 0, "last epoch"
@@ -15,6 +18,7 @@ WEIGHTS = Weights(
 FILES = {
     "config.json",
     "metrics.jsonl",
+    "metrics.csv",
     "weights.safetensors",
     "weights.json",
     "checkpoint.safetensors",
@@ -26,8 +30,10 @@ def run(tmp_path: Path) -> Path:
     network = build("resnet10", 3, seed=7)
     writer = RunWriter(tmp_path / "run", {"seed": 7}, WEIGHTS)
     adam = torch.optim.Adam(network.parameters())
-    writer.epoch({"epoch": 1}, network, adam, number=1, keep=True)
-    writer.epoch({"epoch": 2}, network, adam, number=2, keep=False)
+    parts = {"network": network}
+    writer.epoch({"epoch": 1}, parts, adam, Progress(1, 0.5, 1, 1))
+    writer.epoch({"epoch": 2}, parts, adam, Progress(2, 0.5, 1, 1))
+    writer.close()
     return tmp_path / "run"
 
 
@@ -114,7 +120,7 @@ def test_what_is_no_run_or_not_yet_one_is_not_opened(tmp_path: Path) -> None:
 
 def test_only_a_run_may_be_replaced_and_only_when_asked(run: Path, tmp_path: Path) -> None:
     check_out(tmp_path / "new", overwrite=False)
-    with pytest.raises(UsageError, match="replace it with --overwrite"):
+    with pytest.raises(UsageError, match="continue it with --resume, or replace it"):
         check_out(run, overwrite=False)
     check_out(run, overwrite=True)
     other = tmp_path / "other"
@@ -128,5 +134,6 @@ def test_only_a_run_may_be_replaced_and_only_when_asked(run: Path, tmp_path: Pat
     (tmp_path / "link").symlink_to(run)
     with pytest.raises(UsageError, match="is not a folder"):
         check_out(tmp_path / "link", overwrite=True)
-    RunWriter(run, {}, WEIGHTS, overwrite=True)
+    RunWriter(run, {}, WEIGHTS, overwrite=True).close()
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
     assert {path.name for path in run.iterdir()} == {"config.json"}

@@ -27,7 +27,7 @@ def test_huge_sums_do_not_cancel() -> None:
 
 
 def test_what_cannot_be_standardised_is_refused(store) -> None:
-    with pytest.raises(SubsetError, match="level 10x is missing for nowhere/0"):
+    with pytest.raises(SubsetError, match="level 10x is missing for crop nowhere/0"):
         measure(store.levels, ["s0/0", "nowhere/0"], "10x")
     flat = store.levels[store.levels["crop"] == "s0/0"].assign(sum_g=0, sumsq_g=0)
     with pytest.raises(SubsetError, match="channel g has one and the same value"):

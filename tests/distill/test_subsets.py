@@ -39,9 +39,7 @@ def test_crops_that_cannot_be_used_are_left_out_with_the_reason(store) -> None:
 def test_what_does_not_exist_is_answered_with_what_does(store, empty_store) -> None:
     with pytest.raises(SubsetError, match=r"has no level 7x; --level can be: 10x, 2\.5x"):
         select(store, "main", "train", ["7x"], 5, labelled=True)
-    with pytest.raises(
-        SubsetError, match=r"no subset test; it has: train \(5 crops\), val \(2 crops\)"
-    ):
+    with pytest.raises(SubsetError, match=r"has no 'test' \(it has train, val\)"):
         select(store, "main", "test", ["10x"], 5, labelled=True)
     with pytest.raises(wsistore.WsistoreError, match="there is: main"):
         select(store, "other", "train", ["10x"], 5, labelled=True)

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import torch
 from click.testing import CliRunner, Result
@@ -209,9 +210,9 @@ def test_targets_that_do_not_fit_are_refused_naming_both_values(
     assert "for split SHA-256" in refused(store)
     shutil.copy(wide_store / "splits" / "main.csv", split)
     levels = store / "levels.csv"
-    lines = levels.read_text().splitlines()
-    lines[1] = lines[1].rsplit(",", 1)[0] + ",7"
-    levels.write_text("\n".join(lines) + "\n")
+    table = pd.read_csv(levels)
+    table.loc[0, "sum_r"] += 1
+    table.to_csv(levels, index=False)
     assert "use the store that was taught, or teach again" in refused(store)
     assert "give either --teacher RUN or --targets TARGETS" in refused(
         wide_store, "--teacher", tmp_path

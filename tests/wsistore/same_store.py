@@ -8,9 +8,9 @@ import pandas as pd
 import wsistore
 
 
-def content(path: Path) -> dict[str, object]:
+def content(place: Path | wsistore.Store) -> dict[str, object]:
     """Return all that a store says: tables, splits, every pixel of every level."""
-    store = wsistore.open(path)
+    store = place if isinstance(place, wsistore.Store) else wsistore.open(place)
     pixels = {
         f"{crop.name}/{level}": np.asarray(crop[level][:]).tobytes()
         for crop in store

@@ -31,10 +31,10 @@ def address(tmp_path: Path) -> Iterator[str]:
     """The address of a scheduler with two workers, each a process, on loopback."""
     file = tmp_path / "scheduler.json"
     place = ["--scheduler-file", str(file), "--no-dashboard"]
-    worker = ["--nworkers", "1", "--nthreads", "1", "--local-directory", str(tmp_path)]
+    worker = ["--no-nanny", "--nthreads", "1", "--local-directory", str(tmp_path)]
     commands = [
         ["dask_scheduler", *place, "--host", "127.0.0.1", "--port", "0"],
-        *[["dask_worker", *place, *worker, "--no-nanny"]] * WORKERS,
+        *[["dask_worker", *place, *worker]] * WORKERS,
     ]
     running = [
         subprocess.Popen(

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.lanczos_reference import lanczos
-from wsistore.lanczos import LevelStreams, downsample, output_length, taps
+from wsistore.geometry import output_length
+from wsistore.lanczos import LevelStreams, downsample, taps
 
 
 def noise(height: int, width: int, seed: int = 0) -> np.ndarray:

@@ -2,11 +2,13 @@
 
 import json
 import pickle
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorstore
+import tifffile
 import tiffslide
 import zarr
 from click.testing import CliRunner
@@ -15,6 +17,7 @@ from ome_zarr_models.v05.image import Image as OmeImage
 import wsistore
 from tests.lanczos_reference import lanczos
 from wsistore.cli import main
+from wsistore.verify import verify
 
 LEVELS = {"10x": 2, "5x": 4, "2.5x": 8, "1.25x": 16, "0.625x": 32}
 
@@ -146,13 +149,45 @@ def test_what_is_not_there_is_said(store: wsistore.Store) -> None:
 
 
 def test_nothing_of_the_scanner_or_its_paths_is_stored(store: wsistore.Store, cmu: Path) -> None:
-    # the CMU slide's description names the scan's user, title and time
-    secrets = [b"CPAPERIOCS", b"ScanScope", b"CMU-1 ", b"12/29/09", b"Aperio Image Library"]
-    secrets += [str(cmu.parent).encode(), b"macro", b"thumbnail"]
-    for file in store.path.rglob("*"):
-        if file.is_file():
-            data = file.read_bytes()
-            assert not [secret for secret in secrets if secret in data], file
+    """Neither in any file as it lies there, nor in what its arrays decompress to."""
+    secrets = [str(cmu.parent), str(Path.cwd()), "CMU-1 ", "macro", "thumbnail", "387x463"]
+    hidden = []
+    with tifffile.TiffFile(cmu) as file:
+        for page in file.pages:
+            # the description names the scan's user, machine, title and time
+            text = re.split(r"[|;\r\n]+", page.description)
+            pairs = [part.split(" = ") for part in text if " = " in part]
+            secrets += [pair[1] for pair in pairs if len(pair[1]) > 6] + ["Aperio Image Library"]
+            if page.index > 0:  # thumbnail, label and macro image, as they lie in the file
+                for start, size in zip(page.dataoffsets, page.databytecounts, strict=True):
+                    file.filehandle.seek(start)
+                    hidden.append(file.filehandle.read(size)[-40:])
+    assert {"CPAPERIOCS", "b414003d-95c6-48b0-9369-8010ed517ba7", "12/29/09"} < set(secrets)
+    assert len(hidden) > 40
+    hidden += [secret.encode() for secret in secrets]
+    date = re.compile(rb"\d\d[/:]\d\d[/:]\d\d|(19|20)\d\d-\d\d-\d\d")
+    pictures = (b"\xff\xd8\xff", b"\x89PNG", b"II*\0", b"MM\0*", b"GIF8")
+    files = [path for path in store.path.rglob("*") if path.is_file()]
+    arrays = [array[:].tobytes() for crop in store for array in map(crop.__getitem__, crop.levels)]
+    # root and tables, a lock, slide and crop, arrays, shards
+    assert len(files) == 4 + 1 + 2 + 5 + 8
+    for data in [path.read_bytes() for path in files] + arrays:
+        assert not [secret for secret in hidden if secret in data]
+        assert not data.startswith(pictures)
+    for path in files:
+        if path.suffix in (".json", ".csv"):
+            assert date.search(path.read_bytes()) is None, path
+
+
+def test_all_pixels_of_the_store_are_the_slides_level_0(store: wsistore.Store, cmu: Path) -> None:
+    # every tile is derived from level 0 and there is no other file: no other image can be in it
+    report = verify(store.path, [cmu], sample=10**6, workers=1)
+    assert report.faults == ()
+    assert report.not_compared == {}
+    sides = {"10x": 256, "5x": 256, "2.5x": 128, "1.25x": 64, "0.625x": 32}
+    for row in store.levels.to_dict("records"):
+        side = sides[row["level"]]
+        assert report.tiles[row["level"]] == -(-row["height"] // side) * -(-row["width"] // side)
 
 
 def test_second_build_leaves_the_slide_and_changed_options_are_refused(
@@ -175,4 +210,4 @@ def test_root_says_how_it_was_built(store: wsistore.Store) -> None:
     settings = json.loads((store.path / "zarr.json").read_text())["attributes"]["wsistore"]
     assert settings["format"] == 1
     assert settings["levels"] == list(LEVELS)
-    assert settings["tissue"]["method"] == "optical-density-1"
+    assert settings["tissue"]["method"] == "optical-density-2"

@@ -80,6 +80,19 @@ def test_tissue_at_the_border_reaches_the_border(tmp_path: Path) -> None:
     assert any(side.any() for side in (mask[0], mask[-1], mask[:, 0], mask[:, -1]))
 
 
+def test_a_thin_black_stroke_is_no_piece(tmp_path: Path) -> None:
+    # a slide of the sample cohort whose black stroke, smoothed to 8 µm, is grey
+    slide = write_slide(
+        tmp_path / "pen.svs", size=2600, mpp=0.5, label="inflamed", hard="pen", patient=2
+    )
+    with open_slide(slide) as reader:
+        overview = read_overview(reader, 0.5, 8.0)
+    stroke = (overview.image.max(axis=2) < 110) & (np.ptp(overview.image, axis=2) < 15)
+    assert stroke.sum() > 100
+    mask = tissue_mask(overview, TissueSettings())
+    assert not (mask & stroke).any()
+
+
 def test_clean_tissue_has_no_pen(tmp_path: Path, shared: Path) -> None:
     for overview in (
         sample(tmp_path, None),

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -19,6 +20,7 @@ from wsistore.commands.options import (
     levels_option,
     mpp_option,
     reader_option,
+    storage_option,
 )
 from wsistore.console import OK, SOME_FAILED, out, progress
 from wsistore.errors import UsageError
@@ -27,6 +29,7 @@ from wsistore.ingest import BuildSettings
 from wsistore.labels import read_labels
 from wsistore.magnification import parse_levels
 from wsistore.regions import REGION_KINDS
+from wsistore.storage import root
 from wsistore.tissue import TissueSettings
 
 
@@ -77,7 +80,9 @@ def _annotation_source(regions: str, folder: Path | None, offset: str | None) ->
 
 @click.command("build")
 @click.argument("slides", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--out", "store", required=True, type=click.Path(path_type=Path), help="The store.")
+@click.option("--out", "place", required=True, metavar="STORE",
+              help="The store: a folder, or a URL such as s3://bucket/store.")  # fmt: skip
+@storage_option
 @labels_option
 @levels_option
 @exact_mpp_option
@@ -112,7 +117,8 @@ def _annotation_source(regions: str, folder: Path | None, offset: str | None) ->
 def build_command(
     ctx: click.Context,
     slides: tuple[Path, ...],
-    store: Path,
+    place: str,
+    storage: dict[str, Any],
     labels: Path | None,
     levels: str,
     exact_mpp: bool,
@@ -140,11 +146,13 @@ def build_command(
       wsistore build slides/ --out store --labels labels.csv
       wsistore build a.svs b.svs --out store --levels 5x,1.25x
       wsistore build old.tif --out store --mpp 0.25
+      wsistore build slides/ --out s3://bucket/store
       wsistore build slides/ --out store --regions annotations --annotations drawn/
       wsistore build slides/ --out store --scheduler tcp://login1:8786
     """
     if workers is not None and scheduler is not None:
         raise UsageError("--workers and --scheduler exclude each other; the cluster has its own")
+    store = root(place, storage)
     tissue, drawn = _region_settings(regions, min_area, margin, outside)
     settings = BuildSettings(parse_levels(levels), exact_mpp, regions, tissue, drawn, apply_icc)
     source = _annotation_source(regions, folder, offset)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
+from wsistore.errors import UsageError
 from wsistore.magnification import DEFAULT_LEVELS
 from wsistore.readers import AUTO, READERS
+from wsistore.storage import root
 
 labels_option = click.option(
     "--labels", type=click.Path(path_type=Path), help="CSV: slide, patient, label[, mpp]."
@@ -30,3 +36,43 @@ apply_icc_option = click.option(
     "--apply-icc", is_flag=True,
     help="Convert colours to sRGB by each slide's ICC profile; else pixels stay as stored.",
 )  # fmt: skip
+
+
+def _storage(context: click.Context, option: click.Parameter, given: tuple[str, ...]) -> Any:
+    """Return the options of a store's file system, from ``KEY=VALUE`` texts.
+
+    ``true``, ``false`` and what is in braces are read as JSON; anything else is text, numbers too:
+    a key of digits stays what it is.
+    """
+    found: dict[str, Any] = {}
+    for text in given:
+        key, sign, value = text.partition("=")
+        if not (key and sign):
+            raise UsageError(f"--storage-option {text} is not KEY=VALUE")
+        try:
+            known = value in ("true", "false") or value.startswith("{")
+            found[key] = json.loads(value) if known else value
+        except ValueError as error:
+            raise UsageError(f"--storage-option {key}: the value is not JSON: {error}") from error
+    return found
+
+
+storage_option = click.option(
+    "--storage-option", "storage", multiple=True, metavar="KEY=VALUE", callback=_storage,
+    help="Option of the file system of a store's URL; repeatable.",
+)  # fmt: skip
+
+
+def store_argument(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the argument STORE, a path or a URL, and --storage-option.
+
+    The command gets ``store``, a `wsistore.storage.Root`.
+    """
+
+    @click.argument("store")
+    @storage_option
+    @functools.wraps(command)
+    def wrapped(*args: Any, store: str, storage: dict[str, Any], **kwargs: Any) -> None:
+        command(*args, store=root(store, storage), **kwargs)
+
+    return wrapped

@@ -1,0 +1,128 @@
+"""What a run answered for each crop, and by aggregation for each slide and patient.
+
+The answer for a slide (or a patient) is the mean of the class probabilities of all of its predicted
+crops, labelled or not; every crop weighs the same, or by "area" what its box measures in mm². The
+class predicted is the one with the largest mean. The label is that of its labelled crops; where
+they disagree it has none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from distill.errors import RunError
+from distill.metrics import Floats, Indices
+
+AGGREGATES = ("mean", "area")
+UNIT_COLUMNS = {
+    "crop": ["crop", "slide", "patient", "label", "area_mm2"],
+    "slide": ["slide", "patient", "label", "crops", "area_mm2"],
+    "patient": ["patient", "label", "crops", "area_mm2"],
+}
+
+
+@dataclass(frozen=True)
+class Answers:
+    """A run's answers for N cases of one kind.
+
+    Attributes:
+        kind: "crop", "slide" or "patient".
+        classes: K names.
+        table: (N,) rows with the columns of `UNIT_COLUMNS`; label is None where there is none.
+        probabilities: (N, K) float64.
+        predicted: (N,) class indices.
+    """
+
+    kind: str
+    classes: tuple[str, ...]
+    table: pd.DataFrame
+    probabilities: Floats
+    predicted: Indices
+
+    def csv(self) -> bytes:
+        """Return the answers as a table with a header: see docs/evaluation.md for its columns."""
+        names = np.array(self.classes, dtype=object)
+        columns = {"predicted": names[self.predicted]}
+        columns |= {f"p_{name}": self.probabilities[:, k] for k, name in enumerate(names)}
+        wide = pd.concat([self.table, pd.DataFrame(columns, index=self.table.index)], axis=1)
+        return wide.to_csv(index=False, lineterminator="\n").encode()
+
+    @classmethod
+    def read(cls, file: Path, kind: str = "crop") -> Answers:
+        """Read what `csv` wrote; the numbers are the very same.
+
+        Raises:
+            RunError: the file is missing or is no such table.
+        """
+        try:
+            wide = pd.read_csv(file, dtype=str, keep_default_na=False)
+        except (OSError, ValueError) as error:
+            raise RunError(f"{file} cannot be read ({error}); evaluate the run again") from error
+        columns = UNIT_COLUMNS[kind]
+        given = wide.columns[len(columns) + 1 :]
+        classes = tuple(name.removeprefix("p_") for name in given)
+        if list(wide.columns) != [*columns, "predicted", *(f"p_{name}" for name in classes)]:
+            raise RunError(f"{file} is not a table of predictions; evaluate the run again")
+        place = {name: k for k, name in enumerate(classes)}
+        labels = [label or None for label in wide["label"]]
+        numbers = {"crops": int, "area_mm2": float}
+        try:
+            table = wide[columns].assign(label=pd.Series(labels, dtype=object))
+            for name in numbers.keys() & set(columns):
+                table[name] = [numbers[name](value) for value in wide[name]]
+            predicted = np.array([place[name] for name in wide["predicted"]], dtype=np.intp)
+            # through float(), which is exact; pandas' own parser can be off by the last bit
+            chances = [[float(value) for value in wide[name]] for name in given]
+        except (KeyError, ValueError) as error:
+            raise RunError(f"{file} is damaged ({error}); evaluate the run again") from error
+        return cls(kind, classes, table, np.array(chances, dtype=np.float64).T, predicted)
+
+    def select(self, rows: np.ndarray) -> Answers:
+        """Return the answers of some rows: (N,) bool, or indices."""
+        return Answers(
+            self.kind,
+            self.classes,
+            self.table.iloc[rows].reset_index(drop=True),
+            self.probabilities[rows],
+            self.predicted[rows],
+        )
+
+    def by(self, kind: str, aggregate: str = "mean") -> Answers:
+        """Return the answers for "slide" or "patient", in order of first appearance.
+
+        Call it on the answers for crops. `aggregate`: one of `AGGREGATES`.
+        """
+        if aggregate not in AGGREGATES or self.kind != "crop":
+            raise ValueError(f"{self.kind}s cannot be aggregated by {aggregate!r}")
+        group, names = pd.factorize(self.table[kind])
+        area = self.table["area_mm2"].to_numpy(np.float64)
+        weight = area if aggregate == "area" else np.ones(len(group))
+        weight = weight / np.bincount(group, weight)[group]
+        means = np.zeros((len(names), len(self.classes)))
+        np.add.at(means, group, self.probabilities * weight[:, None])
+        parts = [part for _, part in self.table.groupby(group, sort=True)]
+        columns: dict[str, Any] = {
+            "slide": names,
+            "patient": [part["patient"].iloc[0] for part in parts],
+            "label": pd.Series([common_label(part) for part in parts], dtype=object),
+            "crops": np.bincount(group),
+            "area_mm2": np.bincount(group, area),
+        }
+        table = pd.DataFrame({name: columns[name] for name in UNIT_COLUMNS[kind]})
+        return Answers(kind, self.classes, table, means, means.argmax(1).astype(np.intp))
+
+    def mixed(self, crops: Answers) -> int:
+        """Count the slides (or patients) without a label because their crops' labels disagree."""
+        labelled = set(crops.table[self.kind][crops.table["label"].notna()])
+        return int((self.table["label"].isna() & self.table[self.kind].isin(labelled)).sum())
+
+
+def common_label(crops: pd.DataFrame) -> str | None:
+    """Return the label that all labelled crops share; None where they disagree or none has one."""
+    labels = crops["label"].dropna().unique()
+    return str(labels[0]) if len(labels) == 1 else None

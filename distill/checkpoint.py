@@ -1,0 +1,166 @@
+"""Where a training stands, in one file: networks, optimiser, and which epochs were good."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from distill.errors import RunError
+from distill.tensors import fill, load, save, some
+
+Modules = Mapping[str, nn.Module]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a training is. Order and augmentation come from counters: the epoch says all.
+
+    Attributes:
+        epoch: the last complete epoch, from 1; 0 before the first.
+        best: the lowest validation loss so far.
+        best_epoch: the first epoch that had it; 0 without validation.
+        kept: the epoch whose weights are kept; 0 before the first.
+        ended: why the training is over, or None while it is not.
+    """
+
+    epoch: int = 0
+    best: float = float("inf")
+    best_epoch: int = 0
+    kept: int = 0
+    ended: str | None = None
+
+
+def modules(task: Any) -> Modules:
+    """Return what a task trains, by name: its network, and what learns beside it.
+
+    A task whose optimised parameters are not all its network's names the others in `beside`,
+    a mapping of names to modules. They go into the checkpoint, never into the weights.
+    """
+    return {"network": task.network, **getattr(task, "beside", {})}
+
+
+def save_checkpoint(path: Path, parts: Modules, optimiser: Optimizer, progress: Progress) -> None:
+    """Write everything needed to go on: modules, optimiser state, progress.
+
+    Tensors are named `MODULE/NAME` and `optimiser/MODULE/NAME/KEY`, with NAME the parameter's.
+
+    Raises:
+        ValueError: if the optimiser has a parameter that is in no module; see `modules`.
+    """
+    tensors: dict[str, Tensor] = {}
+    for part, module in parts.items():
+        tensors |= {f"{part}/{name}": tensor for name, tensor in module.state_dict().items()}
+    for name, parameter in _parameters(parts).items():
+        for key, value in optimiser.state.get(parameter, {}).items():
+            tensors[f"optimiser/{name}/{key}"] = value
+    metadata = {
+        "unreached": json.dumps(sorted(_unreached(parts, optimiser))),
+        "epoch": str(progress.epoch),
+        "best": repr(progress.best),
+        "best_epoch": str(progress.best_epoch),
+        "kept": str(progress.kept),
+    }
+    save(path, tensors, metadata | ({"ended": progress.ended} if progress.ended else {}))
+
+
+def read_progress(path: Path) -> Progress:
+    """Return the progress of a checkpoint alone.
+
+    Raises:
+        RunError: if the file is missing, damaged, or no checkpoint.
+    """
+    return _progress(path, load(path)[1])
+
+
+def load_checkpoint(path: Path, parts: Modules, optimiser: Optimizer) -> Progress:
+    """Put modules and optimiser back where `save_checkpoint` found them; return the progress.
+
+    Raises:
+        RunError: if the file is missing, damaged, or of other modules or another optimiser.
+    """
+    tensors, metadata = load(path)
+    progress = _progress(path, metadata)
+    if odd := {name.split("/", 1)[0] for name in tensors} - parts.keys() - {"optimiser"}:
+        raise RunError(f"{path} holds {some(sorted(odd))}, which this training does not have")
+    states = _states(path, tensors, metadata, parts, optimiser)
+    for part, module in parts.items():
+        held = {
+            name.removeprefix(f"{part}/"): tensor
+            for name, tensor in tensors.items()
+            if name.startswith(f"{part}/")
+        }
+        fill(
+            module, held, str(path), f"the {part} of {sum(map(torch.numel, held.values()))} values"
+        )
+    for parameter, state in states.items():
+        optimiser.state[parameter] = {
+            key: value if key == "step" else value.to(parameter.device)
+            for key, value in state.items()
+        }
+    return progress
+
+
+def _states(
+    path: Path,
+    tensors: Mapping[str, Tensor],
+    metadata: Mapping[str, str],
+    parts: Modules,
+    optimiser: Optimizer,
+) -> dict[nn.Parameter, dict[str, Tensor]]:
+    """Return the optimiser's state of each parameter, if they are those that it optimises."""
+    parameters = _parameters(parts)
+    states: dict[str, dict[str, Tensor]] = {}
+    for full, tensor in tensors.items():
+        if full.startswith("optimiser/"):
+            name, key = full.removeprefix("optimiser/").rsplit("/", 1)
+            if name not in parameters:
+                raise RunError(f"{path} has optimiser state for {name}, which does not exist")
+            states.setdefault(name, {})[key] = tensor
+    wanted = _optimised(parts, optimiser) - set(json.loads(metadata.get("unreached", "[]")))
+    if wanted != states.keys():
+        odd = some(sorted(wanted ^ states.keys()))
+        raise RunError(f"{path} and the optimiser do not hold the same parameters: {odd}")
+    return {parameters[name]: state for name, state in states.items()}
+
+
+def _parameters(parts: Modules) -> dict[str, nn.Parameter]:
+    return {
+        f"{part}/{name}": parameter
+        for part, module in parts.items()
+        for name, parameter in module.named_parameters()
+    }
+
+
+def _optimised(parts: Modules, optimiser: Optimizer) -> set[str]:
+    """Return the names of the parameters that the optimiser moves."""
+    parameters = _parameters(parts)
+    optimised = {id(p) for group in optimiser.param_groups for p in group["params"]}
+    if optimised - {id(parameter) for parameter in parameters.values()}:
+        raise ValueError("the optimiser has parameters of no module; name theirs in Task.beside")
+    return {name for name, parameter in parameters.items() if id(parameter) in optimised}
+
+
+def _unreached(parts: Modules, optimiser: Optimizer) -> set[str]:
+    """Return the names of those that no loss has reached so far, which have no state yet."""
+    parameters = _parameters(parts)
+    return {n for n in _optimised(parts, optimiser) if not optimiser.state.get(parameters[n])}
+
+
+def _progress(path: Path, metadata: Mapping[str, str]) -> Progress:
+    try:
+        return Progress(
+            epoch=int(metadata["epoch"]),
+            best=float(metadata["best"]),
+            best_epoch=int(metadata["best_epoch"]),
+            kept=int(metadata["kept"]),
+            ended=metadata.get("ended"),
+        )
+    except (KeyError, ValueError) as error:
+        raise RunError(f"{path} is no checkpoint ({error})") from error

@@ -1,0 +1,55 @@
+"""Differences between runs that were evaluated together: differences.json."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from distill import scoring
+from distill.errors import UsageError
+from distill.evaluate import Evaluation, as_json
+from distill.evaluate_plan import Plan
+from distill.tensors import publish
+
+FORMAT = "distill-difference/1"
+SHARED = ("store", "store_sha256", "split", "split_sha256", "subset", "aggregate")
+
+
+def check(plans: Sequence[Plan]) -> None:
+    """Raise UsageError unless all runs tell the same classes apart (in any order)."""
+    first = plans[0].run
+    for plan in plans[1:]:
+        if sorted(plan.run.weights.classes) != sorted(first.weights.classes):
+            raise UsageError(
+                f"{plan.run.path} and {first.path} tell different classes apart; "
+                "evaluate them one by one"
+            )
+
+
+def compare(first: Evaluation, other: Evaluation) -> dict[str, Any]:
+    """Return and publish the scores of `other` minus those of `first`, on the crops of both.
+
+    Raises:
+        SubsetError: they share no labelled crop.
+    """
+    request = other.plan.request
+    report = {
+        "format": FORMAT,
+        **{
+            key: {name: one.report[name] for name in ("run", "weights_sha256", "network", "level")}
+            for key, one in (("run", other), ("minus", first))
+        },
+        **{name: other.report[name] for name in SHARED},
+        "calibrated": other.report["calibration"] is not None,
+        "classes": list(first.answers.classes),
+        "units": {"scores": f"differences, run minus minus, {scoring.UNITS['scores']}"},
+        **scoring.difference(
+            other.answers,
+            first.answers,
+            request.bootstrap,
+            request.aggregate,
+            paper=request.paper_accuracy,
+        ),
+    }
+    publish(request.folder(other.plan.run) / "differences.json", as_json(report))
+    return report

@@ -1,0 +1,138 @@
+"""What an evaluation is to be made of: crops, labels, patients; checked before any work."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+import wsistore
+from distill import leakage
+from distill.errors import SubsetError, UsageError
+from distill.networks import smallest_input
+from distill.runs import Run
+from distill.scoring import Bootstrap
+from distill.subsets import Subset, select
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to evaluate on, and how; see `distill evaluate --help` for each."""
+
+    split: str
+    subset: str
+    bootstrap: Bootstrap = field(default_factory=Bootstrap)
+    aggregate: str = "mean"
+    calibrate: str | None = None
+    paper_accuracy: bool = False
+    device: str = "auto"
+    workers: int = 0
+    allow_training_patients: bool = False
+    overwrite: bool = False
+
+    def folder(self, run: Run) -> Path:
+        """Return where the evaluation of a run goes."""
+        return run.path / "evaluation" / f"{self.split}-{self.subset}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An evaluation that has passed the checks which need no network.
+
+    Attributes:
+        run: the run.
+        store: the store.
+        request: what was asked for.
+        subset: crops to predict, labels, and the crops left out with the reason.
+        table: columns crop, slide, patient, label, area_mm2 (of the crop's box); one row per crop
+            to predict, in that order; label is None where there is none.
+        trained_on: how many of its patients the run was trained on; None where nobody can tell.
+        calibration: labelled crops to fit the temperature on; None where none is wanted.
+    """
+
+    run: Run
+    store: wsistore.Store
+    request: Request
+    subset: Subset
+    table: pd.DataFrame
+    trained_on: int | None
+    calibration: Subset | None = None
+
+
+def prepare(run: Run, store: wsistore.Store, request: Request) -> Plan:
+    """Choose the crops and check that they can be scored, before any work is done.
+
+    Raises:
+        UsageError: if the evaluation exists and may not be replaced, or is of subset train, or the
+            temperature is to be fitted on the subset itself.
+        SubsetError: if the store lacks the run's level or a subset, no crop of it can be used or
+            none is labelled, a label is no class of the run, only one patient could be drawn, or a
+            patient is one that the run was trained on, or in both subsets.
+        RunError: if it cannot be told which patients the run was trained on.
+        wsistore.WsistoreError: if the store has no such split.
+    """
+    about, name = run.weights, request.subset
+    if re.fullmatch(r"[\w.-]+", name) is None:
+        raise UsageError(f"--subset {name!r} cannot name a folder; rename the subset in the split")
+    file = request.folder(run) / "metrics.json"
+    if file.exists() and not request.overwrite:
+        raise UsageError(f"{file} exists; replace it with --overwrite")
+    if about.level not in store.level_names:
+        there = ", ".join(store.level_names)
+        raise SubsetError(f"{run.path} takes level {about.level}; {store.path} only has {there}")
+    subset = _select(run, store, request.split, name, labelled=False)
+    table = _rows(store, request.split, subset)
+    patients = table["patient"][table["label"].notna()].nunique()
+    where = f"of {name} in split {request.split} of {store.path}"
+    if not patients:
+        raise SubsetError(f"no crop {where} is labelled, so there is nothing to score")
+    if request.bootstrap.unit == "patient" and patients == 1:
+        raise SubsetError(f"the labelled crops {where} are of one patient; use --unit crop")
+    allowed = request.allow_training_patients
+    trained_on = leakage.check(run, store, table["patient"], name, allowed=allowed)
+    calibration = _calibration(run, store, request, set(table["patient"]))
+    return Plan(run, store, request, subset, table, trained_on, calibration)
+
+
+def _select(run: Run, store: wsistore.Store, split: str, name: str, *, labelled: bool) -> Subset:
+    """Crops of a subset that the run can take; SubsetError where one is of an unknown class."""
+    about = run.weights
+    smallest = smallest_input(about.network)
+    subset = select(store, split, name, [about.level], smallest, labelled=labelled)
+    for crop, label in zip(subset.crops, subset.labels, strict=True):
+        if label is not None and label not in about.classes:
+            known = ", ".join(about.classes)
+            raise SubsetError(f"crop {crop} is {label}, which is no class of {run.path}: {known}")
+    return subset
+
+
+def _rows(store: wsistore.Store, split: str, subset: Subset) -> pd.DataFrame:
+    """Rows of the split for the crops of a subset, in its order, with the area of their boxes."""
+    crops = list(subset.crops)
+    rows = store.split(split).set_index("crop").loc[crops].reset_index()
+    boxes = store.crops.set_index("crop").loc[crops]
+    area = boxes["width"] * boxes["height"] * boxes["mpp"] ** 2 / 1e6
+    labels = pd.Series(subset.labels, dtype=object)
+    return rows[["crop", "slide", "patient"]].assign(label=labels, area_mm2=area.to_numpy(float))
+
+
+def _calibration(
+    run: Run, store: wsistore.Store, request: Request, patients: set[str]
+) -> Subset | None:
+    """Labelled crops to fit the temperature on; their patients are neither scored nor learnt."""
+    name = request.calibrate
+    if name is None:
+        return None
+    if name == request.subset:
+        raise UsageError(f"--calibrate {name} is the subset to be scored; name another")
+    subset = _select(run, store, request.split, name, labelled=True)
+    there = set(_rows(store, request.split, subset)["patient"])
+    leakage.check(run, store, there, name, allowed=request.allow_training_patients)
+    if both := sorted(there & patients):
+        raise SubsetError(
+            f"patient {both[0]} is in {name} and in {request.subset} of split {request.split} of "
+            f"{store.path}; choose another --calibrate"
+        )
+    return subset

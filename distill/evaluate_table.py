@@ -1,0 +1,161 @@
+"""Evaluations as tables on a terminal: percent, each value above its 95 % interval."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+KINDS = ("crops", "slides", "patients")
+MACRO = {
+    "accuracy": ("macro", "one_vs_rest_accuracy"),
+    "F1": ("macro", "f1"),
+    "precision": ("macro", "precision"),
+    "recall": ("macro", "recall"),
+}
+PAPER = {"paper's accuracy": ("macro", "paper_accuracy")}
+OVERALL = {
+    "right": ("overall", "accuracy"),
+    "balanced": ("overall", "balanced_accuracy"),
+    "AUROC": ("macro", "auroc"),
+    "ECE": ("overall", "expected_calibration_error"),
+}
+DIFFERENCES = {name: MACRO[name] for name in ("accuracy", "F1")} | {
+    name: OVERALL[name] for name in ("AUROC", "ECE")
+}
+Report = Mapping[str, Any]
+Columns = Mapping[str, tuple[str, str]]
+
+
+def tables(reports: Sequence[Report], differences: Sequence[Report]) -> list[Table]:
+    """Return the tables of runs evaluated together.
+
+    Args:
+        reports: what metrics.json holds, one per run.
+        differences: what differences.json holds, one per run but the first.
+    """
+    shown = [macro_table(reports), overall_table(reports)]
+    return [*shown, difference_table(differences)] if differences else shown
+
+
+def macro_table(reports: Sequence[Report]) -> Table:
+    """Return one row per run: the scores that the paper gives, over crops."""
+    counts = {name: _counts(reports, name) for name in ("crops", "patients")}
+    place = f"{reports[0]['subset']} of split {reports[0]['split']}, {reports[0]['store']}"
+    caption = (
+        "Means over classes, one against the rest, in %. " + _intervals(reports[0]) + " GMAC: mean "
+        "per crop." + _absent(reports)
+    )
+    columns = MACRO | (PAPER if "paper_accuracy" in reports[0]["macro"] else {})
+    title = f"{place}: {counts['crops']} crops, {counts['patients']} patients"
+    shown = _table(title, caption, ["run\nnetwork", "level", "GMAC"], columns)
+    for report in reports:
+        shown.add_row(
+            Text(f"{_name(report)}\n{report['network']}"),
+            Text(report["level"]),
+            f"{report['cost']['gmac_per_crop']['mean']:.3g}",
+            *_cells(report, columns),
+        )
+    return shown
+
+
+def overall_table(reports: Sequence[Report]) -> Table:
+    """Return a row per run and kind of case: how often it is right, and whether to believe it."""
+    weights = "the area of its box" if reports[0]["aggregate"] == "area" else "the same"
+    caption = (
+        "right: share of cases predicted right; balanced: mean recall; AUROC: mean over classes; "
+        "ECE: expected calibration error, lower is better. In a slide and a patient each crop "
+        f"weighs {weights}; those without one label are left out."
+        + "".join(_calibrated(report) for report in reports)
+    )
+    shown = _table("Crops, slides and patients", caption, ["run", "cases"], OVERALL)
+    for report in reports:
+        for kind in KINDS:
+            block = report if kind == "crops" else report[kind]
+            count = block["scored"][kind]
+            name = Text(_name(report) if kind == "crops" else "")
+            shown.add_row(name, f"{count} {kind}", *_cells(block, OVERALL))
+    return shown
+
+
+def difference_table(differences: Sequence[Report]) -> Table:
+    """Return a row per run and kind of case: its scores minus those of the first run."""
+    first = _name(differences[0]["minus"])
+    crops = differences[0]["crops"]
+    caption = "Percentage points. " + _intervals(crops) + " Both runs see the same draws."
+    shown = _table(f"Difference to {first}", caption, ["run", "cases"], DIFFERENCES)
+    for report in differences:
+        for kind in (one for one in KINDS if one in report):
+            block = report[kind]
+            name = Text(_name(report["run"]) if kind == "crops" else "")
+            count = f"{block['scored'][kind]} {kind}"
+            shown.add_row(name, count, *_cells(block, DIFFERENCES, sign="+"))
+    return shown
+
+
+def percent(entry: Mapping[str, Any], sign: str = "") -> str:
+    """Return an entry of a report as "value\\nlow–high" in %, "–" for what is not defined."""
+    if entry["value"] is None:
+        return "–"
+    value = f"{100 * entry['value']:{sign}.2f}"
+    if entry["interval"] is None:
+        return f"{value}\n–"
+    low, high = (f"{100 * end:{sign}.2f}" for end in entry["interval"])
+    return f"{value}\n{low}{' to ' if sign else '–'}{high}"
+
+
+def _table(title: str, caption: str, left: Sequence[str], columns: Columns) -> Table:
+    shown = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), title=Text(title), caption=Text(caption))
+    for name in left:
+        first = name.startswith("run")
+        shown.add_column(
+            name,
+            overflow="fold" if first else "ellipsis",
+            min_width=len("resnet10") if first else None,
+            no_wrap=not first,
+            justify="right" if name == "GMAC" else "left",
+        )
+    for name in columns:
+        shown.add_column(name, justify="right", no_wrap=True, min_width=len("00.00–00.00"))
+    return shown
+
+
+def _cells(block: Mapping[str, Any], columns: Columns, sign: str = "") -> list[str]:
+    if "macro" not in block:  # not one slide, or patient, has a label
+        return ["–"] * len(columns)
+    return [percent(block[group][score], sign) for group, score in columns.values()]
+
+
+def _name(report: Mapping[str, Any]) -> str:
+    return Path(report["run"]["run"] if isinstance(report["run"], dict) else report["run"]).name
+
+
+def _counts(reports: Sequence[Report], units: str) -> str:
+    return " or ".join(sorted({str(one["scored"][units]) for one in reports}, key=int))
+
+
+def _intervals(block: Mapping[str, Any]) -> str:
+    about = block["bootstrap"]
+    return (
+        f"Below each its {about['confidence']:.0%} interval: percentile bootstrap over "
+        f"{about['unit']}s, {about['draws']:,} draws."
+    )
+
+
+def _absent(reports: Sequence[Report]) -> str:
+    lacking = sorted({name for report in reports for name in report["absent_classes"]})
+    return f" No case of {', '.join(lacking)}: left out of the means." if lacking else ""
+
+
+def _calibrated(report: Report) -> str:
+    found = report["calibration"]
+    if found is None:
+        return ""
+    return (
+        f" {_name(report)}: probabilities at temperature {found['temperature']:.3g}, fitted on "
+        f"{found['crops']} {found['subset']} crops."
+    )

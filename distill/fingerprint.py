@@ -1,0 +1,70 @@
+"""Which pixels a run saw: hashes that tell two stores, splits or sets of crops apart."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import fsspec
+
+import wsistore
+from distill.errors import DistillError
+
+
+def location(store: str | Path) -> str:
+    """Return where a store is, for a record: a whole path, or a URL as it was given."""
+    return str(store) if "://" in str(store) else str(Path(store).resolve())
+
+
+def read_bytes(store: str | Path, *parts: str) -> bytes:
+    """Return the bytes of a file of a store, which may be a folder or an fsspec URL.
+
+    Raises:
+        DistillError: if the file cannot be read.
+    """
+    path = "/".join([str(store).rstrip("/"), *parts])
+    try:
+        if "://" in path:
+            with fsspec.open(path, "rb") as file:
+                content: bytes = file.read()
+            return content
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise DistillError(f"{path} cannot be read ({error.strerror or error})") from error
+
+
+def split_sha256(store: str | Path, split: str) -> str:
+    """Return the SHA-256 of a split's file."""
+    return hashlib.sha256(read_bytes(store, "splits", f"{split}.csv")).hexdigest()
+
+
+def settings_sha256(store: str | Path) -> str:
+    """Return the SHA-256 of the settings that every slide of the store was built with."""
+    attributes = json.loads(read_bytes(store, "zarr.json"))["attributes"]["wsistore"]
+    text = json.dumps(attributes, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def crops_sha256(store: wsistore.Store, crops: Sequence[str], levels: Sequence[str]) -> str:
+    """Return the SHA-256 of some crops at some levels: their order, sizes, mpp and exact sums.
+
+    The sums of values and of squares of each channel stand for the pixels, so that the hash needs
+    none; labels have no part in it.
+    """
+    columns = ["crop", "level", "height", "width", "factor", "mpp"]
+    columns += [f"{kind}_{channel}" for kind in ("sum", "sumsq") for channel in "rgb"]
+    rows = store.levels[columns]
+    rows = rows[rows["level"].isin(list(levels)) & rows["crop"].isin(list(crops))]
+    place = {crop: number for number, crop in enumerate(crops)}
+    rows = rows.assign(place=rows["crop"].map(place)).sort_values(["place", "level"], kind="stable")
+    digest = hashlib.sha256()
+    for row in rows[columns].itertuples(index=False):
+        digest.update(json.dumps([_plain(value) for value in row]).encode())
+    return digest.hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else value

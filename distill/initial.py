@@ -1,0 +1,59 @@
+"""`--init-from`: a new run that starts from weights there are."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from distill.config import sha256
+from distill.errors import RunError, UsageError
+from distill.runs import is_run
+from distill.tensors import fill, load
+
+
+def start_from(source: Path, network: nn.Module, name: str, classes: list[str]) -> dict[str, Any]:
+    """Fill a new network with the weights of a run, or of a safetensors file.
+
+    Args:
+        source: a run folder, or a file.
+        network: receives the weights.
+        name: what it is, a key of `distill.networks.NETWORKS`.
+        classes: the classes of the new run, in order.
+
+    Returns:
+        What config.json records: the run they are of ("run", None for a file of its own), "file",
+        and its "weights_sha256".
+
+    Raises:
+        UsageError: if the source is neither.
+        RunError: if the weights are of another network or other classes, or damaged.
+    """
+    file = source / "weights.safetensors" if source.is_dir() else source
+    if source.is_dir() and not is_run(source):
+        raise UsageError(f"--init-from {source} is not a run folder")
+    if file.suffix != ".safetensors":
+        raise UsageError(
+            f"--init-from {source} is not a .safetensors file, the only kind that is loaded: other "
+            "kinds can run code; convert it first"
+        )
+    tensors, metadata = load(file)
+    theirs = metadata.get("network", name)
+    if theirs != name:
+        raise RunError(
+            f"{file} is of network {theirs}, and this run's is {name}; choose --network {theirs}"
+        )
+    if "classes" in metadata and (of := json.loads(metadata["classes"])) != classes:
+        raise RunError(
+            f"{file} is of classes {', '.join(of)}, and this run's are {', '.join(classes)}; "
+            "choose another --init-from"
+        )
+    fill(network, tensors, str(file), f"network {name} with {len(classes)} classes")
+    run = file.parent if is_run(file.parent) else None
+    return {
+        "run": str(run.resolve()) if run else None,
+        "file": str(file.resolve()),
+        "weights_sha256": sha256(file),
+    }

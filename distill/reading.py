@@ -1,0 +1,144 @@
+"""Reading crops ahead, in processes of their own, no further than a number of bytes.
+
+Crops of one store differ a thousandfold in size, so that what is read ahead is bounded by bytes.
+Pixels come back through pipes: shared memory (/dev/shm) is often 64 MB in a container, and a
+process that writes past its end is killed by a bus error, which no program can report. For the same
+reason this module leaves torch alone, which sends tensors through shared memory.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import cache, lru_cache
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+import wsistore
+from distill.errors import DistillError, SubsetError
+
+Pixels = dict[str, NDArray[np.uint8]]
+
+AHEAD_BYTES = 2**30
+"""Bytes of pixels read ahead, unless another number is asked for."""
+_AHEAD_COUNT = 32
+"""Crops read ahead for each process, at most: enough to keep it busy, however small they are."""
+
+
+class Request(NamedTuple):
+    """A crop to read: `bytes` is how large it will be, all levels together."""
+
+    store: str | Path
+    crop: str
+    levels: tuple[str, ...]
+    bytes: int
+
+
+def read_ahead(
+    requests: Iterable[Request], workers: int, ahead: int = AHEAD_BYTES
+) -> Iterator[Pixels]:
+    """Yield the pixels of each request, in order: level name to (3, H, W) uint8.
+
+    Args:
+        requests: what to read.
+        workers: processes that read, at least 1.
+        ahead: most bytes that are being read or waiting to be taken; one crop is always on its way,
+            however large.
+
+    Raises:
+        SubsetError: if an array is damaged, or a process dies.
+        wsistore.WsistoreError: if a crop or a level is not there.
+    """
+    pool, most = _pool(workers), _AHEAD_COUNT * workers
+    coming = iter(requests)
+    following = next(coming, None)
+    running: deque[tuple[Request, Future[Pixels | Exception]]] = deque()
+    held = 0
+    try:
+        while running or following is not None:
+            while following is not None and (
+                not running or (held + following.bytes <= ahead and len(running) < most)
+            ):
+                held += following.bytes
+                running.append((following, pool.submit(_reported, *following[:3])))
+                following = next(coming, None)
+            request, future = running.popleft()
+            found = future.result()
+            del future  # it holds the pixels, which are the caller's from here on
+            held -= request.bytes
+            if isinstance(found, Exception):
+                raise found
+            yield found
+    except BrokenProcessPool as error:
+        _pool.cache_clear()
+        raise SubsetError(
+            "a process that reads crops has died, most likely for want of memory; "
+            "choose fewer --workers or a smaller --read-ahead"
+        ) from error
+    finally:
+        for _, future in running:
+            future.cancel()
+
+
+def read(store: wsistore.Store, crop: str, levels: Iterable[str]) -> Pixels:
+    """Return one crop's pixels: level name to (3, H, W) uint8, C-contiguous and writable.
+
+    Raises:
+        SubsetError: if an array is damaged.
+        wsistore.WsistoreError: if the crop or the level is not there.
+    """
+    return {level: _level(store, crop, level) for level in levels}
+
+
+def _level(store: wsistore.Store, crop: str, level: str) -> NDArray[np.uint8]:
+    array = store[crop][level]
+    try:
+        pixels = np.asarray(array[:])
+    except (OSError, RuntimeError, ValueError) as error:  # what zarr and its codecs raise
+        raise SubsetError(f"crop {crop} of {store.path} is damaged at {level} ({error})") from error
+    return np.require(pixels, np.uint8, ["C", "W"])
+
+
+def _reported(store: str | Path, crop: str, levels: tuple[str, ...]) -> Pixels | Exception:
+    """Return the errors a user can meet: raised in a worker, they would arrive as a traceback."""
+    try:
+        return read(_opened(store), crop, levels)
+    except (DistillError, wsistore.WsistoreError) as error:
+        return error
+
+
+@lru_cache(maxsize=4)
+def _opened(store: str | Path) -> wsistore.Store:
+    return wsistore.open(store)
+
+
+@cache
+def _pool(workers: int) -> ProcessPoolExecutor:
+    """Return this process's readers; data sets that take turns share them.
+
+    They are started anew (not forked): a fork would copy the locks of zarr's and CUDA's threads.
+    """
+    return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _end_with_parent)
+
+
+def _end_with_parent() -> None:
+    """Watch for the end of the process that reads are for, which may be killed without notice."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent answers it
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -1,0 +1,194 @@
+"""Every score of one or more runs on the same cases: observed, and in the draws of a bootstrap.
+
+All runs see the same draws, so that a difference between two of them is a paired one.
+
+Scores are named "overall accuracy" and the like (…), "macro f1" and the like (…), and "f1" and the
+like (…, K), one per class. `entries` sorts them for metrics.json.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from distill import bootstrap, metrics
+from distill.bootstrap import UNITS, Weights
+from distill.calibration import CalibrationError
+from distill.metrics import Floats, Indices, Scores
+from distill.ranking import Auroc
+
+
+@dataclass(frozen=True)
+class Cases:
+    """N cases (crops, slides or patients) that R runs classified into K classes.
+
+    Attributes:
+        truth: (N,) class indices.
+        patient: (N,) 0 … P − 1, each at least once.
+        probabilities: (R, N, K) float64.
+        predicted: (R, N) class indices. They are given, because two probabilities can round alike.
+    """
+
+    truth: Indices
+    patient: Indices
+    probabilities: Floats
+    predicted: Indices
+
+    def units(self, unit: str) -> int:
+        """Return how many there are to draw from: patients, or cases for unit "crop"."""
+        return int(self.patient.max()) + 1 if unit == "patient" else len(self.truth)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Scores that need to know how often each group is drawn: a function of it for each run."""
+
+    sizes: Indices
+    row: int
+    runs: Sequence[Callable[[Weights], Scores]]
+
+
+def observed(cases: Cases, *, paper: bool = False) -> list[Scores]:
+    """Each run's scores on the cases as they are; `paper` adds the printed accuracy."""
+    found: list[Scores] = [{} for _ in cases.predicted]
+    for part in _parts(cases, "patient", paper):
+        for scores, run in zip(found, part.runs, strict=True):
+            scores |= {name: value[0] for name, value in run(part.sizes[None]).items()}
+    return found
+
+
+def drawn(cases: Cases, unit: str, draws: int, seed: int, *, paper: bool = False) -> list[Scores]:
+    """Each run's scores in `draws` resamples, along a new first axis; all runs see the same draws.
+
+    Unit "crop" draws cases: matrices of counts by cells, probabilities case by case, in draws of
+    their own. Unit "patient" draws patients, the same ones for both.
+
+    Raises:
+        ValueError: the unit is none of `UNITS`, or `draws` is below 1.
+    """
+    if unit not in UNITS:
+        raise ValueError(f"unit {unit!r} is none of {UNITS}")
+    found: list[Scores] = [{} for _ in cases.predicted]
+    for part in _parts(cases, unit, paper):
+        blocks: list[list[Scores]] = [[] for _ in part.runs]
+        for weights in bootstrap.weights(part.sizes, np.random.default_rng(seed), draws, part.row):
+            for block, run in zip(blocks, part.runs, strict=True):
+                block.append(run(weights))
+        for scores, block in zip(found, blocks, strict=True):
+            scores |= {name: np.concatenate([one[name] for one in block]) for name in block[0]}
+    return found
+
+
+def entries(
+    values: Mapping[str, Floats], draws: Mapping[str, Floats], classes: Sequence[str]
+) -> dict[str, Any]:
+    """Give every score as {"value": …, "interval": [low, high]}, fractions of 1.
+
+    A value that is not defined is None, and so is the interval of what no draw defines. Where only
+    some draws define it, the entry has their number too, as "draws".
+
+    Args:
+        values: from `observed`.
+        draws: from `drawn`.
+        classes: K names.
+
+    Returns:
+        {"overall": {score: …}, "macro": {score: …}, "per_class": {class: {score: …}}}.
+    """
+    ends = {name: bootstrap.percentiles(drawn) for name, drawn in draws.items()}
+
+    def entry(name: str, *k: int) -> dict[str, Any]:
+        column = draws[name].reshape(len(draws[name]), -1)[:, k[0] if k else 0]
+        interval = [_number(end[k]) for end in ends[name]]
+        defined = int((~np.isnan(column)).sum())
+        return {
+            "value": _number(values[name][k]),
+            "interval": None if None in interval else interval,
+            **({} if defined == len(column) else {"draws": defined}),
+        }
+
+    def of(kind: str) -> dict[str, Any]:
+        return {
+            name.removeprefix(f"{kind} "): entry(name)
+            for name in values
+            if name.startswith(f"{kind} ")
+        }
+
+    single = [name for name in values if " " not in name]
+    return {
+        "overall": of("overall"),
+        "macro": of("macro"),
+        "per_class": {
+            label: {name: entry(name, k) for name in single} for k, label in enumerate(classes)
+        },
+    }
+
+
+def _number(value: Any) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def _parts(cases: Cases, unit: str, paper: bool) -> list[_Part]:
+    """Scores of counts, and scores of probabilities: over crops their groups differ."""
+    runs, count, classes = cases.probabilities.shape
+    answers = np.stack([cases.truth, *cases.predicted])
+    if unit == "patient":
+        group = cells = cases.patient
+    else:
+        group = np.arange(count)
+        cells = np.unique(answers, axis=1, return_inverse=True)[1].reshape(-1)
+    sizes = np.bincount(cells)
+    tables = [metrics.confusion_by_group(cells, cases.truth, p, classes) for p in cases.predicted]
+    if unit == "patient":
+        sizes = np.ones_like(sizes)
+    else:  # a cell's table holds one case, which its weight multiplies
+        tables = [table // sizes[:, None, None] for table in tables]
+    return [
+        _Part(sizes, runs * classes**2, [_of_counts(table, paper) for table in tables]),
+        _Part(
+            np.ones(int(group.max()) + 1, dtype=np.intp),
+            runs * (classes + 1) * 20,
+            [_of_probabilities(cases, r, group) for r in range(runs)],
+        ),
+    ]
+
+
+def _of_counts(tables: metrics.Counts, paper: bool) -> Callable[[Weights], Scores]:
+    def scores(weights: Weights) -> Scores:
+        counts = bootstrap.weighted(tables, weights)
+        each = metrics.per_class(counts, paper=paper)
+        return _named(metrics.overall(counts), each)
+
+    return scores
+
+
+def _of_probabilities(cases: Cases, run: int, group: Indices) -> Callable[[Weights], Scores]:
+    given = cases.probabilities[run]
+    auroc = Auroc(cases.truth, given, group)
+    error = CalibrationError(cases.truth, given, cases.predicted[run], group)
+    members = np.zeros((int(group.max()) + 1, given.shape[1]), dtype=np.int64)
+    np.add.at(members, (group, cases.truth), 1)
+
+    def scores(weights: Weights) -> Scores:
+        overall, each = error(weights)
+        absent = bootstrap.weighted(members, weights) == 0
+        return _named(
+            {"expected_calibration_error": overall},
+            {
+                "auroc": auroc(weights),
+                "expected_calibration_error": np.where(absent, np.nan, each),
+            },
+        )
+
+    return scores
+
+
+def _named(overall: Scores, each: Scores) -> Scores:
+    return (
+        {f"overall {name}": values for name, values in overall.items()}
+        | {f"macro {name}": values for name, values in metrics.macro(each).items()}
+        | each
+    )

@@ -1,0 +1,38 @@
+"""What may differ between a run and its continuation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+PLACES = frozenset(
+    {
+        "format", "id", "store", "run", "file",
+        "workers", "read_ahead_mib", "log", "processes", "environment", "preset",
+    }
+)  # fmt: skip
+"""Keys of config.json, at any depth, that change no result but by rounding."""
+
+
+def differences(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return "KEY was X and is Y" for every entry that decides the result and is not the same.
+
+    Where the store lies does not matter, nor where the teacher's run: their fingerprints do.
+    """
+    before, after = dict(_flat(was)), dict(_flat(now))
+    keys = [*before, *(key for key in after if key not in before)]
+    return [
+        f"{key} was {before.get(key, 'not set')} and is {after.get(key, 'not set')}"
+        for key in keys
+        if before.get(key) != after.get(key) or (key in before) != (key in after)
+    ]
+
+
+def _flat(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, item in value.items():
+        if key in PLACES:
+            continue
+        if isinstance(item, Mapping):
+            yield from _flat(item, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", item

@@ -1,0 +1,184 @@
+"""Scores of one run, or differences between two, as blocks of metrics.json and differences.json."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from distill import bootstrap, metrics, resampling
+from distill.answers import Answers
+from distill.calibration import BINS
+from distill.errors import SubsetError
+from distill.resampling import Cases
+
+KINDS = ("crop", "slide", "patient")
+UNITS = {
+    "scores": "fractions of 1",
+    "expected_calibration_error": f"fraction of 1, {BINS} bins of equal width; overall: of the "
+    "class predicted; per class: of its probability",
+    "confusion": "cases; rows truth, columns predicted, in the order of classes",
+    "mpp": "µm per pixel, median over the predicted crops",
+    "temperature": "1, divides the logits",
+    "nll": "nats per crop, mean",
+}
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """How intervals are made: unit "patient" or "crop", number of draws, seed."""
+
+    unit: str = "patient"
+    draws: int = bootstrap.DRAWS
+    seed: int = 0
+
+    def unit_of(self, kind: str) -> str:
+        """Return what is drawn where the cases are crops, slides or patients."""
+        return "patient" if self.unit == "patient" else kind
+
+    def about(self, kind: str) -> dict[str, Any]:
+        """Return what a report says of its intervals."""
+        return {
+            "unit": self.unit_of(kind),
+            "draws": self.draws,
+            "seed": self.seed,
+            "interval": "percentile",
+            "confidence": bootstrap.CONFIDENCE,
+        }
+
+
+def score(
+    answers: Answers, how: Bootstrap, aggregate: str = "mean", *, paper: bool = False
+) -> dict[str, Any]:
+    """Score the labelled crops, and the labelled slides and patients that they add up to.
+
+    Args:
+        answers: for crops.
+        how: the bootstrap.
+        aggregate: what a crop weighs in its slide and patient, see `distill.answers`.
+        paper: whether to add the accuracy as the paper prints it.
+
+    Returns:
+        Keys predicted, classes, those of a block (scored, bootstrap, absent_classes, confusion,
+        overall, macro, per_class) for the crops, and slides and patients: blocks that also say how
+        many were left_out (unlabelled, or of mixed labels).
+    """
+    unlabelled = int(answers.table["label"].isna().sum())
+    report: dict[str, Any] = {
+        "predicted": {"crops": len(answers.table), "unlabelled": unlabelled},
+        "classes": list(answers.classes),
+        **_block(answers, how, paper),
+    }
+    for kind in KINDS[1:]:
+        groups = answers.by(kind, aggregate)
+        mixed = groups.mixed(answers)
+        unlabelled = int(groups.table["label"].isna().sum()) - mixed
+        block = _block(groups, how, paper) if groups.table["label"].notna().any() else None
+        report[f"{kind}s"] = {
+            "left_out": {"unlabelled": unlabelled, "mixed_labels": mixed},
+            **(block or {"scored": {f"{kind}s": 0}}),
+        }
+    return report
+
+
+def difference(
+    run: Answers, minus: Answers, how: Bootstrap, aggregate: str = "mean", *, paper: bool = False
+) -> dict[str, Any]:
+    """Score `run` minus `minus` on the crops that both predicted, with the same draws for both.
+
+    Returns:
+        Keys crops, slides, patients: each with scored, bootstrap, absent_classes, overall, macro,
+        per_class; the values are differences, in fractions of 1.
+
+    Raises:
+        SubsetError: the runs tell other classes apart, or share no labelled crop.
+    """
+    if sorted(run.classes) != sorted(minus.classes):
+        mine, other = ", ".join(run.classes), ", ".join(minus.classes)
+        raise SubsetError(
+            f"one run tells apart {mine}, the other {other}; evaluate them one by one"
+        )
+    order = np.array([run.classes.index(name) for name in minus.classes])
+    run = Answers(
+        run.kind,
+        minus.classes,
+        run.table,
+        run.probabilities[:, order],
+        np.argsort(order)[run.predicted],
+    )
+    place = {crop: k for k, crop in enumerate(run.table["crop"])}
+    there = minus.table["crop"].isin(place.keys()).to_numpy()
+    minus = minus.select(there)
+    run = run.select(np.array([place[crop] for crop in minus.table["crop"]], dtype=np.intp))
+    if not minus.table["label"].notna().any():
+        raise SubsetError("the runs have no labelled crop in common; evaluate them one by one")
+    found = {}
+    for kind in KINDS:
+        both = [one if kind == "crop" else one.by(kind, aggregate) for one in (minus, run)]
+        if both[0].table["label"].notna().any():
+            found[f"{kind}s"] = _difference(both, how, paper)
+    return found
+
+
+def cases(answers: Sequence[Answers]) -> tuple[Cases, pd.DataFrame]:
+    """Return the labelled cases of runs that answered for the same ones, and their rows."""
+    first = answers[0]
+    labelled = first.table["label"].notna().to_numpy()
+    rows = first.table[labelled]
+    place = {name: k for k, name in enumerate(first.classes)}
+    found = Cases(
+        truth=np.array([place[label] for label in rows["label"]], dtype=np.intp),
+        patient=pd.factorize(rows["patient"])[0].astype(np.intp),
+        probabilities=np.stack([one.probabilities[labelled] for one in answers]),
+        predicted=np.stack([one.predicted[labelled] for one in answers]),
+    )
+    return found, rows
+
+
+def _difference(both: Sequence[Answers], how: Bootstrap, paper: bool) -> dict[str, Any]:
+    kind, classes = both[0].kind, both[0].classes
+    found, rows = cases(both)
+    first, second = resampling.observed(found, paper=paper)
+    first_drawn, second_drawn = _drawn(found, how, paper)
+    return {
+        **_about(kind, rows, found, how, classes),
+        **resampling.entries(
+            {name: second[name] - first[name] for name in first},
+            {name: second_drawn[name] - first_drawn[name] for name in first},
+            classes,
+        ),
+    }
+
+
+def _block(answers: Answers, how: Bootstrap, paper: bool) -> dict[str, Any]:
+    found, rows = cases([answers])
+    (values,), (draws,) = resampling.observed(found, paper=paper), _drawn(found, how, paper)
+    counts = metrics.confusion(found.truth, found.predicted[0], len(answers.classes))
+    return {
+        **_about(answers.kind, rows, found, how, answers.classes),
+        "confusion": counts.tolist(),
+        **resampling.entries(values, draws, answers.classes),
+    }
+
+
+def _drawn(found: Cases, how: Bootstrap, paper: bool) -> list[metrics.Scores]:
+    """Scores in each draw; NaN throughout where only one unit could be drawn, over and over."""
+    drawn = resampling.drawn(found, how.unit, how.draws, how.seed, paper=paper)
+    if found.units(how.unit) > 1:
+        return drawn
+    return [{name: np.full_like(v, np.nan) for name, v in scores.items()} for scores in drawn]
+
+
+def _about(
+    kind: str, rows: pd.DataFrame, found: Cases, how: Bootstrap, classes: Sequence[str]
+) -> dict[str, Any]:
+    counted = [one for one in KINDS if one in rows.columns]
+    present = set(found.truth.tolist())
+    return {
+        "scored": {f"{one}s": int(rows[one].nunique()) for one in counted},
+        "bootstrap": how.about(kind),
+        "absent_classes": [name for k, name in enumerate(classes) if k not in present],
+    }

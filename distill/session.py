@@ -1,0 +1,257 @@
+"""What the training commands share: a store, a device, other processes, and a run to write."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from torch import nn
+
+import wsistore
+from distill.checkpoint import Progress
+from distill.config import Options, resolve_device
+from distill.console import Console, left_out_note
+from distill.errors import UsageError
+from distill.fingerprint import crops_sha256, settings_sha256
+from distill.initial import start_from
+from distill.loop import Observer, Setting, fit
+from distill.pairs import CropSet, Sample, Samples
+from distill.presets import PRESETS
+from distill.processes import Processes, joined
+from distill.runs import CHECKPOINT, check_out, check_resume
+from distill.standardise import Standard
+from distill.subsets import Subset, has_subset, median_mpp, select
+from distill.tasks import Task
+from distill.trackers import TRACKERS, require
+from distill.weights import Weights, read_json
+from distill.writing import Follower, RunWriter, Writer
+
+S = TypeVar("S", bound=Sample)
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Data:
+    """The crops of a training: `val` is None where the split has none."""
+
+    train: Subset
+    val: Subset | None
+
+    @property
+    def subsets(self) -> list[Subset]:
+        """Training crops, then validation crops if there are any."""
+        return [self.train] if self.val is None else [self.train, self.val]
+
+
+@dataclass(frozen=True)
+class Session:
+    """An open store, the device, this process's place among others, and who is spoken to."""
+
+    options: Options
+    store: wsistore.Store
+    device: torch.device
+    processes: Processes
+    say: Say
+
+    def data(
+        self, levels: Sequence[str], smallest: int, *, labelled: bool, subset: str = "train"
+    ) -> Data:
+        """Choose the crops to train on and to validate on, and say which are left out."""
+        found: list[Subset] = []
+        for name in (subset, "val"):
+            if name == "val" and not has_subset(self.store, self.options.split, name):
+                continue
+            crops = select(
+                self.store, self.options.split, name, levels, smallest, labelled=labelled
+            )
+            if crops.left_out:
+                self.say(left_out_note(name, crops.left_out))
+            found.append(crops)
+        return Data(found[0], found[1] if len(found) > 1 else None)
+
+    def weights(
+        self, network: str, classes: list[str], level: str, standard: Standard, data: Data
+    ) -> Weights:
+        """Return what weights.json will say, but for the epoch."""
+        if self.options.schedule.select == "last":
+            chosen = "last epoch"
+        elif data.val is None:
+            chosen = "last epoch, because the split has no val crops"
+        else:
+            chosen = "lowest validation loss"
+        mpp = median_mpp(self.store, data.train.crops, level)
+        return Weights(network, classes, level, mpp, standard.mean, standard.std, 0, chosen)
+
+    def fit(
+        self,
+        task: Task[S],
+        crops: Callable[[Subset], CropSet[S]],
+        weights: Weights,
+        extra: Mapping[str, Any],
+        data: Data,
+    ) -> Progress:
+        """Train and write the run; return how it ended.
+
+        Args:
+            task: what to train.
+            crops: makes the data set of a subset.
+            weights: what will be true of the weights, but for the epoch.
+            extra: what config.json says beside the options; "command" at least.
+            data: the crops.
+        """
+        options, schedule = self.options, self.options.schedule
+        if schedule.patience is not None and data.val is None:
+            raise UsageError(
+                f"--patience needs validation crops, and split {options.split} has no subset val"
+            )
+        if schedule.accumulate < self.processes.world:
+            raise UsageError(
+                f"--accumulate {schedule.accumulate} is less than the {self.processes.world} "
+                "processes, some of which would have nothing to do"
+            )
+        config = self._config(task, weights, extra, data)
+        with ExitStack() as stack:
+            writer: Writer = Follower(options.out, resume=options.resume)
+            observers: list[Observer] = []
+            with self.processes.together():
+                if self.processes.first:
+                    writer = run = RunWriter(
+                        options.out,
+                        config,
+                        weights,
+                        overwrite=options.overwrite,
+                        resume=options.resume,
+                    )
+                    stack.callback(run.close)
+                    self.say(_announcement(config, task, schedule.epochs, run.done))
+                    observers += self._observers(run, stack, sum(map(len, data.subsets)))
+            progress = fit(
+                task,
+                self._samples(crops(data.train), schedule.seed),
+                self._samples(crops(data.val), None) if data.val else None,
+                schedule,
+                writer,
+                Several(observers),
+                Setting(processes=self.processes, precision=options.precision),
+            )
+        if progress.epoch < schedule.epochs:
+            self.say(f"stopped after epoch {progress.epoch}: {progress.ended}")
+        self.say(f"{options.out}: weights of epoch {progress.kept}")
+        return progress
+
+    def start(self, network: nn.Module, name: str, classes: list[str]) -> dict[str, Any] | None:
+        """Fill a new network as --init-from says; return what config.json records of it.
+
+        A run that is resumed starts from what it was started from, if it has no checkpoint yet.
+        """
+        out, source = self.options.out, self.options.init_from
+        if self.options.resume:
+            stored: dict[str, Any] | None = read_json(out / "config.json").get("init_from")
+            if stored is None or (out / CHECKPOINT).exists():
+                return stored
+            source = Path(stored["file"])
+        return start_from(source, network, name, classes) if source else None
+
+    def _samples(self, crops: CropSet[S], seed: int | None) -> Samples[S]:
+        return Samples(crops, seed, self.options.workers, self.options.read_ahead_mib * 2**20)
+
+    def _observers(self, run: RunWriter, stack: ExitStack, crops: int) -> list[Observer]:
+        """Return the console and the trackers asked for; the stack ends them."""
+        epochs = self.options.schedule.epochs
+        observers: list[Observer] = [stack.enter_context(Console(epochs, crops, done=run.done))]
+        for name in self.options.log:
+            tracker = TRACKERS[name](run.path, run.config, run.done)
+            stack.callback(tracker.close)
+            observers.append(tracker)
+        return observers
+
+    def _config(
+        self, task: Task[S], weights: Weights, extra: Mapping[str, Any], data: Data
+    ) -> dict[str, Any]:
+        subsets, levels = data.subsets, task.levels
+        config = {
+            **extra,
+            **self.options.resolved(),
+            "network": weights.network,
+            "level": weights.level,
+            "mpp": weights.mpp,
+            "classes": weights.classes,
+            "mean": weights.mean,
+            "std": weights.std,
+            "chosen": weights.chosen,
+            "crops": {subset.name: len(subset) for subset in subsets},
+            "left_out": {subset.name: dict(subset.left_out) for subset in subsets},
+            "data": {
+                "settings_sha256": settings_sha256(self.options.store),
+                "crops_sha256": {
+                    subset.name: crops_sha256(self.store, subset.crops, levels)
+                    for subset in subsets
+                },
+            },
+            "processes": self.processes.world,
+            "id": uuid.uuid4().hex,
+        }
+        preset = self.options.preset
+        config["preset_departures"] = PRESETS[preset].departures(config) if preset else {}
+        return config
+
+
+class Several:
+    """Observers as one."""
+
+    def __init__(self, observers: Sequence[Observer]) -> None:
+        self._observers = observers
+
+    def crop(self, epoch: int, subset: str) -> None:
+        """Pass it on."""
+        for observer in self._observers:
+            observer.crop(epoch, subset)
+
+    def epoch(self, record: Mapping[str, Any]) -> None:
+        """Pass it on."""
+        for observer in self._observers:
+            observer.epoch(record)
+
+
+@contextmanager
+def session(options: Options, say: Say) -> Iterator[Session]:
+    """Check the output folder, join other processes, and open the store.
+
+    Raises:
+        DistillError: if an option cannot be met.
+        wsistore.WsistoreError: if the store cannot be opened.
+    """
+    device = resolve_device(options.device)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    if options.threads is not None:
+        torch.set_num_threads(options.threads)
+    require(options.log)
+    with joined(device) as processes:
+        with processes.together():
+            if processes.first and options.resume:
+                check_resume(options.out)
+            elif processes.first:
+                check_out(options.out, options.overwrite)
+        speak = say if processes.first else _silence
+        yield Session(options, wsistore.open(options.store), device, processes, speak)
+
+
+def _silence(_: str) -> None:
+    """Leave speaking to the first process."""
+
+
+def _announcement(config: Mapping[str, Any], task: Task[S], epochs: int, done: int) -> str:
+    counts = " and ".join(f"{count} {name}" for name, count in config["crops"].items())
+    levels = " and ".join(dict.fromkeys(task.levels))
+    beside = f" in {config['processes']} processes" if config["processes"] > 1 else ""
+    resumed = f"; resuming after epoch {done}" if done else ""
+    return (
+        f"{config['command']}: {counts} crops at {levels}, {epochs} epochs on "
+        f"{config['device']}{beside}; keeping the {config['chosen']}{resumed}"
+    )

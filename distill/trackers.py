@@ -1,0 +1,135 @@
+"""Experiment trackers, each an optional package: TensorBoard, Weights & Biases, MLflow.
+
+They get the figures of each epoch and the numbers of the configuration. Paths and crop names stay
+here: a file name can hold a patient's, and two of the three may send what they get to a server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol
+
+from distill.curves import columns
+from distill.errors import UsageError
+
+SHARED = (
+    "command", "network", "level", "mpp", "epochs", "seed", "accumulate", "lr", "weight_decay",
+    "select", "patience", "temperature", "soft_weight", "pixel_weight", "precision", "preset",
+)  # fmt: skip
+"""What trackers are told of the configuration."""
+
+
+class Tracker(Protocol):
+    """An observer that has to be told when the training is over."""
+
+    def crop(self, epoch: int, subset: str) -> None:
+        """Take no note: trackers count epochs."""
+        ...
+
+    def epoch(self, record: Mapping[str, Any]) -> None:
+        """Log the figures of an epoch."""
+        ...
+
+    def close(self) -> None:
+        """Send what is left."""
+        ...
+
+
+class _Tracker:
+    def crop(self, epoch: int, subset: str) -> None:
+        """Take no note: trackers count epochs."""
+
+
+class TensorBoard(_Tracker):
+    """Scalars in RUN/tensorboard."""
+
+    def __init__(self, out: Path, config: Mapping[str, Any], done: int) -> None:
+        writing = _load("torch.utils.tensorboard", "tensorboard")
+        self._writer = writing.SummaryWriter(out / "tensorboard", purge_step=done + 1)
+        if not done:
+            lines = [f"    {name}: {value}" for name, value in _told(config).items()]
+            self._writer.add_text("config", "\n".join(lines))
+
+    def epoch(self, record: Mapping[str, Any]) -> None:
+        """Log the figures of an epoch."""
+        for name, value in _scalars(record).items():
+            self._writer.add_scalar(name.replace(".", "/"), value, record["epoch"])
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._writer.close()
+
+
+class WandB(_Tracker):
+    """A Weights & Biases run, which a resumed training continues."""
+
+    def __init__(self, out: Path, config: Mapping[str, Any], done: int) -> None:
+        self._run = _load("wandb", "wandb").init(
+            project="distill", name=out.name, id=config["id"], resume="allow", config=_told(config)
+        )
+
+    def epoch(self, record: Mapping[str, Any]) -> None:
+        """Log the figures of an epoch."""
+        self._run.log(_scalars(record), step=record["epoch"])
+
+    def close(self) -> None:
+        """Send what is left."""
+        self._run.finish()
+
+
+class MLflow(_Tracker):
+    """An MLflow run, where MLFLOW_TRACKING_URI says; a resumed training continues it by its tag."""
+
+    def __init__(self, out: Path, config: Mapping[str, Any], done: int) -> None:
+        self._mlflow = _load("mlflow", "mlflow")
+        self._mlflow.set_experiment("distill")
+        query = f"tags.distill_id = '{config['id']}'"
+        found = self._mlflow.search_runs(filter_string=query, output_format="list") if done else []
+        if found:
+            self._mlflow.start_run(run_id=found[0].info.run_id)
+        else:
+            self._mlflow.start_run(run_name=out.name, tags={"distill_id": config["id"]})
+            self._mlflow.log_params(_told(config))
+
+    def epoch(self, record: Mapping[str, Any]) -> None:
+        """Log the figures of an epoch."""
+        self._mlflow.log_metrics(_scalars(record), step=record["epoch"])
+
+    def close(self) -> None:
+        """Say that the run is over."""
+        self._mlflow.end_run()
+
+
+TRACKERS: dict[str, Callable[[Path, Mapping[str, Any], int], Tracker]] = {
+    "tensorboard": TensorBoard,
+    "wandb": WandB,
+    "mlflow": MLflow,
+}
+
+
+def require(names: Iterable[str]) -> None:
+    """Raise UsageError, with the command that installs it, for a tracker that is not installed."""
+    modules = {"tensorboard": "torch.utils.tensorboard", "wandb": "wandb", "mlflow": "mlflow"}
+    for name in names:
+        _load(modules[name], name)
+
+
+def _load(module: str, package: str) -> Any:
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise UsageError(
+            f"--log {package} needs a package that is not installed; pip install {package}"
+        ) from error
+
+
+def _told(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: config[name] for name in SHARED if config.get(name) is not None}
+
+
+def _scalars(record: Mapping[str, Any]) -> dict[str, float]:
+    flat = columns(record)
+    return {name: float(value) for name, value in flat.items() if name != "epoch"}

@@ -1,0 +1,103 @@
+"""weights.json: what is known of the weights beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from distill.errors import RunError
+from distill.standardise import Channels
+
+FORMAT = "distill-run/1"
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What weights.json says about weights.safetensors.
+
+    Attributes:
+        network: name of the network, a key of `distill.networks.NETWORKS`.
+        classes: names of the classes, in the order of the logits.
+        level: the level it takes.
+        mpp: µm per pixel of that level, the median over the training crops.
+        mean: of R, G and B in 0..1 units, to standardise with.
+        std: of R, G and B in 0..1 units, to standardise with.
+        epoch: the epoch the weights are from, counted from 1.
+        chosen: why that epoch.
+    """
+
+    network: str
+    classes: list[str]
+    level: str
+    mpp: float
+    mean: Channels
+    std: Channels
+    epoch: int
+    chosen: str
+
+    def metadata(self) -> dict[str, str]:
+        """Return what weights.safetensors itself says, so that the two files hold together."""
+        return {
+            "network": self.network,
+            "classes": json.dumps(self.classes),
+            "epoch": str(self.epoch),
+        }
+
+    def to_json(self) -> bytes:
+        """Return the content of weights.json."""
+        return encode(asdict(self))
+
+
+def encode(value: Mapping[str, Any]) -> bytes:
+    """Return a mapping as the bytes of a JSON file, for people to read."""
+    text = json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False)
+    return (text + "\n").encode()
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the object that a JSON file holds.
+
+    Raises:
+        RunError: if it cannot be read, or holds none.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} cannot be read ({error})") from error
+    if not isinstance(value, dict):
+        raise RunError(f"{path} does not hold a JSON object")
+    return value
+
+
+def read_weights(path: Path) -> Weights:
+    """Return what a weights.json says.
+
+    Raises:
+        RunError: if it cannot be read, or says too little or too much.
+    """
+    value = read_json(path)
+    wanted = {field.name for field in fields(Weights)}
+    if value.keys() != wanted:
+        odd = ", ".join(sorted(value.keys() ^ wanted))
+        raise RunError(f"{path} is not of {FORMAT}: missing or unexpected {odd}")
+    try:
+        return Weights(
+            network=str(value["network"]),
+            classes=[str(name) for name in value["classes"]],
+            level=str(value["level"]),
+            mpp=float(value["mpp"]),
+            mean=_channels(value["mean"]),
+            std=_channels(value["std"]),
+            epoch=int(value["epoch"]),
+            chosen=str(value["chosen"]),
+        )
+    except (TypeError, ValueError) as error:
+        raise RunError(f"{path} is damaged ({error})") from error
+
+
+def _channels(value: Any) -> Channels:
+    red, green, blue = value
+    return float(red), float(green), float(blue)

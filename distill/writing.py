@@ -1,0 +1,248 @@
+"""Writing a run: what an epoch leaves in its folder, and how a killed one is taken up again."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import filelock
+from torch import nn
+from torch.optim import Optimizer
+
+from distill import curves
+from distill.checkpoint import Modules, Progress, load_checkpoint, read_progress, save_checkpoint
+from distill.errors import RunError, UsageError
+from distill.resume import differences
+from distill.runs import CHECKPOINT, check_out, check_resume
+from distill.tensors import publish, save
+from distill.weights import FORMAT, Weights, encode, read_json
+
+_CURVES_EVERY = 30.0
+"""Seconds between two drawings of the curves; the last epoch is always drawn."""
+
+
+class Writer(Protocol):
+    """Where the loop publishes what it has done, and finds what was done before."""
+
+    def restore(self, parts: Modules, optimiser: Optimizer) -> Progress:
+        """Put modules and optimiser where the run stands, and return how far that is."""
+        ...
+
+    def epoch(
+        self,
+        record: Mapping[str, Any],
+        parts: Modules,
+        optimiser: Optimizer,
+        progress: Progress,
+    ) -> None:
+        """Publish an epoch."""
+        ...
+
+    def end(self, progress: Progress) -> None:
+        """Publish that the training is over."""
+        ...
+
+
+class RunWriter:
+    """A run folder while its network is in training.
+
+    The files of an epoch are published in the order metrics, checkpoint, weights, each in one
+    rename. A run that is killed between two of them is made whole by `restore`: metrics of an epoch
+    without checkpoint are cut off (the epoch is done again), and weights that should be those of
+    the checkpoint's epoch are written from the checkpoint.
+
+    Args:
+        path: the folder, which is made; see `check_out` for what may be in the way.
+        config: the resolved configuration.
+        weights: what will be true of the weights, but for the epoch.
+        overwrite: whether a run in that folder is removed first.
+        resume: whether to continue the run that is there instead.
+
+    Attributes:
+        config: config.json as it is on the disk: the one that the run was started with.
+        done: complete epochs when the folder was opened.
+
+    Raises:
+        UsageError: if the folder is not empty and may not be replaced; or if there is no run to
+            resume, it is over, it was configured otherwise, or another process is at it.
+        RunError: if the run to resume is damaged.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        config: Mapping[str, Any],
+        weights: Weights,
+        *,
+        overwrite: bool = False,
+        resume: bool = False,
+    ) -> None:
+        self.path = path
+        self._weights = weights
+        self._lines: list[str] = []
+        self._drawn = time.monotonic()
+        self.done = 0
+        if resume:
+            check_resume(path)
+            _refuse_differences(path, config)
+            if (path / CHECKPOINT).exists():
+                self.done = read_progress(path / CHECKPOINT).epoch
+        else:
+            _make(path, {"format": FORMAT, **config}, overwrite)
+        self.config = read_json(path / "config.json")
+        self._lock = filelock.FileLock(path / ".lock", blocking=False)
+        try:
+            self._lock.acquire()
+        except filelock.Timeout as error:
+            raise UsageError(
+                f"{path} is in use by another training; choose another --out"
+            ) from error
+
+    def restore(self, parts: Modules, optimiser: Optimizer) -> Progress:
+        """Put modules and optimiser where the run stands, and return how far that is.
+
+        Raises:
+            RunError: if the run is damaged, or of other modules.
+        """
+        for stray in self.path.glob(".*.*.*"):  # what `publish` left when the process was killed
+            stray.unlink()
+        progress = Progress()
+        if (self.path / CHECKPOINT).exists():
+            progress = load_checkpoint(self.path / CHECKPOINT, parts, optimiser)
+            self._lines = _lines(self.path / "metrics.jsonl", progress.epoch)
+        if progress.epoch:
+            self._metrics()
+            if progress.kept == progress.epoch:
+                self._keep(parts["network"], progress.kept)
+        return progress
+
+    def epoch(
+        self,
+        record: Mapping[str, Any],
+        parts: Modules,
+        optimiser: Optimizer,
+        progress: Progress,
+    ) -> None:
+        """Publish an epoch: its line of metrics, the checkpoint, and its weights if kept."""
+        self._lines.append(json.dumps(record, allow_nan=False) + "\n")
+        self._metrics()
+        save_checkpoint(self.path / CHECKPOINT, parts, optimiser, progress)
+        if progress.kept == progress.epoch:
+            self._keep(parts["network"], progress.kept)
+        if time.monotonic() - self._drawn > _CURVES_EVERY:
+            self._draw()
+
+    def end(self, progress: Progress) -> None:
+        """Draw the curves, and write outcome.json: why the training is over, and what was kept."""
+        self._draw()
+        records = [json.loads(line) for line in self._lines]
+        kept = records[progress.kept - 1]
+        outcome = {
+            "epochs": progress.epoch,
+            "ended": progress.ended,
+            "kept": progress.kept,
+            "chosen": self._weights.chosen,
+            "figures": {name: kept[name] for name in ("train", "val") if name in kept},
+        }
+        publish(self.path / "outcome.json", encode(outcome))
+        self.close()
+
+    def close(self) -> None:
+        """Let others write to the folder."""
+        self._lock.release()
+        (self.path / ".lock").unlink(missing_ok=True)
+
+    def _metrics(self) -> None:
+        publish(self.path / "metrics.jsonl", "".join(self._lines).encode())
+        publish(self.path / "metrics.csv", curves.table(map(json.loads, self._lines)).encode())
+
+    def _keep(self, network: nn.Module, epoch: int) -> None:
+        about = replace(self._weights, epoch=epoch)
+        save(self.path / "weights.safetensors", network.state_dict(), about.metadata())
+        publish(self.path / "weights.json", about.to_json())
+
+    def _draw(self) -> None:
+        records = [json.loads(line) for line in self._lines]
+        publish(self.path / "curves.png", curves.picture(records, self.path.name))
+        self._drawn = time.monotonic()
+
+
+class Follower:
+    """The run folder as processes other than the first see it: they read, and write nothing."""
+
+    def __init__(self, path: Path, *, resume: bool) -> None:
+        self._checkpoint = path / CHECKPOINT
+        self._resume = resume
+
+    def restore(self, parts: Modules, optimiser: Optimizer) -> Progress:
+        """Put modules and optimiser where the run stands, and return how far that is."""
+        if self._resume and self._checkpoint.exists():
+            return load_checkpoint(self._checkpoint, parts, optimiser)
+        return Progress()
+
+    def epoch(
+        self,
+        record: Mapping[str, Any],
+        parts: Modules,
+        optimiser: Optimizer,
+        progress: Progress,
+    ) -> None:
+        """Leave it to the first process."""
+
+    def end(self, progress: Progress) -> None:
+        """Leave it to the first process."""
+
+
+def _refuse_differences(path: Path, config: Mapping[str, Any]) -> None:
+    # through JSON, as the stored values went
+    fresh = json.loads(encode(config))
+    if found := differences(read_json(path / "config.json"), fresh):
+        raise UsageError(
+            f"{path} was started otherwise: {'; '.join(found)}; resume it as it was, "
+            f"or start a new run from its weights with --init-from {path} and another --out"
+        )
+
+
+def _make(path: Path, config: Mapping[str, Any], overwrite: bool) -> None:
+    """Make a run folder that has its config.json from the moment it is there."""
+    check_out(path, overwrite)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside.mkdir()
+    try:
+        publish(aside / "config.json", encode(config))
+        if path.exists():
+            former = path.with_name(f".{path.name}.{os.getpid()}.former")
+            path.rename(former)
+            aside.rename(path)
+            shutil.rmtree(former)
+        else:
+            aside.rename(path)
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be made ({error.strerror}); choose another --out"
+        ) from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _lines(path: Path, epochs: int) -> list[str]:
+    """Return the lines of the first epochs of metrics.jsonl.
+
+    Raises:
+        RunError: if they are not all there.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)[:epochs]
+        numbers = [json.loads(line)["epoch"] for line in lines]
+    except (OSError, ValueError, KeyError) as error:
+        raise RunError(f"{path} cannot be read ({error}), so the run cannot be resumed") from error
+    if numbers != list(range(1, epochs + 1)):
+        raise RunError(f"{path} does not hold epochs 1 to {epochs}, so the run cannot be resumed")
+    return lines

@@ -1,0 +1,96 @@
+"""Crops add up to slides and patients; tables read back as they were written."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from distill.answers import Answers, common_label
+from distill.errors import RunError
+
+CLASSES = ('a, odd "name"', "NA")
+ROWS = [  # crop, slide, patient, label, area, probability of the first class
+    ("t/0", "t", "7", CLASSES[0], 1.0, 0.9),
+    ("s/0", "s", "7", CLASSES[0], 3.0, 0.2),
+    ("t/1", "t", "7", None, 2.0, 0.3),
+    ("u/0", "u", "08", "NA", 1.0, 0.4),
+]
+
+
+def crops() -> Answers:
+    table = pd.DataFrame(
+        [row[:5] for row in ROWS], columns=["crop", "slide", "patient", "label", "area_mm2"]
+    )
+    table["label"] = pd.Series([row[3] for row in ROWS], dtype=object)
+    first = np.array([row[5] for row in ROWS])
+    given = np.stack([first, 1 - first], axis=1)
+    return Answers("crop", CLASSES, table, given, given.argmax(1))
+
+
+@pytest.mark.parametrize(
+    ("aggregate", "slides", "patients"),
+    [
+        ("mean", [0.6, 0.2, 0.4], [1.4 / 3, 0.4]),
+        ("area", [1.5 / 3, 0.2, 0.4], [2.1 / 6, 0.4]),
+    ],
+)
+def test_every_predicted_crop_counts(
+    aggregate: str, slides: list[float], patients: list[float]
+) -> None:
+    for kind, wanted in (("slide", slides), ("patient", patients)):
+        found = crops().by(kind, aggregate)
+        np.testing.assert_allclose(found.probabilities[:, 0], wanted, rtol=1e-14)
+        np.testing.assert_allclose(found.probabilities.sum(1), 1, rtol=1e-14)
+        np.testing.assert_array_equal(found.predicted, found.probabilities.argmax(1))
+    assert crops().by("slide", aggregate).table.values.tolist() == [
+        ["t", "7", CLASSES[0], 2, 3.0],
+        ["s", "7", CLASSES[0], 1, 3.0],
+        ["u", "08", "NA", 1, 1.0],
+    ]
+    assert crops().by("patient").table.values.tolist() == [
+        ["7", CLASSES[0], 3, 6.0],
+        ["08", "NA", 1, 1.0],
+    ]
+
+
+def test_crops_that_disagree_give_no_label() -> None:
+    given = crops()
+    given.table.loc[1, "label"] = "NA"
+    people = given.by("patient")
+    assert people.table["label"].tolist() == [None, "NA"]
+    assert people.mixed(given) == 1
+    assert given.by("slide").mixed(given) == 0
+    assert common_label(given.table.iloc[[2]]) is None
+
+
+def test_what_is_written_reads_back_the_same(tmp_path: Path) -> None:
+    for kind in ("crop", "slide", "patient"):
+        written = crops() if kind == "crop" else crops().by(kind)
+        (tmp_path / f"{kind}.csv").write_bytes(written.csv())
+        read = Answers.read(tmp_path / f"{kind}.csv", kind)
+        assert read.classes == CLASSES
+        assert read.table.values.tolist() == written.table.values.tolist()
+        np.testing.assert_array_equal(read.probabilities, written.probabilities)
+        np.testing.assert_array_equal(read.predicted, written.predicted)
+
+
+@pytest.mark.parametrize("text", ["", "crop,slide\n", "not\x00a table", None])
+def test_another_file_is_refused(tmp_path: Path, text: str | None) -> None:
+    if text is not None:
+        (tmp_path / "p.csv").write_text(text)
+    with pytest.raises(RunError, match="evaluate the run again"):
+        Answers.read(tmp_path / "p.csv")
+
+
+def test_a_prediction_of_no_class_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_bytes(crops().csv().replace(b"1.0,NA,", b"1.0,other,"))
+    with pytest.raises(RunError, match="is damaged"):
+        Answers.read(tmp_path / "p.csv")
+
+
+def test_only_crops_add_up() -> None:
+    with pytest.raises(ValueError, match="slides"):
+        crops().by("slide").by("patient")
+    with pytest.raises(ValueError, match="median"):
+        crops().by("slide", "median")

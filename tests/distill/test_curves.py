@@ -1,0 +1,26 @@
+import io
+
+import numpy as np
+from PIL import Image
+
+from distill.curves import picture, table
+
+RECORDS = [
+    {"epoch": n, "train": {"loss": 1 / n}, "val": {"loss": 2 / n}, "kept": n < 3, "seconds": 0.5}
+    for n in (1, 2, 3)
+]
+
+
+def test_the_table_has_a_row_an_epoch_and_no_nesting() -> None:
+    assert table(RECORDS[:2]) == (
+        "epoch,train.loss,val.loss,kept,seconds\n1,1.0,2.0,True,0.5\n2,0.5,1.0,True,0.5\n"
+    )
+    assert table([]) == "\n"
+
+
+def test_the_picture_shows_both_subsets_and_the_epoch_kept() -> None:
+    pixels = np.asarray(Image.open(io.BytesIO(picture(RECORDS, "runs/$a$"))).convert("RGB"))
+    for colour in ((0x3B, 0x6E, 0xA8), (0xC8, 0x55, 0x3D), (0x77, 0x77, 0x77)):
+        assert (abs(pixels.astype(int) - colour).sum(-1) < 12).sum() > 20
+    alone = [{key: value for key, value in RECORDS[0].items() if key != "val"}]
+    assert picture(alone, "one epoch, no val").startswith(b"\x89PNG")

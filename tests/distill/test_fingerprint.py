@@ -1,0 +1,39 @@
+from pathlib import Path
+
+import pytest
+
+import wsistore
+from distill.config import sha256
+from distill.errors import DistillError
+from distill.fingerprint import crops_sha256, location, read_bytes, settings_sha256, split_sha256
+
+
+def test_order_levels_and_pixels_change_the_hash_and_labels_do_not(real_store: Path) -> None:
+    store = wsistore.open(real_store)
+    crops = ["s0/0", "s1/0"]
+    known = crops_sha256(store, crops, ["10x"])
+    assert crops_sha256(wsistore.open(real_store), crops, ["10x"]) == known
+    changed = wsistore.open(real_store)
+    changed.levels.loc[changed.levels["crop"] == "s1/0", "sum_g"] += 1
+    relabelled = wsistore.open(real_store)
+    relabelled.crops["label"] = "odd"
+    assert crops_sha256(relabelled, crops, ["10x"]) == known
+    others = [
+        crops_sha256(store, crops[::-1], ["10x"]),
+        crops_sha256(store, crops[:1], ["10x"]),
+        crops_sha256(store, crops, ["10x", "2.5x"]),
+        crops_sha256(changed, crops, ["10x"]),
+    ]
+    assert len({known, *others}) == 5
+
+
+def test_a_url_reads_as_its_folder(real_store: Path) -> None:
+    url = f"file://{real_store}"
+    assert read_bytes(url, "zarr.json") == (real_store / "zarr.json").read_bytes()
+    assert split_sha256(url, "main") == sha256(real_store / "splits" / "main.csv")
+    assert settings_sha256(url) == settings_sha256(real_store)
+    assert location(url) == url
+    assert location(real_store / ".." / real_store.name) == str(real_store.resolve())
+    for store in (url, real_store):
+        with pytest.raises(DistillError, match=r"splits/other\.csv cannot be read"):
+            split_sha256(store, "other")

@@ -1,0 +1,110 @@
+"""Patients that a run, or its teacher, learnt from are found and refused."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import wsistore
+from distill.cli import main
+from distill.errors import RunError, SubsetError
+from distill.evaluate import carry_out
+from distill.evaluate_plan import Request, prepare
+from distill.leakage import training_patients
+from distill.runs import Run
+from tests.distill.evaluating import command, make_run, make_store, rows, strict, write_split
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    return make_store(tmp_path / "store", rows())
+
+
+@pytest.fixture
+def run(tmp_path: Path, store: Path) -> Path:
+    return make_run(tmp_path / "run", store)
+
+
+def test_training_patients_are_refused_unless_allowed(run: Path, store: Path) -> None:
+    refused = command(run, store, "--subset", "train")
+    assert refused.exit_code == 2
+    assert "--allow-training-patients" in refused.output
+    assert not (run / "evaluation").exists()
+    allowed = command(run, store, "--subset", "train", "--draws", 9, "--allow-training-patients")
+    assert allowed.exit_code == 0, allowed.output
+    assert strict(run / "evaluation" / "main-train" / "metrics.json")["training_patients"] == 4
+    assert "patients that it was trained on: 4" in " ".join(allowed.stderr.split())
+
+
+def test_a_patient_is_found_again_in_another_split_and_another_store(
+    run: Path, store: Path, tmp_path: Path
+) -> None:
+    moved = [(*row[:4], "test" if row[2] in ("p4", "p5", "p6") else "train") for row in rows()]
+    write_split(store, "second", moved)
+    result = command(run, store, "--split", "second")
+    assert result.exit_code == 1
+    assert "was trained on patient p5 and 1 more of test" in " ".join(result.output.split())
+
+    elsewhere = make_store(tmp_path / "elsewhere", moved)
+    with pytest.raises(SubsetError, match="patient p5 and 1 more"):
+        prepare(Run.open(run), wsistore.open(elsewhere), Request("main", "test"))
+
+
+def test_the_teachers_patients_are_training_patients_too(tmp_path: Path, store: Path) -> None:
+    first = [(*row[:4], "train" if row[2] == "p0" else "other") for row in rows()]
+    teacher = make_run(tmp_path / "teacher", make_store(tmp_path / "teachers", first))
+    student = make_run(tmp_path / "student", store, teacher={"run": str(teacher)})
+    opened, run = wsistore.open(store), Run.open(student)
+    assert training_patients(run, opened) == {"p0", "p5", "p6", "p7", "p8"}
+    with pytest.raises(SubsetError, match="patient p0 of test"):
+        prepare(run, opened, Request("main", "test"))
+
+    teacher.rename(tmp_path / "gone")
+    with pytest.raises(RunError, match=r"cannot tell who .* was trained on"):
+        prepare(run, opened, Request("main", "test"))
+    plan = prepare(run, opened, Request("main", "test", allow_training_patients=True))
+    assert plan.trained_on is None
+    assert carry_out(plan).report["training_patients"] is None
+
+
+def test_a_split_edited_after_training_proves_nothing(run: Path, store: Path) -> None:
+    write_split(store, "main", [(*r[:4], "train" if r[2] == "p8" else "test") for r in rows()])
+    with pytest.raises(RunError, match="gone or has changed"):
+        prepare(Run.open(run), wsistore.open(store), Request("main", "test"))
+
+
+def test_a_store_that_moved_is_still_known(run: Path, store: Path, tmp_path: Path) -> None:
+    store.rename(tmp_path / "moved")
+    plan = prepare(Run.open(run), wsistore.open(tmp_path / "moved"), Request("main", "test"))
+    assert plan.trained_on == 0
+
+
+def test_a_run_from_the_training_command_is_evaluated_and_guarded(
+    store: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "trained"
+    options = ["--level", "2.5x", "--epochs", "1", "--out", str(folder)]
+    trained = CliRunner().invoke(main, ["train", "baseline", str(store), *options])
+    assert trained.exit_code == 0, trained.output
+    assert training_patients(Run.open(folder), wsistore.open(store)) == {"p5", "p6", "p7", "p8"}
+    result = command(folder, store, "--draws", 20)
+    assert result.exit_code == 0, result.output
+    found = strict(folder / "evaluation" / "main-test" / "metrics.json")
+    assert (found["level"], found["predicted"]["crops"]) == ("2.5x", 10)
+    assert found["mpp"] == pytest.approx(4.04)
+
+
+def test_a_run_learnt_from_the_sets_it_names(tmp_path: Path) -> None:
+    table = [
+        ("s0/0", "s0", "p0", "", "aux1"),
+        ("s1/0", "s1", "p1", "", "aux2"),
+        ("s2/0", "s2", "p2", "b", "train"),
+        ("s3/0", "s3", "p3", "b", "test"),
+    ]
+    store = make_store(tmp_path / "store", table)
+    opened = wsistore.open(store)
+    for subset, patients in (
+        ("train", {"p2"}), ("ADv1", {"p0"}), ("ADv2", {"p0", "p1"}), ("train+ADv1", {"p0", "p2"}),
+    ):  # fmt: skip
+        run = make_run(tmp_path / subset, store, subset=subset)
+        assert training_patients(Run.open(run), opened) == patients

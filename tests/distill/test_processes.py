@@ -1,0 +1,100 @@
+"""Two processes train what one trains."""
+
+import json
+import shutil
+import subprocess
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from distill.errors import TrainingError, UsageError
+from distill.processes import ALONE, Processes, joined
+
+QUICK = ("--epochs", "2", "--accumulate", "2", "--device", "cpu", "--threads", "1")
+TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+
+
+def torchrun(*arguments: object) -> subprocess.CompletedProcess[str]:
+    words = [*TORCHRUN, "-m", "distill.cli", *map(str, arguments)]
+    return subprocess.run(words, capture_output=True, text=True, timeout=300)
+
+
+def test_two_processes_train_what_one_trains(real_store: Path, tmp_path: Path, train) -> None:
+    arguments = ("--level", "2.5x", "--accumulate", "3", "--epochs", "3")
+    train("baseline", real_store, tmp_path / "one", *arguments)
+    out = tmp_path / "two"
+    done = torchrun("train", "baseline", real_store, "--out", out, *QUICK, *arguments)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("epoch 1/3") == 1  # one process speaks
+    assert "3 epochs on cpu in 2 processes" in done.stdout
+    one = load_file(tmp_path / "one" / "checkpoint.safetensors")
+    for name, value in load_file(out / "checkpoint.safetensors").items():
+        torch.testing.assert_close(value, one[name], rtol=1e-6, atol=1e-9, msg=name)
+    assert {p.name for p in out.iterdir()} == {p.name for p in (tmp_path / "one").iterdir()}
+    for a, b in zip(*(_metrics(tmp_path / name) for name in ("one", "two")), strict=True):
+        assert a["kept"] == b["kept"]
+        for subset in ("train", "val"):
+            assert a[subset] == pytest.approx(b[subset], rel=1e-6)
+    assert json.loads((out / "config.json").read_text())["processes"] == 2
+
+
+def test_an_error_in_one_process_ends_all_of_them(real_store: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(real_store, broken)
+    chunk = next(p for p in (broken / "slides/s1/0/2.5x/c").rglob("*") if p.is_file())
+    chunk.write_bytes(chunk.read_bytes()[:-40])
+    done = torchrun(
+        "train", "baseline", broken, "--out", tmp_path / "run", *QUICK, "--level", "2.5x"
+    )
+    assert done.returncode != 0
+    assert done.stderr.count("crop s1/0 of") >= 2
+
+
+class Two(Processes):
+    """The first of two processes, the other of which agrees, or has met an error."""
+
+    met: str | None = None
+
+    def gather(self, value: object) -> list[object]:
+        return [value, self.met or value]
+
+
+def test_another_processs_error_is_raised_here() -> None:
+    two = Two(0, 2)
+    with two.together():
+        pass
+    object.__setattr__(two, "met", "crop s/0 is damaged")
+    with pytest.raises(TrainingError, match="crop s/0 is damaged"), two.together():
+        pass
+    with pytest.raises(UsageError, match="mine"), two.together():
+        raise UsageError("mine")
+
+
+def test_fewer_crops_to_an_update_than_processes_are_refused(
+    real_store: Path, tmp_path: Path, distill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("distill.session.joined", lambda device: nullcontext(Two(0, 2)))
+    out = tmp_path / "run"
+    arguments = ("--level", "2.5x", "--accumulate", "1")
+    result = distill("train", "baseline", real_store, "--out", out, *arguments)
+    assert result.exit_code == 2
+    assert "--accumulate 1 is less than the 2 processes" in result.output
+    assert not out.exists()
+
+
+def test_without_torchrun_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu = torch.device("cpu")
+    with joined(cpu) as processes:
+        assert processes is ALONE
+    monkeypatch.setenv("RANK", "0")
+    with pytest.raises(UsageError, match=r"RANK and WORLD_SIZE must both"), joined(cpu):
+        pass
+    assert ALONE.gather("x") == ["x"]
+
+
+def _metrics(run: Path) -> list[dict[str, dict[str, float]]]:
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]

@@ -1,0 +1,41 @@
+"""The schemas: they fit what is written, and what the records hold."""
+
+from dataclasses import fields
+
+import pytest
+
+from wsistore.records import CropRow, LevelRow, SlideRow
+from wsistore.verify.schema import KINDS, MetadataError, parse, validator, violations
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_schemas_are_schemas(kind: str) -> None:
+    assert validator(kind).schema["title"].startswith("zarr.json of a")
+    assert violations(kind, {}) != []
+
+
+@pytest.mark.parametrize(
+    ("name", "row"), [("slide", SlideRow), ("crop", CropRow), ("level", LevelRow)]
+)
+def test_records_have_the_columns_of_the_schema(name: str, row: type) -> None:
+    part = validator("slide").schema["$defs"][name]
+    names = [field.name for field in fields(row)]
+    assert list(part["properties"]) == names
+    # stores from before sizes were recorded have none
+    assert part["required"] == [name for name in names if (row, name) != (LevelRow, "bytes")]
+    assert part["additionalProperties"] is False
+
+
+def test_json_is_read_strictly() -> None:
+    for data, message in (
+        (b'{"a": NaN}', "NaN, which is no JSON number"),
+        (b'{"a": -Infinity}', "-Infinity"),
+        (b'{"a": 1', "no whole JSON"),
+        (b"", "no whole JSON"),
+        (b"[1]", "a list, not a JSON object"),
+        (b'{"a": "\xff"}', "no whole JSON"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "no whole JSON"),
+        (b"[" * 100_000, "no whole JSON"),
+    ):
+        with pytest.raises(MetadataError, match=message):
+            parse(data)

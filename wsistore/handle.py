@@ -1,0 +1,197 @@
+"""One tissue crop as analysis sees it: its levels as arrays, and parts of them by physical box."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from wsistore.errors import StoreError, UsageError
+from wsistore.geometry import Box
+from wsistore.physical import BoxUm, Grid, Span, box_um, fault, written
+from wsistore.storage import METADATA, Root
+
+if TYPE_CHECKING:
+    from dask.array import Array as DaskArray
+
+Pixels = NDArray[np.uint8]
+
+
+class Pair(NamedTuple):
+    """Two levels of the same tissue.
+
+    Attributes:
+        fine: (3, h, w) uint8.
+        coarse: (3, H, W) uint8.
+        box_um: what the pixels of ``coarse`` cover, (x0, y0, x1, y1) in µm.
+    """
+
+    fine: Pixels
+    coarse: Pixels
+    box_um: BoxUm
+
+
+class Crop:
+    """One tissue crop; ``crop["1.25x"]`` is an array. Holds no open file, so it pickles."""
+
+    def __init__(
+        self, root: Root, name: str, levels: tuple[str, ...], box: tuple[int, int, int, int, float]
+    ) -> None:
+        """Name the crop whose group is at ``root``.
+
+        ``box`` is x, y, width and height in level-0 pixels, and the µm of one.
+        """
+        self.root, self.name, self.levels = root, name, levels
+        self._box = box
+
+    @property
+    def path(self) -> Path:
+        """The folder of the OME-Zarr image.
+
+        Raises:
+            StoreError: the store is not on this machine; `url` names it anywhere.
+        """
+        return self.root.folder
+
+    @property
+    def url(self) -> str:
+        """Path or URL of the OME-Zarr image."""
+        return str(self.root)
+
+    @property
+    def box_um(self) -> BoxUm:
+        """(x0, y0, x1, y1) of the crop on its slide in µm, outer edge to outer edge.
+
+        The origin is the centre of the slide's level-0 pixel (0, 0): a crop in the slide's corner
+        begins at −mpp / 2. See `wsistore.physical`.
+        """
+        *box, mpp = self._box
+        return box_um(Box(*box), mpp)
+
+    def __getitem__(self, level: str) -> zarr.Array[Any]:
+        """Return a level, (3, H, W) uint8, axes c, y, x.
+
+        Raises:
+            StoreError: the crop has no such level, or its array is missing.
+        """
+        if level not in self.levels:
+            raise StoreError(f"crop {self.name} has no level {level}; it has {self._listed()}")
+        return (self.root / level).open_array()
+
+    def dask(self, level: str) -> DaskArray:
+        """Return a level as a lazy dask array, (3, H, W) uint8; a block is a shard, one file.
+
+        Raises:
+            StoreError: the crop has no such level, or its array is missing.
+        """
+        # imported here: it takes half a second, which a build worker need not spend
+        from dask.array import from_array
+
+        array = self[level]
+        lazy: DaskArray = from_array(array, chunks=array.shards)
+        return lazy
+
+    def read(self, level: str, box_um: BoxUm | None = None) -> Pixels:
+        """Read the pixels of a level whose centres lie in a physical box.
+
+        Pixel i of a level is centred on ``translation + i · scale`` of its OME metadata, along each
+        axis. Centres on the left and upper edge are in the box, those on the right and lower edge
+        are not; a millionth of a pixel decides nothing.
+
+        Args:
+            level: name of the level.
+            box_um: (x0, y0, x1, y1) in µm on the slide, inside `Crop.box_um`; all of it by default.
+
+        Returns:
+            (3, h, w) uint8, axes c, y, x.
+
+        Raises:
+            StoreError: the crop has no such level, its pixels cannot be read, or the box is not
+                inside the crop or holds the centre of no pixel.
+        """
+        array = self[level]
+        if box_um is None:
+            return self._pixels(level, array, (slice(None), slice(None)))
+        self._require_inside(box_um)
+        part = self._grid(level, array).centred_in(box_um)
+        return self._pixels(level, array, self._filled(level, part, box_um))
+
+    def pair(self, fine: str, coarse: str, box_um: BoxUm | None = None) -> Pair:
+        """Read two levels over the same physical box.
+
+        The box is grown to whole pixels of the coarse level, as far as that has pixels. Where the
+        coarse factor is a multiple of the fine one, both arrays cover exactly that area. Where it
+        is not (``--exact-mpp`` and levels such as 3x), the fine pixels are those whose centres lie
+        in it: an edge differs by at most half a fine pixel, or by less than one at the crop's own
+        right and lower edge.
+
+        Args:
+            fine, coarse: names of levels, the finer first.
+            box_um: (x0, y0, x1, y1) in µm on the slide, inside `Crop.box_um`; all of it by default.
+
+        Raises:
+            UsageError: the first level is coarser than the second.
+            StoreError: the crop has no such level, its pixels cannot be read, or the box is not
+                inside the crop or only in the strip that the coarse level has no pixel for.
+        """
+        arrays = self[fine], self[coarse]
+        grids = self._grid(fine, arrays[0]), self._grid(coarse, arrays[1])
+        if grids[0].x.step > grids[1].x.step:
+            raise UsageError(f"crop {self.name}: {fine} is coarser than {coarse}; name it second")
+        if box_um is not None:
+            self._require_inside(box_um)
+        wanted = self.box_um if box_um is None else box_um
+        below = self._filled(coarse, grids[1].touched_by(wanted), wanted)
+        area = grids[1].area(*below)
+        above = self._filled(fine, grids[0].centred_in(area), area)
+        return Pair(
+            self._pixels(fine, arrays[0], above), self._pixels(coarse, arrays[1], below), area
+        )
+
+    def _require_inside(self, box: BoxUm) -> None:
+        why = fault(box, self.box_um, self._box[4])
+        if why:
+            raise StoreError(f"crop {self.name}: the box {written(box)} {why}")
+
+    def _filled(self, level: str, part: tuple[slice, slice], box: BoxUm) -> tuple[slice, slice]:
+        if any(side.start >= side.stop for side in part):
+            raise StoreError(f"crop {self.name}: the box {written(box)} holds no pixel of {level}")
+        return part
+
+    def _pixels(self, level: str, array: zarr.Array[Any], part: tuple[slice, slice]) -> Pixels:
+        try:
+            return np.asarray(array[:, part[0], part[1]], np.uint8)
+        except self.root.errors as error:
+            raise StoreError(f"{self.root / level}: cannot be read: {error}") from error
+
+    @cached_property
+    def _transformations(self) -> dict[str, tuple[list[float], list[float]]]:
+        """Level name to its OME scale and translation, each (c, y, x)."""
+        metadata = self.root / METADATA
+        try:
+            (image,) = json.loads(metadata.read_text())["attributes"]["ome"]["multiscales"]
+            found = {}
+            for dataset in image["datasets"]:
+                scale, translation = dataset["coordinateTransformations"]
+                found[str(dataset["path"])] = (scale["scale"], translation["translation"])
+            return found
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise StoreError(f"{metadata}: is not an image's metadata: {error!r}") from error
+
+    def _grid(self, level: str, array: zarr.Array[Any]) -> Grid:
+        try:
+            (_, sy, sx), (_, ty, tx) = self._transformations[level]
+        except (KeyError, ValueError) as error:
+            raise StoreError(f"{self.root / METADATA}: has no scale of {level}") from error
+        return Grid(Span(tx, sx, array.shape[2]), Span(ty, sy, array.shape[1]))
+
+    def _listed(self) -> str:
+        return ", ".join(self.levels)
+
+    def __repr__(self) -> str:
+        return f"<Crop {self.name} {self._listed()}>"

@@ -1,0 +1,237 @@
+"""What a store holds, from its tables alone: no array is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from wsistore.index import read_settings
+from wsistore.magnification import nominal_mpp
+from wsistore.split import SUBSETS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from wsistore.store import Store
+
+OUTCOMES = ("ok", "empty", "failed")
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How a quantity is spread: quartiles interpolate linearly, as numpy's percentiles do."""
+
+    minimum: float
+    q1: float
+    median: float
+    q3: float
+    maximum: float
+
+
+@dataclass(frozen=True)
+class LevelInfo:
+    """One level over all crops: a row of the paper's Table 1, its true scale, and its storage.
+
+    Attributes:
+        level: its name.
+        nominal_mpp: µm per pixel, 10 / magnification.
+        crops: how many crops have it.
+        height, width: pixels; None without crops.
+        mpp: true µm per pixel, one value a slide; None without crops.
+        deviation: true scale / nominal scale − 1, one value a slide; None without crops.
+        pixels: of all crops together.
+        bytes: in the store, of the crops whose bytes were recorded.
+        unrecorded: crops whose bytes were not (built before they were).
+    """
+
+    level: str
+    nominal_mpp: float
+    crops: int
+    height: Spread | None
+    width: Spread | None
+    mpp: Spread | None
+    deviation: Spread | None
+    pixels: int
+    bytes: int
+    unrecorded: int
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A slide that gave no crops, and why."""
+
+    slide: str
+    outcome: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class ClassInfo:
+    """What the store holds of a class; ``label`` None is what has no label."""
+
+    label: str | None
+    patients: int
+    slides: int
+    crops: int
+
+
+@dataclass(frozen=True)
+class Count:
+    """Patients and crops of a subset, of one class or (label None, ``total``) of all."""
+
+    subset: str
+    label: str | None
+    total: bool
+    patients: int
+    crops: int
+
+
+@dataclass(frozen=True)
+class SplitInfo:
+    """One split, as the paper's Tables 2 to 4 count it; cells of nothing are listed as 0."""
+
+    name: str
+    subsets: tuple[str, ...]
+    labels: tuple[str | None, ...]
+    counts: tuple[Count, ...]
+
+
+@dataclass(frozen=True)
+class Info:
+    """All that ``wsistore info`` tells; ``asdict`` of it is its JSON, None being null.
+
+    Attributes:
+        store, format, regions, exact_mpp, apply_icc: what the store is and how it was built.
+        outcomes: slides tried, per outcome.
+        problems: every slide that is not ok.
+        warnings: slides that are stored with a warning.
+        patients, crops: with at least one crop; crops.
+        classes: unlabelled last.
+        mpp_sources: slides that were read, per source of their µm per pixel.
+        slide_mpp: µm per level-0 pixel of those slides.
+        levels: finest first.
+        splits: by name.
+    """
+
+    store: str
+    format: int
+    regions: str
+    exact_mpp: bool
+    apply_icc: bool
+    outcomes: dict[str, int]
+    problems: tuple[Problem, ...]
+    warnings: int
+    patients: int
+    crops: int
+    classes: tuple[ClassInfo, ...]
+    mpp_sources: dict[str, int]
+    slide_mpp: Spread | None
+    levels: tuple[LevelInfo, ...]
+    splits: tuple[SplitInfo, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what ``--json`` writes."""
+        return asdict(self)
+
+
+def collect(store: Store) -> Info:
+    """Return what a store holds.
+
+    Raises:
+        StoreError: a table is missing or damaged.
+    """
+    settings, slides, crops = read_settings(store.root), store.slides, store.crops
+    read = slides[slides["outcome"] != "failed"]
+    bad = slides[slides["outcome"] != "ok"]
+    sources = read["mpp_source"].value_counts()
+    return Info(
+        store=store.url,
+        format=int(settings["format"]),
+        regions=str(settings["regions"]),
+        exact_mpp=bool(settings["exact_mpp"]),
+        apply_icc=bool(settings.get("apply_icc", False)),
+        outcomes={name: int((slides["outcome"] == name).sum()) for name in OUTCOMES},
+        problems=tuple(
+            Problem(*row) for row in zip(bad["slide"], bad["outcome"], bad["reason"], strict=True)
+        ),
+        warnings=int((slides["warning"] != "").sum()),
+        patients=int(crops["patient"].nunique()),
+        crops=len(crops),
+        classes=tuple(
+            ClassInfo(label, part["patient"].nunique(), part["slide"].nunique(), len(part))
+            for label, part in _by_label(crops)
+        ),
+        mpp_sources={str(name): int(sources[name]) for name in sorted(sources.index)},
+        slide_mpp=_spread(read["mpp"]),
+        levels=_levels(store),
+        splits=tuple(count_split(name, store.split(name)) for name in store.splits),
+    )
+
+
+def _spread(values: pd.Series[Any]) -> Spread | None:
+    if values.empty:
+        return None
+    return Spread(*(float(values.quantile(share)) for share in (0, 0.25, 0.5, 0.75, 1)))
+
+
+def _by_label(table: pd.DataFrame) -> list[tuple[str | None, pd.DataFrame]]:
+    """Return the rows of each class, by name, and those without a label last."""
+    groups: list[tuple[str | None, pd.DataFrame]] = [
+        (str(label), part) for label, part in table.groupby("label", sort=True)
+    ]
+    rest = table[table["label"].isna()]
+    return [*groups, (None, rest)] if len(rest) else groups
+
+
+def _levels(store: Store) -> tuple[LevelInfo, ...]:
+    rows = store.levels.merge(store.crops[["crop", "slide"]], on="crop", how="left")
+    found = []
+    for name in store.level_names:
+        part = rows[rows["level"] == name]
+        true = part.drop_duplicates("slide")["mpp"]
+        # a store from before bytes were recorded has no such column
+        sizes = part["bytes"].dropna() if "bytes" in part else part["width"].iloc[:0]
+        found.append(
+            LevelInfo(
+                level=name,
+                nominal_mpp=nominal_mpp(name),
+                crops=len(part),
+                height=_spread(part["height"]),
+                width=_spread(part["width"]),
+                mpp=_spread(true),
+                deviation=_spread(true / nominal_mpp(name) - 1),
+                pixels=int((part["height"] * part["width"]).sum()),
+                bytes=int(sizes.sum()),
+                unrecorded=len(part) - len(sizes),
+            )
+        )
+    return tuple(found)
+
+
+def ordered_subsets(names: Iterable[str]) -> tuple[str, ...]:
+    """Return subsets as they are read: train, val, test, then others as they first appear."""
+    found = list(dict.fromkeys(str(name) for name in names))
+    return tuple(sorted(found, key=lambda name: SUBSETS.index(name) if name in SUBSETS else 3))
+
+
+def count_split(name: str, split: pd.DataFrame) -> SplitInfo:
+    """Count the patients and crops of each class and subset of a split.
+
+    A patient with crops of two classes counts in both and once in the total.
+
+    Args:
+        name: the split's name.
+        split: columns crop, patient, label, subset.
+    """
+    subsets, groups = ordered_subsets(split["subset"]), _by_label(split)
+    counts = []
+    for subset in subsets:
+        for label, total, rows in (
+            *((lab, False, part) for lab, part in groups),
+            (None, True, split),
+        ):
+            part = rows[rows["subset"] == subset]
+            patients = int(part["patient"].nunique())
+            counts.append(Count(subset, label, total, patients, len(part)))
+    return SplitInfo(name, subsets, tuple(label for label, _ in groups), tuple(counts))

@@ -1,0 +1,119 @@
+"""The preview of a store: drawn aside, a slide at a time, and published in one step."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from wsistore.errors import StoreError, UsageError
+from wsistore.info import collect
+from wsistore.picture import save_png
+from wsistore.preview.page import GENERATOR, page
+from wsistore.preview.sheet import slide_sheet
+from wsistore.preview.views import SlideView, slide_views
+from wsistore.store import Store
+
+PAGE, SHEETS, THUMBNAILS = "index.html", "sheets", "thumbnails"
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A slide of the page.
+
+    Attributes:
+        view: the slide.
+        size: (width, height) of its thumbnail in pixels, or None where it has no picture.
+        fault: why its crops cannot be drawn; empty where they were, or where the slide failed.
+    """
+
+    view: SlideView
+    size: tuple[int, int] | None = None
+    fault: str = ""
+
+
+def check_place(out: Path, overwrite: bool) -> None:
+    """Refuse a folder that holds anything, unless it is an earlier preview to be replaced.
+
+    Raises:
+        UsageError: it does, or it is no folder.
+    """
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise UsageError(f"{out}: is a file; choose another --out")
+    if not any(out.iterdir()):
+        return
+    found = out / PAGE
+    ours = found.is_file() and GENERATOR.encode() in found.read_bytes()[:2000]
+    if not ours:
+        raise UsageError(f"{out}: is not empty and no preview; choose another --out")
+    if not overwrite:
+        raise UsageError(f"{out}: holds a preview; choose another --out or give --overwrite")
+
+
+def _draw(store: Store, view: SlideView, folder: Path, size: int) -> Drawn:
+    if view.row["outcome"] == "failed":
+        return Drawn(view)
+    try:
+        sheet = slide_sheet(store, view, size)
+    except StoreError as error:
+        # one damaged slide hides no other: the page says it, and the command's exit code
+        return Drawn(view, fault=str(error))
+    save_png(sheet.image, folder / SHEETS / f"{view.slide}.png")
+    sheet.thumbnail.save(folder / THUMBNAILS / f"{view.slide}.jpg", quality=85)
+    return Drawn(view, sheet.thumbnail.size)
+
+
+def preview(
+    store: Store, out: Path, size: int = 1024, workers: int | None = None, overwrite: bool = False
+) -> Iterator[Drawn]:
+    """Draw every slide and write the page; ``out`` appears whole, after the last slide.
+
+    Args:
+        store: an open store.
+        out: the folder; an earlier preview there is replaced with ``overwrite``.
+        size: the longer side of a slide on its sheet, in pixels.
+        workers: threads; the number of cores by default.
+        overwrite: see ``out``.
+
+    Yields:
+        Each slide when it is drawn, in the order of the store.
+
+    Raises:
+        UsageError: ``out`` holds something else.
+        StoreError: a table is missing or damaged.
+    """
+    check_place(out, overwrite)
+    views, info = slide_views(store), collect(store)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    aside = out.with_name(f".{out.name}.{uuid.uuid4().hex}")
+    for folder in (SHEETS, THUMBNAILS):
+        (aside / folder).mkdir(parents=True)
+    drawn: list[Drawn] = []
+    try:
+        with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
+            for one in pool.map(lambda view: _draw(store, view, aside, size), views):
+                drawn.append(one)
+                yield one
+        (aside / PAGE).write_text(page(info, drawn), encoding="utf-8", newline="\n")
+        _publish(aside, out)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _publish(whole: Path, out: Path) -> None:
+    replaced = whole.with_name(f"{whole.name}.replaced")
+    if out.exists():
+        out.rename(replaced)
+    try:
+        whole.rename(out)
+    except OSError:
+        if replaced.exists():
+            replaced.rename(out)
+        raise
+    shutil.rmtree(replaced, ignore_errors=True)

@@ -1,0 +1,46 @@
+"""Splits: which patients train, validate, test, or teach without labels."""
+
+from wsistore.split.assign import assign
+from wsistore.split.check import check_split, checkable
+from wsistore.split.faults import Fault, faults, fold_faults, leaks
+from wsistore.split.files import (
+    Record,
+    changed_since,
+    read_record,
+    read_tables,
+    save_split,
+    save_splits,
+)
+from wsistore.split.own import read_own
+from wsistore.split.request import SUBSETS, Request
+from wsistore.split.sets import EXCLUDED, is_aux, rows_of, set_names
+from wsistore.split.shares import counts
+from wsistore.split.tables import COLUMNS, extend_split, make_split, tabulate
+
+__all__ = [
+    "COLUMNS",
+    "EXCLUDED",
+    "SUBSETS",
+    "Fault",
+    "Record",
+    "Request",
+    "assign",
+    "changed_since",
+    "check_split",
+    "checkable",
+    "counts",
+    "extend_split",
+    "faults",
+    "fold_faults",
+    "is_aux",
+    "leaks",
+    "make_split",
+    "read_own",
+    "read_record",
+    "read_tables",
+    "rows_of",
+    "save_split",
+    "save_splits",
+    "set_names",
+    "tabulate",
+]

@@ -1,0 +1,63 @@
+"""Checks of the splits that a store holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wsistore import layout
+from wsistore.errors import StoreError
+from wsistore.index import read_table
+from wsistore.split.faults import Fault, faults, fold_faults
+from wsistore.split.files import read_record
+from wsistore.storage import Place, root
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def check_split(store: Place, name: str, crops: pd.DataFrame) -> list[Fault]:
+    """Return the faults of ``splits/NAME.csv``, or of the folds that were made as ``name``.
+
+    Args:
+        store: the store's folder.
+        name: a split, a fold of one, or the name that folds were made by.
+        crops: the store's, columns crop, slide, patient, label.
+
+    Raises:
+        UsageError: the name cannot be one.
+    """
+    try:
+        record = read_record(store, name)
+    except StoreError as error:
+        return [Fault("record", str(error))]
+    names = [Path(file).stem for file in record.files] if record else [name]
+    found, tables = [], {}
+    for each in names:
+        path = layout.split_path(root(store), each)
+        try:
+            table = read_table(path)
+        except StoreError as error:
+            found.append(Fault("file", str(error)))
+            continue
+        own = [Fault(kind, f"{path}: {text}") for kind, text in faults(table, crops)]
+        found += own
+        if not any(fault.kind == "columns" for fault in own):
+            tables[each] = table
+    if record and record.request and record.request.folds and len(tables) == len(names):
+        found += [Fault(kind, f"{name}: {text}") for kind, text in fold_faults(tables)]
+    return found
+
+
+def checkable(store: Place) -> list[str]:
+    """Return the names to check in a store: those of splits, folds under their common name."""
+    files = (root(store) / layout.SPLITS).names()
+    names = {Path(file).stem for file in files if file.endswith((".csv", ".json"))}
+    folds = set()
+    for name in names:
+        try:
+            record = read_record(store, name)
+        except StoreError:
+            continue  # named when it is checked
+        folds |= {Path(file).stem for file in record.files} - {name} if record else set()
+    return sorted(names - folds)

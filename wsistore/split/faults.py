@@ -1,0 +1,121 @@
+"""What is wrong with a split, judged by the store's own crops and patients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from wsistore.split.sets import EXCLUDED, is_aux, is_union
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_NEEDED = ("crop", "slide", "patient", "label", "subset")
+
+
+class Fault(NamedTuple):
+    """A fault: one word for its kind, such as leak, unknown or missing, and a sentence."""
+
+    kind: str
+    text: str
+
+
+def leaks(split: pd.DataFrame) -> list[str]:
+    """Return the patients in more than one subset, sorted; excluded crops do not count."""
+    rows = split[split["subset"] != EXCLUDED]
+    subsets = rows.groupby("patient")["subset"].nunique()
+    return sorted(str(patient) for patient in subsets.index[subsets > 1])
+
+
+def faults(split: pd.DataFrame, crops: pd.DataFrame) -> list[Fault]:
+    """Return the faults of a split, an empty list if it is sound.
+
+    The patient of a crop is the one that the store names, whatever the split says. Every crop of
+    a patient of the split must be listed; crops without a label only in auxiliary sets.
+
+    Args:
+        split: the table as it was read; columns crop, slide, patient, label, subset.
+        crops: the store's, columns crop, slide, patient, label.
+    """
+    lacking = [column for column in _NEEDED if column not in split]
+    if lacking:
+        return [Fault("columns", f"lacks the column {' and '.join(lacking)}")]
+    joined = split.merge(crops[[*_NEEDED[:4]]], on="crop", how="left", suffixes=("", "_store"))
+    known = joined["slide_store"].notna()
+    return [
+        *_names(split),
+        *_crops(split, joined[~known]),
+        *_values(joined[known], set(crops["patient"])),
+        *_leaks(joined.assign(patient=joined["patient_store"].fillna(joined["patient"]))),
+        *_missing(joined[known & (joined["subset"] != EXCLUDED)], set(split["crop"]), crops),
+    ]
+
+
+def fold_faults(tables: Mapping[str, pd.DataFrame]) -> list[Fault]:
+    """Return the faults that splits have as the folds of one cross-validation.
+
+    Args:
+        tables: name of each fold's split → its table.
+    """
+    tested: dict[str, list[str]] = {}
+    for name, table in tables.items():
+        for subset in ("train", "val", "test"):
+            for patient in table["patient"][table["subset"] == subset].unique():
+                tested.setdefault(str(patient), []).extend([name] if subset == "test" else [])
+    return [
+        Fault("fold", f"patient {patient!r} is tested in {' and '.join(names) or 'no fold'}")
+        for patient, names in sorted(tested.items())
+        if len(names) != 1
+    ]
+
+
+def _names(split: pd.DataFrame) -> Iterator[Fault]:
+    for name in sorted({str(name) for name in split["subset"].dropna()}):
+        if is_union(name):
+            yield Fault(
+                "subset", f"subset {name!r} stands for several; call its crops aux1, aux2, …"
+            )
+    for crop in split["crop"][split["subset"].isna() | (split["subset"] == "")]:
+        yield Fault("subset", f"crop {crop!r} has no subset")
+
+
+def _crops(split: pd.DataFrame, unknown: pd.DataFrame) -> Iterator[Fault]:
+    for crop in split["crop"][split["crop"].duplicated()].unique():
+        yield Fault("twice", f"crop {crop!r} is listed more than once")
+    for crop, patient in zip(unknown["crop"], unknown["patient"], strict=True):
+        yield Fault("unknown", f"crop {crop!r} of patient {patient!r} is not in the store")
+
+
+def _values(joined: pd.DataFrame, patients: set[str]) -> Iterator[Fault]:
+    """Yield what a split says of a crop and the store does not; a label may be withheld."""
+    for column in ("slide", "patient", "label"):
+        said, truth = joined[column], joined[f"{column}_store"]
+        same = (said == truth).fillna(False) | ((column == "label") & (said.isna() | (said == "")))
+        for crop, word, other in zip(joined["crop"][~same], said[~same], truth[~same], strict=True):
+            stranger = ", whom the store does not know" if word not in patients else ""
+            about = stranger if column == "patient" else ""
+            is_ = repr(other) if isinstance(other, str) else "none"
+            yield Fault(column, f"crop {crop!r} has {column} {word!r}{about}; the store: {is_}")
+
+
+def _leaks(rows: pd.DataFrame) -> Iterator[Fault]:
+    for patient in leaks(rows):
+        own = rows[(rows["patient"] == patient) & (rows["subset"] != EXCLUDED)]
+        where = ", ".join(
+            f"{subset} ({', '.join(sorted(set(part['crop'])))})"
+            for subset, part in own.groupby("subset", sort=True)
+        )
+        yield Fault("leak", f"patient {patient!r} is in more than one subset: {where}")
+
+
+def _missing(rows: pd.DataFrame, listed: set[str], crops: pd.DataFrame) -> Iterator[Fault]:
+    subsets = rows.groupby("patient_store")["subset"].agg(lambda part: part.iloc[0])
+    subset = crops["patient"].map(subsets)
+    wanted = subset.notna() & (crops["label"].notna() | subset.map(is_aux).astype(bool))
+    absent = crops[wanted & ~crops["crop"].isin(list(listed))]
+    for patient, part in absent.groupby("patient", sort=True):
+        yield Fault(
+            "missing",
+            f"patient {patient!r} is in {subsets[patient]}, but these crops are not listed: "
+            f"{', '.join(part['crop'])}",
+        )

@@ -1,0 +1,178 @@
+"""Splits on disk: ``splits/NAME.csv``, and beside it ``splits/NAME.json``, what was asked for."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wsistore import __version__, layout
+from wsistore.errors import StoreError, UsageError
+from wsistore.index import read_table
+from wsistore.split.faults import leaks
+from wsistore.split.request import Request
+from wsistore.storage import Place, Root, root
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Record:
+    """How a split was made.
+
+    Attributes:
+        request: what was asked for; None where the split is one's own.
+        source: name (never the folder) and SHA-256 of the CSV it was read from, or empty.
+        files: name of each of its CSV files → SHA-256, as written.
+        version: of wsistore that wrote them.
+    """
+
+    request: Request | None
+    source: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    version: str = __version__
+
+
+def record_path(store: Place, name: str) -> Root:
+    """Return where the record of a split is kept.
+
+    Raises:
+        UsageError: the name cannot be one.
+    """
+    layout.split_path(root(store), name)  # refuses a name that cannot be one
+    return root(store) / layout.SPLITS / f"{name}.json"
+
+
+def read_record(store: Place, name: str) -> Record | None:
+    """Return the record of a split, or None if it has none.
+
+    Raises:
+        StoreError: the record is damaged.
+        UsageError: the name cannot be one.
+    """
+    path = record_path(store, name)
+    if not path.exists():
+        return None
+    try:
+        data = json.loads(path.read_text())
+        request = data["request"] and Request.from_json(data["request"])
+        return Record(request, data["source"], data["files"], data["version"])
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, UsageError) as error:
+        raise StoreError(f"{path}: is no record of a split: {error!r}") from error
+
+
+def split_names(store: Place, name: str) -> list[str]:
+    """Return the splits that were made as ``name``: its folds, or itself.
+
+    Raises:
+        StoreError: its record is damaged.
+        UsageError: the name cannot be one.
+    """
+    record = read_record(store, name)
+    return [Path(file).stem for file in record.files] if record else [name]
+
+
+def changed_since(store: Place, name: str) -> list[Root]:
+    """Return the CSV files of a split that differ from what wsistore wrote, or are gone.
+
+    Raises:
+        StoreError: its record is damaged.
+    """
+    record = read_record(store, name)
+    if record is None:
+        return []
+    places = [
+        (layout.split_path(root(store), Path(file).stem), sha) for file, sha in record.files.items()
+    ]
+    return [path for path, sha in places if not path.exists() or _sha256(path) != sha]
+
+
+def save_split(store: Place, name: str, split: pd.DataFrame, overwrite: bool = False) -> Root:
+    """Write ``splits/NAME.csv`` alone and return its path.
+
+    Raises:
+        UsageError: the name cannot be one or is taken, or a patient is in two subsets.
+    """
+    (path,) = save_splits(store, name, {"": split}, None, overwrite)
+    return path
+
+
+def save_splits(
+    store: Place,
+    name: str,
+    tables: Mapping[str, pd.DataFrame],
+    record: Record | None,
+    overwrite: bool = False,
+) -> list[Root]:
+    """Write ``splits/NAME.csv``, or the CSV of each fold, then their record; return the CSV paths.
+
+    Each file is replaced in one step. Files of an overwritten split that the new one does not have
+    are removed.
+
+    Args:
+        store: the store's folder.
+        name: the split's name.
+        tables: suffix → table, as `wsistore.split.make_split` returns them.
+        record: how they were made; its ``files`` are filled in here. None writes no record.
+        overwrite: whether a split of that name is replaced.
+
+    Raises:
+        UsageError: the name cannot be one, is taken or is that of a fold of another split, or a
+            patient is in two subsets.
+    """
+    place = root(store)
+    names = {suffix: name + suffix for suffix in tables}
+    paths = {suffix: layout.split_path(place, each) for suffix, each in names.items()}
+    old = {each: layout.split_path(place, each) for each in split_names(place, name)}
+    about = record_path(store, name)
+    for path in [*paths.values(), *old.values(), about]:
+        if not overwrite and path.exists():
+            raise UsageError(f"{path}: exists; choose another --name or give --overwrite")
+    for suffix, each in names.items():
+        family = each.rpartition("-")[0]
+        if family not in ("", name) and each in split_names(place, family):
+            raise UsageError(
+                f"{paths[suffix]}: is a fold of split {family!r}; choose another --name"
+            )
+    for suffix, table in tables.items():
+        for patient in leaks(table):
+            raise UsageError(f"patient {patient!r} would be in two subsets of {name + suffix!r}")
+    for suffix, table in tables.items():
+        paths[suffix].write_text(table.to_csv(index=False, lineterminator="\n"))
+    if record is not None:
+        about.write_text(_to_json(record, paths, names))
+    else:
+        about.remove()
+    for each in old.keys() - set(names.values()):
+        old[each].remove()
+    return list(paths.values())
+
+
+def read_tables(store: Place, name: str) -> dict[str, pd.DataFrame]:
+    """Return suffix → table of a split as it is on disk.
+
+    Raises:
+        StoreError: a file is missing or damaged.
+        UsageError: the name cannot be one.
+    """
+    names = split_names(store, name)
+    places = {each: layout.split_path(root(store), each) for each in names}
+    return {each.removeprefix(name): read_table(place) for each, place in places.items()}
+
+
+def _to_json(record: Record, paths: Mapping[str, Root], names: Mapping[str, str]) -> str:
+    data: dict[str, Any] = {
+        "version": record.version,
+        "request": record.request.to_json() if record.request else None,
+        "source": dict(record.source),
+        "files": {f"{names[suffix]}.csv": _sha256(path) for suffix, path in paths.items()},
+    }
+    return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+
+
+def _sha256(path: Root) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,118 @@
+"""Split tables from assigned patients, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from wsistore.errors import UsageError
+from wsistore.split.assign import assign, fold
+from wsistore.split.faults import faults
+from wsistore.split.request import DEV, Request
+from wsistore.split.sets import EXCLUDED, is_aux
+
+COLUMNS = ["crop", "slide", "patient", "label", "subset"]
+
+
+def make_split(crops: pd.DataFrame, request: Request) -> dict[str, pd.DataFrame]:
+    """Split crops by patient, stratified by class.
+
+    Args:
+        crops: columns crop, slide, patient, label (NaN where a crop has none).
+        request: how many patients are wanted where.
+
+    Returns:
+        Suffix of the split's name → table. Without folds one table, of suffix ``""``; with k folds
+        the tables ``-0`` … ``-(k-1)``. Columns crop, slide, patient, label, subset, rows in the
+        order of ``crops``. Crops of auxiliary patients are listed without their label; of the
+        others, crops without a label are left out.
+
+    Raises:
+        UsageError: no crop is labelled, or patients lack; see `wsistore.split.assign.assign`.
+    """
+    parts = assign(crops, request, {})
+    return {
+        suffix: tabulate(crops, crops["patient"].map(subsets))
+        for suffix, subsets in _views(parts, request).items()
+    }
+
+
+def extend_split(
+    crops: pd.DataFrame, tables: Mapping[str, pd.DataFrame], request: Request
+) -> dict[str, pd.DataFrame]:
+    """Take new patients, and new crops of old ones, into a split; no old patient moves.
+
+    Args:
+        crops: columns crop, slide, patient, label, of the store as it is now.
+        tables: the split as `make_split` returned it, or as it was edited since.
+        request: the request that it was made by. New patients go where the wanted numbers, taken
+            over old and new, are missed by most. Labels become those that the store has now.
+
+    Returns:
+        As `make_split`.
+
+    Raises:
+        UsageError: the split has faults other than these, an old patient has no crop
+            any more, or patients lack.
+    """
+    for suffix, table in tables.items():
+        for fault in faults(table, crops):
+            if fault.kind not in ("missing", "unknown", "label"):
+                name = f"split {suffix!r}" if suffix else "the split"
+                raise UsageError(f"{name} cannot be extended: {fault.text}")
+    old = _parts(tables, request)
+    views = _views(assign(crops, request, old), request)
+    extended = {}
+    for suffix, subsets in views.items():
+        table = tables[suffix]
+        left_out = crops["crop"].isin(table["crop"][table["subset"] == EXCLUDED])
+        subset = crops["patient"].map(subsets).mask(left_out, EXCLUDED)
+        extended[suffix] = tabulate(crops, subset)
+        gone = sorted(old.keys() - set(extended[suffix]["patient"]))
+        if gone:
+            raise UsageError(
+                f"the split cannot be extended without forgetting patient {', '.join(gone)}, who "
+                "has no crop (or no label) in the store any more; make a new one with --name"
+            )
+    return extended
+
+
+def tabulate(crops: pd.DataFrame, subset: pd.Series[str]) -> pd.DataFrame:
+    """Return the split table of crops that have a subset.
+
+    Args:
+        crops: columns crop, slide, patient, label.
+        subset: of each row of ``crops``, NaN where it has none.
+    """
+    unlabelled = subset.map(is_aux).astype(bool)
+    listed = subset.notna() & (crops["label"].notna() | unlabelled | (subset == EXCLUDED))
+    table = crops.assign(subset=subset, label=crops["label"].mask(unlabelled))
+    return table.loc[listed, COLUMNS].reset_index(drop=True)
+
+
+def _views(parts: Mapping[str, str], request: Request) -> dict[str, dict[str, str]]:
+    """Return suffix → patient → subset."""
+    if not request.folds:
+        return {"": dict(parts)}
+    views = {}
+    for number in range(request.folds):
+        names = {fold(each): "train" for each in range(request.folds)}
+        if request.fold_val:
+            names[fold((number + 1) % request.folds)] = "val"
+        names[fold(number)] = "test"
+        views[f"-{number}"] = {patient: names.get(part, part) for patient, part in parts.items()}
+    return views
+
+
+def _parts(tables: Mapping[str, pd.DataFrame], request: Request) -> dict[str, str]:
+    """Return patient → part; the fold of a patient is the one that tests on it."""
+    parts: dict[str, str] = {}
+    for number, table in enumerate(tables.values()):
+        rows = table[table["subset"] != EXCLUDED]
+        for patient, subset in zip(rows["patient"], rows["subset"], strict=True):
+            if not request.folds or subset == DEV or is_aux(subset):
+                parts[str(patient)] = str(subset)
+            elif subset == "test":
+                parts[str(patient)] = fold(number)
+    return parts

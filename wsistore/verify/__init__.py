@@ -1,0 +1,7 @@
+"""Is a store whole? Everything in it is read and held against docs/store-format.md."""
+
+from wsistore.verify.faults import Check, Fault
+from wsistore.verify.report import Report
+from wsistore.verify.run import verify
+
+__all__ = ["Check", "Fault", "Report", "verify"]

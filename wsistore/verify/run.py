@@ -1,0 +1,109 @@
+"""A whole store: its slides in parallel, then what only all of them together show."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+from wsistore import layout
+from wsistore.find import find_slides
+from wsistore.verify.faults import Check, Fault
+from wsistore.verify.law import Law
+from wsistore.verify.report import Report, count
+from wsistore.verify.root import leftovers, read_root, strangers
+from wsistore.verify.slide import check_slide
+from wsistore.verify.source import Source
+from wsistore.verify.splits import check_splits
+from wsistore.verify.tables import check_tables
+
+Watch = Callable[[Iterable[Check], int], Iterable[Check]]
+"""A function of the slides' checks, as they end, and of their number → the same checks."""
+
+
+def verify(
+    store: Path,
+    slides: Iterable[Path] = (),
+    sample: int = 4,
+    seed: int = 0,
+    workers: int | None = None,
+    annotations: Path | None = None,
+    watch: Watch | None = None,
+) -> Report:
+    """Read everything in a store and hold it against the format; see docs/verify.md.
+
+    Args:
+        store: the store's folder.
+        slides: files or folders; tiles of the slides among them are derived anew and compared.
+        sample: tiles of each level of each slide.
+        seed: another seed, other tiles.
+        workers: processes; the number of cores by default.
+        annotations: the folder of annotation files; None looks beside each slide.
+        watch: shows progress; passes all checks through.
+
+    Returns:
+        What was found; `Report.whole` is True only if nothing is wrong.
+
+    Raises:
+        UsageError: ``store`` is no store, or ``slides`` holds no slide or two of one id.
+        StoreError: the store's format is newer.
+    """
+    settings, faults = read_root(store)
+    files = {layout.slide_id(path): path for path in find_slides(slides)}
+    if settings is None:
+        return Report(store, tuple(faults), (), count([], ())[0], {}, {})
+    law = Law.of(settings)
+    groups = store / layout.SLIDES
+    names = (
+        sorted(path.name for path in groups.iterdir() if path.is_dir()) if groups.is_dir() else []
+    )
+    sources = {
+        name: Source(files[name], settings, sample, seed, annotations)
+        for name in names
+        if name in files
+    }
+    results: Iterable[Check] = _run(store, names, law, sources, workers or os.cpu_count() or 1)
+    checks = sorted(watch(results, len(names)) if watch else results, key=lambda c: c.slide)
+    faults += [fault for check in checks for fault in check.faults]
+    records = {check.slide: check.record for check in checks if check.record is not None}
+    unread = set(names) - set(records)
+    faults += check_tables(store, records, unread)
+    faults += check_splits(store, records, unread)
+    faults += strangers(store)
+    read, tiles = count(checks, law.levels)
+    missing = {name: "not at hand" for name in names if name not in files} if files else {}
+    missing |= {check.slide: check.not_compared for check in checks if check.not_compared}
+    return Report(store, tuple(faults), tuple(leftovers(store)), read, tiles, missing)
+
+
+def _run(
+    store: Path, names: list[str], law: Law, sources: Mapping[str, Source], workers: int
+) -> Iterator[Check]:
+    """Yield checks as slides are done, in this process or in several."""
+    if workers == 1 or len(names) <= 1:
+        for name in names:
+            yield check_slide(store, name, law, sources.get(name))
+        return
+    # spawned, not forked: the parent may hold threads and open files
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(workers, len(names)), mp_context=context) as pool:
+        futures: dict[Future[Check], str] = {
+            pool.submit(check_slide, store, name, law, sources.get(name)): name for name in names
+        }
+        try:
+            for future in as_completed(futures):
+                yield _check(future, futures[future])
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _check(future: Future[Check], slide: str) -> Check:
+    try:
+        return future.result()
+    except BrokenProcessPool:
+        what = "was not checked: a worker died (out of memory?)"
+        fault = Fault(f"{layout.SLIDES}/{slide}", what, "run again, with fewer --workers")
+        return Check(slide, [fault])

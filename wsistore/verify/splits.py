@@ -1,0 +1,94 @@
+"""Splits against the crops that the slide groups hold; what is a fault, `wsistore.split` says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from wsistore import layout
+from wsistore.errors import StoreError, UsageError
+from wsistore.index import read_table
+from wsistore.records import SlideRecord
+from wsistore.split.faults import faults, fold_faults
+from wsistore.split.files import read_record
+from wsistore.verify.faults import REMOVE, Fault
+
+_KEYS = ["crop", "slide", "patient", "label"]
+
+
+def check_splits(store: Path, records: Mapping[str, SlideRecord], unread: set[str]) -> list[Fault]:
+    """Return what is wrong with the splits of a store.
+
+    Args:
+        store: the store's folder.
+        records: by slide, what the groups hold.
+        unread: slides whose group could not be read; rows of them are not judged.
+    """
+    crops = pd.DataFrame(
+        [
+            [crop.crop, crop.slide, crop.patient, crop.label or None]
+            for record in records.values()
+            for crop in record.crops
+        ],
+        columns=_KEYS,
+        dtype=object,
+    )
+    found: list[Fault] = []
+    tables: dict[str, pd.DataFrame] = {}
+    folder = store / layout.SPLITS
+    files = sorted(folder.iterdir()) if folder.is_dir() else []
+    # a name that starts with a dot is of a file that was being written; said among the notes
+    for path in (path for path in files if not path.name.startswith(".")):
+        file = f"{layout.SPLITS}/{path.name}"
+        if not _named(store, path):
+            found.append(Fault(file, "is no split: no NAME.csv and no NAME.json", REMOVE))
+        elif path.suffix == ".csv":
+            try:
+                table = read_table(path)
+            except StoreError as error:
+                found.append(Fault(file, _short(error, path), _again(path.stem)))
+                continue
+            if "slide" in table:
+                table = table[~table["slide"].isin(sorted(unread))]
+            tables[path.stem] = table
+            found += [Fault(file, text, _again(path.stem)) for _, text in faults(table, crops)]
+    for path in (path for path in files if path.suffix == ".json" and _named(store, path)):
+        file = f"{layout.SPLITS}/{path.name}"
+        found += [Fault(file, text, _again(path.stem)) for text in _record(store, path, tables)]
+    return found
+
+
+def _named(store: Path, path: Path) -> bool:
+    """Tell whether a file has the name of a split or of its record."""
+    try:
+        layout.split_path(store, path.stem)
+    except UsageError:
+        return False
+    return path.suffix in (".csv", ".json") and path.is_file()
+
+
+def _again(name: str) -> str:
+    return f"make it again with 'wsistore split --name {name} --overwrite', or mend it by hand"
+
+
+def _short(error: StoreError, path: Path) -> str:
+    return str(error).removeprefix(f"{path}: ")
+
+
+def _record(store: Path, path: Path, tables: Mapping[str, pd.DataFrame]) -> Iterator[str]:
+    """Yield what is wrong with the record of a split: unreadable, files lost, folds at odds."""
+    try:
+        record = read_record(store, path.stem)
+    except StoreError as error:
+        yield _short(error, path)
+        return
+    names = [Path(file).stem for file in record.files] if record else []
+    for name in names:
+        if not (store / layout.SPLITS / f"{name}.csv").exists():
+            yield f"names {name}.csv, which is missing"
+    if record and record.request and record.request.folds and set(names) <= set(tables):
+        folds = {name: tables[name] for name in names}
+        if all({"patient", "subset"} <= set(table) for table in folds.values()):
+            yield from (text for _, text in fold_faults(folds))
