@@ -8,48 +8,42 @@ online, on a few of the crops, for it takes long. Rounds take them in turn, so t
 slows all three. Time waiting for data is what the loop spends in asking for the next sample, and
 with targets in reading them. Seconds are per crop.
 
-Then the pairs alone, 10× and 1.25×, from the store (d) and from PNG files through Pillow (e), by
-the same loader with as many workers.
+Then the pairs alone, 10× and 1.25×, from the store (d) and from PNG files that Pillow reads in
+torch's loader (e): in this process, and with as many reading processes each.
 """
 
 from __future__ import annotations
 
 import argparse
-import shutil
 import statistics
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tifffile
 import torch
 from PIL import Image
 from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
 import wsistore
+from bench.kd_data import HIGH, LOW, picture, save_pictures, stored, teacher_run
 from distill.augment import Draw
 from distill.kd import Criterion, KDTask
 from distill.loop import Schedule, optimiser, train_epoch
 from distill.networks import build
 from distill.pairs import Crops, LabelledCrops, Sample, Samples
-from distill.runs import RunWriter, Weights
-from distill.standardise import Standard, measure
+from distill.standardise import measure
 from distill.stored_teacher import StoredTeacher
 from distill.targets import Targets
 from distill.tasks import SupervisedTask, Task
 from distill.teach import Teaching, teach
 from distill.teachers import NetworkTeacher, Taught
-from wsistore.build import build as build_store
-from wsistore.ingest import BuildSettings
-from wsistore.labels import Label
-from wsistore.sample.slide import write_slide
-from wsistore.split import save_split
 
-HIGH, LOW = "10x", "1.25x"
 CPU = torch.device("cpu")
+Pairs = Iterable[Mapping[str, Tensor]]
 
 
 class Silent:
@@ -60,18 +54,13 @@ class Silent:
     def epoch(self, record: Mapping[str, Any]) -> None: ...
 
 
-class Clocked:
-    """Samples that add up how long the loop waited for them."""
+class Clocked(Samples[Any]):
+    """Samples that add up how long the loop waits for them."""
 
-    def __init__(self, samples: Samples[Any]) -> None:
-        self._samples = samples
-        self.waited = 0.0
+    waited = 0.0
 
-    def __len__(self) -> int:
-        return len(self._samples)
-
-    def epoch(self, number: int) -> Iterator[Any]:
-        found = self._samples.epoch(number)
+    def read(self, indices: Sequence[int]) -> Iterator[Any]:
+        found = super().read(indices)
         while True:
             started = time.perf_counter()
             sample = next(found, None)
@@ -99,60 +88,21 @@ class ClockedTeacher(StoredTeacher):
         return said
 
 
-class Pictures(Crops):
+class Pictures(Dataset[dict[str, Tensor]]):
     """The same crops as PNG files, read by Pillow."""
 
-    def __init__(self, folder: Path, crops: Sequence[str], levels: Sequence[str]) -> None:
-        super().__init__(folder, crops, levels)
+    def __init__(self, folder: Path, crops: Sequence[str]) -> None:
+        self._folder, self._crops = folder, list(crops)
 
-    def images(self, index: int) -> dict[str, Tensor]:
+    def __len__(self) -> int:
+        return len(self._crops)
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
         found = {}
-        for level in self.levels:
-            name = f"{self.crops[index].replace('/', '-')}-{level}.png"
-            pixels = np.asarray(Image.open(self.path / name))
+        for level in (HIGH, LOW):
+            pixels = np.asarray(Image.open(picture(self._folder, self._crops[index], level)))
             found[level] = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
         return found
-
-
-def stored(folder: Path, crops: int, side: int) -> Path:
-    """Return a store of crops cut from one generated slide of 1 µm/px, made once."""
-    store = folder / f"store-{crops}-{side}"
-    if (store / "splits" / "main.csv").exists():
-        return store
-    shutil.rmtree(folder / "slides", ignore_errors=True)
-    (folder / "slides").mkdir(parents=True)
-    whole = folder / "whole.svs"
-    write_slide(whole, size=2 * side, mpp=0.25, label="inflamed", seed=1, coverage="full")
-    pixels = tifffile.imread(whole)[:, :, :3]
-    labels = {}
-    for number in range(crops):
-        # cuts of several sizes near side², shifted and mirrored, so that no two are alike
-        height, width = side - 37 * (number % 5), side + 29 * (number % 4)
-        top = 61 * number % (2 * side - height)
-        left = 97 * number % max(1, 2 * side - width)
-        cut = np.ascontiguousarray(pixels[top : top + height, left : left + width])
-        tifffile.imwrite(
-            folder / "slides" / f"s{number}.tif", cut, photometric="rgb", tile=(512, 512)
-        )
-        labels[f"s{number}"] = Label(f"p{number}", "ab"[number % 2])
-    settings = BuildSettings((HIGH, LOW), regions="whole")
-    slides = sorted((folder / "slides").glob("*.tif"))
-    results = list(build_store(slides, store, settings, labels, mpp=1.0, workers=1))
-    assert all(result.record.slide.outcome == "ok" for result in results)
-    table = wsistore.open(store).crops.assign(subset="train")
-    save_split(store, "main", table[["crop", "slide", "patient", "label", "subset"]])
-    return store
-
-
-def teacher_run(folder: Path, standard: Standard) -> Path:
-    """Return the run of a teacher that was never trained: it takes the same time."""
-    path = folder / "teacher"
-    if not path.exists():
-        network = build("resnet10", 2, seed=1)
-        weights = Weights("resnet10", ["a", "b"], HIGH, 1.0, standard.mean, standard.std, 1, "")
-        adam = torch.optim.Adam(network.parameters())
-        RunWriter(path, {}, weights).epoch({"epoch": 1}, network, adam, number=1, keep=True)
-    return path
 
 
 def seconds_a_crop(task: Task[Any], samples: Clocked, epoch: int) -> float:
@@ -164,24 +114,13 @@ def seconds_a_crop(task: Task[Any], samples: Clocked, epoch: int) -> float:
     return (time.perf_counter() - started) / len(samples)
 
 
-def streamed(samples: Samples[Any], epoch: int) -> float:
-    """Return the seconds of reading every sample once, and touching its first pixel."""
+def seconds(pairs: Pairs) -> float:
+    """Return the seconds of taking every pair once, and looking at its first pixel."""
     started = time.perf_counter()
-    for sample in samples.epoch(epoch):
-        for image in sample.images.values():
+    for images in pairs:
+        for image in images.values():
             int(image[0, 0, 0])
     return time.perf_counter() - started
-
-
-def save_pictures(store: Path, crops: Sequence[str], folder: Path) -> None:
-    """Write every level of every crop as a PNG, as Pillow does by default."""
-    folder.mkdir(exist_ok=True)
-    opened = wsistore.open(store)
-    for crop in crops:
-        for level in (HIGH, LOW):
-            path = folder / f"{crop.replace('/', '-')}-{level}.png"
-            if not path.exists():
-                Image.fromarray(np.moveaxis(opened[crop][level][:], 0, -1)).save(path)
 
 
 def ratio(times: Mapping[str, list[float]], over: str, under: str) -> float:
@@ -195,7 +134,7 @@ def epochs(store: Path, folder: Path, options: argparse.Namespace) -> None:
     opened = wsistore.open(store)
     crops = list(opened.crops["crop"])
     high, low = (measure(opened.levels, crops, level) for level in (HIGH, LOW))
-    targets = folder / f"targets-{options.crops}-{options.side}"
+    targets = folder / "targets"
     if not targets.exists():
         teach(Teaching(teacher_run(folder, high), store, LOW, targets, views=1), print)
     criterion = Criterion()
@@ -212,7 +151,7 @@ def epochs(store: Path, folder: Path, options: argparse.Namespace) -> None:
         "b": Crops(store, many, [LOW]),
         "c": Crops(store, crops[: options.online_crops], [HIGH, LOW]),
     }
-    samples = {name: Clocked(Samples(data[name], 0, options.workers)) for name in data}
+    samples = {name: Clocked(data[name], 0, options.workers) for name in data}
     for name in "ab":  # start the workers and warm up
         seconds_a_crop(tasks[name], samples[name], 1)
     list(samples["c"].epoch(1))
@@ -236,22 +175,36 @@ def epochs(store: Path, folder: Path, options: argparse.Namespace) -> None:
 def pairs(store: Path, folder: Path, options: argparse.Namespace) -> None:
     """Measure and print (d) and (e)."""
     crops = list(wsistore.open(store).crops["crop"])
-    pictures = folder / f"png-{options.crops}-{options.side}"
-    save_pictures(store, crops, pictures)
-    ways = {
-        "d": Samples(Crops(store, crops, [HIGH, LOW]), 0, options.workers),
-        "e": Samples(Pictures(pictures, crops, [HIGH, LOW]), 0, options.workers),
-    }
-    times: dict[str, list[float]] = {name: [] for name in ways}
-    for number in range(options.pair_rounds + 1):
-        for name, samples in ways.items():
-            seconds = streamed(samples, number)
-            if number:  # the first starts the workers
-                times[name].append(seconds)
-    for name, what in {"d": "pairs from the store", "e": "pairs from PNG files"}.items():
-        median = statistics.median(times[name])
-        print(f"({name}) {what:20} {median:7.3f} s, {len(crops) / median:.1f} pairs/s")
-    print(f"e/d {ratio(times, 'e', 'd'):.1f} (target ≥ 3)", flush=True)
+    save_pictures(store, crops, folder / "png")
+    pictures = Pictures(folder / "png", crops)
+    for workers in sorted({0, options.workers}):
+        ways = {"d": _store_pairs(store, crops, workers), "e": _picture_pairs(pictures, workers)}
+        times: dict[str, list[float]] = {name: [] for name in ways}
+        for number in range(options.pair_rounds + 1):
+            for name, stream in ways.items():
+                taken = seconds(stream())
+                if number:  # the first starts the processes
+                    times[name].append(taken)
+        for name, what in {"d": "pairs from the store", "e": "pairs from PNG files"}.items():
+            median = statistics.median(times[name])
+            print(f"({name}) {what}, {workers} workers: {len(crops) / median:.1f} pairs/s")
+        print(f"e/d {ratio(times, 'e', 'd'):.1f} (target ≥ 3)", flush=True)
+
+
+def _store_pairs(store: Path, crops: Sequence[str], workers: int) -> Callable[[], Pairs]:
+    samples = Samples(Crops(store, crops, [HIGH, LOW]), None, workers)
+    return lambda: (sample.images for sample in samples.epoch(1))
+
+
+def _picture_pairs(pictures: Pictures, workers: int) -> Callable[[], Pairs]:
+    loader = DataLoader(
+        pictures,
+        batch_size=None,
+        num_workers=workers,
+        multiprocessing_context="spawn" if workers else None,
+        persistent_workers=workers > 0,
+    )
+    return lambda: loader
 
 
 def main() -> None:
@@ -270,11 +223,12 @@ def main() -> None:
     options = parser.parse_args(sys.argv[1:] if __name__ == "__main__" else [])
     if options.threads is not None:
         torch.set_num_threads(options.threads)
-    store = stored(options.out, options.crops, options.side)
+    folder = options.out / f"{options.crops}-{options.side}"
+    store = stored(folder, options.crops, options.side)
     size = f"{options.crops} crops of about {options.side}² px at 10×"
     print(f"{size}, workers: {options.workers}, threads: {torch.get_num_threads()}", flush=True)
-    pairs(store, options.out, options)
-    epochs(store, options.out, options)
+    pairs(store, folder, options)
+    epochs(store, folder, options)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Small crops of two classes, in a store in memory (which can be odd) and in a real one."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -110,13 +110,10 @@ def store(empty_store: FakeStore) -> FakeStore:
     return empty_store
 
 
-@pytest.fixture(scope="session")
-def real_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same crops as `store`, each a slide of 1 µm/px, built by wsistore."""
-    folder = tmp_path_factory.mktemp("real")
+def _build(folder: Path, sizes: Sequence[tuple[int, int]]) -> Path:
     slides, subsets = [], {}
     labels = {}
-    for number, (size, subset) in enumerate(zip(SIZES, SUBSETS, strict=True)):
+    for number, (size, subset) in enumerate(zip(sizes, SUBSETS, strict=True)):
         label, grain = CLASSES[number % 2]
         path = folder / f"s{number}.tif"
         pixels = np.moveaxis(crop_levels(size, grain, number)["10x"], 0, -1)
@@ -126,11 +123,23 @@ def real_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         subsets[path.stem] = subset
     settings = BuildSettings(tuple(LEVELS), regions="whole")
     results = list(build(slides, folder / "store", settings, labels, mpp=1.0, workers=1))
-    assert [result.record.slide.outcome for result in results] == ["ok"] * len(SIZES)
+    assert [result.record.slide.outcome for result in results] == ["ok"] * len(sizes)
     crops = wsistore.open(folder / "store").crops
     split = crops.assign(subset=crops["slide"].map(subsets))
     save_split(folder / "store", "main", split[["crop", "slide", "patient", "label", "subset"]])
     return folder / "store"
+
+
+@pytest.fixture(scope="session")
+def real_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same crops as `store`, each a slide of 1 µm/px, built by wsistore."""
+    return _build(tmp_path_factory.mktemp("real"), SIZES)
+
+
+@pytest.fixture(scope="session")
+def wide_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As `real_store`, with crops whose feature maps at 2.5× have more than one cell."""
+    return _build(tmp_path_factory.mktemp("wide"), [(2 * h + 40, 3 * w) for h, w in SIZES])
 
 
 QUICK = ("--epochs", "2", "--accumulate", "2", "--device", "cpu", "--threads", "1")

@@ -40,16 +40,16 @@ def kd(store: Path, out: Path, *more: object) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def teacher(real_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def teacher(wide_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("runs") / "teacher"
-    done("train", "teacher", real_store, "--level", "10x", "--out", out, *QUICK)
+    done("train", "teacher", wide_store, "--level", "10x", "--out", out, *QUICK)
     return out
 
 
 @pytest.fixture(scope="module")
-def targets(real_store: Path, teacher: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def targets(wide_store: Path, teacher: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("targets") / "three"
-    teach(real_store, teacher, out, "--views", 3, "--attention", "--level", "10x")
+    teach(wide_store, teacher, out, "--views", 3, "--attention", "--level", "10x")
     return out
 
 
@@ -58,9 +58,9 @@ def teach(store: Path, teacher: Path, out: Path, *more: object) -> Result:
 
 
 @pytest.fixture(scope="module")
-def online(real_store: Path, teacher: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def online(wide_store: Path, teacher: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("online") / "kd"
-    kd(real_store, out, "--teacher", teacher, "--attention-weight", 2)
+    kd(wide_store, out, "--teacher", teacher, "--attention-weight", 2)
     return out
 
 
@@ -70,7 +70,7 @@ def figures(run: Path) -> list[dict[str, Any]]:
 
 
 def test_targets_hold_what_the_teacher_says_of_the_draw_that_they_name(
-    real_store: Path, teacher: Path, targets: Path
+    wide_store: Path, teacher: Path, targets: Path
 ) -> None:
     held = Targets(targets)
     run = Run.open(teacher)
@@ -80,7 +80,8 @@ def test_targets_hold_what_the_teacher_says_of_the_draw_that_they_name(
     assert held.about.mpp == 1.0
     names = [f"s{number}/0" for number in range(7)]
     assert held.crops == tuple(names)
-    for sample in Samples(Crops(real_store, names, ["10x", "2.5x"]), None).epoch(0):
+    turned = set()
+    for sample in Samples(Crops(wide_store, names, ["10x", "2.5x"]), None).epoch(0):
         plain = sample.index >= 5
         for epoch in [None] if plain else [1, 2, 3]:
             number, chosen = held.view(sample.crop, epoch)
@@ -89,15 +90,17 @@ def test_targets_hold_what_the_teacher_says_of_the_draw_that_they_name(
                 taught = network(image)
             assert torch.equal(held.logits(number), taught.logits)
             hint = held.hint(sample.crop, number, chosen)
+            turned.add((chosen.turns % 2 if chosen else 0, hint.shape[2] != hint.shape[3]))
             student = torch.rand_like(hint)
             by_hint = (student - hint).square().mean() + held.constant(number)
             torch.testing.assert_close(by_hint, pixel_loss(student, taught.features))
+    assert {(0, True), (1, True)} <= turned  # upright and turned maps that are not square
 
 
 def test_with_as_many_views_as_epochs_the_run_is_that_of_the_online_teacher(
-    real_store: Path, targets: Path, online: Path, tmp_path: Path
+    wide_store: Path, targets: Path, online: Path, tmp_path: Path
 ) -> None:
-    kd(real_store, tmp_path / "kd", "--targets", targets, "--attention-weight", 2)
+    kd(wide_store, tmp_path / "kd", "--targets", targets, "--attention-weight", 2)
     found, wanted = figures(tmp_path / "kd"), figures(online)
     for ours, theirs in zip(found, wanted, strict=True):
         assert set(ours["train"]) == {"loss", "soft", "pixel", "attention"}
@@ -111,10 +114,10 @@ def test_with_as_many_views_as_epochs_the_run_is_that_of_the_online_teacher(
 
 
 def test_the_run_records_teacher_and_targets_and_reads_the_students_level_only(
-    real_store: Path, targets: Path, online: Path, tmp_path: Path
+    wide_store: Path, targets: Path, online: Path, tmp_path: Path
 ) -> None:
     store = tmp_path / "store"
-    shutil.copytree(real_store, store)
+    shutil.copytree(wide_store, store)
     for level in store.glob("slides/*/*/10x"):
         shutil.rmtree(level / "c")
     teacher = Path(Run.open(online).config["teacher"]["run"])
@@ -131,26 +134,34 @@ def test_the_run_records_teacher_and_targets_and_reads_the_students_level_only(
 
 
 def test_with_fewer_views_than_epochs_they_come_round_again(
-    real_store: Path, teacher: Path, targets: Path, tmp_path: Path
+    wide_store: Path, teacher: Path, targets: Path, tmp_path: Path
 ) -> None:
-    teach(real_store, teacher, tmp_path / "one", "--views", 1)
+    teach(wide_store, teacher, tmp_path / "one", "--views", 1)
     held = Targets(tmp_path / "one")
     assert held.view("s0/0", 3) == held.view("s0/0", 1) == (0, Targets(targets).view("s0/0", 1)[1])
-    lines = kd(real_store, tmp_path / "kd", "--targets", tmp_path / "one", "--lr", "1e-30")
+    lines = kd(wide_store, tmp_path / "kd", "--targets", tmp_path / "one", "--lr", "1e-30")
     assert lines[2]["train"] == pytest.approx(lines[0]["train"], rel=1e-6)
 
 
-def test_half_precision_hints_move_the_loss_by_less_than_one_in_a_thousand(
-    real_store: Path, teacher: Path, online: Path, tmp_path: Path
+def test_half_precision_hints_move_the_pixel_loss_by_less_than_one_in_a_thousand(
+    wide_store: Path, teacher: Path, targets: Path, tmp_path: Path
 ) -> None:
-    teach(real_store, teacher, tmp_path / "half", "--views", 3, "--hint", "float16", "--attention")
-    kd(real_store, tmp_path / "kd", "--targets", tmp_path / "half", "--attention-weight", 2)
-    wanted = figures(online)[0]["train"]
-    assert figures(tmp_path / "kd")[0]["train"] == pytest.approx(wanted, rel=1e-3)
+    half = ("--views", 3, "--hint", "float16", "--attention")
+    teach(wide_store, teacher, tmp_path / "half", *half)
+    still = ("--lr", "1e-30", "--attention-weight", 2)  # so that only the targets differ
+    for name, held in (("full", targets), ("rounded", tmp_path / "half")):
+        kd(wide_store, tmp_path / name, "--targets", held, *still)
+    wanted, found = (figures(tmp_path / name) for name in ("full", "rounded"))
+    for ours, theirs in zip(found, wanted, strict=True):
+        for subset in ("train", "val"):
+            assert ours[subset]["pixel"] != theirs[subset]["pixel"]
+            assert ours[subset]["pixel"] == pytest.approx(theirs[subset]["pixel"], rel=1e-3)
+            for name in ("soft", "attention"):
+                assert ours[subset][name] == theirs[subset][name]
 
 
 def test_teaching_again_goes_on_and_workers_change_nothing(
-    real_store: Path, teacher: Path, targets: Path, tmp_path: Path, monkeypatch: Any
+    wide_store: Path, teacher: Path, targets: Path, tmp_path: Path, monkeypatch: Any
 ) -> None:
     from distill.targets_write import TargetsWriter
 
@@ -162,7 +173,7 @@ def test_teaching_again_goes_on_and_workers_change_nothing(
         real(writer, taught)
 
     more = ("--views", 3, "--attention")
-    base = ("teach", teacher, real_store, "--student-level", "2.5x", "--out", tmp_path / "t")
+    base = ("teach", teacher, wide_store, "--student-level", "2.5x", "--out", tmp_path / "t")
     with monkeypatch.context() as patch:
         patch.setattr(TargetsWriter, "add", interrupted)
         result = distill(*base, *MACHINE, *more)
@@ -179,7 +190,7 @@ def test_teaching_again_goes_on_and_workers_change_nothing(
 
 
 def test_targets_that_do_not_fit_are_refused_naming_both_values(
-    real_store: Path, targets: Path, tmp_path: Path
+    wide_store: Path, targets: Path, tmp_path: Path
 ) -> None:
     def refused(store: Path, *more: object, level: str = "2.5x") -> str:
         base = ("train", "kd", store, "--level", level, "--out", tmp_path / "kd", *QUICK)
@@ -189,32 +200,32 @@ def test_targets_that_do_not_fit_are_refused_naming_both_values(
         return result.output
 
     assert "for student level 2.5x, and this is 10x; choose another --level" in refused(
-        real_store, level="10x"
+        wide_store, level="10x"
     )
     store = tmp_path / "store"
-    shutil.copytree(real_store, store)
+    shutil.copytree(wide_store, store)
     split = store / "splits" / "main.csv"
     shutil.copy(split, split.with_name("other.csv"))
     assert "for split main, and this is other" in refused(store, "--split", "other")
     split.write_text(split.read_text().replace("s6/0", "s6/1"))
     assert "for split SHA-256" in refused(store)
-    shutil.copy(real_store / "splits" / "main.csv", split)
+    shutil.copy(wide_store / "splits" / "main.csv", split)
     levels = store / "levels.csv"
     table = pd.read_csv(levels)
     table.loc[0, "sum_r"] += 1
     table.to_csv(levels, index=False)
     assert "use the store that was taught, or teach again" in refused(store)
     assert "give either --teacher RUN or --targets TARGETS" in refused(
-        real_store, "--teacher", tmp_path
+        wide_store, "--teacher", tmp_path
     )
     zero = ("--soft-weight", 0, "--pixel-weight", 0)
-    assert "are all 0: nothing to learn" in refused(real_store, *zero)
+    assert "are all 0: nothing to learn" in refused(wide_store, *zero)
 
 
 def test_teaching_refuses_what_makes_no_sense(
-    real_store: Path, teacher: Path, targets: Path, tmp_path: Path
+    wide_store: Path, teacher: Path, targets: Path, tmp_path: Path
 ) -> None:
-    base = ("teach", teacher, real_store, "--student-level", "2.5x", *MACHINE, "--out")
+    base = ("teach", teacher, wide_store, "--student-level", "2.5x", *MACHINE, "--out")
     there = distill(*base, targets)
     assert there.exit_code == 2
     assert f"{targets} exists; choose another --out" in there.output
@@ -227,10 +238,10 @@ def test_teaching_refuses_what_makes_no_sense(
 
 
 def test_targets_without_validation_keep_the_last_epoch_and_say_so(
-    real_store: Path, teacher: Path, tmp_path: Path
+    wide_store: Path, teacher: Path, tmp_path: Path
 ) -> None:
-    teach(real_store, teacher, tmp_path / "t", "--views", 1, "--plain-subset", "none")
-    lines = kd(real_store, tmp_path / "kd", "--targets", tmp_path / "t")
+    teach(wide_store, teacher, tmp_path / "t", "--views", 1, "--plain-subset", "none")
+    lines = kd(wide_store, tmp_path / "kd", "--targets", tmp_path / "t")
     assert "val" not in lines[0]
     chosen = Run.open(tmp_path / "kd").weights.chosen
     assert chosen == "last epoch, because the targets have no val crops"
