@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from bench import bootstrap, build, info, kd
+from bench import bootstrap, build, info, kd, memory
 
 BENCHMARKS = {
     "bootstrap": bootstrap.main,
     "build": build.main,
     "info": info.main,
     "kd": kd.main,
+    "memory": memory.main,
 }
 
 
