@@ -249,14 +249,14 @@ def test_targets_without_validation_keep_the_last_epoch_and_say_so(
 
 @pytest.mark.parametrize("taught", ["targets", "teacher"])
 def test_kd_that_was_cut_off_goes_on_as_if_it_had_not(
-    real_store: Path,
+    wide_store: Path,
     request: pytest.FixtureRequest,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     taught: str,
 ) -> None:
     given = (f"--{taught}", request.getfixturevalue(taught))
-    kd(real_store, tmp_path / "whole", *given)
+    kd(wide_store, tmp_path / "whole", *given)
     out, real, checkpoints = tmp_path / "run", tensors.publish, iter(range(9))
 
     def cut(path: Path, content: bytes) -> None:
@@ -266,14 +266,14 @@ def test_kd_that_was_cut_off_goes_on_as_if_it_had_not(
 
     with monkeypatch.context() as patch:
         patch.setattr(tensors, "publish", cut)
-        words = ("train", "kd", real_store, "--level", "2.5x", "--out", out, *QUICK, *given)
+        words = ("train", "kd", wide_store, "--level", "2.5x", "--out", out, *QUICK, *given)
         assert distill(*words).exit_code == 130
     if taught == "targets":
         # another copy of the same targets is the same teacher
         moved = tmp_path / "moved"
         shutil.copytree(given[1], moved)
         given = ("--targets", moved)
-    kd(real_store, out, *given, "--resume")
+    kd(wide_store, out, *given, "--resume")
     assert figures(out) == figures(tmp_path / "whole")
     one, other = (load_file(run / "weights.safetensors") for run in (out, tmp_path / "whole"))
     assert all(torch.equal(one[name], other[name]) for name in other)
