@@ -24,7 +24,7 @@ from wsistore.index import write_index
 from wsistore.ingest import BuildSettings
 from wsistore.magnification import DEFAULT_LEVELS, levels_of
 from wsistore.records import CropRow, LevelRow, SlideRecord, SlideRow
-from wsistore.split import make_split, save_split
+from wsistore.split import Request, make_split, save_split
 
 SLIDES, CROPS, PATIENTS = 2_000, 10, 1_000
 CLASSES = ("chromophobe", "papillary", "clear cell")
@@ -62,7 +62,7 @@ def make_store(path: Path) -> None:
     rng = np.random.default_rng(0)
     write_index(path, {row.slide.slide: row for row in (record(n, rng) for n in range(SLIDES))})
     crops = wsistore.open(path).crops
-    save_split(path, "main", make_split(crops, {"train": 0.7, "val": 0.15, "test": 0.15}, 0))
+    save_split(path, "main", make_split(crops, Request())[""])
 
 
 def seconds(*command: str) -> tuple[float, str]:
