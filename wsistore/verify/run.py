@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from pathlib import Path
 
 from wsistore import layout
@@ -19,6 +17,7 @@ from wsistore.verify.slide import check_slide
 from wsistore.verify.source import Source
 from wsistore.verify.splits import check_splits
 from wsistore.verify.tables import check_tables
+from wsistore.workers import run
 
 Watch = Callable[[Iterable[Check], int], Iterable[Check]]
 """A function of the slides' checks, as they end, and of their number → the same checks."""
@@ -83,27 +82,17 @@ def _run(
     store: Path, names: list[str], law: Law, sources: Mapping[str, Source], workers: int
 ) -> Iterator[Check]:
     """Yield checks as slides are done, in this process or in several."""
-    if workers == 1 or len(names) <= 1:
-        for name in names:
-            yield check_slide(store, name, law, sources.get(name))
-        return
-    # spawned, not forked: the parent may hold threads and open files
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(names)), mp_context=context) as pool:
-        futures: dict[Future[Check], str] = {
-            pool.submit(check_slide, store, name, law, sources.get(name)): name for name in names
-        }
-        try:
-            for future in as_completed(futures):
-                yield _check(future, futures[future])
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+    items = [(name, sources.get(name)) for name in names]
+    for (name, _), check in run(partial(_check, store, law), items, workers):
+        yield check or _unchecked(name)
 
 
-def _check(future: Future[Check], slide: str) -> Check:
-    try:
-        return future.result()
-    except BrokenProcessPool:
-        what = "was not checked: a worker died (out of memory?)"
-        fault = Fault(f"{layout.SLIDES}/{slide}", what, "run again, with fewer --workers")
-        return Check(slide, [fault])
+def _check(store: Path, law: Law, item: tuple[str, Source | None]) -> Check:
+    name, source = item
+    return check_slide(store, name, law, source)
+
+
+def _unchecked(slide: str) -> Check:
+    what = "was not checked: a worker died (out of memory?)"
+    fault = Fault(f"{layout.SLIDES}/{slide}", what, "run again, with fewer --workers")
+    return Check(slide, [fault])
