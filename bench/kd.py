@@ -40,7 +40,7 @@ from distill.stored_teacher import StoredTeacher
 from distill.targets import Targets
 from distill.tasks import SupervisedTask, Task
 from distill.teach import Teaching, teach
-from distill.teachers import NetworkTeacher, Taught
+from distill.teachers import Answer, NetworkTeacher, Taught
 
 CPU = torch.device("cpu")
 Pairs = Iterable[Mapping[str, Tensor]]
@@ -75,17 +75,18 @@ class ClockedTeacher(StoredTeacher):
 
     waited = 0.0
 
-    def view(self, sample: Sample, draw: Draw | None) -> Draw | None:
+    def ask(self, samples: Sequence[Sample], draws: Sequence[Draw | None]) -> Answer:
         started = time.perf_counter()
-        chosen = super().view(sample, draw)
+        answer = super().ask(samples, draws)
         self.waited += time.perf_counter() - started
-        return chosen
 
-    def says(self, sample: Sample, draw: Draw | None, size: tuple[int, int]) -> Taught:
-        started = time.perf_counter()
-        said = super().says(sample, draw, size)
-        self.waited += time.perf_counter() - started
-        return said
+        def clocked(sizes: Sequence[tuple[int, int]]) -> list[Taught]:
+            started = time.perf_counter()
+            said = answer(sizes)
+            self.waited += time.perf_counter() - started
+            return said
+
+        return clocked
 
 
 class Pictures(Dataset[dict[str, Tensor]]):

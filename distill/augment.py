@@ -91,6 +91,11 @@ def apply(draw: Draw, image: Tensor) -> Tensor:
     return reorient(draw, recolour(draw, image))
 
 
+def turned(draw: Draw | None, height: int, width: int) -> tuple[int, int]:
+    """Return the (height, width) that an image of height × width has after `apply`."""
+    return (width, height) if draw is not None and draw.turns % 2 else (height, width)
+
+
 def recolour(draw: Draw, image: Tensor, names: Sequence[str] | None = None) -> Tensor:
     """Apply the colour operations in the draw's order, or those named; shape and range stay."""
     for name in draw.order if names is None else names:

@@ -43,6 +43,7 @@ class Options:
     device: str = "auto"
     precision: str = "fp32"
     memory_gib: float | None = None
+    batch_pixels: int | None = None
     threads: int | None = None
 
     def resolved(self) -> dict[str, Any]:
@@ -66,6 +67,7 @@ class Options:
             "device": resolve_device(self.device).type,
             "precision": self.precision,
             "memory_gib": self.memory_gib,
+            "batch_pixels": self.batch_pixels,
             "threads": torch.get_num_threads(),
             "log": list(self.log),
             "environment": environment(),

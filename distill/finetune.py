@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from distill.augment import Draw
 from distill.errors import RunError
 from distill.look import PLAIN, Look
 from distill.pairs import LabelledSample
 from distill.standardise import Standard
-from distill.tasks import SupervisedTask
+from distill.tasks import Figures, SupervisedTask
 
 
 def fully_connected(network: nn.Module) -> nn.Linear:
@@ -61,7 +61,9 @@ class FinetuneTask(SupervisedTask):
         """Return the weight and bias of the fully connected layer."""
         return self._layer.parameters()
 
-    def loss(self, sample: LabelledSample, draw: Draw | None) -> dict[str, Tensor]:
+    def losses(
+        self, samples: Sequence[LabelledSample], draws: Sequence[Draw | None]
+    ) -> list[Figures]:
         """Return "loss", the cross-entropy, and "accuracy", 1 if the class is right, else 0."""
         self.network.eval()
-        return super().loss(sample, draw)
+        return super().losses(samples, draws)

@@ -9,28 +9,44 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from distill.batches import together
+
 Batch = tuple[int, ...]
 Group = list[Batch]
-Cut = Callable[[Sequence[int], int], list[Group]]
-"""From an epoch's order and the crops in an update to its groups, every crop in exactly one."""
+Size = tuple[int, int]
+Cut = Callable[[Sequence[int], int, Callable[[int], Size]], list[Group]]
+"""From an epoch's order, the crops in an update, and the (height, width) of a crop as the network
+will see it, to the epoch's groups: every crop in exactly one batch of exactly one group."""
 
 
-def one_by_one(order: Sequence[int], accumulate: int) -> list[Group]:
+def one_by_one(order: Sequence[int], accumulate: int, size: Callable[[int], Size]) -> list[Group]:
     """Cut an order into groups of `accumulate` crops, the last what is left; batches of one."""
-    return batches_of(1)(order, accumulate)
+    return [[(index,) for index in group] for group in updates(order, accumulate)]
 
 
-def batches_of(size: int) -> Cut:
-    """Return a cut whose batches hold `size` crops (fewer at the end of a group)."""
+def by_size(limit: int, most: int) -> Cut:
+    """Return a cut whose batches hold crops of like sizes; see `distill.batches.together`.
 
-    def cut(order: Sequence[int], accumulate: int) -> list[Group]:
-        starts = range(0, len(order), accumulate)
-        groups = (order[start : start + accumulate] for start in starts)
+    Args:
+        limit: most pixels of a padded batch.
+        most: most crops of a batch.
+    """
+
+    def cut(order: Sequence[int], accumulate: int, size: Callable[[int], Size]) -> list[Group]:
         return [
-            [tuple(group[at : at + size]) for at in range(0, len(group), size)] for group in groups
+            [
+                tuple(group[place] for place in batch.places)
+                for batch in together([size(index) for index in group], limit, most)
+            ]
+            for group in updates(order, accumulate)
         ]
 
     return cut
+
+
+def updates(order: Sequence[int], accumulate: int) -> list[Sequence[int]]:
+    """Return the crops of each update: `accumulate` in the epoch's order, then what is left."""
+    return [order[start : start + accumulate] for start in range(0, len(order), accumulate)]
 
 
 def share(group: Group, rank: int, world: int) -> Group:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -25,6 +25,7 @@ from distill.networks import Output
 from distill.pairs import Sample
 from distill.probe import feature_map
 from distill.standardise import Standard
+from distill.tasks import Figures
 from distill.teachers import Question, Taught, Teacher
 
 
@@ -131,13 +132,13 @@ class KDTask:
     ) -> None:
         self.network = student.to(device)
         self.teacher = teacher
+        self.level = level
         self.levels = (*teacher.levels, level)
         self.projection: nn.Module = nn.Identity()
         channels = feature_map(student).channels
         if criterion.pixel_weight and teacher.channels not in (None, channels):
             assert teacher.channels is not None
             self.projection = _projection(channels, teacher.channels, seed).to(device)
-        self._level = level
         self._standard = standard
         self._criterion = criterion
         self._device = device
@@ -153,20 +154,29 @@ class KDTask:
         """Return the student's parameters and the projection's; the teacher has none to give."""
         return chain(self.network.parameters(), self.projection.parameters())
 
-    def loss(self, sample: Sample, draw: Draw | None) -> dict[str, Tensor]:
+    def view(self, crop: str, draw: Draw | None) -> Draw | None:
+        """Return the draw that the teacher can speak of; see `distill.teachers.Teacher.view`."""
+        return self.teacher.view(crop, draw)
+
+    def losses(self, samples: Sequence[Sample], draws: Sequence[Draw | None]) -> list[Figures]:
         """Return "loss" (equation 1) and its unweighted parts "soft" (2), "pixel" (3), "attention".
 
-        The teacher may answer with a draw of its own for `draw`; see `distill.teachers.Teacher`.
+        A draw is one that `view` returned.
         """
-        chosen = self.teacher.view(sample, draw)
-        pixels = sample.images[self._level]
+        answer = self.teacher.ask(samples, draws)
+        images = [sample.images[self.level] for sample in samples]
         learning = torch.is_grad_enabled()
         # the attention map is itself made of gradients, so validation needs them too
         with torch.set_grad_enabled(learning or self._criterion.attention_weight > 0):
-            learnt = self._look(self.network, pixels, chosen, self._standard, self._device)
-            height, width = learnt.features.shape[-2:]
-            taught = self.teacher.says(sample, chosen, (height, width))
-            parts = self._criterion.parts(learnt, taught, self.projection)
+            outputs = self._look(self.network, images, draws, self._standard, self._device)
+            sizes = [(int(o.features.shape[2]), int(o.features.shape[3])) for o in outputs]
+            parts = [
+                self._criterion.parts(learnt, taught, self.projection)
+                for learnt, taught in zip(outputs, answer(sizes), strict=True)
+            ]
+        return [self._figures(one, learning) for one in parts]
+
+    def _figures(self, parts: Figures, learning: bool) -> Figures:
         loss = total_loss(parts, self._criterion.weights)
         figures = {name: part.detach() for name, part in parts.items()}
         return {"loss": loss if learning else loss.detach(), **figures}

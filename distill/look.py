@@ -1,23 +1,29 @@
-"""A network looks at a crop: at once where memory allows, else in the quickest way that fits."""
+"""A network looks at crops: small ones of like sizes together, a large one in the way that fits."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 import psutil
 import torch
 from torch import Tensor, nn
 
-from distill.augment import Draw
+from distill import masked
+from distill.augment import Draw, turned
+from distill.batches import together
 from distill.errors import TrainingError
 from distill.inputs import prepare
 from distill.lazy import Lazy
 from distill.networks import Output, ResNet
 from distill.standardise import Standard
-from distill.ways import Way, forward, memory_of_ways
+from distill.ways import Way, forward, memory_of_ways, pixels_that_fit
 
 SHARE = 0.8
 """Part of the free memory that `available` offers: the estimates are estimates."""
+BATCH_PIXELS = {"cpu": 2**19, "cuda": 2**22}
+"""Pixels of a batch where nothing else is asked for. On the CPU a larger batch saves hardly more
+(measured, docs/large-crops.md); the figure for CUDA is a guess that no GPU has tested."""
 
 
 class Look:
@@ -25,14 +31,59 @@ class Look:
 
     Args:
         memory: bytes for the maps of one forward and backward pass; None for no limit. Networks
-            other than ours always run at once.
+            other than ours always run on one whole crop at a time.
+        batch_pixels: most pixels, padding included, of crops that pass through a network together;
+            0 takes crops one by one.
     """
 
-    def __init__(self, memory: int | None = None) -> None:
+    def __init__(self, memory: int | None = None, batch_pixels: int = 0) -> None:
         self.memory = memory
+        self.batch_pixels = batch_pixels
         self._ways: dict[tuple[int, int, int], Way | None] = {}
+        self._limits: dict[int, int] = {}
 
     def __call__(
+        self,
+        network: nn.Module,
+        images: Sequence[Tensor],
+        draws: Sequence[Draw | None],
+        standard: Standard,
+        device: torch.device,
+    ) -> list[Output]:
+        """Return what the network says of each crop under its draw.
+
+        Args:
+            network: on `device`.
+            images: each (3, H, W) uint8, RGB, on any device.
+            draws: the augmentation of each, or None.
+            standard: what its input is standardised with.
+            device: where it runs.
+
+        Raises:
+            TrainingError: if no way fits the memory.
+        """
+        sizes = [turned(draw, *image.shape[1:]) for image, draw in zip(images, draws, strict=True)]
+        found: dict[int, Output] = {}
+        for batch in together(sizes, self.limit(network), len(images)):
+            places = batch.places
+            if len(places) == 1:
+                (one,) = places
+                found[one] = self._alone(network, images[one], draws[one], standard, device)
+                continue
+            assert isinstance(network, ResNet)
+            inputs = [prepare(images[i], draws[i], standard, device) for i in places]
+            found |= zip(places, masked.forward(network, *masked.pad(inputs)), strict=True)
+        return [found[place] for place in range(len(images))]
+
+    def limit(self, network: nn.Module) -> int:
+        """Return the most pixels of a batch for a network; 0 if crops go one by one."""
+        if not isinstance(network, ResNet) or self.memory is None:
+            return self.batch_pixels if isinstance(network, ResNet) else 0
+        if id(network) not in self._limits:
+            self._limits[id(network)] = pixels_that_fit(network, self.memory)
+        return min(self.batch_pixels, self._limits[id(network)])
+
+    def _alone(
         self,
         network: nn.Module,
         pixels: Tensor,
@@ -40,18 +91,6 @@ class Look:
         standard: Standard,
         device: torch.device,
     ) -> Output:
-        """Return what the network says of a crop under a draw.
-
-        Args:
-            network: on `device`.
-            pixels: (3, H, W) uint8, RGB, on any device.
-            draw: augmentation, or None.
-            standard: what its input is standardised with.
-            device: where it runs.
-
-        Raises:
-            TrainingError: if no way fits the memory.
-        """
         way = self._way(network, pixels.shape[1], pixels.shape[2])
         if way is None:
             output: Output = network(prepare(pixels, draw, standard, device))
@@ -97,4 +136,4 @@ def available(device: torch.device) -> float:
 
 
 PLAIN = Look()
-"""Every network runs at once."""
+"""Every network runs on one whole crop at a time."""

@@ -11,18 +11,18 @@ import torch
 from torch import Tensor
 from torch.optim import Adam, Optimizer
 
-from distill.augment import Draw, draw
+from distill.augment import Draw, draw, turned
 from distill.checkpoint import Progress, modules
 from distill.errors import TrainingError
 from distill.gradients import Gradients
-from distill.groups import Cut, crops_in, one_by_one, share
+from distill.groups import Cut, Group, crops_in, one_by_one, share
 from distill.pairs import Sample, Samples
 from distill.processes import ALONE, Processes
-from distill.tasks import Task
+from distill.tasks import Figures, Task
 from distill.writing import Writer
 
 S = TypeVar("S", bound=Sample)
-Figures = Mapping[str, Tensor]
+Drawn = Mapping[int, Draw | None]
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,8 @@ class Setting:
 
 
 SETTING = Setting()
+VALIDATED = 64
+"""Crops among which validation looks for batches; none of its results depends on it."""
 
 
 class Observer(Protocol):
@@ -101,14 +103,6 @@ class Mean:
         return {name: sum(sums.get(name, 0.0) for sums, _ in parts) / count for name in names}
 
 
-def losses(task: Task[S], samples: Sequence[S], draws: Sequence[Draw | None]) -> list[Figures]:
-    """Return the figures of each crop of a batch. The place for a task that takes several at once.
-
-    Whatever replaces this must give every crop the loss that it has alone.
-    """
-    return [task.loss(sample, chosen) for sample, chosen in zip(samples, draws, strict=True)]
-
-
 def optimiser(task: Task[S], schedule: Schedule) -> Optimizer:
     """Return Adam over the task's parameters."""
     return Adam(task.parameters(), lr=schedule.lr, weight_decay=schedule.weight_decay)
@@ -134,7 +128,9 @@ def train_epoch(
     """
     task.network.train()
     mean, processes = Mean(), setting.processes
-    groups = setting.cut(samples.order(epoch), schedule.accumulate)
+    order = samples.order(epoch)
+    drawn = {i: task.view(samples.crop(i), draw(schedule.seed, epoch, i)) for i in order}
+    groups = _cut(task, samples, drawn, schedule.accumulate, setting)
     shares = [share(group, processes.rank, processes.world) for group in groups]
     stream = samples.read(crops_in(shares))
     gradients = Gradients(p for group in adam.param_groups for p in group["params"])
@@ -143,7 +139,7 @@ def train_epoch(
         with processes.together():
             for batch in own:
                 taken = [next(stream) for _ in batch]
-                draws = [draw(schedule.seed, epoch, sample.index) for sample in taken]
+                draws = [drawn[sample.index] for sample in taken]
                 for sample, figures in zip(
                     taken, _learn(task, taken, draws, setting, gradients), strict=True
                 ):
@@ -172,12 +168,17 @@ def validate(
     mean, processes = Mean(), setting.processes
     seen: list[tuple[str, Tensor]] = []
     with processes.together():
-        (group,) = one_by_one(samples.order(epoch), len(samples))
-        for sample in samples.read(crops_in([share(group, processes.rank, processes.world)])):
-            (figures,) = _figures(task, [sample], [None], setting)
-            mean.add(figures)
-            seen.append((sample.crop, figures["loss"]))
-            observer.crop(epoch, "val")
+        drawn = {i: task.view(samples.crop(i), None) for i in samples.order(epoch)}
+        groups = _cut(task, samples, drawn, VALIDATED, setting)
+        shares = [share(group, processes.rank, processes.world) for group in groups]
+        stream = samples.read(crops_in(shares))
+        for batch in (batch for own in shares for batch in own):
+            taken = [next(stream) for _ in batch]
+            draws = [drawn[sample.index] for sample in taken]
+            for sample, figures in zip(taken, _figures(task, taken, draws, setting), strict=True):
+                mean.add(figures)
+                seen.append((sample.crop, figures["loss"]))
+                observer.crop(epoch, "val")
         _check(seen, epoch)
     for _ in range(len(samples) - len(seen)):
         observer.crop(epoch, "val")  # another process's
@@ -235,10 +236,19 @@ def _advance(progress: Progress, schedule: Schedule, val: Mapping[str, float] | 
     return Progress(epoch, best, best_epoch, kept, ended)
 
 
+def _cut(
+    task: Task[S], samples: Samples[S], drawn: Drawn, accumulate: int, setting: Setting
+) -> list[Group]:
+    def size(index: int) -> tuple[int, int]:
+        return turned(drawn[index], *samples.size(index, task.level))
+
+    return setting.cut(list(drawn), accumulate, size)
+
+
 def _learn(
     task: Task[S],
     samples: Sequence[S],
-    draws: Sequence[Draw],
+    draws: Sequence[Draw | None],
     setting: Setting,
     gradients: Gradients,
 ) -> Sequence[Figures]:
@@ -258,7 +268,7 @@ def _figures(
     device = next(task.network.parameters()).device.type
     try:
         with torch.autocast(device, torch.bfloat16, enabled=half):
-            return losses(task, samples, draws)
+            return task.losses(samples, draws)
     except torch.OutOfMemoryError as error:
         raise _short(samples) from error
 

@@ -18,7 +18,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from distill.networks import Output, ResNet
-from distill.networks.operations import Plain
+from distill.networks.operations import PLAIN, Plain
+
+STRIDE = 32
+"""Pixels of an image per cell of the last feature map, of every `ResNet`."""
 
 
 def pad(images: Sequence[Tensor]) -> tuple[Tensor, list[tuple[int, int]]]:
@@ -44,7 +47,7 @@ def pad(images: Sequence[Tensor]) -> tuple[Tensor, list[tuple[int, int]]]:
     return torch.stack(padded), sizes
 
 
-def forward(network: ResNet, batch: Tensor, sizes: Sequence[tuple[int, int]]) -> Output:
+def forward(network: ResNet, batch: Tensor, sizes: Sequence[tuple[int, int]]) -> list[Output]:
     """Run a network on a padded batch.
 
     Args:
@@ -53,26 +56,23 @@ def forward(network: ResNet, batch: Tensor, sizes: Sequence[tuple[int, int]]) ->
         sizes: (height, width) of each image.
 
     Returns:
-        Logits (B, K), and features (B, C, ⌈H/32⌉, ⌈W/32⌉) that are zero beyond image b's own
-        ⌈hᵦ/32⌉ × ⌈wᵦ/32⌉ cells (see `features_of`).
+        What the network says of each image: logits (1, K), features (1, C, ⌈h/32⌉, ⌈w/32⌉).
 
     Raises:
         ValueError: if an image is too small for the network: a group of a norm has one number.
     """
-    ops = Masked(sizes, (batch.shape[-2], batch.shape[-1]), batch)
+    padded = (batch.shape[-2], batch.shape[-1])
+    alike = all(tuple(size) == padded for size in sizes)  # then there is nothing to mask
+    ops = PLAIN if alike else Masked(sizes, padded, batch)
     x = batch
     for part in network.parts():
         x = part.run(x, ops)
-    mask, count = ops.valid(x)
-    logits: Tensor = network.head((x * mask).sum((2, 3)) / count[:, None])
-    return Output(logits, x)
-
-
-def features_of(output: Output, size: tuple[int, int], index: int) -> Output:
-    """Return one image's own `Output`: logits (1, K), features (1, C, ⌈h/32⌉, ⌈w/32⌉)."""
-    height, width = (-(-side // 32) for side in size)
-    own = slice(index, index + 1)
-    return Output(output.logits[own], output.features[own, :, :height, :width])
+    # apart again: a loss may want the gradient of one image's logits by that image's features
+    own = [
+        features[None, :, : -(-height // STRIDE), : -(-width // STRIDE)]
+        for features, (height, width) in zip(x.unbind(), sizes, strict=True)
+    ]
+    return [Output(network.classify(features), features) for features in own]
 
 
 class Masked(Plain):
@@ -114,6 +114,7 @@ class Masked(Plain):
         mask, cells = self.valid(x)
         if self._fewest[x.shape[-2], x.shape[-1]] * x.shape[1] == layer.num_groups:
             raise ValueError("Expected more than 1 value per channel when training, got one")
+        x = x.to(mask.dtype)  # under autocast a convolution gives bf16; torch's norm takes float32
         grouped = x.view(x.shape[0], layer.num_groups, -1, *x.shape[2:])
         inside = mask.unsqueeze(2)
         count = (cells * grouped.shape[2]).view(-1, 1, 1, 1, 1)

@@ -10,6 +10,7 @@ import click
 
 from distill.config import Options
 from distill.errors import UsageError
+from distill.look import BATCH_PIXELS
 from distill.loop import Schedule
 from distill.networks import NETWORKS
 from distill.presets import PRESETS
@@ -217,8 +218,18 @@ precision_options = stack(
         type=click.FloatRange(min=0, min_open=True),
         default=None,
         metavar="GIB",
-        help="GiB for one crop's pass through a network; a crop that needs more is computed in "
-        "strips.  [default: 0.8 of what is free]",
+        help="GiB for one pass through a network; a crop that needs more is computed in strips.  "
+        "[default: 0.8 of what is free]",
+    ),
+    option(
+        "Machine",
+        "--batch-pixels",
+        type=click.IntRange(min=0),
+        default=None,
+        metavar="N",
+        help="Pixels, padding included, of small crops that pass through a network together; 0 "
+        "takes crops one by one. The result differs by rounding only.  "
+        f"[default: {BATCH_PIXELS['cpu']:,} on the CPU, {BATCH_PIXELS['cuda']:,} on CUDA]",
     ),
 )
 
@@ -264,5 +275,6 @@ def gather(given: dict[str, Any]) -> Options:
         device=given["device"],
         precision=given["precision"],
         memory_gib=given["memory"],
+        batch_pixels=given["batch_pixels"],
         threads=given["threads"],
     )

@@ -49,6 +49,7 @@ class CropSet(ABC, Generic[S_co]):
         self.crops = tuple(crops)
         self.levels = tuple(dict.fromkeys(levels))
         self._store: wsistore.Store | None = None
+        self._sizes: dict[str, list[tuple[int, int]]] = {}
 
     def __len__(self) -> int:
         return len(self.crops)
@@ -77,6 +78,15 @@ class CropSet(ABC, Generic[S_co]):
         for index in indices:
             crop = self.crops[index]
             yield Request(self.path, crop, self.levels, int(sizes.get(crop, 0)))
+
+    def sizes(self, level: str) -> list[tuple[int, int]]:
+        """Return (height, width) of every crop at a level, from the store's tables."""
+        if level not in self._sizes:
+            rows = self._opened().levels
+            rows = rows[rows["level"] == level].set_index("crop").loc[list(self.crops)]
+            pairs = zip(rows["height"], rows["width"], strict=True)
+            self._sizes[level] = [(int(height), int(width)) for height, width in pairs]
+        return self._sizes[level]
 
     def _opened(self) -> wsistore.Store:
         if self._store is None:
@@ -146,6 +156,14 @@ class Samples(Generic[S_co]):
 
     def __len__(self) -> int:
         return len(self._crops)
+
+    def crop(self, index: int) -> str:
+        """Return the id of a sample's crop."""
+        return self._crops.crops[index]
+
+    def size(self, index: int, level: str) -> tuple[int, int]:
+        """Return (height, width) of a sample at a level, without reading it."""
+        return self._crops.sizes(level)[index]
 
     def order(self, epoch: int) -> list[int]:
         """Return the places of all samples in the order of an epoch."""

@@ -18,8 +18,9 @@ from distill.config import Options, resolve_device
 from distill.console import Console, left_out_note
 from distill.errors import UsageError
 from distill.fingerprint import crops_sha256, settings_sha256
+from distill.groups import Cut, by_size, one_by_one
 from distill.initial import start_from
-from distill.look import Look, available
+from distill.look import BATCH_PIXELS, Look, available
 from distill.loop import Observer, Setting, fit
 from distill.pairs import CropSet, Sample, Samples
 from distill.presets import PRESETS
@@ -61,9 +62,10 @@ class Session:
 
     @property
     def look(self) -> Look:
-        """How networks are run: within --memory."""
+        """How networks are run: within --memory, in batches of at most --batch-pixels."""
         gib = self.options.memory_gib
-        return Look(None if gib is None else int(gib * 2**30))
+        assert self.options.batch_pixels is not None
+        return Look(None if gib is None else int(gib * 2**30), self.options.batch_pixels)
 
     def data(
         self, levels: Sequence[str], smallest: int, *, labelled: bool, subset: str = "train"
@@ -144,7 +146,7 @@ class Session:
                 schedule,
                 writer,
                 Several(observers),
-                Setting(processes=self.processes, precision=options.precision),
+                Setting(self.processes, self._cut(task), options.precision),
             )
         if progress.epoch < schedule.epochs:
             self.say(f"stopped after epoch {progress.epoch}: {progress.ended}")
@@ -163,6 +165,12 @@ class Session:
                 return stored
             source = Path(stored["file"])
         return start_from(source, network, name, classes) if source else None
+
+    def _cut(self, task: Task[S]) -> Cut:
+        """Return batches that suit the network, and that leave work for every process."""
+        limit = self.look.limit(task.network)
+        most = -(-self.options.schedule.accumulate // self.processes.world)
+        return by_size(limit, most) if limit else one_by_one
 
     def _samples(self, crops: CropSet[S], seed: int | None) -> Samples[S]:
         return Samples(crops, seed, self.options.workers, self.options.read_ahead_mib * 2**20)
@@ -240,7 +248,12 @@ def session(options: Options, say: Say) -> Iterator[Session]:
         torch.set_num_threads(options.threads)
     require(options.log)
     if options.memory_gib is None:
-        options = replace(options, memory_gib=_memory(options, device))
+        memory = _kept(options, "memory_gib") or available(device)
+        options = replace(options, memory_gib=memory)
+    if options.batch_pixels is None:
+        pixels = _kept(options, "batch_pixels")
+        pixels = BATCH_PIXELS[device.type] if pixels is None else pixels
+        options = replace(options, batch_pixels=pixels)
     with joined(device) as processes:
         with processes.together():
             if processes.first and options.resume:
@@ -251,13 +264,11 @@ def session(options: Options, say: Say) -> Iterator[Session]:
         yield Session(options, wsistore.open(options.store), device, processes, speak)
 
 
-def _memory(options: Options, device: torch.device) -> float:
-    """Return --memory's default; a run that is resumed keeps what it had, for the same bits."""
+def _kept(options: Options, name: str) -> Any:
+    """Return what a run that is resumed was begun with, for the same bits; else None."""
     if options.resume and (options.out / "config.json").exists():
-        stored = read_json(options.out / "config.json").get("memory_gib")
-        if isinstance(stored, float):
-            return stored
-    return available(device)
+        return read_json(options.out / "config.json").get(name)
+    return None
 
 
 def _silence(_: str) -> None:

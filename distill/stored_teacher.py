@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import torch
 from torch import Tensor
@@ -11,14 +12,14 @@ from distill.augment import Draw
 from distill.errors import TargetsError
 from distill.pairs import Sample
 from distill.targets import Targets
-from distill.teachers import Question, Taught
+from distill.teachers import Answer, Question, Taught
 
 
 class StoredTeacher:
     """Answers from targets; reads no pixel.
 
-    `view` begins to read the answer on a thread of its own, and `says` takes it: between the two
-    the student runs, so that training hardly waits for targets.
+    `ask` begins to read the answer on a thread of its own. Until it is taken the student runs, so
+    that training hardly waits for targets.
 
     Args:
         targets: what a teacher said before.
@@ -54,33 +55,39 @@ class StoredTeacher:
         self._question = question
         self._device = device
         self._thread = ThreadPoolExecutor(1, "targets")
-        self._begun: tuple[str, int, Future[Taught]] | None = None
 
-    def view(self, sample: Sample, draw: Draw | None) -> Draw | None:
+    def view(self, crop: str, draw: Draw | None) -> Draw | None:
         """Return the draw of the view that stands for the draw's epoch; see `Targets.view`."""
-        number, chosen = self.targets.view(sample.crop, draw.epoch if draw else None)
-        answer = self._thread.submit(self._read, sample.crop, number, chosen)
-        self._begun = (sample.crop, number, answer)
-        return chosen
+        return self.targets.view(crop, draw.epoch if draw else None)[1]
 
-    def says(self, sample: Sample, draw: Draw | None, size: tuple[int, int]) -> Taught:
-        """Take the answer; see `distill.teachers.Teacher.says`.
+    def ask(self, samples: Sequence[Sample], draws: Sequence[Draw | None]) -> Answer:
+        """Begin to read what is stored; see `distill.teachers.Teacher.ask`.
 
         Raises:
-            TargetsError: if the maps are not of the student's size, or damaged.
+            TargetsError: from the answer, if maps are not of the student's size, or damaged.
         """
-        crop, targets = sample.crop, self.targets
-        number, chosen = targets.view(crop, draw.epoch if draw else None)
-        if size != targets.shape(crop, chosen):
+        crops = [sample.crop for sample in samples]
+        coming = [
+            self._thread.submit(self._read, crop, draw)
+            for crop, draw in zip(crops, draws, strict=True)
+        ]
+
+        def answer(sizes: Sequence[tuple[int, int]]) -> list[Taught]:
+            for crop, draw, size in zip(crops, draws, sizes, strict=True):
+                self._check(crop, draw, size)
+            return [self._sent(one.result()) for one in coming]
+
+        return answer
+
+    def _check(self, crop: str, draw: Draw | None, size: tuple[int, int]) -> None:
+        held = self.targets.shape(crop, draw)
+        if size != held:
             raise TargetsError(
-                f"{targets.path} has maps of {targets.shape(crop, chosen)} cells for crop {crop}, "
+                f"{self.targets.path} has maps of {held} cells for crop {crop}, "
                 f"and the student's are {size}; teach for this --network and --level"
             )
-        begun, self._begun = self._begun, None
-        if begun is not None and begun[:2] == (crop, number):
-            answer = begun[2].result()
-        else:
-            answer = self._read(crop, number, chosen)
+
+    def _sent(self, answer: Taught) -> Taught:
         return Taught(
             _to(answer.logits, self._device),
             tuple(one.to(self._device) for one in answer.maps),
@@ -88,8 +95,9 @@ class StoredTeacher:
             _to(answer.attention, self._device),
         )
 
-    def _read(self, crop: str, number: int, draw: Draw | None) -> Taught:
+    def _read(self, crop: str, draw: Draw | None) -> Taught:
         targets, question = self.targets, self._question
+        number, _ = targets.view(crop, draw.epoch if draw else None)
         return Taught(
             targets.logits(number) if question.logits else None,
             (targets.hint(crop, number, draw),) if question.pixel else (),

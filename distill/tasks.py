@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeVar
 
 import torch
@@ -14,6 +14,7 @@ from distill.look import PLAIN, Look
 from distill.pairs import LabelledSample, Sample
 from distill.standardise import Standard
 
+Figures = dict[str, Tensor]
 S_contra = TypeVar("S_contra", bound=Sample, contravariant=True)
 
 
@@ -30,16 +31,27 @@ class Task(Protocol[S_contra]):
         """Names of the levels that samples must hold."""
         ...
 
+    @property
+    def level(self) -> str:
+        """Name of the level that the network sees."""
+        ...
+
     def parameters(self) -> Iterable[nn.Parameter]:
         """Return the parameters to optimise."""
         ...
 
-    def loss(self, sample: S_contra, draw: Draw | None) -> dict[str, Tensor]:
-        """Return scalar tensors for one sample: "loss", to minimise, and figures worth a mean.
+    def view(self, crop: str, draw: Draw | None) -> Draw | None:
+        """Return the draw that the task will take for a crop where `draw` is offered."""
+        ...
+
+    def losses(self, samples: Sequence[S_contra], draws: Sequence[Draw | None]) -> list[Figures]:
+        """Return scalar tensors for each sample: "loss", to minimise, and figures worth a mean.
+
+        Each sample's are those that it has alone, whatever is beside it.
 
         Args:
-            sample: the crop.
-            draw: its augmentation; None for none.
+            samples: the crops of a batch, of any sizes.
+            draws: the augmentation of each, from `view`; None for none.
         """
         ...
 
@@ -56,8 +68,8 @@ class SupervisedTask:
         look: Look = PLAIN,
     ) -> None:
         self.network = network.to(device)
+        self.level = level
         self.levels = (level,)
-        self._level = level
         self._standard = standard
         self._device = device
         self._look = look
@@ -66,10 +78,21 @@ class SupervisedTask:
         """Return every parameter of the network."""
         return self.network.parameters()
 
-    def loss(self, sample: LabelledSample, draw: Draw | None) -> dict[str, Tensor]:
+    def view(self, crop: str, draw: Draw | None) -> Draw | None:
+        """Return the draw itself."""
+        return draw
+
+    def losses(
+        self, samples: Sequence[LabelledSample], draws: Sequence[Draw | None]
+    ) -> list[Figures]:
         """Return "loss", the cross-entropy, and "accuracy", 1 if the class is right, else 0."""
-        pixels = sample.images[self._level]
-        output = self._look(self.network, pixels, draw, self._standard, self._device)
-        label = torch.tensor([sample.label], device=self._device)
-        right = (output.logits.detach().argmax(1) == label).to(torch.float32).squeeze(0)
-        return {"loss": F.cross_entropy(output.logits, label), "accuracy": right}
+        images = [sample.images[self.level] for sample in samples]
+        outputs = self._look(self.network, images, draws, self._standard, self._device)
+        logits = torch.cat([output.logits for output in outputs])
+        labels = torch.tensor([sample.label for sample in samples], device=self._device)
+        losses = F.cross_entropy(logits, labels, reduction="none")
+        right = (logits.detach().argmax(1) == labels).to(torch.float32)
+        return [
+            {"loss": loss, "accuracy": one}
+            for loss, one in zip(losses.unbind(), right.unbind(), strict=True)
+        ]

@@ -103,7 +103,7 @@ def _answer(
         for _ in range(left[sample.crop]):
             lesson, chosen = next(views)
             try:
-                said = teacher.says(sample, chosen, _size(lesson, chosen))
+                (said,) = teacher.ask([sample], [chosen])([_size(lesson, chosen)])
             except torch.OutOfMemoryError as error:
                 raise TrainingError(
                     f"crop {sample.crop} does not fit in the device's memory; use --device cpu"

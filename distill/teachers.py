@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -33,6 +34,10 @@ class Taught:
     maps: tuple[Tensor, ...] = ()
     constant: Tensor | None = None
     attention: Tensor | None = None
+
+
+Answer = Callable[[Sequence[tuple[int, int]]], list[Taught]]
+"""From the rows and columns of the student's feature map for each crop to what is said of it."""
 
 
 @dataclass(frozen=True)
@@ -67,20 +72,18 @@ class Teacher(Protocol):
         """Channels of its feature map; None if it has none to give."""
         ...
 
-    def view(self, sample: Sample, draw: Draw | None) -> Draw | None:
+    def view(self, crop: str, draw: Draw | None) -> Draw | None:
         """Return the draw that it will speak of when asked about `draw`; the student sees it too.
 
         A network can look at any draw. Stored targets hold some.
         """
         ...
 
-    def says(self, sample: Sample, draw: Draw | None, size: tuple[int, int]) -> Taught:
-        """Return the answer for a draw that `view` returned.
+    def ask(self, samples: Sequence[Sample], draws: Sequence[Draw | None]) -> Answer:
+        """Ask about crops under draws that `view` returned.
 
-        Args:
-            sample: the crop.
-            draw: the augmentation; None for none.
-            size: rows and columns of the student's feature map under this draw.
+        The answer is taken by calling what is returned, when the student has looked. Between the
+        two a teacher may prepare it.
         """
         ...
 
@@ -98,7 +101,7 @@ class NetworkTeacher:
 
     Raises:
         UsageError: if attention is asked of a network whose `classify(features)` cannot be run.
-        ValueError: in `says`, if logits are asked of a network that has none.
+        ValueError: in an answer, if logits are asked of a network that has none.
     """
 
     def __init__(
@@ -123,15 +126,22 @@ class NetworkTeacher:
         self._question = question
         self._look = look
 
-    def view(self, sample: Sample, draw: Draw | None) -> Draw | None:
+    def view(self, crop: str, draw: Draw | None) -> Draw | None:
         """Return the draw itself: a network can look at any."""
         return draw
 
-    @torch.no_grad()
-    def says(self, sample: Sample, draw: Draw | None, size: tuple[int, int]) -> Taught:
-        """Look at the crop under the draw; see `Teacher.says`."""
-        pixels = sample.images[self.levels[0]]
-        logits, features = self._look(self.network, pixels, draw, self._standard, self._device)
+    def ask(self, samples: Sequence[Sample], draws: Sequence[Draw | None]) -> Answer:
+        """Look at the crops when the answer is taken; see `Teacher.ask`."""
+        images = [sample.images[self.levels[0]] for sample in samples]
+
+        @torch.no_grad()
+        def answer(sizes: Sequence[tuple[int, int]]) -> list[Taught]:
+            seen = self._look(self.network, images, draws, self._standard, self._device)
+            return [self._says(*one, size) for one, size in zip(seen, sizes, strict=True)]
+
+        return answer
+
+    def _says(self, logits: Tensor | None, features: Tensor, size: tuple[int, int]) -> Taught:
         if logits is None and self._question.logits:
             raise ValueError("the teacher's network gives no logits; use --soft-weight 0")
         maps: tuple[Tensor, ...] = ()
@@ -143,6 +153,7 @@ class NetworkTeacher:
                 maps = (mean,)
         attention = None
         if self._question.attention:
+            assert logits is not None
             attention = resized_attention(self._attention(logits, features), size)
         return Taught(logits, maps, constant, attention)
 

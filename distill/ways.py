@@ -37,6 +37,8 @@ STEM_SCRATCH = 2
 """Likewise of the stem, whose input takes no gradient."""
 STRIP_MAPS = 36
 """Maps of a strip that are in work at a time, or left behind in the heap."""
+MASKED = 3
+"""A masked batch keeps at most so many times what a plain pass over as many pixels keeps."""
 OVERHEAD = 1 << 28
 """Bytes that every way takes, in buffers of convolutions and in the heap."""
 
@@ -110,6 +112,13 @@ def memory_of_ways(network: ResNet, height: int, width: int) -> dict[Way, int]:
     """Return `memory_needed` of every way, the quickest first."""
     maps = _maps(network, height, width)
     return {way: _peak(maps, way, height * width) for way in every_way(network)}
+
+
+def pixels_that_fit(network: ResNet, memory: int) -> int:
+    """Return how many pixels, padding included, a masked batch may have in `memory` bytes."""
+    side = 1024
+    plain = _peak(_maps(network, side, side), every_way(network)[0], side**2) - OVERHEAD
+    return max(0, (memory - OVERHEAD) * side**2 // (MASKED * plain))
 
 
 def memory_needed(network: ResNet, height: int, width: int, way: Way) -> int:

@@ -37,9 +37,9 @@ def test_only_the_fully_connected_layer_changes_even_beside_batch_norm() -> None
     adam = torch.optim.Adam(task.parameters(), weight_decay=0.1)
     for step in range(3):
         network.train()  # as the loop does
-        task.loss(LabelledSample("s/0", 0, {"10x": image}, label=1), draw(0, 1, step))[
-            "loss"
-        ].backward()
+        sample = LabelledSample("s/0", 0, {"10x": image}, label=1)
+        (found,) = task.losses([sample], [draw(0, 1, step)])
+        found["loss"].backward()
         adam.step()
     changed = {n for n, value in network.state_dict().items() if not torch.equal(value, before[n])}
     assert changed == {"fc.weight", "fc.bias"}

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from distill.augment import draw
+from distill.augment import Draw, draw
 from distill.errors import UsageError
 from distill.inputs import prepare
 from distill.kd import Criterion, KDTask
@@ -54,13 +54,18 @@ def kd_task(teacher: nn.Module | None = None, **criterion: Any) -> tuple[KDTask,
     return KDTask(build("resnet10", 3, seed=0), "2.5x", LOW, taught, asked, CPU), looks
 
 
+def loss(task: KDTask, chosen: Draw | None = None, sample: Sample = SAMPLE) -> dict[str, Tensor]:
+    (found,) = task.losses([sample], [chosen])
+    return found
+
+
 def state(module: nn.Module) -> dict[str, Tensor]:
     return {name: value.clone() for name, value in module.state_dict().items()}
 
 
 def test_the_sample_of_distillation_has_no_label() -> None:
     assert {field.name for field in dataclasses.fields(Sample)} == {"crop", "index", "images"}
-    kd_task()[0].loss(SAMPLE, None)
+    loss(kd_task()[0])
 
 
 @pytest.mark.parametrize("other", [False, True])
@@ -74,7 +79,7 @@ def test_distillation_changes_student_and_projection_and_leaves_the_teacher_bitw
     assert len(projection) == (2 if other else 0)
     adam = torch.optim.Adam(task.parameters())
     for step in range(3):
-        task.loss(SAMPLE, draw(0, 1, step))["loss"].backward()
+        loss(task, draw(0, 1, step))["loss"].backward()
         adam.step()
     assert not looks.training
     assert all(p.grad is None and not p.requires_grad for p in looks.parameters())
@@ -89,7 +94,7 @@ def test_distillation_changes_student_and_projection_and_leaves_the_teacher_bitw
 
 def test_the_loss_is_the_weighted_sum_of_its_parts_each_level_by_its_own_standard() -> None:
     task, looks = kd_task(temperature=2.0, soft_weight=3.0, pixel_weight=0.5, attention_weight=7.0)
-    found = task.loss(SAMPLE, None)
+    found = loss(task)
     taught = looks(to_input(SAMPLE.images["10x"], HIGH.mean, HIGH.std))
     learnt = task.network(to_input(SAMPLE.images["2.5x"], LOW.mean, LOW.std))
     soft = soft_loss(learnt.logits, taught.logits, 2.0)
@@ -110,7 +115,7 @@ def test_the_loss_is_the_weighted_sum_of_its_parts_each_level_by_its_own_standar
 
 def test_the_attention_term_teaches_the_head_and_the_stem() -> None:
     task, _ = kd_task(soft_weight=0.0, pixel_weight=0.0, attention_weight=1.0)
-    task.loss(SAMPLE, None)["loss"].backward()
+    loss(task)["loss"].backward()
     head, stem = task.network.head.weight.grad, task.network.stem.conv.weight.grad
     assert head.abs().sum() > 0
     assert stem.abs().sum() > 0
@@ -118,9 +123,9 @@ def test_the_attention_term_teaches_the_head_and_the_stem() -> None:
 
 def test_validation_gives_the_same_figures_and_keeps_no_graph() -> None:
     task, _ = kd_task(attention_weight=1.0)
-    training = task.loss(SAMPLE, None)
+    training = loss(task)
     with torch.no_grad():
-        found = task.loss(SAMPLE, None)
+        found = loss(task)
     assert not any(value.requires_grad for value in found.values())
     assert {k: float(v) for k, v in found.items()} == {
         k: float(v.detach()) for k, v in training.items()
@@ -129,12 +134,12 @@ def test_validation_gives_the_same_figures_and_keeps_no_graph() -> None:
 
 def test_a_part_without_weight_is_not_computed() -> None:
     task, _ = kd_task(Other(logits=False), soft_weight=0.0)
-    assert set(task.loss(SAMPLE, None)) == {"loss", "pixel"}
+    assert set(loss(task)) == {"loss", "pixel"}
     task, _ = kd_task(Other(), pixel_weight=0.0)
     assert isinstance(task.projection, nn.Identity)
-    assert set(task.loss(SAMPLE, None)) == {"loss", "soft"}
+    assert set(loss(task)) == {"loss", "soft"}
     with pytest.raises(ValueError, match="gives no logits; use --soft-weight 0"):
-        kd_task(Other(logits=False))[0].loss(SAMPLE, None)
+        loss(kd_task(Other(logits=False))[0])
 
 
 def test_attention_of_a_network_that_cannot_classify_a_map_is_refused() -> None:
@@ -163,7 +168,7 @@ def test_l1_compares_with_each_resized_map() -> None:
     taught = looks(to_input(SAMPLE.images["10x"], HIGH.mean, HIGH.std))
     learnt = task.network(to_input(SAMPLE.images["2.5x"], LOW.mean, LOW.std))
     wanted = pixel_loss(learnt.features, taught.features, distance="l1")
-    torch.testing.assert_close(task.loss(SAMPLE, None)["loss"], wanted)
+    torch.testing.assert_close(loss(task)["loss"], wanted)
 
 
 def test_teacher_and_student_see_the_same_draw() -> None:
@@ -172,7 +177,7 @@ def test_teacher_and_student_see_the_same_draw() -> None:
     looks.register_forward_pre_hook(lambda _, inputs: seen.update(teacher=inputs[0]))
     task.network.register_forward_pre_hook(lambda _, inputs: seen.update(student=inputs[0]))
     chosen = dataclasses.replace(draw(0, 1, 0), turns=1, hflip=True)
-    task.loss(SAMPLE, chosen)
+    loss(task, chosen)
     for who, level, standard in (("teacher", "10x", HIGH), ("student", "2.5x", LOW)):
         assert torch.equal(seen[who], prepare(SAMPLE.images[level], chosen, standard, CPU))
         assert seen[who].shape[-2:] == SAMPLE.images[level].shape[:0:-1]

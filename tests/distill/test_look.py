@@ -28,7 +28,7 @@ def crop() -> torch.Tensor:
 def gradients(look: Look, drawn: bool) -> dict[str, torch.Tensor]:
     network = build("resnet10", 3, seed=1)
     chosen = draw(0, 1, 5) if drawn else None
-    output = look(network, crop(), chosen, STANDARD, CPU)
+    (output,) = look(network, [crop()], [chosen], STANDARD, CPU)
     (output.logits.square().sum() + output.features.square().mean()).backward()
     found = {key: p.grad for key, p in network.named_parameters() if p.grad is not None}
     return {"logits": output.logits.detach(), "features": output.features.detach(), **found}
@@ -59,13 +59,13 @@ def test_the_quickest_way_that_fits_is_taken() -> None:
 
 def test_too_little_memory_names_the_flag() -> None:
     with pytest.raises(TrainingError, match=r"301 × 415 pixels needs .* GiB, and --memory is 0\.0"):
-        Look(1000)(build("resnet10", 3), crop(), None, STANDARD, CPU)
+        Look(1000)(build("resnet10", 3), [crop()], [None], STANDARD, CPU)
     needed = memory_of_ways(build("resnet10", 3), *SIZE)
     with (
         torch.autocast("cpu", torch.bfloat16),
         pytest.raises(TrainingError, match="--precision fp32"),
     ):
-        Look(min(needed.values()) // 2)(build("resnet10", 3), crop(), None, STANDARD, CPU)
+        Look(min(needed.values()) // 2)(build("resnet10", 3), [crop()], [None], STANDARD, CPU)
 
 
 def test_training_within_less_memory_is_the_same_training(

@@ -33,7 +33,7 @@ def test_supervision_is_cross_entropy_and_counts_right_answers(label: int) -> No
     network = build("resnet10", 3)
     task = SupervisedTask(network, "10x", HIGH, CPU)
     sample = LabelledSample(SAMPLE.crop, 0, SAMPLE.images, label=label)
-    found = task.loss(sample, None)
+    (found,) = task.losses([sample], [None])
     logits = network(to_input(SAMPLE.images["10x"], HIGH.mean, HIGH.std)).logits[0]
     torch.testing.assert_close(found["loss"], logits.exp().sum().log() - logits[label])
     assert float(found["accuracy"]) == float(int(logits.argmax()) == label)

@@ -1,0 +1,177 @@
+"""Small crops of many sizes go through a network together, and each has what it has alone."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from distill.augment import Draw, draw
+from distill.groups import by_size, one_by_one
+from distill.kd import Criterion, KDTask
+from distill.look import Look
+from distill.loop import Schedule, Setting, train_epoch
+from distill.networks import ResNet
+from distill.networks import build as build_network
+from distill.pairs import LabelledSample, order
+from distill.standardise import Standard
+from distill.tasks import SupervisedTask, Task
+from distill.teachers import NetworkTeacher
+from distill.ways import memory_needed, pixels_that_fit
+
+CPU = torch.device("cpu")
+STANDARD = Standard((0.7, 0.6, 0.7), (0.2, 0.2, 0.3))
+SIZES = [(40, 44), (33, 90), (41, 42), (90, 35), (44, 44), (36, 92), (200, 150), (42, 40)]
+
+
+def samples() -> list[LabelledSample]:
+    made = torch.Generator().manual_seed(1)
+
+    def noise(height: int, width: int) -> Tensor:
+        return torch.randint(0, 256, (3, height, width), dtype=torch.uint8, generator=made)
+
+    return [
+        LabelledSample(f"s/{i}", i, {"10x": noise(2 * h, 2 * w), "5x": noise(h, w)}, label=i % 3)
+        for i, (h, w) in enumerate(SIZES)
+    ]
+
+
+class Listed:
+    """Samples from a list, in the order that the real ones have."""
+
+    def __init__(self) -> None:
+        self.samples = samples()
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def order(self, epoch: int) -> list[int]:
+        return order(0, epoch, len(self))
+
+    def crop(self, index: int) -> str:
+        return self.samples[index].crop
+
+    def size(self, index: int, level: str) -> tuple[int, int]:
+        height, width = self.samples[index].images[level].shape[1:]
+        return height, width
+
+    def read(self, indices: Sequence[int]) -> Iterator[LabelledSample]:
+        return iter([self.samples[i] for i in indices])
+
+
+class Silent:
+    def crop(self, epoch: int, subset: str) -> None: ...
+
+    def epoch(self, record: object) -> None: ...
+
+
+def task_of(kind: str, look: Look) -> Task[LabelledSample]:
+    network = build_network("resnet10", 3, seed=1)
+    if kind == "supervised":
+        return SupervisedTask(network, "5x", STANDARD, CPU, look)
+    criterion = Criterion(attention_weight=1.0)
+    high = build_network("resnet10", 3, seed=2)
+    teacher = NetworkTeacher(high, "10x", STANDARD, CPU, criterion.question(), look)
+    return KDTask(network, "5x", STANDARD, teacher, criterion, CPU, look=look)
+
+
+class Passes(list[int]):
+    """How many crops went through the network at a time."""
+
+    def watch(self, network: torch.nn.Module) -> None:
+        # the stem runs once for each pass, masked or not
+        assert isinstance(network, ResNet)
+        network.stem.conv.register_forward_hook(lambda _m, given, _o: self.append(len(given[0])))
+
+
+@pytest.mark.parametrize("kind", ["supervised", "kd"])
+def test_each_crop_has_the_figures_it_has_alone(kind: str) -> None:
+    draws: list[Draw | None] = [None, *(draw(0, 1, i) for i in range(1, len(SIZES)))]
+    assert {d.turns % 2 for d in draws if d} == {0, 1}
+    alone, batched = task_of(kind, Look()), task_of(kind, Look(batch_pixels=10**5))
+    passes = Passes()
+    passes.watch(batched.network)
+    wanted = [
+        alone.losses([sample], [chosen])[0] for sample, chosen in zip(samples(), draws, strict=True)
+    ]
+    found = batched.losses(samples(), draws)
+    assert max(passes) >= 3
+    for one, other in zip(found, wanted, strict=True):
+        assert one.keys() == other.keys()
+        for name, value in other.items():
+            torch.testing.assert_close(one[name], value, rtol=2e-5, atol=1e-6, msg=name)
+
+
+@pytest.mark.parametrize("kind", ["supervised", "kd"])
+@pytest.mark.parametrize("most", [1, 2, 4])
+def test_eight_by_one_is_four_by_two_is_two_by_four(kind: str, most: int) -> None:
+    """One update of eight crops of a real network: the gradient does not know how it was cut."""
+    seen = []
+    for cut in (one_by_one, by_size(10**5, most)):
+        passes = Passes()
+        task = task_of(kind, Look(batch_pixels=10**5))
+        passes.watch(task.network)
+        adam = torch.optim.SGD(task.parameters(), lr=0.0)
+        adam.register_step_pre_hook(
+            lambda *_, task=task: seen.append([p.grad.clone() for p in task.parameters()])
+        )
+        train_epoch(task, Listed(), adam, Schedule(accumulate=8), 1, Silent(), Setting(cut=cut))
+        assert max(passes) == (1 if cut is one_by_one else most)
+        assert sum(passes) == 8
+    for one, other in zip(*seen, strict=True):
+        scale = float(other.abs().max())
+        torch.testing.assert_close(one, other, rtol=0, atol=2e-5 * scale)
+
+
+def test_bf16_in_a_batch_is_as_near_as_bf16_alone() -> None:
+    exact = task_of("supervised", Look()).losses(samples(), [None] * 8)
+    far = []
+    for pixels in (0, 10**5):
+        with torch.autocast("cpu", torch.bfloat16):
+            found = task_of("supervised", Look(batch_pixels=pixels)).losses(samples(), [None] * 8)
+        pairs = zip(found, exact, strict=True)
+        far.append(max(float((one["loss"] - other["loss"]).detach().abs()) for one, other in pairs))
+    assert 0 < far[1] < 2 * far[0] + 0.01
+
+
+def test_a_batch_stays_within_the_memory_and_other_networks_go_one_by_one() -> None:
+    network = build_network("resnet10", 3)
+    little = memory_needed(network, 256, 256, ("plain",) * 5)
+    fits = pixels_that_fit(network, little)
+    assert 0 < fits < 256 * 256
+    assert Look(little, 10**9).limit(network) == fits
+    assert Look(little, 1000).limit(network) == 1000
+    assert Look(None, 1000).limit(network) == 1000
+    assert Look(1, 1000).limit(network) == 0
+    assert Look(little, 10**9).limit(torch.nn.Identity()) == 0
+
+
+@pytest.mark.parametrize("kind", ["baseline", "kd"])
+def test_the_command_trains_the_same_in_batches(
+    kind: str, real_store: Path, tmp_path: Path, train
+) -> None:
+    more: list[object] = ["--level", "2.5x", "--accumulate", "4"]
+    if kind == "kd":
+        train("teacher", real_store, tmp_path / "teacher", "--level", "10x")
+        more += ["--teacher", tmp_path / "teacher"]
+    for name, pixels in {"alone": 0, "together": 10**6}.items():
+        train(kind, real_store, tmp_path / name, *more, "--batch-pixels", pixels)
+        config = json.loads((tmp_path / name / "config.json").read_text())
+        assert config["batch_pixels"] == pixels
+    one, other = (load_file(tmp_path / n / "checkpoint.safetensors") for n in ("alone", "together"))
+    differ = 0
+    for key, value in one.items():
+        torch.testing.assert_close(other[key], value, rtol=1e-3, atol=2e-4, msg=key)
+        differ += not torch.equal(other[key], value)
+    assert differ  # or nothing was batched, and this compares a thing with itself
+
+
+def test_a_run_that_is_resumed_keeps_its_batches(real_store: Path, tmp_path: Path, train) -> None:
+    out = tmp_path / "run"
+    train("baseline", real_store, out, "--level", "2.5x", "--batch-pixels", 1234)
+    (out / "outcome.json").unlink()
+    train("baseline", real_store, out, "--level", "2.5x", "--resume")
+    assert json.loads((out / "config.json").read_text())["batch_pixels"] == 1234
