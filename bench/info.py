@@ -44,10 +44,10 @@ def record(number: int, rng: np.random.Generator) -> SlideRecord:
         crops.append(CropRow(crop, slide, patient, label, 0, 0, width, height, mpp, 1.5))
         for level in levels_of(mpp, DEFAULT_LEVELS):
             w, h = level.size(width, height)
-            sums = [200 * w * h] * 3 + [40_000 * w * h] * 3
-            levels.append(
-                LevelRow(crop, level.name, h, w, level.factor, level.mpp, *sums, bytes=2 * w * h)
-            )
+            total, squares = 200 * w * h, 40_000 * w * h
+            sums = (total, total, total, squares, squares, squares)
+            scale = (level.factor, level.mpp)
+            levels.append(LevelRow(crop, level.name, h, w, *scale, *sums, bytes=2 * w * h))
     row = SlideRow(
         slide, "ok", file=f"{slide}.svs", bytes=10**9, patient=patient, label=label, width=90_000,
         height=60_000, mpp=mpp, mpp_source="file", crops=CROPS, glass="#f4f4f4",

@@ -78,7 +78,8 @@ def save_pictures(store: Path, crops: Sequence[str], folder: Path) -> None:
         for level in (HIGH, LOW):
             path = picture(folder, crop, level)
             if not path.exists():
-                Image.fromarray(np.moveaxis(opened[crop][level][:], 0, -1)).save(path)
+                pixels = np.asarray(opened[crop][level][:])
+                Image.fromarray(np.moveaxis(pixels, 0, -1)).save(path)
 
 
 def picture(folder: Path, crop: str, level: str) -> Path:

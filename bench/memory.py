@@ -41,7 +41,7 @@ def one(height: int, width: int, way: Way) -> dict[str, Any]:
     """Run one way in this process."""
     torch.set_num_threads(2)
     network = build("resnet10", 3)
-    forward(network, torch.zeros(1, 3, 64, 64), ("plain",) * len(way)).logits.sum().backward()
+    forward(network, torch.zeros(1, 3, 64, 64), every_way(network)[0]).logits.sum().backward()
     network.zero_grad()
     before = peak_bytes()
     source = Lazy(crop(height, width), None, STANDARD, torch.device("cpu"))
@@ -96,8 +96,9 @@ def main() -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) == 4:
-        modes: Way = tuple(sys.argv[3].split(","))  # type: ignore[assignment]
-        print(json.dumps(one(int(sys.argv[1]), int(sys.argv[2]), modes)))
+        height, width = int(sys.argv[1]), int(sys.argv[2])
+        (chosen,) = (w for w in every_way(build("resnet10", 3)) if ",".join(w) == sys.argv[3])
+        print(json.dumps(one(height, width, chosen)))
     elif len(sys.argv) == 3:
         compare(int(sys.argv[1]), int(sys.argv[2]))
     else:
