@@ -33,8 +33,10 @@ from torch.utils.data import DataLoader, Dataset
 import wsistore
 from bench.kd_data import HIGH, LOW, picture, save_pictures, stored, teacher_run
 from distill.augment import Draw
+from distill.groups import by_size
 from distill.kd import Criterion, KDTask
-from distill.loop import Schedule, optimiser, train_epoch
+from distill.look import BATCH_PIXELS, Look
+from distill.loop import Schedule, Setting, optimiser, train_epoch
 from distill.networks import build
 from distill.pairs import Crops, LabelledCrops, Sample, Samples
 from distill.standardise import measure
@@ -45,6 +47,7 @@ from distill.teach import Teaching, teach
 from distill.teachers import Answer, NetworkTeacher, Taught
 
 CPU = torch.device("cpu")
+LOOK = Look(batch_pixels=BATCH_PIXELS["cpu"])
 Pairs = Iterable[Mapping[str, Tensor]]
 
 
@@ -113,7 +116,8 @@ def seconds_a_crop(task: Task[Any], samples: Clocked, epoch: int) -> float:
     schedule = Schedule()
     adam = optimiser(task, schedule)
     started = time.perf_counter()
-    train_epoch(task, samples, adam, schedule, epoch, Silent())  # type: ignore[arg-type]
+    cut = by_size(LOOK.limit(task.network), schedule.accumulate)  # as `distill train` does
+    train_epoch(task, samples, adam, schedule, epoch, Silent(), Setting(cut=cut))
     return (time.perf_counter() - started) / len(samples)
 
 
@@ -142,11 +146,12 @@ def epochs(store: Path, folder: Path, options: argparse.Namespace) -> None:
         teach(Teaching(teacher_run(folder, high), store, LOW, targets, views=1), print)
     criterion = Criterion()
     held = ClockedTeacher(Targets(targets), criterion.question(), CPU)
-    looks = NetworkTeacher(build("resnet10", 2, seed=1), HIGH, high, CPU, criterion.question())
+    question = criterion.question()
+    looks = NetworkTeacher(build("resnet10", 2, seed=1), HIGH, high, CPU, question, LOOK)
     tasks: dict[str, Task[Any]] = {
-        "a": SupervisedTask(build("resnet10", 2), LOW, low, CPU),
-        "b": KDTask(build("resnet10", 2), LOW, low, held, criterion, CPU),
-        "c": KDTask(build("resnet10", 2), LOW, low, looks, criterion, CPU),
+        "a": SupervisedTask(build("resnet10", 2), LOW, low, CPU, LOOK),
+        "b": KDTask(build("resnet10", 2), LOW, low, held, criterion, CPU, look=LOOK),
+        "c": KDTask(build("resnet10", 2), LOW, low, looks, criterion, CPU, look=LOOK),
     }
     many = crops * options.repeat  # so that an epoch's start weighs as in a real data set
     data: dict[str, Any] = {
@@ -154,11 +159,12 @@ def epochs(store: Path, folder: Path, options: argparse.Namespace) -> None:
         "b": Crops(store, many, [LOW]),
         "c": Crops(store, crops[: options.online_crops], [HIGH, LOW]),
     }
-    samples = {name: Clocked(data[name], 0, options.workers) for name in data}
+    samples: dict[str, Clocked] = {n: Clocked(data[n], 0, options.workers) for n in data}
     for name in "ab":  # start the workers and warm up
         seconds_a_crop(tasks[name], samples[name], 1)
     list(samples["c"].epoch(1))
-    for clock in (*samples.values(), held):
+    held.waited = 0.0
+    for clock in samples.values():
         clock.waited = 0.0
     times: dict[str, list[float]] = {name: [] for name in tasks}
     for number in range(options.rounds):
