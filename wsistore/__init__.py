@@ -10,13 +10,17 @@ from wsistore.errors import (
     WsistoreError,
 )
 from wsistore.handle import Crop, Pair
+from wsistore.layers import write_layer
+from wsistore.physical import Grid, Span
 from wsistore.store import Store, open
 
 __all__ = [
     "Crop",
+    "Grid",
     "Pair",
     "ResolutionError",
     "SlideError",
+    "Span",
     "Statistics",
     "StorageError",
     "Store",
@@ -25,5 +29,6 @@ __all__ = [
     "WsistoreError",
     "open",
     "statistics",
+    "write_layer",
 ]
 __version__ = "0.1.0"
