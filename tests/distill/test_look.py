@@ -13,7 +13,7 @@ from distill.errors import TrainingError
 from distill.look import PLAIN, Look
 from distill.networks import build
 from distill.standardise import Standard
-from distill.ways import memory_of_ways, name
+from distill.ways import memory_of_forward, memory_of_ways, name
 
 CPU = torch.device("cpu")
 STANDARD = Standard((0.7, 0.6, 0.7), (0.2, 0.2, 0.3))
@@ -46,6 +46,26 @@ def test_every_way_says_and_learns_the_same(drawn: bool) -> None:
         assert found.keys() == plain.keys()
         for key, value in plain.items():
             torch.testing.assert_close(found[key], value, rtol=1e-3, atol=2e-5 * value.abs().max())
+
+
+@torch.inference_mode()
+def test_every_way_of_only_looking_says_the_same_in_less_memory() -> None:
+    network = build("resnet10", 3, seed=1)
+    needed = memory_of_forward(network, *SIZE)
+    assert [name(way) for way in needed][:2] == ["plain", "4 parts plain, 1 tiled"]
+    large, learning = memory_of_forward(network, 4096, 4096), memory_of_ways(network, 4096, 4096)
+    assert next(iter(large.values())) < 0.6 * next(iter(learning.values()))
+    assert min(large.values()) < min(learning.values())
+    plain = PLAIN(network, crop(), None, STANDARD, CPU)
+    tiled = []
+    for budget in sorted(set(needed.values())):
+        look = Look(budget, learns=False)
+        found = look(network, crop(), None, STANDARD, CPU)
+        torch.testing.assert_close(found, plain, rtol=1e-4, atol=1e-5)
+        tiled.append((look._way(network, *SIZE) or ()).count("tiled"))
+    assert len(set(tiled)) >= 2
+    with pytest.raises(TrainingError, match=r"raise it$"):
+        Look(min(needed.values()) - 1, learns=False)(network, crop(), None, STANDARD, CPU)
 
 
 def test_the_quickest_way_that_fits_is_taken() -> None:
