@@ -1,0 +1,87 @@
+"""Where the cells of a feature map are on the slide, and how two maps meet. Pure arithmetic.
+
+**Where a cell is centred.** Every convolution and pool of our networks has an odd kernel of k = 2p + 1
+taps, padding p, and a stride s: its output i weighs the inputs s·i - p … s·i + p, centred on s·i. By
+induction cell i of a map of stride 32 is centred on the *centre of pixel* 32·i: cell 0 on the first
+pixel itself, not on the middle of the first 32 pixels. Resizing a map to the picture, as is often
+done, shows every cell 15.5 pixels too far to the right and down. (The group norms look everywhere,
+but alike in every direction.)
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from wsistore import Grid, Span
+
+Map = NDArray[np.float64]
+"""(h, w) float64, the cells of a map."""
+
+
+def cell_grid(pixels: Grid, stride: int) -> Grid:
+    """Return where the cells of a feature map are.
+
+    Args:
+        pixels: of the level that the network took, from `wsistore.Crop.grid`.
+        stride: pixels per cell; n pixels have ⌈n / stride⌉ cells.
+    """
+    return Grid(_cells(pixels.x, stride), _cells(pixels.y, stride))
+
+
+def _cells(pixels: Span, stride: int) -> Span:
+    return Span(pixels.first, stride * pixels.step, -(-pixels.count // stride))
+
+
+def smooth(cells: Map, stride: int, pixels: tuple[int, int], size: tuple[int, int]) -> Map:
+    """Return a map as a picture of its crop shows it: bilinear between the centres of the cells.
+
+    Beyond the outermost centres the nearest value goes on. So no pixel is higher or lower than the
+    cells around it.
+
+    Args:
+        cells: (h, w).
+        stride: pixels of the level per cell.
+        pixels: height and width of the level.
+        size: height and width of the picture, which covers the whole level.
+
+    Returns:
+        (height, width) float64.
+    """
+    # pixel j of the picture is centred on pixel (j + ½)·n/m - ½ of the level
+    y, x = (((np.arange(m) + 0.5) * n / m - 0.5) / stride for n, m in zip(pixels, size, strict=True))
+    shown: Map = ndimage.map_coordinates(
+        cells, np.meshgrid(y, x, indexing="ij"), order=1, mode="nearest"
+    )
+    return shown
+
+
+def averaged(values: Map, fine: Grid, coarse: Grid) -> Map:
+    """Return a map on a coarser grid: the mean over each coarse cell's area.
+
+    A cell reaches half a step from its centre. A coarse cell's value is the mean of the fine cells
+    that it overlaps, each weighed by the area of the overlap; what no fine cell covers is left out.
+
+    Args:
+        values: (h, w) on `fine`.
+        fine: the grid of `values`.
+        coarse: the grid wanted, of the same slide.
+
+    Returns:
+        (h', w') float64, the size of `coarse`.
+    """
+    down, across = _overlaps(fine.y, coarse.y), _overlaps(fine.x, coarse.x)
+    result: Map = down @ values @ across.T
+    return result
+
+
+def _overlaps(fine: Span, coarse: Span) -> Map:
+    """Return (coarse cells, fine cells): the share that each fine one has in a coarse one's mean."""
+    fines, coarses = (
+        span.first + (np.arange(span.count + 1) - 0.5) * span.step for span in (fine, coarse)
+    )
+    ends = np.minimum(coarses[1:, None], fines[None, 1:])
+    starts = np.maximum(coarses[:-1, None], fines[None, :-1])
+    length = np.clip(ends - starts, 0, None)
+    return length / length.sum(1, keepdims=True)
