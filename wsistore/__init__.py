@@ -1,5 +1,6 @@
 """Whole-slide images to a Zarr store of tissue crops at several magnifications."""
 
+from wsistore import drawing
 from wsistore.channels import Statistics, statistics
 from wsistore.errors import (
     ResolutionError,
@@ -27,6 +28,7 @@ __all__ = [
     "StoreError",
     "UsageError",
     "WsistoreError",
+    "drawing",
     "open",
     "statistics",
     "write_layer",
