@@ -1,9 +1,9 @@
 """Where the cells of a feature map are on the slide, and how two maps meet. Pure arithmetic.
 
-**Where a cell is centred.** Every convolution and pool of our networks has an odd kernel of k = 2p + 1
-taps, padding p, and a stride s: its output i weighs the inputs s·i - p … s·i + p, centred on s·i. By
+**Where a cell is centred.** Every convolution and pool of our networks has an odd kernel of 2p + 1
+taps, padding p and a stride s: its output i weighs the inputs s·i - p … s·i + p, centred on s·i. By
 induction cell i of a map of stride 32 is centred on the *centre of pixel* 32·i: cell 0 on the first
-pixel itself, not on the middle of the first 32 pixels. Resizing a map to the picture, as is often
+pixel, not on the middle of the first 32 pixels. To stretch a map over the picture, as is often
 done, shows every cell 15.5 pixels too far to the right and down. (The group norms look everywhere,
 but alike in every direction.)
 """
@@ -50,7 +50,9 @@ def smooth(cells: Map, stride: int, pixels: tuple[int, int], size: tuple[int, in
         (height, width) float64.
     """
     # pixel j of the picture is centred on pixel (j + ½)·n/m - ½ of the level
-    y, x = (((np.arange(m) + 0.5) * n / m - 0.5) / stride for n, m in zip(pixels, size, strict=True))
+    y, x = (
+        ((np.arange(m) + 0.5) * n / m - 0.5) / stride for n, m in zip(pixels, size, strict=True)
+    )
     shown: Map = ndimage.map_coordinates(
         cells, np.meshgrid(y, x, indexing="ij"), order=1, mode="nearest"
     )
@@ -77,11 +79,12 @@ def averaged(values: Map, fine: Grid, coarse: Grid) -> Map:
 
 
 def _overlaps(fine: Span, coarse: Span) -> Map:
-    """Return (coarse cells, fine cells): the share that each fine one has in a coarse one's mean."""
+    """Return (coarse, fine): the share that each fine cell has in a coarse one's mean."""
     fines, coarses = (
         span.first + (np.arange(span.count + 1) - 0.5) * span.step for span in (fine, coarse)
     )
     ends = np.minimum(coarses[1:, None], fines[None, 1:])
     starts = np.maximum(coarses[:-1, None], fines[None, :-1])
     length = np.clip(ends - starts, 0, None)
-    return length / length.sum(1, keepdims=True)
+    shares: Map = length / length.sum(1, keepdims=True)
+    return shares

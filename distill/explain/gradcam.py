@@ -15,16 +15,16 @@ are 0, and the m-th derivative of Y is Y · (w_k/n)^m. Put in, with Σ_ab A_k^ab
     α_k^ij   = 1 / (2 + w_k · mean(A_k))                               the same in every cell
     weight_k = n · α_k · Y · relu(w_k/n) = Y · relu(w_k) / (2 + w_k · mean(A_k))
 
-n cancels. Y is one number for the whole map, which the paper divides away when it scales each map to
-its own maximum; we leave Y out instead, so that maps of different crops have one unit. A is not
+n cancels. Y is one number for the whole map, which the paper divides away when it scales each map
+to its own maximum; we leave Y out instead, so that maps of different crops have one unit. A is not
 negative (it comes after a ReLU). Hence no denominator is below 2, and the sum needs no ReLU.
 
-What is undefined in the paper's formula, 0/0, only occurs where w_k ≤ 0 (α_k at w_k = 0, or at
-w_k · mean(A_k) = -2), where relu(∂Y/∂A) = 0: such a channel has no part in the map.
+What is undefined in the paper's formula, 0/0, occurs only where w_k ≤ 0 (α_k at w_k = 0, or at
+w_k · mean(A_k) = -2), and there relu(∂Y/∂A) = 0: such a channel has no part in the map.
 
-The unit is that of a logit: Σ_k w_k · A_k^ij is what cell ij would make of S were all cells like it,
-and the map is the part of it that speaks for the class, each channel divided by 2 to 2 + its own
-contribution w_k · mean(A_k) to the logit. So a channel that is bright everywhere counts for less.
+The unit is that of a logit. Σ_k w_k · A_k^ij is what the logit would be, but for b, were all cells
+like cell ij. The map is the part of it that speaks for the class, each channel divided by 2 plus
+what it contributes to the logit, w_k · mean(A_k): a channel that is bright everywhere counts less.
 """
 
 import torch
