@@ -34,29 +34,35 @@ def _cells(pixels: Span, stride: int) -> Span:
     return Span(pixels.first, stride * pixels.step, -(-pixels.count // stride))
 
 
-def smooth(cells: Map, stride: int, pixels: tuple[int, int], size: tuple[int, int]) -> Map:
+def smooth(cells: Map, grid: Grid, pixels: Grid, size: tuple[int, int]) -> Map:
     """Return a map as a picture of its crop shows it: bilinear between the centres of the cells.
 
     Beyond the outermost centres the nearest value goes on. So no pixel is higher or lower than the
     cells around it.
 
     Args:
-        cells: (h, w).
-        stride: pixels of the level per cell.
-        pixels: height and width of the level.
-        size: height and width of the picture, which covers the whole level.
+        cells: (h, w) on `grid`.
+        grid: where the cells are.
+        pixels: a level of the crop; the picture covers it from outer edge to outer edge.
+        size: height and width of the picture.
 
     Returns:
         (height, width) float64.
     """
-    # pixel j of the picture is centred on pixel (j + ½)·n/m - ½ of the level
-    y, x = (
-        ((np.arange(m) + 0.5) * n / m - 0.5) / stride for n, m in zip(pixels, size, strict=True)
-    )
+    at = [
+        (_centres(level, count) - axis.first) / axis.step
+        for axis, level, count in zip((grid.y, grid.x), (pixels.y, pixels.x), size, strict=True)
+    ]
     shown: Map = ndimage.map_coordinates(
-        cells, np.meshgrid(y, x, indexing="ij"), order=1, mode="nearest"
+        cells, np.meshgrid(*at, indexing="ij"), order=1, mode="nearest"
     )
     return shown
+
+
+def _centres(level: Span, count: int) -> Map:
+    """Return the µm of the centres of `count` equal parts of a level along an axis."""
+    parts = np.arange(count, dtype=np.float64) + 0.5
+    return level.edge(0) + parts * (level.count * level.step / count)
 
 
 def averaged(values: Map, fine: Grid, coarse: Grid) -> Map:

@@ -15,10 +15,12 @@ from wsistore import drawing
 Picture = NDArray[np.uint8]
 """(height, width, 3) uint8, RGB."""
 
-COLOURS = "viridis"
-OPACITY = 0.75
+COLOURS = "YlOrRd"
+OPACITY = 0.85
 """Of the highest value; that of 0 is 0, and between them it rises with the value."""
-MARGIN, HEADER, CAPTION, FOOTER = 20, 58, 62, 66
+PALE = 0.25
+"""How much white the grey tissue under a map is mixed with."""
+MARGIN, HEADER, CAPTION, FOOTER = 20, 58, 62, 92
 NARROWEST = 330
 """Pixels of a column, which its caption needs."""
 BAR = (260, 14)
@@ -38,18 +40,25 @@ class Panel:
     heat: NDArray[np.float64] | None = None
 
 
-def shaded(crop: Picture, heat: NDArray[np.float64], top: float) -> Picture:
-    """Return a crop under a map: the colour's opacity rises in proportion to the value.
+def grey(crop: Picture) -> Picture:
+    """Return a crop in pale greys (luma of BT.601), on which the colours of a map stand out."""
+    luma = crop @ np.array([0.299, 0.587, 0.114])
+    pale = np.round(luma * (1 - PALE) + 255 * PALE).astype(np.uint8)
+    return np.repeat(pale[..., None], 3, axis=2)
+
+
+def shaded(under: Picture, heat: NDArray[np.float64], top: float) -> Picture:
+    """Return a picture under a map: the colour's opacity rises in proportion to the value.
 
     Args:
-        crop: (h, w, 3) uint8.
+        under: (h, w, 3) uint8.
         heat: (h, w), 0 … `top`.
         top: the value of the last colour; where it is 0 the map is empty.
     """
     share = np.clip(heat / top, 0, 1) if top > 0 else np.zeros_like(heat)
     colour = matplotlib.colormaps[COLOURS](share)[..., :3] * 255
     opacity = OPACITY * share[..., None]
-    mixed: Picture = np.round(crop * (1 - opacity) + colour * opacity).astype(np.uint8)
+    mixed: Picture = np.round(under * (1 - opacity) + colour * opacity).astype(np.uint8)
     return mixed
 
 
@@ -72,6 +81,7 @@ def draw(
         legend: two lines about the colours.
     """
     height, width, _ = crop.shape
+    pale = grey(crop)
     column = max(width, NARROWEST)
     whole = len(panels) * (column + MARGIN) + MARGIN
     size = (whole, HEADER + CAPTION + height + FOOTER)
@@ -90,19 +100,21 @@ def draw(
             canvas.text(
                 place, text, drawing.INK if row < 2 else drawing.FAINT, drawing.font(*style)
             )
-        shown = crop if panel.heat is None else shaded(crop, panel.heat, top)
+        shown = crop if panel.heat is None else shaded(pale, panel.heat, top)
         corner = (left, HEADER + CAPTION)
         sheet.paste(Image.fromarray(shown), corner)
         edge = (corner[0] - 1, corner[1] - 1, corner[0] + width, corner[1] + height)
         canvas.rectangle(edge, outline=drawing.RULE)
     below = HEADER + CAPTION + height
     drawing.scale_bar(canvas, MARGIN, below + 30, width, mpp)
-    _colour_bar(sheet, MARGIN + column + MARGIN, below + 12, top, legend)
+    _colour_bar(sheet, MARGIN + column + MARGIN, below + 12, column, top, legend)
     return sheet
 
 
-def _colour_bar(sheet: Image.Image, left: int, y: int, top: float, legend: Sequence[str]) -> None:
-    """Draw the colours as they are on white, 0 and the highest value below their ends."""
+def _colour_bar(
+    sheet: Image.Image, left: int, y: int, room: int, top: float, legend: Sequence[str]
+) -> None:
+    """Draw the colours as they are on white, three values below them, and what they mean."""
     canvas, (width, height) = ImageDraw.Draw(sheet), BAR
     values = np.tile(np.linspace(0, 1, width), (height, 1))
     ramp = shaded(np.full((height, width, 3), 255, np.uint8), values, 1)
@@ -110,10 +122,9 @@ def _colour_bar(sheet: Image.Image, left: int, y: int, top: float, legend: Seque
     canvas.rectangle((left - 1, y - 1, left + width, y + height), outline=drawing.RULE)
     face = drawing.font(13)
     for share, anchor in ((0, "la"), (0.5, "ma"), (1, "ra")):
-        place = (left + share * width, y + height + 5)
+        place = (left + share * width, y + height + 4)
         canvas.text(place, f"{share * top:.3g}", drawing.INK, face, anchor=anchor)
-    right = left + width + 16
     for number, line in enumerate(legend):
-        text = drawing.one_line(line, sheet.width - right - MARGIN, 13)
         colour = drawing.INK if number == 0 else drawing.FAINT
-        canvas.text((right, y - 2 + 19 * number), text, colour, face)
+        place = (left, y + height + 24 + 18 * number)
+        canvas.text(place, drawing.one_line(line, room, 13), colour, face)

@@ -25,7 +25,7 @@ class Sight:
     Attributes:
         level: name of the level that the run took.
         pixels: where that level's pixels are.
-        stride: pixels per cell.
+        cells: where the map's cells are.
         probabilities: class to its probability, in the order of the run's classes.
         target: the class that the map explains.
         map: (h, w) float64; see `gradcam`.
@@ -33,7 +33,7 @@ class Sight:
 
     level: str
     pixels: wsistore.Grid
-    stride: int
+    cells: wsistore.Grid
     probabilities: Mapping[str, float]
     target: str
     map: Map
@@ -42,11 +42,6 @@ class Sight:
     def predicted(self) -> str:
         """The class with the highest probability."""
         return max(self.probabilities, key=lambda name: self.probabilities[name])
-
-    @property
-    def cells(self) -> wsistore.Grid:
-        """Where the map's cells are."""
-        return cell_grid(self.pixels, self.stride)
 
 
 class Eye:
@@ -93,10 +88,11 @@ class Eye:
         found = gradcam_plus_plus(output.features[0].double(), weights)
         if not bool(logits.isfinite().all() and found.isfinite().all()):
             raise DistillError(f"{self.run.path} gives crop {crop} numbers that are not finite")
+        grid = store[crop].grid(about.level)
         return Sight(
             about.level,
-            store[crop].grid(about.level),
-            NETWORKS[about.network].stride,
+            grid,
+            cell_grid(grid, NETWORKS[about.network].stride),
             dict(zip(about.classes, logits.softmax(0).tolist(), strict=True)),
             about.classes[row],
             found.cpu().numpy(),

@@ -153,8 +153,7 @@ def _picture(
         if sight.predicted != target:
             chance += f"; {target}, p = {sight.probabilities[target]:.2f}"
         cells = f"{rows} × {columns} cells of {sight.cells.x.step:.0f} µm, interpolated"
-        size = (sight.pixels.y.count, sight.pixels.x.count)
-        heat = smooth(sight.map, sight.stride, size, (height, width))
+        heat = smooth(sight.map, sight.cells, finest, (height, width))
         panels.append(Panel((f"{name}, {sight.level}", chance, cells), heat))
     label = "no label" if case.label is None else f"label: {case.label}"
     about = f"{label}   explained: {target}"
