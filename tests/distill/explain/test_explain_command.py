@@ -197,11 +197,9 @@ def test_a_picture_has_the_crop_and_its_map_in_the_slides_colours(explained, sto
     pixels = wsistore.open(store)[entry["crop"]].read("10x")
     size = [round(n * 200 / max(pixels.shape[1:])) for n in pixels.shape[1:]]
     shown = wsistore.open(store)[entry["crop"]].picture(size[1], size[0])
-    rows, columns = (
-        slice(HEADER + CAPTION, HEADER + CAPTION + size[0]),
-        slice(MARGIN, MARGIN + size[1]),
-    )
-    assert np.array_equal(sheet[rows, columns], shown)
+    above = HEADER + CAPTION
+    beside = sheet[above : above + size[0], MARGIN : MARGIN + size[1]]
+    assert np.array_equal(beside, shown)
     cells = zarr.open_array(out / entry["runs"]["teacher"]["map"] / "0", mode="r")[0]
     top = found["scale"][entry["slide"]][1]
     # where a picture's pixel is on a cell's centre the heat is the cell's: cell (1, 2), say
