@@ -32,6 +32,7 @@ Seen = tuple[Case, dict[str, Sight]]
 UNITS = {
     "map": "logits; Grad-CAM++ of the class, without the factor exp(logit)",
     "scale": "logits; lowest and highest value of the colours in all pictures of the slide",
+    "picture": "shows maps bilinear between the centres of cells",
     "cell_um": "µm, down and across",
     "probabilities": "fractions of 1",
     "similarity": alike.ABOUT,
@@ -152,7 +153,8 @@ def _picture(
         chance = f"predicts {sight.predicted}, p = {sight.probabilities[sight.predicted]:.2f}"
         if sight.predicted != target:
             chance += f"; {target}, p = {sight.probabilities[target]:.2f}"
-        cells = f"{rows} × {columns} cells of {sight.cells.x.step:.0f} µm, interpolated"
+        cells = f"{rows} × {columns} cells of {sight.cells.x.step:.0f} µm, highest "
+        cells += f"{sight.map.max():.3g}"
         heat = smooth(sight.map, sight.cells, finest, (height, width))
         panels.append(Panel((f"{name}, {sight.level}", chance, cells), heat))
     label = "no label" if case.label is None else f"label: {case.label}"
@@ -165,10 +167,13 @@ def _picture(
         (case.crop, about),
         panels,
         top,
-        (f"Grad-CAM++ of {target}, in logits", f"one scale for all crops of {case.slide}"),
+        (
+            f"Grad-CAM++ of {target}, in logits",
+            f"bilinear; one scale for all crops of {case.slide}",
+        ),
     )
     path.parent.mkdir(parents=True, exist_ok=True)
-    sheet.save(path, format="PNG", optimize=True)
+    sheet.save(path, format="PNG")
 
 
 def _report(
