@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import track
 
 from distill.console import left_out_note
-from distill.explain.plan import PREDICTED, Case, Request, prepare
+from distill.explain.plan import PREDICTED, REPORT, Case, Request, prepare
 from distill.explain.work import carry_out
 from distill.options import (
     FOLDER,
@@ -94,7 +94,8 @@ def explain(
 
     plan = prepare([Run.open(path) for path in runs], Request(memory_gib=memory, **given))
     if plan.left_out:
-        note = left_out_note(plan.request.subset, plan.left_out)
+        which = "named" if plan.request.crops else plan.request.subset
+        note = left_out_note(which, plan.left_out, REPORT)
         stderr.print(note, markup=False, highlight=False, soft_wrap=True)
     report = carry_out(plan, watch)
     click.echo(f"{plan.request.out}: {len(report['crops'])} crops explained")

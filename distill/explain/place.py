@@ -21,12 +21,12 @@ def aside(out: Path) -> Iterator[Path]:
     folder.mkdir()
     try:
         yield folder
-        if out.exists():
-            out.rename(replaced)
         try:
+            if out.exists():
+                out.rename(replaced)
             folder.rename(out)
-        except OSError:
-            if replaced.exists():
+        except BaseException:
+            if replaced.exists() and not out.exists():
                 replaced.rename(out)
             raise
         shutil.rmtree(replaced, ignore_errors=True)
