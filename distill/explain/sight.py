@@ -84,8 +84,7 @@ class Eye:
             ) from error
         logits = output.logits[0].double()
         row = int(logits.argmax()) if target is None else about.classes.index(target)
-        weights = self._network.head.weight[row].double()
-        found = gradcam_plus_plus(output.features[0].double(), weights)
+        found = gradcam_plus_plus(output.features[0], self._network.head.weight[row])
         if not bool(logits.isfinite().all() and found.isfinite().all()):
             raise DistillError(f"{self.run.path} gives crop {crop} numbers that are not finite")
         grid = store[crop].grid(about.level)
@@ -95,5 +94,5 @@ class Eye:
             cell_grid(grid, NETWORKS[about.network].stride),
             dict(zip(about.classes, logits.softmax(0).tolist(), strict=True)),
             about.classes[row],
-            found.cpu().numpy(),
+            found.double().cpu().numpy(),
         )
