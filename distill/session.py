@@ -62,10 +62,19 @@ class Session:
 
     @property
     def look(self) -> Look:
-        """How networks are run: within --memory, in batches of at most --batch-pixels."""
+        """How the network that learns is run: within --memory, in batches up to --batch-pixels."""
+        return self._look(learns=True)
+
+    @property
+    def glance(self) -> Look:
+        """How a teacher is run: alike, but no backward pass follows."""
+        return self._look(learns=False)
+
+    def _look(self, *, learns: bool) -> Look:
         gib = self.options.memory_gib
         assert self.options.batch_pixels is not None
-        return Look(None if gib is None else int(gib * 2**30), self.options.batch_pixels)
+        memory = None if gib is None else int(gib * 2**30)
+        return Look(memory, self.options.batch_pixels, learns=learns)
 
     def data(
         self, levels: Sequence[str], smallest: int, *, labelled: bool, subset: str = "train"
