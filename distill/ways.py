@@ -38,8 +38,8 @@ STEM_SCRATCH = 2
 STRIP_MAPS = 36
 """Maps of a strip that are in work at a time, or left behind in the heap."""
 MASKED = 2
-"""A masked batch takes less than so many times what a plain pass over as many pixels takes: autograd
-keeps 1.4 to 1.5 times as much, and scratch comes on top."""
+"""A masked batch takes less than so many times what a plain pass over as many pixels takes:
+autograd keeps 1.4 to 1.5 times as much, and scratch comes on top."""
 OVERHEAD = 1 << 28
 """Bytes that every way takes, in buffers of convolutions and in the heap."""
 
