@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 import wsistore
+from distill.cost.command import command as cost
 from distill.errors import DistillError, UsageError
 from distill.evaluate_command import evaluate
 from distill.teach_command import command as teach
@@ -39,6 +40,7 @@ def main() -> None:
 main.add_command(train)
 main.add_command(evaluate)
 main.add_command(teach)
+main.add_command(cost)
 
 
 if __name__ == "__main__":
