@@ -8,6 +8,7 @@ import wsistore
 from distill.cost.command import command as cost
 from distill.errors import DistillError, UsageError
 from distill.evaluate_command import evaluate
+from distill.export.command import command as export
 from distill.teach_command import command as teach
 from distill.train_command import train
 
@@ -41,6 +42,7 @@ main.add_command(train)
 main.add_command(evaluate)
 main.add_command(teach)
 main.add_command(cost)
+main.add_command(export)
 
 
 if __name__ == "__main__":

@@ -106,21 +106,21 @@ def test_both_counters_agree_and_a_large_input_is_cut_first(network: nn.Module) 
     assert cost.Agreement(1, 1, 100, 99).difference == pytest.approx(-0.01)
 
 
-TABLE_1 = {  # median height and width, and GMAC of convolutions and the linear layer alone
-    "CD 10x": (1934, 1550, 15.1),
-    "CD 5x": (967, 775, 3.8),
-    "CD 2.5x": (484, 388, 0.98),
-    "CD 1.25x": (242, 194, 0.25),
-    "CD 0.625x": (121, 97, 0.07),
-    "RCC 5x": (7152, 8424, 302),
+TABLE_1 = {  # median height and width, GMAC of convolutions and the linear layer, to so much
+    "CD 10x": (1934, 1550, 15.1, 0.05),
+    "CD 5x": (967, 775, 3.8, 0.05),
+    "CD 2.5x": (484, 388, 0.98, 0.005),
+    "CD 1.25x": (242, 194, 0.25, 0.005),
+    "CD 0.625x": (121, 97, 0.07, 0.005),
+    "RCC 5x": (7152, 8424, 302, 1),
 }
 
 
 @pytest.mark.parametrize("name", TABLE_1)
 def test_costs_at_the_median_sizes_of_the_paper(network: nn.Module, name: str) -> None:
-    height, width, gmac = TABLE_1[name]
+    height, width, gmac, tolerance = TABLE_1[name]
     found = cost.cost(network, height, width)
-    assert found.flop / 2e9 == pytest.approx(gmac, rel=0.03)
+    assert found.flop / 2e9 == pytest.approx(gmac, abs=tolerance)
     megapixels = height * width / 1e6
     # with the group norms; the rounding up of map sizes tells in small inputs
     assert found.mac / 1e9 / megapixels == pytest.approx(5.10, rel=0.01 if megapixels > 1 else 0.2)

@@ -1,6 +1,5 @@
 """Which crops a cost is asked for."""
 
-
 import pytest
 
 import wsistore
