@@ -184,8 +184,11 @@ def command(
         "levels": blocks,
     }
     if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        publish(file, as_csv(report))
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            publish(file, as_csv(report))
+        except OSError as error:
+            raise UsageError(f"{file} cannot be written ({error}); choose another --csv") from error
     if as_json:
         click.echo(encode(report).decode(), nl=False)
     else:

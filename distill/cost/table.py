@@ -23,7 +23,7 @@ def table(report: Mapping[str, Any]) -> Table:
     ) + f"{report['network']}, {report['classes']} classes, {report['parameters']:,} parameters"
     shown = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), title=Text(title))
     shown.caption = Text(caption(report))
-    shown.add_column("one forward pass", no_wrap=True)
+    shown.add_column("one forward pass")
     for block in blocks:
         shown.add_column(Text(block["level"]), justify="right", no_wrap=True)
     for section in _sections(blocks):

@@ -74,8 +74,9 @@ def command(
     out = out or run.path / "model.onnx"
     if out.suffix != ".onnx":
         raise UsageError(f"--out {out} does not end in .onnx")
-    files = {suffix: out.with_suffix(suffix) for suffix in (".onnx", ".md", ".json")}
-    for path in files.values():
+    # not FILE.json: beside config.onnx that would be the run's own configuration
+    page, table = (out.with_name(f"{out.stem}.card.{kind}") for kind in ("md", "json"))
+    for path in (out, page, table):
         if path.exists() and not overwrite:
             raise UsageError(f"{path} exists; replace it with --overwrite, or choose another --out")
     network = run.load_network()
@@ -100,17 +101,20 @@ def command(
     }
     described["intended_use"] = card.intended_use(described)
     described["limits"] = card.limits(described)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.unlink(missing_ok=True)  # a model that is there belongs to the card beside it
-    publish(files[".json"], encode(described))
-    publish(files[".md"], card.render(described).encode())
-    publish(out, content)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.unlink(missing_ok=True)  # a model that is there belongs to the card beside it
+        publish(table, encode(described))
+        publish(page, card.render(described).encode())
+        publish(out, content)
+    except OSError as error:
+        raise UsageError(f"{out} cannot be written ({error}); choose another --out") from error
     click.echo(
         f"{out}: within {check.worst(differences):.1e} of torch's logits at {len(differences)} "
-        f"sizes; {files['.md'].name} and {files['.json'].name} beside it"
+        f"sizes; {page.name} and {table.name} beside it"
     )
     if reason := described["data"]["subsets_unknown"]:
-        text = f"{files['.md']}: patients per subset are missing ({reason}); --store STORE names it"
+        text = f"{page}: patients per subset are missing ({reason}); --store STORE names it"
         stderr.print(text, markup=False, highlight=False, soft_wrap=True)
 
 

@@ -12,7 +12,7 @@ from tests.distill.evaluating import make_run, strict
 
 @pytest.fixture
 def described(exported: Path) -> dict[str, Any]:
-    return strict(exported.with_suffix(".json"))
+    return strict(exported.with_name("model.card.json"))
 
 
 def test_a_run_without_evaluation_says_so(

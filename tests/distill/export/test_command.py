@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -58,11 +59,11 @@ def test_the_file_says_what_it_is(run: Path, exported: Path) -> None:
 
 
 def test_the_card_beside_it(run: Path, store: Path, exported: Path) -> None:
-    card = strict(exported.with_suffix(".json"))
+    card = strict(exported.with_name("model.card.json"))
     assert {path.name for path in exported.parent.iterdir()} == {
         "model.onnx",
-        "model.md",
-        "model.json",
+        "model.card.md",
+        "model.card.json",
     }
     assert card["export"]["sha256"] == hashlib.sha256(exported.read_bytes()).hexdigest()
     assert len(card["export"]["checked"]) >= 5
@@ -82,12 +83,12 @@ def test_the_card_beside_it(run: Path, store: Path, exported: Path) -> None:
     assert evaluation["crops"]["macro"] == metrics["macro"]
     assert evaluation["patients"]["overall"] == metrics["patients"]["overall"]
     assert card["training"]["teacher"]["run"] == "teach[er]"
-    text = exported.with_suffix(".md").read_text(encoding="utf-8")
+    text = exported.with_name("model.card.md").read_text(encoding="utf-8")
     accuracy = metrics["overall"]["accuracy"]
     low, high = accuracy["interval"]
     assert f"{100 * accuracy['value']:.1f} ({100 * low:.1f}–{100 * high:.1f})" in text
     assert "lr 0.01 for 0.001" in text
-    both = text + exported.with_suffix(".json").read_text(encoding="utf-8")
+    both = text + exported.with_name("model.card.json").read_text(encoding="utf-8")
     for private in ("secret", str(store.parent), "s-secret", '"p0"', "s0/0"):
         assert private not in both
 
@@ -111,8 +112,8 @@ def test_float_input_and_a_store_that_is_gone(
     result = export(run, "--onnx", "--input", "float", "--out", out, "--store", tmp_path / "none")
     assert result.exit_code == 0, result.output
     assert "patients per subset are missing" in result.stderr
-    assert strict(out.with_suffix(".json"))["data"]["subsets"] is None
-    assert "Patients per subset are not known" in out.with_suffix(".md").read_text("utf-8")
+    assert strict(out.with_name("float.card.json"))["data"]["subsets"] is None
+    assert "Patients per subset are not known" in out.with_name("float.card.md").read_text("utf-8")
     pixels = torch.randint(0, 256, (1, 3, 40, 56), dtype=torch.uint8)
     shape = (3, 1, 1)
     image = (pixels / 255 - torch.tensor(MEAN).view(shape)) / torch.tensor(STD).view(shape)
@@ -136,6 +137,33 @@ def test_a_file_that_computes_something_else_is_refused_and_nothing_is_left(
     assert result.exit_code == 1
     assert "differ by 2.0e-04 in a logit at 1 × 3 × 9 × 9, more than 1e-04" in result.output
     assert not out.parent.exists()
+
+
+def test_by_default_it_goes_into_the_run_and_no_name_touches_the_run_s_own_files(
+    run: Path, exported: Path, tmp_path: Path, export: Export, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model, "convert", lambda exported_, least: onnx.load(exported))
+    folder = tmp_path / "run"
+    shutil.copytree(run, folder)
+    before = {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    for more in ((), ("--out", folder / "config.onnx", "--overwrite")):
+        result = export(folder, "--onnx", *more)
+        assert result.exit_code == 0, result.output
+    made = {f"{n}.{e}" for n in ("model", "config") for e in ("onnx", "card.md", "card.json")}
+    assert {path.name for path in folder.iterdir() if path.is_file()} == made | {
+        path.name for path in before
+    }
+    assert all(path.read_bytes() == content for path, content in before.items())
+
+
+def test_a_place_that_cannot_be_written_is_one_sentence(
+    run: Path, exported: Path, tmp_path: Path, export: Export, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model, "convert", lambda exported_, least: onnx.load(exported))
+    (tmp_path / "file").write_text("in the way")
+    result = export(run, "--onnx", "--out", tmp_path / "file" / "model.onnx")
+    assert result.exit_code == 2
+    assert "choose another --out" in result.output
 
 
 @pytest.mark.parametrize("package", model.PACKAGES)
