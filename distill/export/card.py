@@ -85,7 +85,7 @@ def _model(card: Card) -> list[str]:
         ("made by", f"resolution-distillation {export['version']}, torch {export['torch']}"),
     ]
     checked = ", ".join(f"{n} × 3 × {h} × {w}" for n, h, w, *_ in export["checked"])
-    return [*table(("", ""), rows), f"Checked with ONNX Runtime at {checked}.", ""]
+    return [*table(("what", "value"), rows), f"Checked with ONNX Runtime at {checked}.", ""]
 
 
 def _evaluations(card: Card) -> list[str]:
@@ -193,7 +193,7 @@ def _training(training: Mapping[str, Any]) -> list[str]:
     rows.append(("weights of epoch", f"{training['epoch']} ({training['chosen']})"))
     if training["outcome"]:
         rows.append(("ended", training["outcome"]["ended"]))
-    return table(("", ""), rows)
+    return table(("what", "value"), rows)
 
 
 def _cost(card: Card) -> list[str]:
@@ -214,7 +214,7 @@ def _cost(card: Card) -> list[str]:
         "MAC: multiply-adds of convolution and linear layers, and 5 per element of a group norm. "
         "FLOP: 2 per multiply-add of convolution and linear layers, nothing else."
     )
-    return [*table(("", ""), rows), note, ""]
+    return [*table(("what", "value"), rows), note, ""]
 
 
 def _plain(value: object) -> str:
