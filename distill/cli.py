@@ -5,9 +5,11 @@ from __future__ import annotations
 import click
 
 import wsistore
+from distill.cost.command import command as cost
 from distill.errors import DistillError, UsageError
 from distill.evaluate_command import evaluate
 from distill.explain.command import explain
+from distill.export.command import command as export
 from distill.teach_command import command as teach
 from distill.train_command import train
 
@@ -41,6 +43,8 @@ main.add_command(train)
 main.add_command(evaluate)
 main.add_command(teach)
 main.add_command(explain)
+main.add_command(cost)
+main.add_command(export)
 
 
 if __name__ == "__main__":
