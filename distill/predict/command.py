@@ -195,12 +195,11 @@ def _carry_out(
 def _draw(one: SlideLogits, found: Predictions, folder: Path, asked: Asked) -> None:
     assert one.picture is not None
     level, about = one.facts["level"], asked.run.weights
-    notes = [
+    note = (
         f"{asked.run.path.resolve().name} ({about.network}) at {about.level}, "
-        f"{level['mpp']:.4g} µm/px · {asked.calibrated.said.partition(';')[0]}",
-        "; ".join(one.warnings) or f"{len(one.crops)} crops; research use only",
-    ]
-    drawn = overlay(one, one.picture, found.classes, found.of(one.slide), notes)
+        f"{level['mpp']:.4g} µm/px · {asked.calibrated.said.partition(';')[0]} · research use only"
+    )
+    drawn = overlay(one, one.picture, found.classes, found.of(one.slide), note)
     drawn.save(folder / output.OVERLAYS / f"{one.slide}.png", format="PNG")
 
 

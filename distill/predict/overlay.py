@@ -18,9 +18,10 @@ PALETTE: tuple[Colour, ...] = (
     (176, 0, 80), (72, 72, 72),
 )  # fmt: skip
 """Dark enough for white text on them, and apart for most kinds of colour blindness."""
-INK, FAINT, RULE = (28, 32, 38), (98, 106, 116), (214, 218, 223)
-MARGIN, HEADER, NARROWEST = 20, 84, 620
-LINE = 24
+INK, FAINT, RULE, ALERT = (28, 32, 38), (98, 106, 116), (214, 218, 223), (166, 84, 0)
+MARGIN, NARROWEST = 20, 620
+TITLE, NOTE, LINE = 42, 18, 24
+"""Heights in pixels: of the title, of a line below it, and of a line of the legend."""
 
 
 def colour_of(number: int) -> Colour:
@@ -33,7 +34,7 @@ def overlay(
     picture: NDArray[np.uint8],
     classes: tuple[str, ...],
     answers: tuple[Answers, Answers] | None,
-    notes: list[str],
+    note: str,
 ) -> Image.Image:
     """Draw a slide's crops on its picture, each with its class and the probability of that.
 
@@ -42,31 +43,32 @@ def overlay(
         picture: (h, w, 3) uint8, the whole slide.
         classes: names.
         answers: for its crops, in that order, and for the slide, one row; None without a crop.
-        notes: lines to write below its name.
+        note: one line about the run, below the slide's name.
     """
     height, width = picture.shape[:2]
     inner = max(width, NARROWEST)
+    top = TITLE + NOTE * (1 + len(slide.warnings)) + 6
     legend = _legend_rows(classes, inner)
     foot = 46 + LINE * len(legend)
-    sheet = Image.new("RGB", (inner + 2 * MARGIN, HEADER + height + foot), "white")
+    sheet = Image.new("RGB", (inner + 2 * MARGIN, top + height + foot), "white")
     canvas = ImageDraw.Draw(sheet)
     left = MARGIN + (inner - width) // 2
-    sheet.paste(Image.fromarray(picture), (left, HEADER))
-    canvas.rectangle((left - 1, HEADER - 1, left + width, HEADER + height), outline=RULE)
-    _header(canvas, slide, answers[1] if answers else None, notes, inner)
+    sheet.paste(Image.fromarray(picture), (left, top))
+    canvas.rectangle((left - 1, top - 1, left + width, top + height), outline=RULE)
+    _header(canvas, slide, answers[1] if answers else None, note, inner)
     scale = width / slide.facts["width"], height / slide.facts["height"]
     if answers is not None:
         crops = answers[0]
-        boxes = [_placed(crop, scale, (left, HEADER), (width, height)) for crop in slide.crops]
+        boxes = [_placed(crop, scale, (left, top), (width, height)) for crop in slide.crops]
         for box, predicted in zip(boxes, crops.predicted, strict=True):
             _outline(canvas, box, colour_of(int(predicted)))
         # after all outlines, or a neighbour's would cross the text
         for row, box in enumerate(boxes):
-            _tag(canvas, box, crops, row, (left, HEADER, left + width, HEADER + height))
-    bottom = HEADER + height + 12
+            _tag(canvas, box, crops, row, (left, top, left + width, top + height))
+    bottom = top + height + 12
     _bar(canvas, left, bottom, slide.facts["mpp"] / scale[0], width)
     for number, line in enumerate(legend):
-        _legend(canvas, line, classes, inner, HEADER + height + 46 + LINE * number)
+        _legend(canvas, line, classes, inner, top + height + 46 + LINE * number)
     return sheet
 
 
@@ -93,7 +95,7 @@ def _header(
     canvas: ImageDraw.ImageDraw,
     slide: SlideLogits,
     own: Answers | None,
-    notes: list[str],
+    note: str,
     width: int,
 ) -> None:
     answer, ink = f"{slide.outcome}: {slide.reason}", FAINT
@@ -104,9 +106,10 @@ def _header(
     canvas.text((MARGIN, 12), _one_line(slide.slide, width * 0.5, face), INK, face)
     text = _one_line(answer, width * 0.46, face)
     canvas.text((MARGIN + width, 12), text, ink, face, anchor="ra")
-    for number, line in enumerate(notes[:2]):
-        face = _font(13)
-        canvas.text((MARGIN, 41 + 18 * number), _one_line(line, width, face), FAINT, face)
+    face = _font(13)
+    for number, line in enumerate((note, *slide.warnings)):
+        ink = ALERT if number else FAINT
+        canvas.text((MARGIN, TITLE + NOTE * number), _one_line(line, width, face), ink, face)
 
 
 def _placed(

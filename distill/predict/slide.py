@@ -194,9 +194,8 @@ def _judged(result: SlideLogits, colours: list[Floats], known: Colours | None) -
         distance = known.distance(np.mean(colours, axis=0))
         if distance > known.threshold:
             warnings.append(
-                f"its colours lie {distance:.1f} standard deviations from those of the "
-                f"{known.slides} slides that the run was trained on, of which 99 % lie within "
-                f"{known.threshold:.1f}: another stain, scanner or tissue?"
+                f"its colours lie {distance:.1f} standard deviations from the {known.slides} "
+                f"training slides' (99 % within {known.threshold:.1f}): other stain or scanner?"
             )
     return replace(result, warnings=tuple(warnings), distance=distance)
 
@@ -223,8 +222,8 @@ def _vendor(scale: float, factor: float) -> str:
     if scale == 1:
         return "its file has no smaller level that is fine enough: made from its base, as trained"
     return (
-        f"made from the {scale:.4g}× level of its file, not from its base as the crops that the "
-        f"run was trained on (factor {factor:g}); --compare measures what that changes"
+        f"made from the {scale:.4g}× level of its file, not from its base (factor {factor:g}) as "
+        "in training; --compare measures what that changes"
     )
 
 

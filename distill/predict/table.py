@@ -24,7 +24,7 @@ def slides_table(found: Predictions, calibrated: Calibration, aggregate: str) ->
     for one in found.slides:
         answers = found.of(one.slide)
         if answers is None:
-            shown.add_row(Text(one.slide), "0", Text(f"{one.outcome}: {one.reason}"))
+            shown.add_row(Text(one.slide), "0", Text(one.outcome))
         else:
             shown.add_row(Text(one.slide), str(len(one.crops)), *_cells(answers[1], 0))
     return shown
