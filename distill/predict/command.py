@@ -109,8 +109,8 @@ def predict(
     stderr = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
     for note in asked.notes:
         stderr.print(note)
-    with ExitStack() as files_of:
-        folder = files_of.enter_context(output.published(out)) if out is not None else None
+    with ExitStack() as opened:
+        folder = opened.enter_context(output.published(out)) if out is not None else None
         found = _carry_out(files, asked, workers, folder, stderr)
         report = as_report(found, _about(asked), asked.calibrated)
         if folder is not None:
@@ -144,7 +144,8 @@ def _asked(path: Path, workers: int, picture: int, given: dict[str, Any]) -> Ask
     for name in ("annotations", "annotation_offset"):
         if given[name] is not None and not drawn:
             raise UsageError(f"--{name.replace('_', '-')} needs --regions annotations")
-    if given["pixels"] == VENDOR and settings.get("annotations", {}).get("outside") == "glass":
+    glass = settings.get("annotations", {}).get("outside") == "glass"
+    if drawn and glass and given["pixels"] == VENDOR:
         raise UsageError("--from-level vendor cannot give annotations' outsides the glass's colour")
     threads = given["threads"]
     if threads is None and workers > 1:

@@ -37,11 +37,19 @@ def check_place(out: Path, overwrite: bool) -> None:
 
 @contextmanager
 def published(out: Path) -> Iterator[Path]:
-    """Give a folder to write in, which takes the place of ``out`` when all went well."""
-    out.parent.mkdir(parents=True, exist_ok=True)
+    """Give a folder to write in, which takes the place of ``out`` when all went well.
+
+    Raises:
+        UsageError: no folder can be made there.
+    """
     aside = out.with_name(f".{out.name}.{os.getpid()}")
     former = out.with_name(f".{out.name}.{os.getpid()}.former")
-    (aside / OVERLAYS).mkdir(parents=True)
+    try:
+        (aside / OVERLAYS).mkdir(parents=True)
+    except OSError as error:
+        raise UsageError(
+            f"{out} cannot be made ({error.strerror}); choose another --out"
+        ) from error
     try:
         yield aside
         if out.exists():
