@@ -21,6 +21,7 @@ from distill.evaluate import crop_logits
 from distill.metrics import Floats
 from distill.networks import smallest_input
 from distill.runs import Run
+from distill.subsets import too_small
 
 BASE, VENDOR = "base", "vendor"
 NOTABLE = 0.05
@@ -144,11 +145,9 @@ def _predict(path: Path, job: Job) -> SlideLogits:
         crops, colours, left_out = [], [], {}
         for number, crop in enumerate(slide.crops):
             height, width = slide.size(number, about.level)
-            if min(height, width) < (least := smallest_input(about.network)):
-                left_out[crop.crop] = (
-                    f"is {height} × {width} px at {about.level}, and the network needs {least} px "
-                    "a side"
-                )
+            least = smallest_input(about.network)
+            if (fault := too_small(height, width, about.level, least)) is not None:
+                left_out[crop.crop] = fault
                 continue
             base = None
             if vendor is not None:

@@ -30,6 +30,7 @@ from tests.distill.predict.cohort import (
     predict,
     table,
 )
+from wsistore.annotations.regions import AnnotationSettings
 from wsistore.ingest import BuildSettings
 from wsistore.sample.cohort import write_cohort
 
@@ -92,6 +93,50 @@ def test_settings_of_the_store_travel_with_the_run(
     shutil.move(store, tmp_path / "elsewhere")
     assert predict(run, *slides, "--out", tmp_path / "out").exit_code == 0
     assert_same_answers(tmp_path / "out", evaluation, tmp_path / "elsewhere")
+
+
+def test_drawn_regions_are_found_beside_the_slide_and_small_ones_left_out(
+    slides: list[Path], tmp_path: Path
+) -> None:
+    """The second annotation grows to 32 × 32 pixels, 4 × 4 at 2.5×."""
+    (tmp_path / "drawn").mkdir()
+    slide = Path(shutil.copy(slides[0], tmp_path / "drawn" / "s.svs"))
+    features = [
+        {
+            "type": "Feature",
+            "geometry": {
+                "type": "Polygon",
+                "coordinates": [[[x, y], [x + n, y], [x, y + n], [x, y]]],
+            },
+            "properties": {"classification": {"name": "c"}},
+        }
+        for x, y, n in ((100, 90, 600), (900, 900, 9))
+    ]
+    (slide.parent / "s.geojson").write_text(json.dumps(features))
+    settings = BuildSettings(
+        LEVELS, regions="annotations", annotations=AnnotationSettings(4.0, "glass")
+    )
+    store = make_store(tmp_path / "store", [slide], settings)
+    run = make_run(tmp_path / "run", store)
+    evaluation = evaluate(run, store)
+    result = predict(run, slide, "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    shared = ["crop", "area_mm2", "predicted", *CHANCES]
+    ours, theirs = (table(at / "predictions.csv")[shared] for at in (tmp_path / "out", evaluation))
+    assert ours.to_csv() == theirs.to_csv()
+    assert list(ours["crop"]) == ["s/0"]
+    (said,) = strict(tmp_path / "out" / "predictions.json")["slides"]
+    assert said["left_out"] == {"s/1": "is 4 × 4 px at 2.5x, and the network needs 5 px a side"}
+    assert said["left_out"] == strict(evaluation / "metrics.json")["skipped"]
+    quick = predict(run, slide, "--from-level", "vendor")
+    assert quick.exit_code == 2
+    assert "cannot give annotations' outsides the glass's colour" in quick.stderr
+    bare = Path(shutil.copy(slide, tmp_path / "bare.svs"))
+    lost = predict(run, bare)
+    assert lost.exit_code == 1
+    assert "no annotation file beside it" in lost.stderr
+    there = Path(shutil.copy(slide.parent / "s.geojson", slide.parent / "bare.geojson"))
+    assert predict(run, bare, "--annotations", there.parent).exit_code == 0
 
 
 def test_it_equals_a_build_and_an_evaluation_of_the_real_slide(cmu: Path, tmp_path: Path) -> None:
