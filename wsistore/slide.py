@@ -68,8 +68,12 @@ class Slide:
 
         box = self._found.boxes[crop]
         streams = LevelStreams(box.width, box.height, [self.level(name).factor])
-        parts = level_rows(self._found.reader, box, streams, self._found.covers[crop])
-        return _channels_first([rows for (rows,) in parts])
+        pixels = np.empty((3, *streams.shapes[0]), np.uint8)
+        row = 0
+        for (rows,) in level_rows(self._found.reader, box, streams, self._found.covers[crop]):
+            pixels[:, row : row + len(rows)] = rows.transpose(2, 0, 1)
+            row += len(rows)
+        return pixels
 
     def vendor_factor(self, name: str) -> float:
         """Return the downsampling of the vendor level that `read_vendor` takes; 1 is level 0."""
@@ -99,7 +103,8 @@ class Slide:
         from wsistore.vendor import rows_of
 
         found = self._found
-        return _channels_first(list(rows_of(found.reader, found.boxes[crop], self.level(name))))
+        parts = list(rows_of(found.reader, found.boxes[crop], self.level(name)))
+        return np.ascontiguousarray(np.concatenate(parts).transpose(2, 0, 1))
 
     def picture(self, size: int) -> NDArray[np.uint8]:
         """Return the whole slide small, from the coarsest vendor level that is fine enough.
@@ -171,7 +176,3 @@ def open_slide(
     task = SlideTask(path.resolve(), Label(), mpp, source, reader)
     with open_found(task, known, names) as found:
         yield Slide(found)
-
-
-def _channels_first(parts: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    return np.ascontiguousarray(np.concatenate(parts).transpose(2, 0, 1))
