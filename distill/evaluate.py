@@ -96,7 +96,6 @@ def as_json(report: Mapping[str, Any]) -> bytes:
     return (json.dumps(report, indent=2, allow_nan=False, ensure_ascii=False) + "\n").encode()
 
 
-@torch.inference_mode()
 def logits(
     network: torch.nn.Module,
     run: Run,
@@ -105,30 +104,44 @@ def logits(
     workers: int = 0,
     watch: Watch = unwatched,
 ) -> Floats:
-    """Return the logits of each class for each crop, (N, K) float64.
+    """Return the logits of each class for each crop, (N, K) float64; see `crop_logits`."""
+    level = run.weights.level
+    samples = Samples(Crops(store.path, crops, [level]), None, workers)
+    found = [
+        crop_logits(network, run, sample.crop, sample.images[level])
+        for sample in watch(samples.epoch(0), len(samples))
+    ]
+    return np.stack(found)
 
-    One crop at a time, whole, without augmentation, standardised as the run was trained.
+
+@torch.inference_mode()
+def crop_logits(network: torch.nn.Module, run: Run, crop: str, image: torch.Tensor) -> Floats:
+    """Return the logits of each class for one crop, (K,) float64.
+
+    It is seen whole, without augmentation, standardised as the run was trained.
+
+    Args:
+        network: of the run, in evaluation mode.
+        run: the run.
+        crop: the crop's id, for messages.
+        image: (3, H, W) uint8, RGB, at the run's level.
 
     Raises:
-        DistillError: if a crop does not fit in the device's memory, or a logit is not finite.
+        DistillError: if the crop does not fit in the device's memory, or a logit is not finite.
     """
     about = run.weights
     device = next(network.parameters()).device
-    samples = Samples(Crops(store.path, crops, [about.level]), None, workers)
-    rows = []
-    for sample in watch(samples.epoch(0), len(samples)):
-        image = sample.images[about.level]
-        try:
-            found = network(to_input(image.to(device), about.mean, about.std)).logits
-        except torch.OutOfMemoryError as error:
-            raise DistillError(
-                f"crop {sample.crop} ({image.shape[1]} × {image.shape[2]} px at {about.level}) "
-                "does not fit in the device's memory; use --device cpu"
-            ) from error
-        if not bool(found.isfinite().all()):
-            raise DistillError(f"{run.path} gives crop {sample.crop} a logit not finite")
-        rows.append(found[0].double().cpu().numpy())
-    return np.stack(rows)
+    try:
+        found = network(to_input(image.to(device), about.mean, about.std)).logits
+    except torch.OutOfMemoryError as error:
+        raise DistillError(
+            f"crop {crop} ({image.shape[1]} × {image.shape[2]} px at {about.level}) "
+            "does not fit in the device's memory; use --device cpu"
+        ) from error
+    if not bool(found.isfinite().all()):
+        raise DistillError(f"{run.path} gives crop {crop} a logit not finite")
+    logits: Floats = found[0].double().cpu().numpy()
+    return logits
 
 
 def _fit(network: torch.nn.Module, plan: Plan, watch: Watch) -> Temperature:

@@ -14,6 +14,7 @@ from torch import nn
 
 import wsistore
 from distill.checkpoint import Progress
+from distill.colours import measure_colours
 from distill.config import Options, resolve_device
 from distill.console import Console, left_out_note
 from distill.errors import UsageError
@@ -198,6 +199,7 @@ class Session:
         self, task: Task[S], weights: Weights, extra: Mapping[str, Any], data: Data
     ) -> dict[str, Any]:
         subsets, levels = data.subsets, task.levels
+        colours = measure_colours(self.store.levels, data.train.crops, weights.level)
         config = {
             **extra,
             **self.options.resolved(),
@@ -216,6 +218,8 @@ class Session:
                     subset.name: crops_sha256(self.store, subset.crops, levels)
                     for subset in subsets
                 },
+                "store_settings": self.store.settings,
+                "colours": colours.record() if colours else None,
             },
             "processes": self.processes.world,
             "id": uuid.uuid4().hex,

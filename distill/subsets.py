@@ -184,9 +184,19 @@ def _fault(
     for level in levels:
         if (crop, level) not in sizes:
             return f"has no level {level}"
-        height, width = sizes[crop, level]
-        if min(height, width) < smallest:
-            return (
-                f"is {height} × {width} px at {level}, and the network needs {smallest} px a side"
-            )
+        if (fault := too_small(*sizes[crop, level], level, smallest)) is not None:
+            return fault
     return None
+
+
+def too_small(height: int, width: int, level: str, smallest: int) -> str | None:
+    """Say why a network that needs ``smallest`` pixels a side cannot take a crop; None if it can.
+
+    Args:
+        height, width: of the crop, in pixels of the level.
+        level: its name.
+        smallest: least height and width.
+    """
+    if min(height, width) >= smallest:
+        return None
+    return f"is {height} × {width} px at {level}, and the network needs {smallest} px a side"

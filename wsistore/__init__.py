@@ -10,16 +10,21 @@ from wsistore.errors import (
     UsageError,
     WsistoreError,
 )
+from wsistore.find import find_slides
 from wsistore.handle import Crop, Pair
 from wsistore.layers import write_layer
+from wsistore.layout import slide_id
 from wsistore.physical import Grid, Span
+from wsistore.slide import Slide, open_slide, reader_names
 from wsistore.store import Store, open
+from wsistore.workers import run as in_workers
 
 __all__ = [
     "Crop",
     "Grid",
     "Pair",
     "ResolutionError",
+    "Slide",
     "SlideError",
     "Span",
     "Statistics",
@@ -29,7 +34,12 @@ __all__ = [
     "UsageError",
     "WsistoreError",
     "drawing",
+    "find_slides",
+    "in_workers",
     "open",
+    "open_slide",
+    "reader_names",
+    "slide_id",
     "statistics",
     "write_layer",
 ]

@@ -26,11 +26,14 @@ class Store:
     def __init__(self, place: Place, storage_options: Mapping[str, Any] | None = None) -> None:
         """Open the store at a path or a URL; see `open`."""
         self.root: Root = root(place, storage_options)
-        self.level_names: tuple[str, ...] = tuple(read_settings(self.root)["levels"])
+        self.settings: dict[str, Any] = read_settings(self.root)
+        """What decided the pixels: see the root group in docs/store-format.md."""
+        self.level_names: tuple[str, ...] = tuple(self.settings["levels"])
         """Canonical names of the levels, finest first."""
 
     def __getstate__(self) -> dict[str, object]:
-        return {"root": self.root, "level_names": self.level_names}
+        keys = ("root", "settings", "level_names")
+        return {key: self.__dict__[key] for key in keys}
 
     @property
     def path(self) -> Path:
