@@ -7,6 +7,7 @@ import click
 import wsistore
 from distill.errors import DistillError, UsageError
 from distill.evaluate_command import evaluate
+from distill.report.command import command as report
 from distill.teach_command import command as teach
 from distill.train_command import train
 
@@ -38,6 +39,7 @@ def main() -> None:
 
 main.add_command(train)
 main.add_command(evaluate)
+main.add_command(report)
 main.add_command(teach)
 
 
