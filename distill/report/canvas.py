@@ -22,13 +22,13 @@ VARIABLES = {INK: "ink", FAINT: "faint", RULE: "rule", ZONE: "zone"} | {
     colour: f"s{number}" for number, colour in enumerate(SERIES)
 }
 """Colours of the figures, and the CSS variables that stand for them in the page."""
-WIDTH = 6.4
+WIDTH = 5.8
 """Inches, at 72 units each; the page shows them somewhat larger."""
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
-    "font.size": 10,
+    "font.size": 11,
     "text.parse_math": False,
     "axes.unicode_minus": True,
     "text.color": INK,
@@ -44,7 +44,7 @@ _STYLE: dict[Any, Any] = {
     "grid.color": RULE,
     "grid.linewidth": 0.8,
     "legend.frameon": False,
-    "legend.fontsize": 9.5,
+    "legend.fontsize": 10,
 }
 _FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif'
 

@@ -88,7 +88,7 @@ def cost_figure(measured: Measured) -> Picture:
     style = methods(measured)
     place = MACRO["accuracy"]
     title = "Accuracy against cost (Figure 3 of the paper)"
-    with drawing("cost", WIDTH, 4.0) as figure:
+    with drawing("cost", WIDTH, 3.9) as figure:
         axes = figure.subplots()
         axes.set_xscale("log")
         axes.grid(axis="y")
@@ -127,7 +127,7 @@ def curve_figure(one: Evaluated, name: str, title: str) -> Picture:
     from matplotlib.ticker import MaxNLocator
 
     kept = one.run.weights.epoch
-    with drawing(name, 3.2, 2.1) as figure:
+    with drawing(name, 3.4, 2.3) as figure:
         axes = figure.subplots()
         lines = {"train": (SERIES[1], "-"), "val": (SERIES[0], (0, (4, 1.5)))}
         last = []
@@ -151,7 +151,7 @@ def curve_figure(one: Evaluated, name: str, title: str) -> Picture:
         axes.set_ylabel("loss")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
         axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
-        axes.legend(fontsize=8.5)
+        axes.legend(fontsize=9)
         alt = f"Loss of {title} by epoch; in the last: {', '.join(last)}; epoch {kept} was kept."
         return picture(figure, name, title, alt)
 

@@ -9,11 +9,15 @@ from pathlib import Path
 
 _MARKDOWN = re.compile(r"([\\`*_\[\]|~$])")
 _FORMULA = ("=", "+", "-", "@")
+_SPACE = "\u00a0"
+"""A space that does not break a line; to Python it is not printable."""
 
 
 def visible(text: str) -> str:
     """Return a text on one line, what cannot be printed (line breaks, controls) as its escape."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return "".join(
+        c if c.isprintable() or c == _SPACE else c.encode("unicode_escape").decode() for c in text
+    )
 
 
 def markdown(text: str) -> str:

@@ -104,7 +104,7 @@ def judge(difference: Difference, question: Question, collected: Collected) -> V
         digits = _digits((value, *span), question.margin)
         sentence = (
             f"{who} is {_compared(value, digits)} its teacher's "
-            f"({100 * block['bootstrap']['confidence']:g} % interval "
+            f"({100 * block['bootstrap']['confidence']:g}\u00a0% interval "
             f"{interval(span, digits, sign=True)} points), {saving(times)}."
             f"{_seeds(difference, question)}"
         )

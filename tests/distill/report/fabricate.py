@@ -75,7 +75,7 @@ def make_run(
     evaluated: bool = True,
     **config: Any,
 ) -> Path:
-    """A run as `distill train KIND` and `distill evaluate` leave it; `skill` sets how it answers."""
+    """A run as `distill train` and `distill evaluate` leave it; `skill` sets how it answers."""
     path.mkdir(parents=True)
     (path / "weights.safetensors").write_bytes(f"{path.name} {kind} {level} {seed}".encode())
     about = Weights("resnet10", list(classes), level, float(LEVELS[level]), (0.5,) * 3, (0.2,) * 3,
@@ -118,9 +118,7 @@ def answers(
     return Answers("crop", tuple(classes), table, chances, chances.argmax(1).astype(np.intp))
 
 
-def evaluate(
-    path: Path, store: Path, given: Answers, how: Bootstrap, **more: Any
-) -> None:
+def evaluate(path: Path, store: Path, given: Answers, how: Bootstrap, **more: Any) -> None:
     """Write what `distill evaluate` writes of these answers."""
     about = json.loads((path / "weights.json").read_text())
     gmac = GMAC[about["level"]]
