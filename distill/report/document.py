@@ -230,8 +230,10 @@ def _cost(measured: Measured) -> Section:
 def _overlays(shown: Sequence[Overlay], count: int) -> Section | None:
     if not shown:
         return None
-    text = "Where the networks look: a help to the eye, and no proof of what they rely on."
-    return Section("explained", "Explained", text, overlays=tuple(shown), more=count - len(shown))
+    text = "Pictures from --explain: a help to the eye, and no proof of what a network relies on."
+    return Section(
+        "explained", "Where they look", text, overlays=tuple(shown), more=count - len(shown)
+    )
 
 
 def _data(store: wsistore.Store, split: str) -> Section:

@@ -50,7 +50,7 @@ def margin_figure(
     if not shown:
         return None
     name, style = SCORES[question.score][0], methods(measured)
-    title = f"{name[0].upper()}{name[1:]}: student minus teacher"
+    title = f"Student minus teacher, {name}; shaded: a loss of more than {question.points}"
     with drawing("margin", WIDTH, 0.95 + 0.36 * len(shown)) as figure:
         axes = figure.subplots()
         low = min([-question.margin, *(100 * float(one.low or 0) for one in shown)])
@@ -69,17 +69,14 @@ def margin_figure(
         axes.set_yticks(range(len(shown)), [_short(one.difference.row) for one in shown])
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
-        axes.set_xlabel(
-            f"percentage points; shaded: a loss of more than {question.margin:g}; bars: 95 %"
-        )
+        # from the right edge, so that long names on the left push nothing out of the figure
+        axes.set_xlabel("percentage points with 95 % intervals", x=1, horizontalalignment="right")
         said = "; ".join(
             f"{one.difference.row.name}: {percent(one.value or 0, 1, sign=True)} "
             f"({interval((one.low or 0, one.high or 0), 1, sign=True)})"
             for one in shown
         )
-        alt = (
-            f"{title}, in points with 95 % intervals, beside a margin of {question.points}. {said}"
-        )
+        alt = f"{title}. In points, with 95 % intervals: {said}"
         return picture(figure, "margin", title, alt)
 
 
@@ -189,5 +186,5 @@ def _entry(measured: Measured, row: Row, place: tuple[str, str]) -> Entry:
 
 
 def _short(row: Row) -> str:
-    label = row.label if len(row.label) <= 34 else f"{row.label[:33]}…"
+    label = row.label if len(row.label) <= 26 else f"{row.label[:25]}…"
     return f"{label}  {magnification(row.level)}"

@@ -100,7 +100,8 @@ class _Pair:
 def _with_teachers(rows: Sequence[Row], runs: Sequence[Evaluated]) -> list[_Pair]:
     known = {one.sha256: one for one in runs}
     teachers = [row for row in rows if row.kind == TEACHER]
-    homes = {one.sha256: row for row in teachers for one in row.runs}
+    # whatever it was distilled from: a student may have taught another
+    homes = {one.sha256: row for row in rows for one in row.runs}
     found = []
     for row in rows:
         if row.kind == STUDENT and row.teacher in homes:

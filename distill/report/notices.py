@@ -147,11 +147,11 @@ def _seeds(measured: Measured, verdicts: Sequence[Verdict]) -> list[str]:
     single = [row for row in students if len(row.runs) == 1]
     found = []
     if single:
-        who = "The student was" if len(students) == 1 else f"{len(single)} of the students were"
-        found.append(
-            f"{who} trained once, with one seed. Intervals tell of other patients, not of training "
-            "again."
-        )
+        each = "The student was trained once, with one seed."
+        if len(students) > 1:
+            who = "Each" if len(single) == len(students) else f"{len(single)}"
+            each = f"{who} of the {len(students)} students was trained once, with one seed."
+        found.append(f"{each} Intervals tell of other patients, not of training again.")
     if len(verdicts) > 1:
         found.append(
             f"There are {len(verdicts)} students, each with an interval of its own: whoever takes "

@@ -93,8 +93,9 @@ def judge(difference: Difference, question: Question, collected: Collected) -> V
     value, span = entry["value"], ends(entry)
     times = _cost(difference.others) / row.gmac
     seeds = f", mean of {len(row.runs)} seeds," if len(row.runs) > 1 else ""
+    patient = "test patient" if row.runs[0].metrics["subset"] == "test" else "patient"
     who = (
-        f"On {_number(block['scored']['patients'], 'test patient')} "
+        f"On {_number(block['scored']['patients'], patient)} "
         f"({_number(block['scored']['crops'], 'crop')}) the {name} of {row.name}{seeds}"
     )
     if value is None or span is None:
@@ -137,7 +138,9 @@ def doubts(block: Block, runs: Sequence[Evaluated], collected: Collected) -> tup
     patients, crops = block["scored"]["patients"], block["scored"]["crops"]
     found = []
     if patients < FEW_PATIENTS:
-        found.append(f"fewer than {FEW_PATIENTS} test patients, of which an interval is too narrow")
+        found.append(
+            f"fewer than {FEW_PATIENTS} patients, for which such an interval is too narrow"
+        )
     if collected.how.unit == "crop" and crops > patients:
         found.append(
             "the interval resamples crops as if those of one patient were independent, and is too "

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 import pytest
 from click.testing import Result
 
+from distill import scoring
 from distill.evaluate_table import DIFFERENCES, MACRO
+from tests.distill.report.fabricate import QUICK, answers, evaluate
 
 Command = Callable[..., Result]
 NAMES = ("teacher", "baseline-1.25x-0", "baseline-1.25x-1", "kd-train-1.25x-0", "kd-aux1-1.25x-0")
@@ -117,6 +120,24 @@ def test_margin_and_score_are_the_readers(made: Path, tmp_path: Path, distill: C
     assert states == {"0.5": "beyond", "60.0": "within"}
 
 
+def test_the_papers_accuracy_is_shown_where_every_run_has_it(
+    made: Path, tmp_path: Path, distill: Command
+) -> None:
+    store, names = made / "store", ("teacher", "kd-aux1-1.25x-0")
+    for name, skill, level in zip(names, (3.0, 1.9), ("10x", "1.25x"), strict=True):
+        shutil.copytree(made / name, tmp_path / name)
+        given = answers(store, skill, 0, level)
+        evaluate(tmp_path / name, store, given, QUICK, **scoring.score(given, QUICK, paper=True))
+    runs, out = [tmp_path / name for name in names], tmp_path / "out"
+    assert distill("report", *runs, store, "--out", out).exit_code == 0
+    (row,) = table(out, "scores")
+    assert float(row["paper_s_accuracy"]) > float(row["accuracy"])
+    runs = [tmp_path / names[0], made / names[1]]
+    assert distill("report", *runs, store, "--out", tmp_path / "mixed").exit_code == 0
+    (row,) = table(tmp_path / "mixed", "scores")
+    assert "paper_s_accuracy" not in row
+
+
 def test_trained_and_evaluated_runs_are_reported(
     real_store: Path, tmp_path: Path, distill: Command, train: Command
 ) -> None:
@@ -131,7 +152,7 @@ def test_trained_and_evaluated_runs_are_reported(
     out = tmp_path / "out"
     said = distill("report", *runs, real_store, *subset, "--out", out)
     assert said.exit_code == 0, said.output
-    assert "Not settled: fewer than 20 test patients" in said.output
+    assert "Not settled: fewer than 20 patients" in said.output
     rows = {(row["runs"], row["kind"]): row for row in table(out, "minus-teacher")}
     for run in (baseline, student):
         file = run / "evaluation" / "main-val" / "differences.json"

@@ -84,6 +84,10 @@ def test_a_student_is_compared_with_its_own_teacher_and_no_other(tmp_path: Path)
         "KD": ("Teacher at 10× (t1)", ["t1"]),
         "KD, fine-tuned": ("Teacher at 10× (t1)", ["t1"]),
     }
+    make_run(tmp_path / "grandchild", store, "kd", "2.5x", 1.5, **taught_by(tmp_path / "kd"))
+    later = measured(tmp_path, "kd", "grandchild")
+    assert [(one.row.level, one.minus) for one in later.to_teacher] == [("2.5x", "KD at 5×")]
+    assert [row.name for row in later.orphans] == ["KD at 5×"]
     alone = measured(tmp_path, "t0", "kd")
     assert alone.to_teacher == ()
     assert [row.name for row in alone.orphans] == ["KD at 5×"]

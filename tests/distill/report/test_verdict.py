@@ -112,7 +112,7 @@ def test_digits_show_on_which_side_of_the_margin_an_end_lies() -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"patients": 19}, "fewer than 20 test patients"),
+        ({"patients": 19}, "fewer than 20 patients"),
         ({"unit": "crop"}, "resamples crops as if those of one patient were independent"),
         ({"runs": (run(0.2, trained=3),)}, "3 of these patients trained the networks"),
         ({"teacher": run(15.1, trained=None)}, "nobody can tell which of these patients"),
