@@ -10,7 +10,7 @@ from pathlib import Path
 from distill.errors import UsageError
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-MOST = 60
+MOST = 24
 """Pictures that a page holds, which carries them within itself."""
 
 
