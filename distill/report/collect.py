@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import json
-import math
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import wsistore
-from distill import resampling, scoring
 from distill.answers import Answers
 from distill.config import sha256
 from distill.errors import RunError, UsageError
 from distill.evaluate import FORMAT, TABLES
 from distill.fingerprint import split_sha256
+from distill.report.belong import belong, bootstrap
 from distill.report.names import folder_names
 from distill.runs import Run
 from distill.scoring import Bootstrap
@@ -135,7 +132,7 @@ def _read(name: str, run: Run, folder: Path, again: _Again) -> Evaluated:
         raise RunError(f"{folder / 'metrics.json'} is not of {FORMAT}; {again(run)}")
     answers = Answers.read(folder / "predictions.csv")
     try:
-        whole = _belong(metrics, answers)
+        whole = belong(metrics, answers)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise RunError(f"{folder / 'metrics.json'} is damaged ({error!r}); {again(run)}") from error
     if not whole:
@@ -144,40 +141,6 @@ def _read(name: str, run: Run, folder: Path, again: _Again) -> Evaluated:
         )
     weights = sha256(run.path / "weights.safetensors")
     return Evaluated(name, run, weights, metrics, answers, _epochs(run.path / "metrics.jsonl"))
-
-
-def _belong(metrics: dict[str, Any], answers: Answers) -> bool:
-    """Say whether the scores of metrics.json are those of the predictions."""
-    if not {"subset", "split", "training_patients", "aggregate"} <= metrics.keys():
-        raise KeyError("subset, split, training_patients or aggregate")
-    float(metrics["mpp"])
-    int(metrics["cost"]["parameters"])
-    for unit in ("gmac_per_crop", "gflop_per_crop"):
-        float(metrics["cost"][unit]["mean"])
-    blocks = [(metrics, answers)]
-    for kind in scoring.KINDS[1:]:
-        if "macro" in metrics[f"{kind}s"]:
-            blocks.append((metrics[f"{kind}s"], answers.by(kind, metrics["aggregate"])))
-    for block, given in blocks:
-        found, rows = scoring.cases([given])
-        (values,) = resampling.observed(found)
-        if block["scored"][f"{given.kind}s"] != len(rows):
-            return False
-        for score, value in values.items():
-            group, _, one = score.rpartition(" ")
-            entries = (
-                [block[group][one]]
-                if group
-                else [block["per_class"][label][one] for label in answers.classes]
-            )
-            for entry, number in zip(entries, np.atleast_1d(value), strict=True):
-                ends = entry["interval"]
-                if ends is not None:
-                    _, _ = (float(end) for end in ends)
-                stored = math.nan if entry["value"] is None else float(entry["value"])
-                if not (math.isclose(stored, number, abs_tol=1e-9) or stored != stored != number):
-                    return False
-    return True
 
 
 def _epochs(file: Path) -> tuple[dict[str, Any], ...]:
@@ -207,10 +170,9 @@ def _alike(runs: Sequence[Evaluated], again: _Again) -> Collected:
                 f"{runs[0].run.path} and {one.run.path} tell different classes apart; "
                 "report on them one by one"
             )
-    about = first["bootstrap"]
     return Collected(
         tuple(runs),
-        Bootstrap(about["unit"], about["draws"], about["seed"]),
+        bootstrap(first),
         str(first["aggregate"]),
         all("paper_accuracy" in one.metrics["macro"] for one in runs),
     )

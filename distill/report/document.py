@@ -178,28 +178,22 @@ def _scores(measured: Measured) -> Section:
     if any(row.kind != TEACHER for row in measured.rows):
         shown.append(tables.score_table(measured))
     seeds = tables.seed_table(measured)
-    return Section(
-        "scores",
-        "Scores",
-        figures=(cost_figure(measured),),
-        tables=(*shown, *([seeds] if seeds else [])),
-    )
+    shown += [seeds] if seeds else []
+    shown.append(tables.overall_table(measured))
+    return Section("scores", "Scores", figures=(cost_figure(measured),), tables=tuple(shown))
 
 
-def _differences(measured: Measured) -> Section:
+def _differences(measured: Measured) -> Section | None:
     shown = []
     if measured.to_baseline:
         shown.append(difference_tables.baseline_table(measured))
     if measured.to_teacher:
         shown.append(difference_tables.teacher_table(measured))
-    shown.append(tables.overall_table(measured))
-    return Section(
-        "differences",
-        "Differences",
+    text = (
         "Paired: what is hard for both runs cancels out, so these intervals are narrower than "
-        "those of the runs suggest. Two intervals above that overlap prove nothing.",
-        tables=tuple(shown),
+        "those of the runs suggest. Two intervals above that overlap prove nothing."
     )
+    return Section("differences", "Differences", text, tables=tuple(shown)) if shown else None
 
 
 def _classes(measured: Measured) -> Section:

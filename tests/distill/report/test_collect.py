@@ -79,6 +79,14 @@ def _entry(folder: Path) -> None:
     _change(folder, lambda metrics: metrics["macro"].pop("f1"))
 
 
+def _bootstrap(folder: Path) -> None:
+    _change(folder, lambda metrics: metrics["bootstrap"].pop("draws"))
+
+
+def _interval(folder: Path) -> None:
+    _change(folder, lambda metrics: metrics["macro"]["f1"].update(interval=[0.1]))
+
+
 def _value(folder: Path) -> None:
     _change(folder, lambda metrics: metrics["macro"]["f1"].update(value=0.99))
 
@@ -103,6 +111,8 @@ def _change(folder: Path, how: Callable[[dict], object]) -> None:
         (_predictions, "do not belong together"),
         (_value, "do not belong together"),
         (_entry, r"is damaged \(KeyError\('f1'\)\)"),
+        (_bootstrap, r"is damaged \(KeyError\('draws'\)\)"),
+        (_interval, r"is damaged \(ValueError"),
         (_format, "is not of distill-evaluation/2"),
     ],
 )
