@@ -15,6 +15,10 @@ COMMANDS = {
     "explain": ("distill.explain.command:explain", "Show where a run, or two, looked."),
     "export": ("distill.export.command:command", "Write a run as ONNX, with a model card."),
     "predict": ("distill.predict.command:predict", "Answer for slides, straight from their files."),
+    "report": (
+        "distill.report.command:command",
+        "Make a page of evaluated runs: may a student do?",
+    ),
     "teach": ("distill.teach_command:command", "Store what a teacher says, for many students."),
     "train": ("distill.train_command:train", "Train a teacher, a baseline or a student."),
 }

@@ -19,6 +19,8 @@ from wsistore.storage import Place, Root, root
 if TYPE_CHECKING:
     import pandas as pd
 
+    from wsistore.info import Info
+
 
 class Store:
     """A store of tissue crops. Picklable: a worker process reads its tables anew."""
@@ -100,6 +102,16 @@ class Store:
         """
         names = (self.root / layout.SPLITS).names()
         return tuple(name.removesuffix(".csv") for name in names if name.endswith(".csv"))
+
+    def info(self) -> Info:
+        """Return what the store holds, from its tables: classes, sizes, levels, every split.
+
+        Raises:
+            StoreError: a table is missing or damaged, or the splits cannot be listed.
+        """
+        from wsistore.info import collect  # here, for that module knows the store
+
+        return collect(self)
 
     def split(self, name: str) -> pd.DataFrame:
         """Return a split: columns crop, slide, patient, label, subset.
