@@ -140,5 +140,10 @@ def available(device: torch.device) -> float:
     return round(SHARE * free / 2**30, 2)
 
 
+def for_answers(device: torch.device, gib: float | None = None) -> Look:
+    """Return how a network looks at crops to answer, within `gib` GiB or what is free."""
+    return Look(int((gib or available(device)) * 2**30), learns=False)
+
+
 PLAIN = Look()
 """Every network runs on one whole crop at a time."""

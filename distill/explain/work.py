@@ -20,7 +20,7 @@ from distill.explain.place import aside
 from distill.explain.plan import FORMAT, LABEL, PREDICTED, REPORT, Case, Plan
 from distill.explain.sight import Eye, Sight
 from distill.fingerprint import crops_sha256, location
-from distill.look import Look, available
+from distill.look import for_answers
 from distill.tensors import publish
 from distill.weights import encode
 
@@ -49,8 +49,7 @@ def carry_out(plan: Plan, watch: Watch) -> dict[str, Any]:
         RunError: if weights cannot be loaded.
     """
     device = resolve_device(plan.request.device)
-    gib = plan.request.memory_gib or available(device)
-    look = Look(int(gib * 2**30), learns=False)
+    look = for_answers(device, plan.request.memory_gib)
     eyes = {name: Eye(run, device, look) for name, run in plan.runs.items()}
     crops: list[dict[str, Any]] = []
     scales: dict[str, list[float]] = {}

@@ -19,6 +19,7 @@ import wsistore
 from distill.config import resolve_device, sha256
 from distill.errors import UsageError
 from distill.evaluate import as_json as encode
+from distill.look import available
 from distill.options import FOLDER, Grouped
 from distill.predict import output
 from distill.predict.calibration import Calibration, calibration
@@ -152,6 +153,7 @@ def _asked(path: Path, workers: int, picture: int, given: dict[str, Any]) -> Ask
         threads = max((os.cpu_count() or 1) // workers, 1)
     elif threads is not None:
         torch.set_num_threads(threads)
+    memory = given["memory"] or round(available(torch.device(device)) / workers, 2)
     job = Job(
         run=path,
         weights=weights,
@@ -167,6 +169,7 @@ def _asked(path: Path, workers: int, picture: int, given: dict[str, Any]) -> Ask
         picture=picture,
         device=device,
         threads=threads,
+        memory_gib=memory,
     )
     calibrated = calibration(run, weights, given["temperature"], given["calibration"])
     return Asked(run, job, known, calibrated, given["aggregate"])

@@ -10,7 +10,7 @@ import click
 import wsistore
 from distill.answers import AGGREGATES
 from distill.errors import UsageError
-from distill.options import FOLDER, option, stack
+from distill.options import FOLDER, memory_option, option, stack
 from distill.predict.slide import BASE, VENDOR
 
 FILE = click.Path(path_type=Path)
@@ -78,4 +78,5 @@ other_options = stack(
            help="Slides at the same time, each in a process of its own."),
     option("Machine", "--threads", type=click.IntRange(min=1), default=None,
            help="CPU threads of torch, a process.  [default: the cores, shared among workers]"),
+    memory_option,
 )  # fmt: skip

@@ -18,6 +18,7 @@ from distill.colours import Colours, crop_colour
 from distill.config import resolve_device, sha256
 from distill.errors import DistillError, RunError
 from distill.evaluate import crop_logits
+from distill.look import Look, for_answers
 from distill.metrics import Floats
 from distill.networks import smallest_input
 from distill.runs import Run
@@ -42,6 +43,7 @@ class Job:
         mpp_tolerance: share by which the µm per pixel may differ from the run's.
         picture: longer side of the picture of the slide, in pixels; 0 for none.
         threads: of torch, or None to leave them.
+        memory_gib: for one crop's pass, or None for what is free.
     """
 
     run: Path
@@ -58,6 +60,7 @@ class Job:
     picture: int = 0
     device: str = "cpu"
     threads: int | None = None
+    memory_gib: float | None = None
 
 
 @dataclass(frozen=True)
@@ -130,7 +133,7 @@ def failed(path: Path, reason: str) -> SlideLogits:
 
 
 def _predict(path: Path, job: Job) -> SlideLogits:
-    run, network = _loaded(job.run, job.weights, job.device)
+    run, network, look = _loaded(job.run, job.weights, job.device, job.memory_gib)
     about = run.weights
     with wsistore.open_slide(
         path, job.settings, about.level, mpp=job.mpp, reader=job.reader,
@@ -154,7 +157,7 @@ def _predict(path: Path, job: Job) -> SlideLogits:
                 pixels = slide.read_vendor(number, about.level)
                 if job.compare:
                     exact = torch.from_numpy(slide.read(number, about.level))
-                    base = crop_logits(network, run, crop.crop, exact)
+                    base = crop_logits(network, run, crop.crop, exact, look)
             else:
                 pixels = slide.read(number, about.level)
             colours.append(crop_colour(pixels))
@@ -165,7 +168,7 @@ def _predict(path: Path, job: Job) -> SlideLogits:
                     crop.width * crop.height * crop.mpp**2 / 1e6,
                     crop.tissue_mm2,
                     (pixels.shape[1], pixels.shape[2]),
-                    crop_logits(network, run, crop.crop, torch.from_numpy(pixels)),
+                    crop_logits(network, run, crop.crop, torch.from_numpy(pixels), look),
                     base,
                 )
             )
@@ -245,9 +248,11 @@ def _facts(slide: wsistore.Slide, name: str, vendor: float | None) -> dict[str, 
 
 
 @lru_cache(maxsize=1)
-def _loaded(run: Path, weights: str, device: str) -> tuple[Run, torch.nn.Module]:
-    opened = Run.open(run)
-    network = opened.load_network(resolve_device(device))
+def _loaded(
+    run: Path, weights: str, device: str, gib: float | None
+) -> tuple[Run, torch.nn.Module, Look]:
+    opened, where = Run.open(run), resolve_device(device)
+    network = opened.load_network(where)
     if sha256(run / "weights.safetensors") != weights:
         raise RunError(f"the weights of {run} have changed meanwhile; predict again")
-    return opened, network
+    return opened, network, for_answers(where, gib)
