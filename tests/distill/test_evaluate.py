@@ -19,11 +19,13 @@ from distill.calibration import fit_temperature
 from distill.errors import DistillError, UsageError
 from distill.evaluate import carry_out, crop_logits
 from distill.evaluate_plan import Request, prepare
+from distill.lazy import Lazy
 from distill.look import Look
-from distill.networks import build
+from distill.networks import Output, ResNet, build
 from distill.runs import Run
 from distill.standardise import to_input
-from distill.ways import memory_of_forward
+from distill.ways import Way, memory_of_forward
+from distill.ways import forward as in_ways
 from tests.distill.evaluating import (
     CLASSES,
     COLUMNS,
@@ -87,12 +89,19 @@ def test_a_crop_too_large_for_the_memory_is_seen_in_strips(
     image = torch.randint(0, 256, (3, *size), dtype=torch.uint8, generator=made)
     plain, tiled = list(memory_of_forward(network, *size).values())[:2]
     assert tiled < plain
+    ways = []
+
+    def forward(network: ResNet, source: Lazy, way: Way) -> Output:
+        ways.append(way)
+        return in_ways(network, source, way, strip=1 << 16)
+
+    monkeypatch.setattr("distill.look.forward", forward)
     whole, strips = (
         crop_logits(network, opened, "s/0", image, Look(memory, learns=False))
         for memory in (plain, plain - 1)
     )
     np.testing.assert_allclose(strips, whole, rtol=1e-4, atol=1e-5)
-    assert not np.array_equal(strips, whole)  # or nothing was seen in strips
+    assert ways == [("tiled", *["plain"] * 4)]
     with pytest.raises(DistillError, match="raise it"):
         crop_logits(network, opened, "s/0", image, Look(1000, learns=False))
 
