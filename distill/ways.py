@@ -185,6 +185,7 @@ def _peak_forward(maps: Sequence[_Maps], way: Way, pixels: int) -> int:
     return 3 * pixels + max(peaks) + OVERHEAD
 
 
+@torch.inference_mode(False)  # under which autograd keeps nothing, and there is nothing to count
 def _maps(network: ResNet, height: int, width: int) -> list[_Maps]:
     found = []
     x = torch.empty(1, 3, height, width, device="meta")

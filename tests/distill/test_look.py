@@ -60,6 +60,14 @@ def test_every_way_of_only_looking_says_the_same() -> None:
         torch.testing.assert_close(found, plain, rtol=1e-4, atol=1e-5)
 
 
+def test_estimates_are_the_same_while_nothing_is_learnt() -> None:
+    network = build("resnet10", 3)
+    wanted = memory_of_ways(network, *SIZE), memory_of_forward(network, *SIZE)
+    for mode in (torch.no_grad, torch.inference_mode):
+        with mode():
+            assert (memory_of_ways(network, *SIZE), memory_of_forward(network, *SIZE)) == wanted
+
+
 def test_only_looking_takes_less_memory() -> None:
     network, size = build("resnet10", 3), (4096, 4096)
     needed, learning = memory_of_forward(network, *size), memory_of_ways(network, *size)
