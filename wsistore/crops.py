@@ -79,9 +79,11 @@ def write_crop(
         if cover is not None:
             strip = cover(strip, top)
         top += len(strip)
-        for writer, finished in zip(writers, streams.push(strip), strict=True):
-            writer.push(finished)
-        del strip  # or it would be held while the next one is decoded
+        finished = streams.push(strip)
+        del strip  # or it would be held while shards are written and the next one is decoded
+        for writer, part in zip(writers, finished, strict=True):
+            writer.push(part)
+        del finished
     rows = []
     for level, shape, writer in zip(levels, streams.shapes, writers, strict=True):
         writer.close()

@@ -76,33 +76,35 @@ def taps(length: int, factor: float) -> Taps:
 class _Level:
     """What is open of one level: output rows whose sums lie in slots."""
 
-    def __init__(self, width: int, height: int, factor: float) -> None:
-        self.across, self.down = taps(width, factor), taps(height, factor)
-        self.end = self.down.end
+    def __init__(self, across: Taps, down: Taps) -> None:
+        # the weights themselves are held once, those of all levels together
+        self.shape = (len(down.start), len(across.start))
+        self.taps_across, self.taps_down = across.weights.shape[1], down.weights.shape[1]
+        self.start, self.end = down.start, down.end
         self.first = 0  # output rows finished
         self.slots: list[int] = []  # of output rows first, first + 1, …
 
-    def begins(self, bottom: int) -> tuple[int, int]:
-        """Return how many output rows begin before source row ``bottom``, and end too; or do not."""
-        begun = int(np.searchsorted(self.down.start, bottom, side="left"))
-        ended = int(np.searchsorted(self.end, bottom, side="right"))
-        have = self.first + len(self.slots)
-        return max(ended - have, 0), begun - max(ended, have)
+    def ends(self, bottom: int) -> int:
+        """Return how many more output rows are complete after source row ``bottom`` - 1."""
+        return int(np.searchsorted(self.end, bottom, side="right")) - self.first
+
+    def begins(self, bottom: int) -> int:
+        """Return how many output rows without a slot begin before source row ``bottom``."""
+        begun = int(np.searchsorted(self.start, bottom, side="left"))
+        return begun - self.first - len(self.slots)
 
     def plan(self, offset: int, row: int, bottom: int) -> NDArray[np.int64]:
         """Return what `passes.both` is to do with source rows ``row`` … ``bottom`` - 1."""
-        taps = self.down.weights.shape[1]
-        start = self.down.start[self.first : self.first + len(self.slots)]
+        taps = self.taps_down
+        start = self.start[self.first : self.first + len(self.slots)]
         slots = np.array(self.slots, np.int64)
         tasks: NDArray[np.int64] = plan(start, taps, slots, offset + self.first * taps, row, bottom)
         return tasks
 
-    def finish(self, row: int) -> list[int]:
-        """Return the slots of the output rows that are complete after ``row`` source rows."""
-        count = int(np.searchsorted(self.end, row, side="right")) - self.first
-        done, self.slots = self.slots[:count], self.slots[count:]
+    def finish(self, count: int) -> None:
+        """Forget the first ``count`` open output rows."""
+        self.slots = self.slots[count:]
         self.first += count
-        return done
 
 
 class LevelStreams:
@@ -115,27 +117,26 @@ class LevelStreams:
             ValueError: the source is smaller than one pixel of a level.
         """
         self._width = width
-        self._levels = [_Level(width, height, factor) for factor in factors]
+        across = [taps(width, factor) for factor in factors]
+        down = [taps(height, factor) for factor in factors]
+        self._levels = [_Level(*axes) for axes in zip(across, down, strict=True)]
         self._row = 0  # source rows seen
-        down = [level.down.weights.ravel() for level in self._levels]
-        self._down, self._down_at = np.concatenate(down), _offsets(down)
-        across = [level.across.weights.ravel() for level in self._levels]
-        self._across, self._across_at = np.concatenate(across), _offsets(across)
-        starts = [level.across.start for level in self._levels]
-        self._starts, self._starts_at = np.concatenate(starts), _offsets(starts)
+        self._down, self._down_at = _joined([axis.weights for axis in down])
+        self._across, self._across_at = _joined([axis.weights for axis in across])
+        self._starts, self._starts_at = _joined([axis.start for axis in across])
         # one buffer for the stream's life, because fresh memory for each strip costs more than
-        # its sums; in it first what all blocks share, then (blocks, slots)
+        # its sums; first rows that pass through, for all blocks, then (blocks, slots)
         self._blocks = -(-width // PIXELS)
-        self._brief = self._slots = 0
+        self._passing = self._slots = 0
         self._sums = np.empty((0, STRIDE), np.float32)
         self._free: list[int] = []
-        room = PIXELS + max(level.across.weights.shape[1] for level in self._levels)
+        room = PIXELS + max(level.taps_across for level in self._levels)
         self._turned = np.empty((0, room * 3 * LANES), np.float32)
 
     @property
     def shapes(self) -> list[tuple[int, int]]:
         """Each level's (height, width) in pixels."""
-        return [(len(level.down.start), len(level.across.start)) for level in self._levels]
+        return [level.shape for level in self._levels]
 
     def push(self, rows: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
         """Take the next source rows and return the rows that they complete.
@@ -148,19 +149,14 @@ class LevelStreams:
         """
         flat = np.ascontiguousarray(rows).reshape(len(rows), self._width * 3)
         parts = [self._push(flat[y : y + _ROWS]) for y in range(0, max(len(flat), 1), _ROWS)]
+        if len(parts) == 1:
+            return parts[0]
         return [np.concatenate(level) for level in zip(*parts, strict=True)]
 
     def _push(self, rows: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
         bottom = self._row + len(rows)
-        begun = [level.begins(bottom) for level in self._levels]
-        brief, kept = (sum(counts) for counts in zip(*begun, strict=True))
-        self._make_room(brief, kept)
-        fresh: list[int] = []
-        shared = iter(range(brief))
-        for level, (short, long) in zip(self._levels, begun, strict=True):
-            opened = [~next(shared) for _ in range(short)] + [self._free.pop() for _ in range(long)]
-            level.slots += opened
-            fresh += opened
+        ends = [level.ends(bottom) for level in self._levels]
+        moves, fresh = self._open(bottom, ends)
         tasks = np.concatenate(
             [
                 level.plan(at, self._row, bottom)
@@ -168,27 +164,55 @@ class LevelStreams:
             ]
         )
         self._row = bottom
-        done = [level.finish(bottom) for level in self._levels]
-        finishes, outs = self._finishes([len(slots) for slots in done])
-        flat = [slot for slots in done for slot in slots]
+        finishes, out = self._finishes(ends)
         both(
-            rows, tasks, np.array(fresh, np.int64), self._down, self._sums, self._brief,
-            np.array(flat, np.int64), finishes, self._starts, self._across, self._turned, outs,
+            rows, tasks, moves, fresh, self._down, self._sums, self._passing,
+            finishes, self._starts, self._across, self._turned, out,
         )  # fmt: skip
-        self._free += [slot for slot in flat if slot >= 0]
-        shapes = [(len(d), w, 3) for d, (_, w) in zip(done, self.shapes, strict=True)]
-        ends = np.cumsum([math.prod(shape) for shape in shapes])
-        parts = np.split(outs, ends[:-1])
+        for level, count in zip(self._levels, ends, strict=True):
+            level.finish(count)
+        shapes = [(count, width, 3) for count, (_, width) in zip(ends, self.shapes, strict=True)]
+        parts = np.split(out, np.cumsum([math.prod(shape) for shape in shapes])[:-1])
         return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
 
+    def _open(
+        self, bottom: int, ends: Sequence[int]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Give slots to the output rows that source rows up to ``bottom`` - 1 touch.
+
+        Rows that end with them pass through slots that all blocks share, ~0, ~1, …, in order, and
+        leave their own to rows that begin.
+
+        Returns:
+            As `passes.both` takes them: which slots move where, and which begin.
+        """
+        moves: list[tuple[int, int]] = []
+        fresh: list[int] = []
+        passing = 0
+        for level, count in zip(self._levels, ends, strict=True):
+            slots = [~row for row in range(passing, passing + count)]
+            left = level.slots[:count]
+            moves += zip(left, slots, strict=False)
+            fresh += slots[len(left) :]
+            level.slots = slots + level.slots[count:]
+            self._free += left
+            passing += count
+        begins = [level.begins(bottom) for level in self._levels]
+        self._make_room(passing, sum(begins))
+        for level, count in zip(self._levels, begins, strict=True):
+            slots = [self._free.pop() for _ in range(count)]
+            level.slots += slots
+            fresh += slots
+        return [np.array(moves, np.int64).reshape(-1, 2), np.array(fresh, np.int64)]
+
     def _finishes(self, counts: Sequence[int]) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-        """Return what `passes.both` takes of that many complete rows of each level, and their room."""
+        """Return what `passes.both` takes of so many complete rows of each level, and room."""
         table: list[list[int]] = []
         first = out = 0
         for level, count, s, w in zip(
             self._levels, counts, self._starts_at, self._across_at, strict=True
         ):
-            columns, taps = level.across.weights.shape
+            columns, taps = level.shape[1], level.taps_across
             for row in range(0, count, LANES):
                 rows = min(LANES, count - row)
                 table.append([0, 0, columns, taps, s, w, first, rows, out])
@@ -199,23 +223,24 @@ class LevelStreams:
             self._turned = np.zeros((len(table), *self._turned.shape[1:]), np.float32)
         return np.array(table, np.int64).reshape(-1, FINISH), np.empty(out, np.uint8)
 
-    def _make_room(self, brief: int, kept: int) -> None:
-        """Make room for that many more output rows that end at once, and that do not."""
-        more, short = max(brief - self._brief, 0), max(kept - len(self._free), 0)
+    def _make_room(self, passing: int, begins: int) -> None:
+        """Make room for as many output rows that end at once, and that many more that stay."""
+        more, short = max(passing - self._passing, 0), max(begins - len(self._free), 0)
         if more or short:
-            slots = self._slots + short
-            grown = np.empty((self._brief + more + self._blocks * slots, STRIDE), np.float32)
-            blocks = grown[self._brief + more :].reshape(self._blocks, slots, STRIDE)
-            blocks[:, : self._slots] = self._sums[self._brief :].reshape(
-                self._blocks, self._slots, STRIDE
-            )
-            self._free += range(self._slots, slots)
-            self._sums, self._brief, self._slots = grown, self._brief + more, slots
+            had, have = self._slots, self._slots + short
+            sums = np.empty((self._passing + more + self._blocks * have, STRIDE), np.float32)
+            old = self._sums[self._passing :].reshape(self._blocks, had, STRIDE)
+            self._passing, self._slots = self._passing + more, have
+            sums[self._passing :].reshape(self._blocks, have, STRIDE)[:, :had] = old
+            self._sums = sums
+            self._free += range(had, have)
 
 
-def _offsets(parts: Sequence[NDArray[Any]]) -> list[int]:
-    """Return where each part begins in their concatenation."""
-    return [0, *(int(end) for end in np.cumsum([len(part) for part in parts])[:-1])]
+def _joined(parts: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], list[int]]:
+    """Return arrays flat and one after another, and where each begins."""
+    return np.concatenate([part.ravel() for part in parts]), [
+        0, *(int(end) for end in np.cumsum([part.size for part in parts])[:-1])
+    ]  # fmt: skip
 
 
 def downsample(image: NDArray[np.uint8], factor: float) -> NDArray[np.uint8]:

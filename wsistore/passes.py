@@ -19,7 +19,7 @@ PIXELS = 512
 BLOCK = 3 * PIXELS
 """Values of a row in a block, whose sums lie together for all output rows."""
 STRIDE = BLOCK + 16
-"""From one row's sums to the next one's: not a multiple of what the first-level cache maps alike."""
+"""From one row's sums to the next one's: no power of two, which caches map to the same places."""
 LANES = 16
 """Output rows handled together in the second pass, one a lane of the processor's vectors."""
 TOGETHER = 6
@@ -32,8 +32,8 @@ FINISH = 9
 def plan(start, taps, slots, offset, row, bottom):  # type: ignore[no-untyped-def]
     """Return what one level does with source rows ``row`` … ``bottom`` - 1.
 
-    start: (n,) int64, first source row of each open output row; taps: their number; slots: (n,)
-    int64, where their sums are; offset: of the first one's first weight.
+    start: (n,) int64, first source row of each open output row, never decreasing; taps: their
+    number; slots: (n,) int64, where their sums are; offset: of the first one's first weight.
 
     A run of source rows that touches the same output rows is added to six of them at a time.
 
@@ -43,23 +43,24 @@ def plan(start, taps, slots, offset, row, bottom):  # type: ignore[no-untyped-de
     """
     n = len(start)
     table = np.empty(((2 * n + 1) * (-(-n // TOGETHER)), TASK), np.int64)
-    m, top = 0, row
+    m, top, first, beyond = 0, row, 0, 0  # output rows first … beyond - 1 are touched
     while top < bottom:
-        end, more = bottom, TOGETHER
-        for begin in start:
-            if top < begin < end:
-                end = begin
-            if top < begin + taps < end:
-                end = begin + taps
-        for o in range(n):
-            if start[o] <= top < start[o] + taps:
-                if more == TOGETHER:
-                    table[m, 0], table[m, 1], more = top - row, end - top, 0
-                    m += 1
-                table[m - 1, 3 + 2 * more] = slots[o]
-                table[m - 1, 4 + 2 * more] = offset + o * taps + top - start[o]
-                more += 1
-                table[m - 1, 2] = more
+        while beyond < n and start[beyond] <= top:
+            beyond += 1
+        while first < beyond and start[first] + taps <= top:
+            first += 1
+        end = bottom
+        if beyond < n:
+            end = min(end, start[beyond])
+        if first < beyond:
+            end = min(end, start[first] + taps)
+        for begin in range(first, beyond, TOGETHER):
+            count = min(TOGETHER, beyond - begin)
+            table[m, 0], table[m, 1], table[m, 2] = top - row, end - top, count
+            for o in range(count):
+                table[m, 3 + 2 * o] = slots[begin + o]
+                table[m, 4 + 2 * o] = offset + (begin + o) * taps + top - start[begin + o]
+            m += 1
         top = end
     return table[:m]
 
@@ -107,9 +108,11 @@ def _place(slot, base):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _first(rows, left, right, tasks, fresh, weights, sums, base):  # type: ignore[no-untyped-def]
+def _first(rows, left, right, tasks, moves, fresh, weights, sums, base):  # type: ignore[no-untyped-def]
     """First pass, down the values left … right - 1 of the source rows, for all levels."""
     at = np.empty(TOGETHER, np.int64)
+    for m in range(len(moves)):
+        sums[_place(moves[m, 1], base)] = sums[_place(moves[m, 0], base)]
     for slot in fresh:
         sums[_place(slot, base)] = 0
     for task in tasks:
@@ -130,19 +133,18 @@ def _first(rows, left, right, tasks, fresh, weights, sums, base):  # type: ignor
 
 
 @njit(nogil=True, cache=True)
-def _turn(sums, base, slots, count, out):  # type: ignore[no-untyped-def]
-    """Lay rows of sums side by side: out[value, lane] is ``value`` < count of ``slots[lane]``."""
+def _turn(sums, count, out):  # type: ignore[no-untyped-def]
+    """Lay rows of sums side by side: out[value, lane] = sums[lane, value] for value < count."""
     whole = count // LANES * LANES
     for value in range(0, whole, LANES):
         to = out[value : value + LANES]
-        for lane in range(len(slots)):
-            row = sums[_place(slots[lane], base), value : value + LANES]
+        for lane in range(len(sums)):
+            row = sums[lane, value : value + LANES]
             for i in range(LANES):
                 to[i, lane] = row[i]
-    for lane in range(len(slots)):
-        row = sums[_place(slots[lane], base)]
+    for lane in range(len(sums)):
         for value in range(whole, count):
-            out[value, lane] = row[value]
+            out[value, lane] = sums[lane, value]
 
 
 @njit(nogil=True, cache=True)
@@ -152,9 +154,9 @@ def _across(turned, begin, weights, total):  # type: ignore[no-untyped-def]
     turned: (pixels · 3 · LANES,) float32, a pixel after another; total: (3 · LANES,) float32.
     """
     size, count = 3 * LANES, len(weights)
-    whole = count // 6 * 6
+    whole = count // (2 * LOBES) * 2 * LOBES
     total[:] = 0
-    for k in range(0, whole, 6):
+    for k in range(0, whole, 2 * LOBES):
         p, q, r = weights[k], weights[k + 1], weights[k + 2]
         s, t, u = weights[k + 3], weights[k + 4], weights[k + 5]
         a = turned[(begin + k) * size : (begin + k + 6) * size]
@@ -169,22 +171,23 @@ def _across(turned, begin, weights, total):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _second(finish, sums, base, slots, left, right, start, weights, turned, out):  # type: ignore[no-untyped-def]
+def _second(finish, sums, left, right, start, weights, turned, out):  # type: ignore[no-untyped-def]
     """Second pass, along the rows, for the output columns that pixels left … right - 1 complete.
 
-    turned: (pixels · 3 · LANES,) float32, a pixel after another, from pixel finish[0] to ``left``;
-    receives the next ones. out: (rows, columns, 3) uint8, rounded half up.
+    sums: (rows, STRIDE) float32. turned: (pixels · 3 · LANES,) float32, a pixel after another, from
+    pixel finish[0] to ``left``; receives the next ones. out: (rows, columns, 3) uint8, rounded half
+    up.
     """
     half, low, high = np.float32(0.5), np.float32(0), np.float32(255)
     size = 3 * LANES
     total, rounded = np.empty(size, np.float32), np.empty(size, np.uint8)
     origin, column, columns, taps = finish[0], finish[1], out.shape[1], weights.shape[1]
-    _turn(sums, base, slots, (right - left) * 3, turned[(left - origin) * size :].reshape(-1, LANES))
+    _turn(sums, (right - left) * 3, turned[(left - origin) * size :].reshape(-1, LANES))
     while column < columns and start[column] + taps <= right:
         _across(turned, start[column] - origin, weights[column], total)
         for i in range(size):
             rounded[i] = np.uint8(min(max(total[i] + half, low), high))
-        for r in range(len(slots)):
+        for r in range(len(sums)):
             for c in range(3):
                 out[r, column, c] = rounded[c * LANES + r]
         column += 1
@@ -197,30 +200,31 @@ def _second(finish, sums, base, slots, left, right, start, weights, turned, out)
 
 
 @njit(nogil=True, cache=True)
-def both(rows, tasks, fresh, down, sums, brief, done, finishes, starts, across, turned, out):  # type: ignore[no-untyped-def]
+def both(rows, tasks, moves, fresh, down, sums, passing, finishes, starts, across, turned, out):  # type: ignore[no-untyped-def]
     """Add source rows to the open output rows of all levels, and finish those that are complete.
 
-    rows: (h, W·3) uint8; tasks: of `plan`, of all levels; fresh: slots whose sums begin; down:
-    weights of all levels, one after another; sums: (brief + blocks · slots, STRIDE) float32: first
-    those of slots ~0, ~1, …, which begin and end with these rows, so that all blocks share them.
+    rows: (h, W·3) uint8; tasks: of `plan`, of all levels; moves: (n, 2) int64, slots whose sums
+    move, and where to; fresh: slots whose sums begin; down: weights of all levels, one after
+    another; sums: (passing + blocks · slots, STRIDE) float32: first those of slots ~0, ~1, …, of
+    output rows that end with these source rows, which all blocks share.
 
-    done: slots of the complete output rows, of all levels; finishes: (n, FINISH) int64, for up to
-    LANES of them at a time: two places for `_second`, which begin as 0; columns; taps; where the
-    level's ``starts`` and weights ``across`` begin; first of ``done``, and rows; where they begin
-    in ``out``, flat; turned: (n, pixels · 3 · LANES) float32, room for a block and the taps.
+    finishes: (n, FINISH) int64, for up to LANES such rows of a level at a time: two places for
+    `_second`, which begin as 0; columns; taps; where the level's ``starts`` and weights ``across``
+    begin; first row in ``sums``, and rows; where they begin in ``out``, flat; turned: (n,
+    pixels · 3 · LANES) float32, room for a block and the taps.
     """
     width = rows.shape[1]
     blocks = -(-width // BLOCK)
     for block in range(blocks):
         left, right = block * BLOCK, min(block * BLOCK + BLOCK, width)
-        base = brief + block * ((len(sums) - brief) // blocks)
-        _first(rows, left, right, tasks, fresh, down, sums, base)
+        base = passing + block * ((len(sums) - passing) // blocks)
+        _first(rows, left, right, tasks, moves, fresh, down, sums, base)
         for n in range(len(finishes)):
             finish = finishes[n]
             columns, taps, s, w, first, count, o = finish[2:]
             if finish[1] < columns:
                 _second(
-                    finish, sums, base, done[first : first + count], left // 3, right // 3,
+                    finish, sums[first : first + count], left // 3, right // 3,
                     starts[s : s + columns],
                     across[w : w + columns * taps].reshape(columns, taps), turned[n],
                     out[o : o + count * columns * 3].reshape(count, columns, 3),

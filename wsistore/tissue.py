@@ -91,7 +91,7 @@ def _extremes(image: NDArray[np.uint8]) -> list[NDArray[np.int16]]:
 
 
 def optical_density(image: NDArray[np.uint8], glass: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the largest optical density over the channels, −log((v + 1) / (glass + 1)), ≥ 0.
+    """Return the smallest optical density over the channels, −log((v + 1) / (glass + 1)), ≥ 0.
 
     Args:
         image: (h, w, 3) uint8.
