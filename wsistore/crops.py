@@ -75,7 +75,7 @@ def level_rows(
             strip = cover(strip, top)
         top += len(strip)
         finished = streams.push(strip)
-        del strip  # or it would be held while the next one is decoded
+        del strip  # or it would be held while shards are written and the next one is decoded
         yield finished
         del finished  # as well
 
@@ -115,7 +115,7 @@ def write_crop(
     for parts in level_rows(reader, box, streams, cover):
         for writer, finished in zip(writers, parts, strict=True):
             writer.push(finished)
-        del parts  # or they would be held while the next strip is decoded
+        del parts, finished  # or they would be held while the next strip is decoded
     rows = []
     for level, shape, writer in zip(levels, streams.shapes, writers, strict=True):
         writer.close()

@@ -13,15 +13,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wsistore.geometry import output_length
-from wsistore.passes import BLOCK, LOBES, first_pass, plan, second_pass
+from wsistore.passes import FINISH, LANES, LOBES, PIXELS, STRIDE, both, plan
 
-_ROWS, _PIXELS = 128, 2_000_000
-"""Most source rows, and pixels, handled together: few enough for the sums to stay in the caches."""
+_ROWS = 256
+"""Most source rows handled together: few enough for a block's sums to stay in the caches."""
 
 
 def kernel(x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -72,52 +73,38 @@ def taps(length: int, factor: float) -> Taps:
     return Taps(start, weights.astype(np.float32))
 
 
-def _inner(axis: Taps, factor: float) -> tuple[int, int]:
-    """Return the run of output pixels (first, last) that share one set of weights, often empty.
-
-    They are those away from the border, where the factor is a whole number.
-    """
-    n_out, count = axis.weights.shape
-    middle = n_out // 2
-    if not float(factor).is_integer() or count != 2 * LOBES * factor:
-        return 0, 0
-    regular = axis.start == axis.start[middle] + (np.arange(n_out) - middle) * int(factor)
-    same = regular & (axis.weights == axis.weights[middle]).all(axis=1)
-    first = middle - int(np.argmin(np.append(same[middle::-1], False))) + 1
-    last = middle + int(np.argmin(np.append(same[middle:], False)))
-    return first, last
-
-
 class _Level:
-    """What is open of one level: rows whose sums lie in slots of a common buffer."""
+    """What is open of one level: output rows whose sums lie in slots."""
 
-    def __init__(self, width: int, height: int, factor: float, offset: int) -> None:
-        self.across, self.down = taps(width, factor), taps(height, factor)
-        self.inner = _inner(self.across, factor)
-        self.offset = offset  # of its first weight among those of all levels
-        self.end = self.down.end
+    def __init__(self, across: Taps, down: Taps) -> None:
+        # the weights themselves are held once, those of all levels together
+        self.shape = (len(down.start), len(across.start))
+        self.taps_across, self.taps_down = across.weights.shape[1], down.weights.shape[1]
+        self.start, self.end = down.start, down.end
         self.first = 0  # output rows finished
         self.slots: list[int] = []  # of output rows first, first + 1, …
 
-    def plan(self, row: int, bottom: int) -> NDArray[np.int64]:
-        """Return what `first_pass` is to do with source rows ``row`` … ``bottom`` - 1."""
-        taps = self.down.weights.shape[1]
-        start = self.down.start[self.first : self.first + len(self.slots)]
+    def ends(self, bottom: int) -> int:
+        """Return how many more output rows are complete after source row ``bottom`` - 1."""
+        return int(np.searchsorted(self.end, bottom, side="right")) - self.first
+
+    def begins(self, bottom: int) -> int:
+        """Return how many output rows without a slot begin before source row ``bottom``."""
+        begun = int(np.searchsorted(self.start, bottom, side="left"))
+        return begun - self.first - len(self.slots)
+
+    def plan(self, offset: int, row: int, bottom: int) -> NDArray[np.int64]:
+        """Return what `passes.both` is to do with source rows ``row`` … ``bottom`` - 1."""
+        taps = self.taps_down
+        start = self.start[self.first : self.first + len(self.slots)]
         slots = np.array(self.slots, np.int64)
-        tasks: NDArray[np.int64] = plan(
-            start, taps, slots, self.offset + self.first * taps, row, bottom
-        )
+        tasks: NDArray[np.int64] = plan(start, taps, slots, offset + self.first * taps, row, bottom)
         return tasks
 
-    def finish(self, sums: NDArray[np.float32], row: int) -> tuple[NDArray[np.uint8], list[int]]:
-        """Return the output rows that are complete after ``row`` source rows, and their slots."""
-        count = int(np.searchsorted(self.end, row, side="right")) - self.first
-        done, self.slots = self.slots[:count], self.slots[count:]
+    def finish(self, count: int) -> None:
+        """Forget the first ``count`` open output rows."""
+        self.slots = self.slots[count:]
         self.first += count
-        start, weights = self.across.start, self.across.weights
-        out = np.empty((count, len(start), 3), np.uint8)
-        second_pass(sums, np.array(done, np.int64), start, weights, *self.inner, out)
-        return out, done
 
 
 class LevelStreams:
@@ -130,22 +117,26 @@ class LevelStreams:
             ValueError: the source is smaller than one pixel of a level.
         """
         self._width = width
-        self._levels: list[_Level] = []
-        offset = 0
-        for factor in factors:
-            self._levels.append(_Level(width, height, factor, offset))
-            offset += self._levels[-1].down.weights.size
-        self._weights = np.concatenate([level.down.weights.ravel() for level in self._levels])
+        across = [taps(width, factor) for factor in factors]
+        down = [taps(height, factor) for factor in factors]
+        self._levels = [_Level(*axes) for axes in zip(across, down, strict=True)]
         self._row = 0  # source rows seen
-        # (blocks, slots, block): what is handled together lies together. One buffer for the
-        # stream's life, because fresh memory for each strip costs more than its sums
-        self._sums = np.empty((-(-width * 3 // BLOCK), 0, BLOCK), np.float32)
+        self._down, self._down_at = _joined([axis.weights for axis in down])
+        self._across, self._across_at = _joined([axis.weights for axis in across])
+        self._starts, self._starts_at = _joined([axis.start for axis in across])
+        # one buffer for the stream's life, because fresh memory for each strip costs more than
+        # its sums; first rows that pass through, for all blocks, then (blocks, slots)
+        self._blocks = -(-width // PIXELS)
+        self._passing = self._slots = 0
+        self._sums = np.empty((0, STRIDE), np.float32)
         self._free: list[int] = []
+        room = PIXELS + max(level.taps_across for level in self._levels)
+        self._turned = np.empty((0, room * 3 * LANES), np.float32)
 
     @property
     def shapes(self) -> list[tuple[int, int]]:
         """Each level's (height, width) in pixels."""
-        return [(len(level.down.start), len(level.across.start)) for level in self._levels]
+        return [level.shape for level in self._levels]
 
     def push(self, rows: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
         """Take the next source rows and return the rows that they complete.
@@ -157,36 +148,99 @@ class LevelStreams:
             For each level (k, level width, 3) uint8, k ≥ 0.
         """
         flat = np.ascontiguousarray(rows).reshape(len(rows), self._width * 3)
-        step = max(min(_ROWS, _PIXELS // self._width), 1)
-        parts = [self._push(flat[y : y + step]) for y in range(0, max(len(flat), 1), step)]
+        parts = [self._push(flat[y : y + _ROWS]) for y in range(0, max(len(flat), 1), _ROWS)]
+        if len(parts) == 1:
+            return parts[0]
         return [np.concatenate(level) for level in zip(*parts, strict=True)]
 
     def _push(self, rows: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
         bottom = self._row + len(rows)
-        fresh: list[int] = []
-        for level in self._levels:
-            begun = int(np.searchsorted(level.down.start, bottom, side="left"))
-            opened = self._open(begun - level.first - len(level.slots))
-            level.slots += opened
-            fresh += opened
-        tasks = np.concatenate([level.plan(self._row, bottom) for level in self._levels])
-        first_pass(rows, tasks, np.array(fresh, np.int64), self._weights, self._sums)
+        ends = [level.ends(bottom) for level in self._levels]
+        moves, fresh = self._open(bottom, ends)
+        tasks = np.concatenate(
+            [
+                level.plan(at, self._row, bottom)
+                for level, at in zip(self._levels, self._down_at, strict=True)
+            ]
+        )
         self._row = bottom
-        done = [level.finish(self._sums, bottom) for level in self._levels]
-        for _, slots in done:
-            self._free += slots
-        return [rows for rows, _ in done]
+        finishes, out = self._finishes(ends)
+        both(
+            rows, tasks, moves, fresh, self._down, self._sums, self._passing,
+            finishes, self._starts, self._across, self._turned, out,
+        )  # fmt: skip
+        for level, count in zip(self._levels, ends, strict=True):
+            level.finish(count)
+        shapes = [(count, width, 3) for count, (_, width) in zip(ends, self.shapes, strict=True)]
+        parts = np.split(out, np.cumsum([math.prod(shape) for shape in shapes])[:-1])
+        return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
 
-    def _open(self, count: int) -> list[int]:
-        """Return slots for more output rows."""
-        blocks, have, block = self._sums.shape
-        short = count - len(self._free)
-        if short > 0:
-            grown = np.empty((blocks, have + short, block), np.float32)
-            grown[:, :have] = self._sums
-            self._sums = grown
-            self._free += range(have, have + short)
-        return [self._free.pop() for _ in range(count)]
+    def _open(
+        self, bottom: int, ends: Sequence[int]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Give slots to the output rows that source rows up to ``bottom`` - 1 touch.
+
+        Rows that end with them pass through slots that all blocks share, ~0, ~1, …, in order, and
+        leave their own to rows that begin.
+
+        Returns:
+            As `passes.both` takes them: which slots move where, and which begin.
+        """
+        moves: list[tuple[int, int]] = []
+        fresh: list[int] = []
+        passing = 0
+        for level, count in zip(self._levels, ends, strict=True):
+            slots = [~row for row in range(passing, passing + count)]
+            left = level.slots[:count]
+            moves += zip(left, slots, strict=False)
+            fresh += slots[len(left) :]
+            level.slots = slots + level.slots[count:]
+            self._free += left
+            passing += count
+        begins = [level.begins(bottom) for level in self._levels]
+        self._make_room(passing, sum(begins))
+        for level, count in zip(self._levels, begins, strict=True):
+            slots = [self._free.pop() for _ in range(count)]
+            level.slots += slots
+            fresh += slots
+        return [np.array(moves, np.int64).reshape(-1, 2), np.array(fresh, np.int64)]
+
+    def _finishes(self, counts: Sequence[int]) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+        """Return what `passes.both` takes of so many complete rows of each level, and room."""
+        table: list[list[int]] = []
+        first = out = 0
+        for level, count, s, w in zip(
+            self._levels, counts, self._starts_at, self._across_at, strict=True
+        ):
+            columns, taps = level.shape[1], level.taps_across
+            for row in range(0, count, LANES):
+                rows = min(LANES, count - row)
+                table.append([0, 0, columns, taps, s, w, first, rows, out])
+                first += rows
+                out += rows * columns * 3
+        if len(table) > len(self._turned):
+            # zeros: lanes without a row are summed as well, and nothing looks at them
+            self._turned = np.zeros((len(table), *self._turned.shape[1:]), np.float32)
+        return np.array(table, np.int64).reshape(-1, FINISH), np.empty(out, np.uint8)
+
+    def _make_room(self, passing: int, begins: int) -> None:
+        """Make room for as many output rows that end at once, and that many more that stay."""
+        more, short = max(passing - self._passing, 0), max(begins - len(self._free), 0)
+        if more or short:
+            had, have = self._slots, self._slots + short
+            sums = np.empty((self._passing + more + self._blocks * have, STRIDE), np.float32)
+            old = self._sums[self._passing :].reshape(self._blocks, had, STRIDE)
+            self._passing, self._slots = self._passing + more, have
+            sums[self._passing :].reshape(self._blocks, have, STRIDE)[:, :had] = old
+            self._sums = sums
+            self._free += range(had, have)
+
+
+def _joined(parts: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], list[int]]:
+    """Return arrays flat and one after another, and where each begins."""
+    return np.concatenate([part.ravel() for part in parts]), [
+        0, *(int(end) for end in np.cumsum([part.size for part in parts])[:-1])
+    ]  # fmt: skip
 
 
 def downsample(image: NDArray[np.uint8], factor: float) -> NDArray[np.uint8]:

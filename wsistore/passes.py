@@ -3,6 +3,9 @@
 Taps are added one after another, in order, in float32, without fused multiply-add: the bits of an
 output pixel depend neither on how rows were cut into strips, nor on which output rows are handled
 together, nor on the machine.
+
+A block of columns goes through both passes before the next one begins, so that what the first
+writes is still in the second-level cache when the second reads it.
 """
 
 from __future__ import annotations
@@ -11,48 +14,55 @@ import numpy as np
 from numba import njit
 
 LOBES = 3
-BLOCK = 1024
-"""Values of a row whose sums lie together, for all output rows."""
-COLUMNS = 512
-"""Output columns handled together in the second pass."""
+PIXELS = 512
+"""Columns of the source in a block."""
+BLOCK = 3 * PIXELS
+"""Values of a row in a block, whose sums lie together for all output rows."""
+STRIDE = BLOCK + 16
+"""From one row's sums to the next one's: no power of two, which caches map to the same places."""
+LANES = 16
+"""Output rows handled together in the second pass, one a lane of the processor's vectors."""
+TOGETHER = 6
+"""Output rows handled together in the first pass: as many as a source row touches of a level."""
+TASK = 3 + 2 * TOGETHER
+FINISH = 9
 
 
 @njit(nogil=True, cache=True)
 def plan(start, taps, slots, offset, row, bottom):  # type: ignore[no-untyped-def]
     """Return what one level does with source rows ``row`` … ``bottom`` - 1.
 
-    start: (n,) int64, first source row of each open output row; taps: their number; slots: (n,)
-    int64, where their sums are; offset: of the first one's first weight.
+    start: (n,) int64, first source row of each open output row, never decreasing; taps: their
+    number; slots: (n,) int64, where their sums are; offset: of the first one's first weight.
 
-    A run of source rows that touches the same output rows is added to three of them at a time.
+    A run of source rows that touches the same output rows is added to six of them at a time.
 
     Returns:
-        (m, 8) int64: first row, counted from ``row``; rows; then slot and first weight of one
-        output row, of a second and of a third, or -1. Runs follow each other in order.
+        (m, TASK) int64: first row, counted from ``row``; rows; output rows; then slot and first
+        weight of each of these. Runs follow each other in order.
     """
-    tasks = []
-    top = row
+    n = len(start)
+    table = np.empty(((2 * n + 1) * (-(-n // TOGETHER)), TASK), np.int64)
+    m, top, first, beyond = 0, row, 0, 0  # output rows first … beyond - 1 are touched
     while top < bottom:
+        while beyond < n and start[beyond] <= top:
+            beyond += 1
+        while first < beyond and start[first] + taps <= top:
+            first += 1
         end = bottom
-        for begin in start:
-            if top < begin < end:
-                end = begin
-            if top < begin + taps < end:
-                end = begin + taps
-        touched = [o for o in range(len(start)) if start[o] <= top < start[o] + taps]
-        for g in range(0, len(touched), 3):
-            task = np.full(8, -1, np.int64)
-            task[0], task[1] = top - row, end - top
-            for u in range(min(3, len(touched) - g)):
-                o = touched[g + u]
-                task[2 + 2 * u] = slots[o]
-                task[3 + 2 * u] = offset + o * taps + top - start[o]
-            tasks.append(task)
+        if beyond < n:
+            end = min(end, start[beyond])
+        if first < beyond:
+            end = min(end, start[first] + taps)
+        for begin in range(first, beyond, TOGETHER):
+            count = min(TOGETHER, beyond - begin)
+            table[m, 0], table[m, 1], table[m, 2] = top - row, end - top, count
+            for o in range(count):
+                table[m, 3 + 2 * o] = slots[begin + o]
+                table[m, 4 + 2 * o] = offset + (begin + o) * taps + top - start[begin + o]
+            m += 1
         top = end
-    table = np.empty((len(tasks), 8), np.int64)
-    for i in range(len(tasks)):
-        table[i] = tasks[i]
-    return table
+    return table[:m]
 
 
 @njit(nogil=True, cache=True)
@@ -65,163 +75,157 @@ def _add(rows, low, high, left, right, weights, out):  # type: ignore[no-untyped
 
 
 @njit(nogil=True, cache=True)
-def _add_to_three(rows, low, high, left, right, p, q, r, x, y, z):  # type: ignore[no-untyped-def]
-    """Same as `_add` for output rows x, y and z with weights p, q and r; whole fours of rows.
+def _add_to_six(rows, low, high, left, right, w, at, u, v, x, y, z, t):  # type: ignore[no-untyped-def]
+    """Same as `_add` for six output rows, whose weights begin at ``at``; whole fours of rows.
 
-    A value is loaded and made a float once for three sums, which is what the time goes to.
+    A value is loaded and made a float once for six sums, which is what the time goes to.
     """
     for k in range(low, high, 4):
-        w = k - low
-        pa, pb, pc, pd = p[w], p[w + 1], p[w + 2], p[w + 3]
-        qa, qb, qc, qd = q[w], q[w + 1], q[w + 2], q[w + 3]
-        ra, rb, rc, rd = r[w], r[w + 1], r[w + 2], r[w + 3]
+        e, f, g, h, i, j = at[0] + k, at[1] + k, at[2] + k, at[3] + k, at[4] + k, at[5] + k
+        ea, eb, ec, ed = w[e], w[e + 1], w[e + 2], w[e + 3]
+        fa, fb, fc, fd = w[f], w[f + 1], w[f + 2], w[f + 3]
+        ga, gb, gc, gd = w[g], w[g + 1], w[g + 2], w[g + 3]
+        ha, hb, hc, hd = w[h], w[h + 1], w[h + 2], w[h + 3]
+        ia, ib, ic, id_ = w[i], w[i + 1], w[i + 2], w[i + 3]
+        ja, jb, jc, jd = w[j], w[j + 1], w[j + 2], w[j + 3]
         row_a, row_b = rows[k, left:right], rows[k + 1, left:right]
         row_c, row_d = rows[k + 2, left:right], rows[k + 3, left:right]
-        for j in range(right - left):
-            a, b = np.float32(row_a[j]), np.float32(row_b[j])
-            c, d = np.float32(row_c[j]), np.float32(row_d[j])
-            x[j] = (((x[j] + pa * a) + pb * b) + pc * c) + pd * d
-            y[j] = (((y[j] + qa * a) + qb * b) + qc * c) + qd * d
-            z[j] = (((z[j] + ra * a) + rb * b) + rc * c) + rd * d
+        for n in range(right - left):
+            a, b = np.float32(row_a[n]), np.float32(row_b[n])
+            c, d = np.float32(row_c[n]), np.float32(row_d[n])
+            u[n] = (((u[n] + ea * a) + eb * b) + ec * c) + ed * d
+            v[n] = (((v[n] + fa * a) + fb * b) + fc * c) + fd * d
+            x[n] = (((x[n] + ga * a) + gb * b) + gc * c) + gd * d
+            y[n] = (((y[n] + ha * a) + hb * b) + hc * c) + hd * d
+            z[n] = (((z[n] + ia * a) + ib * b) + ic * c) + id_ * d
+            t[n] = (((t[n] + ja * a) + jb * b) + jc * c) + jd * d
 
 
 @njit(nogil=True, cache=True)
-def first_pass(rows, tasks, fresh, weights, sums):  # type: ignore[no-untyped-def]
-    """Add source rows to the open output rows of all levels.
+def _place(slot, base):  # type: ignore[no-untyped-def]
+    """Return the row of ``sums`` of a slot, in the block whose slot 0 is row ``base``."""
+    return base + slot if slot >= 0 else ~slot
 
-    rows: (h, W·3) uint8; tasks: of `plan`, of all levels; fresh: slots whose sums begin; weights:
-    of all levels, one after another; sums: (blocks, slots, BLOCK) float32.
+
+@njit(nogil=True, cache=True)
+def _first(rows, left, right, tasks, moves, fresh, weights, sums, base):  # type: ignore[no-untyped-def]
+    """First pass, down the values left … right - 1 of the source rows, for all levels."""
+    at = np.empty(TOGETHER, np.int64)
+    for m in range(len(moves)):
+        sums[_place(moves[m, 1], base)] = sums[_place(moves[m, 0], base)]
+    for slot in fresh:
+        sums[_place(slot, base)] = 0
+    for task in tasks:
+        low, high, single = task[0], task[0] + task[1], task[0]
+        if task[2] == TOGETHER:
+            single = low + task[1] // 4 * 4
+            for o in range(TOGETHER):
+                at[o] = task[4 + 2 * o] - low
+            u, v = sums[_place(task[3], base)], sums[_place(task[5], base)]
+            x, y = sums[_place(task[7], base)], sums[_place(task[9], base)]
+            z, t = sums[_place(task[11], base)], sums[_place(task[13], base)]
+            _add_to_six(rows, low, single, left, right, weights, at, u, v, x, y, z, t)
+        if single < high:
+            for o in range(task[2]):
+                first = task[4 + 2 * o] + single - low
+                out = sums[_place(task[3 + 2 * o], base)]
+                _add(rows, single, high, left, right, weights[first:], out)
+
+
+@njit(nogil=True, cache=True)
+def _turn(sums, count, out):  # type: ignore[no-untyped-def]
+    """Lay rows of sums side by side: out[value, lane] = sums[lane, value] for value < count."""
+    whole = count // LANES * LANES
+    for value in range(0, whole, LANES):
+        to = out[value : value + LANES]
+        for lane in range(len(sums)):
+            row = sums[lane, value : value + LANES]
+            for i in range(LANES):
+                to[i, lane] = row[i]
+    for lane in range(len(sums)):
+        for value in range(whole, count):
+            out[value, lane] = sums[lane, value]
+
+
+@njit(nogil=True, cache=True)
+def _across(turned, begin, weights, total):  # type: ignore[no-untyped-def]
+    """Second pass of an output column: total = Σ_k weights[k] · turned[begin + k], in order.
+
+    turned: (pixels · 3 · LANES,) float32, a pixel after another; total: (3 · LANES,) float32.
+    """
+    size, count = 3 * LANES, len(weights)
+    whole = count // (2 * LOBES) * 2 * LOBES
+    total[:] = 0
+    for k in range(0, whole, 2 * LOBES):
+        p, q, r = weights[k], weights[k + 1], weights[k + 2]
+        s, t, u = weights[k + 3], weights[k + 4], weights[k + 5]
+        a = turned[(begin + k) * size : (begin + k + 6) * size]
+        for i in range(size):
+            v = ((total[i] + p * a[i]) + q * a[i + size]) + r * a[i + 2 * size]
+            v = ((v + s * a[i + 3 * size]) + t * a[i + 4 * size]) + u * a[i + 5 * size]
+            total[i] = v
+    for k in range(whole, count):
+        p, a = weights[k], turned[(begin + k) * size : (begin + k + 1) * size]
+        for i in range(size):
+            total[i] += p * a[i]
+
+
+@njit(nogil=True, cache=True)
+def _second(finish, sums, left, right, start, weights, turned, out):  # type: ignore[no-untyped-def]
+    """Second pass, along the rows, for the output columns that pixels left … right - 1 complete.
+
+    sums: (rows, STRIDE) float32. turned: (pixels · 3 · LANES,) float32, a pixel after another, from
+    pixel finish[0] to ``left``; receives the next ones. out: (rows, columns, 3) uint8, rounded half
+    up.
+    """
+    half, low, high = np.float32(0.5), np.float32(0), np.float32(255)
+    size = 3 * LANES
+    total, rounded = np.empty(size, np.float32), np.empty(size, np.uint8)
+    origin, column, columns, taps = finish[0], finish[1], out.shape[1], weights.shape[1]
+    _turn(sums, (right - left) * 3, turned[(left - origin) * size :].reshape(-1, LANES))
+    while column < columns and start[column] + taps <= right:
+        _across(turned, start[column] - origin, weights[column], total)
+        for i in range(size):
+            rounded[i] = np.uint8(min(max(total[i] + half, low), high))
+        for r in range(len(sums)):
+            for c in range(3):
+                out[r, column, c] = rounded[c * LANES + r]
+        column += 1
+    finish[1] = column
+    if column < columns:
+        finish[0] = start[column]
+        gone = (finish[0] - origin) * size
+        for i in range(gone, (right - origin) * size):
+            turned[i - gone] = turned[i]
+
+
+@njit(nogil=True, cache=True)
+def both(rows, tasks, moves, fresh, down, sums, passing, finishes, starts, across, turned, out):  # type: ignore[no-untyped-def]
+    """Add source rows to the open output rows of all levels, and finish those that are complete.
+
+    rows: (h, W·3) uint8; tasks: of `plan`, of all levels; moves: (n, 2) int64, slots whose sums
+    move, and where to; fresh: slots whose sums begin; down: weights of all levels, one after
+    another; sums: (passing + blocks · slots, STRIDE) float32: first those of slots ~0, ~1, …, of
+    output rows that end with these source rows, which all blocks share.
+
+    finishes: (n, FINISH) int64, for up to LANES such rows of a level at a time: two places for
+    `_second`, which begin as 0; columns; taps; where the level's ``starts`` and weights ``across``
+    begin; first row in ``sums``, and rows; where they begin in ``out``, flat; turned: (n,
+    pixels · 3 · LANES) float32, room for a block and the taps.
     """
     width = rows.shape[1]
-    for block in range(sums.shape[0]):
+    blocks = -(-width // BLOCK)
+    for block in range(blocks):
         left, right = block * BLOCK, min(block * BLOCK + BLOCK, width)
-        here = sums[block]
-        for slot in fresh:
-            here[slot] = 0
-        for t in range(tasks.shape[0]):
-            low, high = tasks[t, 0], tasks[t, 0] + tasks[t, 1]
-            single = low
-            if tasks[t, 6] >= 0:
-                single = low + tasks[t, 1] // 4 * 4
-                p, q, r = weights[tasks[t, 3] :], weights[tasks[t, 5] :], weights[tasks[t, 7] :]
-                x, y, z = here[tasks[t, 2]], here[tasks[t, 4]], here[tasks[t, 6]]
-                _add_to_three(rows, low, single, left, right, p, q, r, x, y, z)
-            if single < high:
-                for u in range(2, 8, 2):
-                    slot, first = tasks[t, u], tasks[t, u + 1] + single - low
-                    if slot >= 0:
-                        _add(rows, single, high, left, right, weights[first:], here[slot])
-
-
-@njit(nogil=True, cache=True)
-def _across(row, start, weights, first, last, out):  # type: ignore[no-untyped-def]
-    """Second pass, along a row, for output columns first … last - 1, rounded half up.
-
-    row: (W·3,) float32; out: (n, 3) uint8. Any factor, any border.
-    """
-    count = weights.shape[1]
-    half, low, high = np.float32(0.5), np.float32(0), np.float32(255)
-    for i in range(first, last):
-        s = start[i] * 3
-        red = green = blue = np.float32(0)
-        for k in range(count):
-            w = weights[i, k]
-            red += w * row[s + 3 * k]
-            green += w * row[s + 3 * k + 1]
-            blue += w * row[s + 3 * k + 2]
-        out[i, 0] = np.uint8(min(max(red + half, low), high))
-        out[i, 1] = np.uint8(min(max(green + half, low), high))
-        out[i, 2] = np.uint8(min(max(blue + half, low), high))
-
-
-@njit(nogil=True, cache=True)
-def _unzip(source, parts, n, out):  # type: ignore[no-untyped-def]
-    """Deal ``parts · n`` values out in turn: out[r · n + i] = source[i · parts + r].
-
-    Written out for the common numbers, because then the compiler uses whole vectors.
-    """
-    if parts == 2:
-        for i in range(n):
-            out[i], out[n + i] = source[2 * i], source[2 * i + 1]
-    elif parts == 3:
-        for i in range(n):
-            out[i], out[n + i], out[2 * n + i] = source[3 * i], source[3 * i + 1], source[3 * i + 2]
-    elif parts == 4:
-        for i in range(n):
-            out[i], out[n + i] = source[4 * i], source[4 * i + 1]
-            out[2 * n + i], out[3 * n + i] = source[4 * i + 2], source[4 * i + 3]
-    else:
-        for r in range(parts):
-            for i in range(n):
-                out[r * n + i] = source[i * parts + r]
-
-
-@njit(nogil=True, cache=True)
-def _deal(source, factor, n, one, other, place):  # type: ignore[no-untyped-def]
-    """Put the values of equal channel and equal place within an output pixel side by side.
-
-    source: (n · factor · 3,) float32; one, other: as long or longer, overwritten. place: (factor,)
-    int64, receives where the runs of n values lie: that of channel c and place p is number
-    c · factor + place[p] of the array returned, which is ``one`` or ``other``.
-    """
-    _unzip(source, 3, n * factor, one)
-    place[:] = 0
-    done, left = 1, factor
-    while left > 1:
-        parts = 4 if left % 4 == 0 else 2 if left % 2 == 0 else left
-        left //= parts
-        for run in range(3 * done):
-            begin, end = run * parts * left * n, (run + 1) * parts * left * n
-            _unzip(one[begin:end], parts, left * n, other[begin:end])
-        for p in range(factor):
-            place[p] = place[p] * parts + p // done % parts
-        done *= parts
-        one, other = other, one
-    return one
-
-
-@njit(nogil=True, cache=True)
-def _across_inner(row, factor, start, weights, first, last, scratch, place, out):  # type: ignore[no-untyped-def]
-    """Same as `_across`, bit for bit, where all columns have one set of weights.
-
-    The taps of neighbouring output pixels lie side by side and are added together; the order of
-    taps stays. scratch: (3, 3 · factor · (COLUMNS + 5)) float32; place: (factor,) int64.
-    """
-    half, low, high = np.float32(0.5), np.float32(0), np.float32(255)
-    n = last - first
-    reach = n + 2 * LOBES - 1
-    dealt = _deal(row[start[first] * 3 :], factor, reach, scratch[0], scratch[1], place)
-    total = scratch[2, :n]
-    for channel in range(3):
-        total[:] = 0
-        for tap in range(0, 2 * LOBES * factor, 3):
-            # where each of three taps begins: its run, then as many output pixels further
-            i = (channel * factor + place[tap % factor]) * reach + tap // factor
-            j = (channel * factor + place[(tap + 1) % factor]) * reach + (tap + 1) // factor
-            k = (channel * factor + place[(tap + 2) % factor]) * reach + (tap + 2) // factor
-            a, b, c = dealt[i : i + n], dealt[j : j + n], dealt[k : k + n]
-            wa, wb, wc = weights[first, tap], weights[first, tap + 1], weights[first, tap + 2]
-            for x in range(n):
-                total[x] = ((total[x] + wa * a[x]) + wb * b[x]) + wc * c[x]
-        for x in range(n):
-            out[first + x, channel] = np.uint8(min(max(total[x] + half, low), high))
-
-
-@njit(nogil=True, cache=True)
-def second_pass(sums, slots, start, weights, first, last, out):  # type: ignore[no-untyped-def]
-    """Finish output rows: sums (blocks, slots, block) float32 → out (m, n, 3) uint8.
-
-    Columns first … last - 1 share one set of weights.
-    """
-    factor = weights.shape[1] // (2 * LOBES)
-    scratch = np.empty((3, 3 * factor * (COLUMNS + 2 * LOBES - 1)), np.float32)
-    place = np.empty(factor, np.int64)
-    row = np.empty(sums.shape[0] * BLOCK, np.float32)
-    for r in range(out.shape[0]):
-        for block in range(sums.shape[0]):
-            row[block * BLOCK : (block + 1) * BLOCK] = sums[block, slots[r]]
-        _across(row, start, weights, 0, first, out[r])
-        for left in range(first, last, COLUMNS):
-            right = min(left + COLUMNS, last)
-            _across_inner(row, factor, start, weights, left, right, scratch, place, out[r])
-        _across(row, start, weights, last, out.shape[1], out[r])
+        base = passing + block * ((len(sums) - passing) // blocks)
+        _first(rows, left, right, tasks, moves, fresh, down, sums, base)
+        for n in range(len(finishes)):
+            finish = finishes[n]
+            columns, taps, s, w, first, count, o = finish[2:]
+            if finish[1] < columns:
+                _second(
+                    finish, sums[first : first + count], left // 3, right // 3,
+                    starts[s : s + columns],
+                    across[w : w + columns * taps].reshape(columns, taps), turned[n],
+                    out[o : o + count * columns * 3].reshape(count, columns, 3),
+                )  # fmt: skip

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.color import rgb2hsv
 from skimage.filters import threshold_otsu
-from skimage.morphology import disk, reconstruction
 
 from wsistore.geometry import Box
 from wsistore.overview import Overview
@@ -71,13 +70,12 @@ def glass_colour(image: NDArray[np.uint8]) -> NDArray[np.float64]:
     It is the most frequent brightness among bright, nearly neutral pixels. Pure white counts only
     where nothing else does: scanners pad with it. An image without any glass gets 245.
     """
-    pixels = image.reshape(-1, 3).astype(np.int16)
-    spread = pixels.max(axis=1) - pixels.min(axis=1)
-    candidates = pixels[(pixels.min(axis=1) > 170) & (spread < 30)]
-    scanned = candidates[candidates.min(axis=1) < 255]
-    if len(scanned) < 0.02 * len(pixels):
+    *_, low, high = _extremes(image)
+    candidates = image[(low > 170) & (high - low < 30)].astype(np.int16)
+    scanned = candidates[(candidates < 255).any(axis=1)]
+    if len(scanned) < 0.02 * low.size:
         scanned = candidates
-    if len(scanned) < 0.005 * len(pixels):
+    if len(scanned) < 0.005 * low.size:
         return np.full(3, 245.0)
     brightness = scanned.sum(axis=1) // 3
     counts = np.bincount(brightness, minlength=256).astype(np.float64)
@@ -87,8 +85,16 @@ def glass_colour(image: NDArray[np.uint8]) -> NDArray[np.float64]:
     return colour
 
 
+def _extremes(image: NDArray[np.uint8]) -> list[NDArray[np.int16]]:
+    """Return red, green, blue, their smallest and their largest, each (h, w) int16."""
+    red, green, blue = (image[..., channel].astype(np.int16) for channel in range(3))
+    low = np.minimum(np.minimum(red, green), blue)
+    high = np.maximum(np.maximum(red, green), blue)
+    return [red, green, blue, low, high]
+
+
 def optical_density(image: NDArray[np.uint8], glass: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the largest optical density over the channels, −log((v + 1) / (glass + 1)), ≥ 0.
+    """Return the smallest optical density over the channels, −log((v + 1) / (glass + 1)), ≥ 0.
 
     Args:
         image: (h, w, 3) uint8.
@@ -97,8 +103,10 @@ def optical_density(image: NDArray[np.uint8], glass: NDArray[np.float64]) -> NDA
     Returns:
         (h, w) float64.
     """
-    density = -np.log((image + 1.0) / (glass + 1)).max(axis=2)
-    positive: NDArray[np.float64] = np.maximum(density, 0)
+    # a logarithm for each of 256 values, not for each pixel
+    of_value = -np.log((np.arange(256)[:, np.newaxis] + 1.0) / (glass + 1))
+    red, green, blue = (of_value[image[..., channel], channel] for channel in range(3))
+    positive: NDArray[np.float64] = np.maximum(np.minimum(np.minimum(red, green), blue), 0)
     return positive
 
 
@@ -113,7 +121,7 @@ def pen_mask(image: NDArray[np.uint8], mpp: float) -> Mask:
         image: (h, w, 3) uint8.
         mpp: µm per pixel.
     """
-    hsv = rgb2hsv(image)
+    hsv = _hsv_of_ink(image)
     hue, saturation, value = hsv[..., 0] * 360, hsv[..., 1], hsv[..., 2]
     kinds = (
         ((hue > 70) & (hue < 185), 0.25, 0.06),  # green, cyan
@@ -138,8 +146,25 @@ def _grow(seeds: Mask, within: Mask) -> Mask:
     """Return the connected parts of ``within`` that hold a seed."""
     if not seeds.any():
         return seeds
-    grown: Mask = reconstruction(seeds & within, within, method="dilation").astype(bool)
+    grown: Mask = ndimage.binary_propagation(seeds & within, np.ones((3, 3)), within)
     return grown
+
+
+def _hsv_of_ink(image: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Return hue, saturation and value, (h, w, 3) float64, with white for what is no ink.
+
+    Most pixels of tissue and glass fail a test of whole numbers that all of `pen_mask` implies.
+    """
+    red, green, blue, low, high = _extremes(image)
+    spread = high - low
+    cool = (green >= red) & (50 * spread >= 3 * high)  # hue 60 … 240, saturation 0.06
+    warm = (20 * spread >= 7 * high) & (5 * np.abs(green - blue) <= spread)  # within 12° of red
+    dark = (high <= 56) | ((high <= 191) & (25 * spread <= 3 * high))  # values 0.22 and 0.75
+    maybe = cool | warm | dark
+    hsv = np.zeros(image.shape)
+    hsv[..., 2] = 1
+    hsv[maybe] = rgb2hsv(image[maybe])
+    return hsv
 
 
 def tissue_mask(overview: Overview, settings: TissueSettings) -> Mask:
@@ -150,19 +175,26 @@ def tissue_mask(overview: Overview, settings: TissueSettings) -> Mask:
     )
     rounded = np.clip(np.rint(smooth), 0, 255).astype(np.uint8)
     density = optical_density(rounded, glass_colour(overview.image))
-    pen = ndimage.binary_dilation(pen_mask(rounded, overview.mpp), disk(_radius(24, overview.mpp)))
+    pen = ndimage.binary_dilation(pen_mask(rounded, overview.mpp), _disk(_radius(24, overview.mpp)))
     usable = density[~pen]
     if usable.size == 0 or usable.max() < settings.min_density:
         return np.zeros(density.shape, bool)
     threshold = float(np.clip(threshold_otsu(usable), settings.min_density, settings.max_density))
     mask = (density > threshold) & ~pen
-    close = disk(_radius(32, overview.mpp))
+    close = _disk(_radius(32, overview.mpp))
     edge = len(close)
     padded = np.pad(mask, edge)
     closed = ndimage.binary_closing(padded, close)[edge:-edge, edge:-edge]
     filled = ndimage.binary_fill_holes(closed)
-    opened: Mask = ndimage.binary_opening(filled, disk(_radius(16, overview.mpp)))
+    opened: Mask = ndimage.binary_opening(filled, _disk(_radius(16, overview.mpp)))
     return opened
+
+
+def _disk(radius: int) -> Mask:
+    """Return the pixels at most ``radius`` from the middle one, (2·radius + 1,) · 2 bool."""
+    y, x = np.ogrid[-radius : radius + 1, -radius : radius + 1]
+    within: Mask = x**2 + y**2 <= radius**2
+    return within
 
 
 def _radius(um: float, mpp: float) -> int:

@@ -107,10 +107,12 @@ class LevelWriter:
             return
         band = self._band[:, : self._filled]
         rows = slice(self._row, self._row + self._filled)
-        # shard by shard: the codecs hold copies of what is written at once
-        for left in range(0, self._array.shape[2], self._shard_columns):
-            columns = slice(left, left + self._shard_columns)
-            self._array[:, rows, columns] = band[:, :, columns]
+        # shard by shard, and of each one chunk at a time: the codecs hold copies of what is written
+        # at once; and other workers have the other cores
+        with zarr.config.set({"async.concurrency": 1}):
+            for left in range(0, self._array.shape[2], self._shard_columns):
+                columns = slice(left, left + self._shard_columns)
+                self._array[:, rows, columns] = band[:, :, columns]
         values = np.arange(256)
         for channel, counts in enumerate(_histograms(band)):
             self.sums[channel] += int((counts * values).sum())

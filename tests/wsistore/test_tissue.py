@@ -5,11 +5,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from skimage.color import rgb2hsv
 
 from wsistore.overview import Overview, read_overview
 from wsistore.readers import open_slide
 from wsistore.sample.slide import write_slide
-from wsistore.tissue import TissueSettings, find_pieces, glass_colour, pen_mask, tissue_mask
+from wsistore.tissue import (
+    TissueSettings,
+    _hsv_of_ink,
+    find_pieces,
+    glass_colour,
+    pen_mask,
+    tissue_mask,
+)
 
 SETTINGS = TissueSettings()
 
@@ -118,3 +126,17 @@ def test_glass_ignores_white_padding_and_ink() -> None:
     image[:20] = (30, 60, 180)
     assert np.abs(glass_colour(image) - (240, 238, 239)).max() < 1
     assert np.abs(glass_colour(np.full((9, 9, 3), 255, np.uint8)) - 255).max() == 0
+
+
+def test_every_colour_of_ink_passes_the_test_of_whole_numbers() -> None:
+    # pen_mask sees white in place of the colours that fail it, so none of them may be ink's
+    value = np.unique([*range(0, 256, 5), 55, 56, 57, 190, 191, 192, 254])
+    colours = np.stack(np.meshgrid(value, value, value), axis=-1).reshape(1, -1, 3).astype(np.uint8)
+    hue, saturation, brightness = np.moveaxis(rgb2hsv(colours), 2, 0) * [[[360]], [[1]], [[1]]]
+    cool = (hue > 70) & (hue < 240) & (saturation > 0.06)
+    warm = ((hue < 12) | (hue > 350)) & (saturation > 0.35)
+    dark = (brightness < 0.22) | ((brightness < 0.75) & (saturation < 0.12))
+    ink = cool | warm | dark
+    seen = _hsv_of_ink(colours)
+    assert np.array_equal(seen[ink], rgb2hsv(colours)[ink])
+    assert (seen[~ink] == [0, 0, 1]).all(axis=1).mean() > 0.9  # and few others are converted
