@@ -22,12 +22,14 @@ class Batch:
         height: of the padded batch.
         width: of the padded batch.
         area: pixels that are not padding, summed over the crops.
+        held: bytes of all that is read for the crops.
     """
 
     places: tuple[int, ...]
     height: int
     width: int
     area: int
+    held: int = 0
 
     @property
     def pixels(self) -> int:
@@ -39,17 +41,24 @@ class Batch:
         """Fraction of the padded batch that is padding."""
         return 1 - self.area / self.pixels
 
-    def joined(self, place: int, size: tuple[int, int]) -> "Batch":
-        """Return this batch with one more crop of (height, width) `size`."""
+    def joined(self, place: int, size: tuple[int, int], held: int) -> "Batch":
+        """Return this batch with one more crop of (height, width) `size` and `held` bytes."""
         return Batch(
             (*self.places, place),
             max(self.height, size[0]),
             max(self.width, size[1]),
             self.area + size[0] * size[1],
+            self.held + held,
         )
 
 
-def together(sizes: Sequence[tuple[int, int]], limit: int, most: int) -> list[Batch]:
+def together(
+    sizes: Sequence[tuple[int, int]],
+    limit: int,
+    most: int,
+    held: Sequence[int] | None = None,
+    most_held: int = 0,
+) -> list[Batch]:
     """Cut crops into batches of like sizes.
 
     From the largest area to the smallest, each crop joins the batch in which it leaves the least
@@ -61,22 +70,28 @@ def together(sizes: Sequence[tuple[int, int]], limit: int, most: int) -> list[Ba
             exchanged the two.
         limit: most pixels of a padded batch. A crop that has more makes a batch alone.
         most: most crops of a batch.
+        held: bytes that are read for each crop; None does not count them.
+        most_held: most such bytes of a batch. A crop that has more makes a batch alone.
 
     Returns:
         Batches that hold every place of `sizes` once.
     """
     batches: list[Batch] = []
     for place in sorted(range(len(sizes)), key=lambda i: (-sizes[i][0] * sizes[i][1], i)):
-        height, width = sizes[place]
+        (height, width), own = sizes[place], held[place] if held else 0
         choices = [
-            (batch.joined(place, sizes[place]), number)
+            (batch.joined(place, sizes[place], own), number)
             for number, batch in enumerate(batches)
             if len(batch.places) < most
         ]
-        fitting = [(b.waste, n, b) for b, n in choices if b.waste < WASTE and b.pixels <= limit]
+        fitting = [
+            (b.waste, n, b)
+            for b, n in choices
+            if b.waste < WASTE and b.pixels <= limit and b.held <= most_held
+        ]
         if fitting:
             _, number, batch = min(fitting, key=lambda choice: choice[:2])
             batches[number] = batch
         else:
-            batches.append(Batch((place,), height, width, height * width))
+            batches.append(Batch((place,), height, width, height * width, own))
     return batches

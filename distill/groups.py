@@ -8,38 +8,49 @@ work is laid out, for the gradient of a group is the mean over its crops however
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from distill.batches import together
 
 Batch = tuple[int, ...]
 Group = list[Batch]
-Size = tuple[int, int]
-Cut = Callable[[Sequence[int], int, Callable[[int], Size]], list[Group]]
-"""From an epoch's order, the crops in an update, and the (height, width) of a crop as the network
-will see it, to the epoch's groups: every crop in exactly one batch of exactly one group."""
 
 
-def one_by_one(order: Sequence[int], accumulate: int, size: Callable[[int], Size]) -> list[Group]:
+class Extent(NamedTuple):
+    """How large a crop is: (height, width) as the network will see it; bytes of all its levels."""
+
+    size: tuple[int, int]
+    held: int = 0
+
+
+Cut = Callable[[Sequence[int], int, Callable[[int], Extent]], list[Group]]
+"""From an epoch's order, the crops in an update, and how large a crop is, to the epoch's groups:
+every crop in exactly one batch of exactly one group."""
+
+
+def one_by_one(
+    order: Sequence[int], accumulate: int, extent: Callable[[int], Extent]
+) -> list[Group]:
     """Cut an order into groups of `accumulate` crops, the last what is left; batches of one."""
     return [[(index,) for index in group] for group in updates(order, accumulate)]
 
 
-def by_size(limit: int, most: int) -> Cut:
+def by_size(limit: int, most: int, held: int = 2**30) -> Cut:
     """Return a cut whose batches hold crops of like sizes; see `distill.batches.together`.
 
     Args:
         limit: most pixels of a padded batch.
         most: most crops of a batch.
+        held: most bytes of all levels of a batch's crops.
     """
 
-    def cut(order: Sequence[int], accumulate: int, size: Callable[[int], Size]) -> list[Group]:
-        return [
-            [
-                tuple(group[place] for place in batch.places)
-                for batch in together([size(index) for index in group], limit, most)
-            ]
-            for group in updates(order, accumulate)
-        ]
+    def cut(order: Sequence[int], accumulate: int, extent: Callable[[int], Extent]) -> list[Group]:
+        groups = []
+        for group in updates(order, accumulate):
+            sizes, bytes_ = zip(*(extent(index) for index in group), strict=True)
+            batches = together(sizes, limit, most, bytes_, held)
+            groups.append([tuple(group[place] for place in batch.places) for batch in batches])
+        return groups
 
     return cut
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import psutil
 import torch
@@ -43,7 +43,7 @@ class Look:
         self.memory = memory
         self.batch_pixels = batch_pixels
         self._learns = learns
-        self._ways: dict[tuple[int, int, int], Way | None] = {}
+        self._ways: dict[tuple[int, int, int, bool], Way | None] = {}
         self._limits: dict[int, int] = {}
 
     def __call__(
@@ -66,10 +66,8 @@ class Look:
         Raises:
             TrainingError: if no way fits the memory.
         """
-        sizes = [turned(draw, *image.shape[1:]) for image, draw in zip(images, draws, strict=True)]
         found: dict[int, Output] = {}
-        for batch in together(sizes, self.limit(network), len(images)):
-            places = batch.places
+        for places in self.batches(network, images, draws):
             if len(places) == 1:
                 (one,) = places
                 found[one] = self._alone(network, images[one], draws[one], standard, device)
@@ -78,6 +76,16 @@ class Look:
             inputs = [prepare(images[i], draws[i], standard, device) for i in places]
             found |= zip(places, masked.forward(network, *masked.pad(inputs)), strict=True)
         return [found[place] for place in range(len(images))]
+
+    def batches(
+        self, network: nn.Module, images: Sequence[Tensor], draws: Sequence[Draw | None]
+    ) -> list[tuple[int, ...]]:
+        """Return the places of the crops that pass through a network together.
+
+        Such a batch, given alone, passes as it is.
+        """
+        sizes = [turned(draw, *image.shape[1:]) for image, draw in zip(images, draws, strict=True)]
+        return [batch.places for batch in together(sizes, self.limit(network), len(images))]
 
     def limit(self, network: nn.Module) -> int:
         """Return the most pixels of a batch for a network; 0 if crops go one by one."""
@@ -95,7 +103,7 @@ class Look:
         standard: Standard,
         device: torch.device,
     ) -> Output:
-        way = self._way(network, pixels.shape[1], pixels.shape[2])
+        way = self._way(network, pixels.shape[1], pixels.shape[2], draw is not None)
         if way is None:
             output: Output = network(prepare(pixels, draw, standard, device))
             return output
@@ -104,18 +112,21 @@ class Look:
             return forward(network, Lazy(pixels, draw, standard, device), way)
         return forward(network, prepare(pixels, draw, standard, device), way)
 
-    def _way(self, network: nn.Module, height: int, width: int) -> Way | None:
+    def _way(self, network: nn.Module, height: int, width: int, drawn: bool = False) -> Way | None:
         """Return the way to run the network, None for at once."""
         if self.memory is None or not isinstance(network, ResNet):
             return None
-        key = (id(network), height, width)
+        key = (id(network), height, width, drawn)
         if key not in self._ways:
-            self._ways[key] = _choose(network, height, width, self.memory, self._learns)
+            needs = memory_of_ways if self._learns else memory_of_forward
+            needed = needs(network, height, width, drawn=drawn)
+            self._ways[key] = _choose(network, (height, width), needed, self.memory, self._learns)
         return self._ways[key]
 
 
-def _choose(network: ResNet, height: int, width: int, memory: int, learns: bool) -> Way | None:
-    needed = (memory_of_ways if learns else memory_of_forward)(network, height, width)
+def _choose(
+    network: ResNet, size: tuple[int, int], needed: Mapping[Way, int], memory: int, learns: bool
+) -> Way | None:
     # a tiled part computes its strips anew outside autocast, and would not get the same numbers
     tiled = not torch.is_autocast_enabled(next(network.parameters()).device.type)
     for way, need in needed.items():
@@ -125,7 +136,7 @@ def _choose(network: ResNet, height: int, width: int, memory: int, learns: bool)
     hint = ", or choose a coarser --level" if learns else ""  # a trained run has its level
     hint += "" if tiled else ", or --precision fp32, which can work in strips"
     raise TrainingError(
-        f"a crop of {height} × {width} pixels needs {least / 2**30:.1f} GiB, and --memory is "
+        f"a crop of {size[0]} × {size[1]} pixels needs {least / 2**30:.1f} GiB, and --memory is "
         f"{memory / 2**30:.1f}; raise it{hint}"
     )
 

@@ -15,7 +15,7 @@ from distill.augment import Draw, draw, turned
 from distill.checkpoint import Progress, modules
 from distill.errors import TrainingError
 from distill.gradients import Gradients
-from distill.groups import Cut, Group, crops_in, one_by_one, share
+from distill.groups import Cut, Extent, Group, crops_in, one_by_one, share
 from distill.pairs import Sample, Samples
 from distill.processes import ALONE, Processes
 from distill.tasks import Figures, Task
@@ -146,6 +146,7 @@ def train_epoch(
                     mean.add(figures)
                     pending.append((sample.crop, figures["loss"].detach()))
                     observer.crop(epoch, "train")
+                del taken, sample, figures  # before the next batch is read
             _check(pending, epoch)
         gradients.publish(len(crops_in([group])), processes)
         adam.step()
@@ -179,6 +180,7 @@ def validate(
                 mean.add(figures)
                 seen.append((sample.crop, figures["loss"]))
                 observer.crop(epoch, "val")
+            del taken, sample, figures  # before the next batch is read
         _check(seen, epoch)
     for _ in range(len(samples) - len(seen)):
         observer.crop(epoch, "val")  # another process's
@@ -239,10 +241,11 @@ def _advance(progress: Progress, schedule: Schedule, val: Mapping[str, float] | 
 def _cut(
     task: Task[S], samples: Samples[S], drawn: Drawn, accumulate: int, setting: Setting
 ) -> list[Group]:
-    def size(index: int) -> tuple[int, int]:
-        return turned(drawn[index], *samples.size(index, task.level))
+    def extent(index: int) -> Extent:
+        size = turned(drawn[index], *samples.size(index, task.level))
+        return Extent(size, samples.held(index))
 
-    return setting.cut(list(drawn), accumulate, size)
+    return setting.cut(list(drawn), accumulate, extent)
 
 
 def _learn(
@@ -276,9 +279,14 @@ def _figures(
 def _short(samples: Sequence[Sample]) -> TrainingError:
     sample = max(samples, key=lambda s: sum(image.numel() for image in s.images.values()))
     sizes = ", ".join(f"{i.shape[1]} × {i.shape[2]} px at {n}" for n, i in sample.images.items())
+    if len(samples) > 1:
+        return TrainingError(
+            f"a batch of {len(samples)} crops, the largest {sample.crop} ({sizes}), does not fit "
+            "in the device's memory; choose a smaller --batch-pixels or --memory"
+        )
     return TrainingError(
         f"crop {sample.crop} ({sizes}) does not fit in the device's memory; "
-        "choose a coarser --level or --device cpu"
+        "choose a coarser --level, a smaller --memory or --device cpu"
     )
 
 

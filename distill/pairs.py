@@ -166,6 +166,11 @@ class Samples(Generic[S_co]):
         """Return (height, width) of a sample at a level, without reading it."""
         return self._crops.sizes(level)[index]
 
+    def held(self, index: int) -> int:
+        """Return the bytes of a sample's pixels, all levels together, without reading it."""
+        sizes = (self.size(index, level) for level in self._crops.levels)
+        return sum(3 * height * width for height, width in sizes)
+
     def order(self, epoch: int) -> list[int]:
         """Return the places of all samples in the order of an epoch."""
         if self._seed is None:

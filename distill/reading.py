@@ -85,7 +85,10 @@ def read_ahead(
             if isinstance(answer, Exception):
                 raise answer
             held -= request.bytes
-            yield free.take(answer)
+            pixels = free.take(answer)
+            free.fit(ahead)  # a crop larger than that must not be there twice while it is in use
+            yield pixels
+            del pixels
     except BrokenProcessPool as error:
         _pool.cache_clear()
         raise SubsetError(

@@ -177,10 +177,15 @@ class Session:
         return start_from(source, network, name, classes) if source else None
 
     def _cut(self, task: Task[S]) -> Cut:
-        """Return batches that suit the network, and that leave work for every process."""
+        """Return batches that suit the network, and that leave work for every process.
+
+        All levels of a batch are in memory at once, so --read-ahead bounds them as it does crops
+        that wait.
+        """
         limit = self.look.limit(task.network)
-        most = -(-self.options.schedule.accumulate // self.processes.world)
-        return by_size(limit, most) if limit else one_by_one
+        most = max(1, self.options.schedule.accumulate // self.processes.world)
+        held = self.options.read_ahead_mib * 2**20
+        return by_size(limit, most, held) if limit else one_by_one
 
     def _samples(self, crops: CropSet[S], seed: int | None) -> Samples[S]:
         return Samples(crops, seed, self.options.workers, self.options.read_ahead_mib * 2**20)
@@ -260,14 +265,14 @@ def session(options: Options, say: Say) -> Iterator[Session]:
     if options.threads is not None:
         torch.set_num_threads(options.threads)
     require(options.log)
-    if options.memory_gib is None:
-        memory = _kept(options, "memory_gib") or available(device)
-        options = replace(options, memory_gib=memory)
     if options.batch_pixels is None:
         pixels = _kept(options, "batch_pixels")
         pixels = BATCH_PIXELS[device.type] if pixels is None else pixels
         options = replace(options, batch_pixels=pixels)
     with joined(device) as processes:
+        # one number for all: it decides the batches, of which each process takes its share
+        memory = options.memory_gib or _kept(options, "memory_gib") or available(device)
+        options = replace(options, memory_gib=min(processes.gather(memory)))
         with processes.together():
             if processes.first and options.resume:
                 check_resume(options.out)

@@ -13,6 +13,7 @@ from distill.augment import Draw, draw
 from distill.config import resolve_device, sha256
 from distill.console import left_out_note
 from distill.errors import SubsetError, TrainingError, UsageError
+from distill.look import for_answers
 from distill.losses import PAPER
 from distill.networks import build, smallest_input
 from distill.pairs import Crops, Sample, Samples
@@ -82,7 +83,8 @@ def teach(request: Teaching, say: Say, watch: Watch = lambda samples, total: sam
     )
     standard = Standard(about.mean, about.std)
     network = run.load_network(device)
-    teacher = NetworkTeacher(network, about.level, standard, device, question)
+    look = for_answers(device)
+    teacher = NetworkTeacher(network, about.level, standard, device, question, look)
     artifact = _about(store, request, run, subsets, map_, teacher.channels)
     with TargetsWriter(request.out, artifact, lessons, overwrite=request.overwrite) as writer:
         say(_summary(request, lessons, writer.done, artifact))

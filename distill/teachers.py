@@ -136,8 +136,14 @@ class NetworkTeacher:
 
         @torch.no_grad()
         def answer(sizes: Sequence[tuple[int, int]]) -> list[Taught]:
-            seen = self._look(self.network, images, draws, self._standard, self._device)
-            return [self._says(*one, size) for one, size in zip(seen, sizes, strict=True)]
+            found: dict[int, Taught] = {}
+            # a batch after another, so that no more than one batch's maps are there at a time
+            for places in self._look.batches(self.network, images, draws):
+                pixels, chosen = [images[i] for i in places], [draws[i] for i in places]
+                seen = self._look(self.network, pixels, chosen, self._standard, self._device)
+                for place, one in zip(places, seen, strict=True):
+                    found[place] = self._says(*one, sizes[place])
+            return [found[place] for place in range(len(images))]
 
         return answer
 

@@ -40,6 +40,8 @@ STRIP_MAPS = 36
 MASKED = 2
 """A masked batch takes less than so many times what a plain pass over as many pixels takes:
 autograd keeps 1.4 to 1.5 times as much, and scratch comes on top."""
+DRAWN = 104
+"""Bytes for each pixel of a whole crop while its colours are changed: float copies of all kinds."""
 OVERHEAD = 1 << 28
 """Bytes that every way takes, in buffers of convolutions and in the heap."""
 
@@ -109,10 +111,15 @@ def choose(network: ResNet, height: int, width: int, memory: int) -> Way:
     )
 
 
-def memory_of_ways(network: ResNet, height: int, width: int) -> dict[Way, int]:
-    """Return `memory_needed` of every way, the quickest first."""
-    maps = _maps(network, height, width)
-    return {way: _peak(maps, way, height * width) for way in every_way(network)}
+def memory_of_ways(
+    network: ResNet, height: int, width: int, *, drawn: bool = False
+) -> dict[Way, int]:
+    """Return `memory_needed` of every way, the quickest first; `drawn` is seen under a draw."""
+    maps, pixels = _maps(network, height, width), height * width
+    return {
+        way: max(_peak(maps, way, pixels), _preparing(way, pixels, drawn))
+        for way in every_way(network)
+    }
 
 
 def pixels_that_fit(network: ResNet, memory: int) -> int:
@@ -122,15 +129,20 @@ def pixels_that_fit(network: ResNet, memory: int) -> int:
     return max(0, (memory - OVERHEAD) * side**2 // (MASKED * plain))
 
 
-def memory_of_forward(network: ResNet, height: int, width: int) -> dict[Way, int]:
+def memory_of_forward(
+    network: ResNet, height: int, width: int, *, drawn: bool = False
+) -> dict[Way, int]:
     """Estimate the peak bytes of every way, the quickest first, where no backward pass follows.
 
     Under `torch.no_grad` or `torch.inference_mode` a part leaves its result and nothing else, so
     there is nothing to checkpoint: the ways are the first 0, 1, 2, … parts tiled, the rest plain.
+    `drawn`: the crop is seen under a draw.
     """
-    maps = _maps(network, height, width)
+    maps, pixels = _maps(network, height, width), height * width
     ways = [mixed(tiled, len(maps), "plain") for tiled in range(len(maps) + 1)]
-    return {way: _peak_forward(maps, way, height * width) for way in ways}
+    return {
+        way: max(_peak_forward(maps, way, pixels), _preparing(way, pixels, drawn)) for way in ways
+    }
 
 
 def memory_needed(network: ResNet, height: int, width: int, way: Way) -> int:
@@ -183,6 +195,11 @@ def _peak_forward(maps: Sequence[_Maps], way: Way, pixels: int) -> int:
         else:
             peaks.append(part.taken + (STEM_SCRATCH if stem else SCRATCH) * part.largest)
     return 3 * pixels + max(peaks) + OVERHEAD
+
+
+def _preparing(way: Way, pixels: int, drawn: bool) -> int:
+    """Return what a crop takes before the network sees it; a tiled stem has its rows prepared."""
+    return (3 + DRAWN) * pixels + OVERHEAD if drawn and way[0] != "tiled" else 0
 
 
 @torch.inference_mode(False)  # under which autograd keeps nothing, and there is nothing to count

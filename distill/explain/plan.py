@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import wsistore
+from distill import place
 from distill.errors import RunError, SubsetError, UsageError
 from distill.networks import smallest_input
 from distill.runs import Run
@@ -124,18 +125,14 @@ def check_place(out: Path, store: wsistore.Store, overwrite: bool) -> None:
         home = Path(store.url).resolve()
         if home in (out.resolve(), *out.resolve().parents):
             raise UsageError(f"{out} is inside the store; choose another --out")
-    if out.is_symlink() or (out.exists() and not out.is_dir()):
-        raise UsageError(f"{out} is not a folder; choose another --out")
-    if not out.exists() or not any(out.iterdir()):
-        return
+    place.check_place(out, overwrite, "explanations", _ours, (REPORT, "pictures", "maps"))
+
+
+def _ours(out: Path) -> bool:
     try:
-        ours = read_json(out / REPORT).get("format") == FORMAT
+        return bool(read_json(out / REPORT).get("format") == FORMAT)
     except RunError:
-        ours = False
-    if not ours:
-        raise UsageError(f"{out} is not empty and holds no explanations; choose another --out")
-    if not overwrite:
-        raise UsageError(f"{out} holds explanations; choose another --out or give --overwrite")
+        return False
 
 
 def names(runs: Sequence[Run]) -> list[str]:

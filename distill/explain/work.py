@@ -16,11 +16,11 @@ from distill.errors import DistillError
 from distill.explain import similarity as alike
 from distill.explain.cells import smooth
 from distill.explain.picture import Panel, draw
-from distill.explain.place import aside
 from distill.explain.plan import FORMAT, LABEL, PREDICTED, REPORT, Case, Plan
 from distill.explain.sight import Eye, Sight
 from distill.fingerprint import crops_sha256, location
 from distill.look import for_answers
+from distill.place import aside
 from distill.tensors import publish
 from distill.weights import encode
 
@@ -187,7 +187,7 @@ def _report(
         "format": FORMAT,
         "runs": {
             name: {
-                "run": str(run.path.resolve()),
+                "run": run.path.resolve().name,
                 "weights_sha256": sha256(run.path / "weights.safetensors"),
                 "network": run.weights.network,
                 "epoch": run.weights.epoch,
@@ -196,7 +196,7 @@ def _report(
             }
             for name, run in plan.runs.items()
         },
-        "store": location(request.store),
+        "store": str(location(request.store)).rstrip("/").rpartition("/")[2],
         "crops_sha256": crops_sha256(plan.store, [entry["crop"] for entry in crops], levels),
         "split": None if request.crops else request.split,
         "subset": None if request.crops else request.subset,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from distill.export.markdown import table, text
+from distill.trust import doubts
 
 FORMAT = "distill-model-card/1"
 KINDS = ("crops", "slides", "patients")
@@ -31,16 +32,24 @@ def limits(card: Card) -> list[str]:
         said.append("It has not been evaluated: nobody knows how often it is right.")
     for one in card["evaluations"]:
         where = f"{one['subset']} of split {one['split']}"
-        if one["training_patients"] is None:
-            said.append(f"Nobody can tell which patients of {where} it was trained on.")
-        elif one["training_patients"]:
-            said.append(
-                f"It was trained on {one['training_patients']} of the patients of {where}: those "
-                "scores are too good."
-            )
-        elif one["subset"] == "val":
-            said.append(f"{where} chose the epoch: those scores are a little too good.")
+        scored = one["crops"]["scored"]
+        reasons = doubts(
+            scored["patients"],
+            scored["crops"],
+            one["crops"]["bootstrap"]["unit"],
+            trained=one["training_patients"],
+            chose=one["subset"] == "val" and card["training"]["chosen"] == "lowest validation loss",
+            draws=_draws(one["crops"]),
+        )
+        if reasons:
+            said.append(f"Scores on {where} are not to be relied on: {'; '.join(reasons)}.")
     return said
+
+
+def _draws(block: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Return how many draws of how many define every mean over classes, None if all do."""
+    draws = block["macro"]["f1"].get("draws")
+    return None if draws is None else (draws, block["bootstrap"]["draws"])
 
 
 def intended_use(card: Card) -> str:

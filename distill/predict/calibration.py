@@ -18,7 +18,7 @@ class Calibration:
 
     Attributes:
         temperature: 1 leaves the network's own probabilities.
-        calibrated: it was fitted to labelled crops, or given as such.
+        calibrated: it was fitted to labelled crops by an evaluation of these weights.
         said: one sentence without a full stop.
         file: the metrics.json that it is from, or None.
     """
@@ -47,8 +47,8 @@ def calibration(
     if given is not None and file is not None:
         raise UsageError("--temperature and --calibration exclude each other; give one")
     if given is not None:
-        said = "not calibrated" if given == 1 else "calibrated"
-        return Calibration(given, given != 1, f"{said} (--temperature {given:g})")
+        said = f"not calibrated: divided by the temperature {given:g} that was given, on trust"
+        return Calibration(given, False, "not calibrated (--temperature 1)" if given == 1 else said)
     if file is not None:
         found = _fitted(file, weights)
         if isinstance(found, str):

@@ -21,6 +21,7 @@ from distill.errors import UsageError
 from distill.evaluate import as_json as encode
 from distill.look import available
 from distill.options import FOLDER, Grouped
+from distill.place import aside
 from distill.predict import output
 from distill.predict.calibration import Calibration, calibration
 from distill.predict.options import FILE, answer_options, other_options, slide_options
@@ -104,14 +105,16 @@ def predict(
       distill predict runs/old slide.svs --store STORE --temperature 1
     """
     if out is not None:
-        output.check_place(out, overwrite)
+        output.check_out(out, overwrite)
     asked = _asked(run, workers, PICTURE if out is not None else 0, given)
     files = wsistore.find_slides(slides)
     stderr = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
     for note in asked.notes:
         stderr.print(note)
     with ExitStack() as opened:
-        folder = opened.enter_context(output.published(out)) if out is not None else None
+        folder = opened.enter_context(aside(out)) if out is not None else None
+        if folder is not None:
+            (folder / output.OVERLAYS).mkdir()
         found = _carry_out(files, asked, workers, folder, stderr)
         report = as_report(found, _about(asked), asked.calibrated)
         if folder is not None:
@@ -223,7 +226,7 @@ def _watched(
 def _about(asked: Asked) -> dict[str, Any]:
     run, job, colours = asked.run, asked.job, asked.known.colours
     return {
-        "run": str(run.path.resolve()),
+        "run": run.path.resolve().name,
         "weights_sha256": job.weights,
         "network": run.weights.network,
         "epoch": run.weights.epoch,

@@ -61,7 +61,8 @@ answer_options = stack(
     option("Answer", "--temperature", type=click.FloatRange(min=0, min_open=True), default=None,
            help="Divide logits by this; 1 gives the network's own probabilities.  [default: what "
            "RUN's evaluations have fitted]"),
-    option("Answer", "--calibration", type=FILE, default=None, metavar="FILE",
+    option("Answer", "--calibration", default=None, metavar="FILE",
+           type=click.Path(path_type=Path, exists=True, dir_okay=False),
            help="metrics.json of the evaluation (with --calibrate) to take the temperature of."),
     option("Answer", "--aggregate", type=click.Choice(AGGREGATES), default="mean",
            help="What a crop weighs in its slide: the same, or the area of its box."),

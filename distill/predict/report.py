@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from distill.answers import UNIT_COLUMNS, Answers
 from distill.calibration import probabilities
 from distill.metrics import Floats
 from distill.predict.calibration import Calibration
 from distill.predict.slide import CropLogits, SlideLogits
+from distill.texts import csv_text
 
 FORMAT = "distill-prediction/1"
 UNITS = {
@@ -143,7 +146,7 @@ def slides_csv(found: Predictions) -> bytes:
             for k, name in enumerate(found.classes)
         }
         rows.append(row)
-    return pd.DataFrame(rows).to_csv(index=False, lineterminator="\n").encode()
+    return _encoded(pd.DataFrame(rows))
 
 
 def _csv(table: pd.DataFrame, answers: Answers) -> bytes:
@@ -151,7 +154,20 @@ def _csv(table: pd.DataFrame, answers: Answers) -> bytes:
     table["predicted"] = names[answers.predicted]
     for k, name in enumerate(names):
         table[f"p_{name}"] = answers.probabilities[:, k]
-    return table.to_csv(index=False, lineterminator="\n").encode()
+    return _encoded(table)
+
+
+def _encoded(table: pd.DataFrame) -> bytes:
+    """Return CSV whose texts no spreadsheet takes for formulas."""
+    shown = table.rename(columns=csv_text)
+    for name in shown.columns[[not is_numeric_dtype(kind) for kind in shown.dtypes]]:
+        shown[name] = [csv_text(v) if isinstance(v, str) else v for v in shown[name]]
+    return shown.to_csv(index=False, lineterminator="\n").encode()
+
+
+def _place(file: Path) -> str:
+    """Return a run's evaluation by the name of its folder and file, without where the run lies."""
+    return f"{file.parent.name}/{file.name}"
 
 
 def as_report(
@@ -171,7 +187,7 @@ def as_report(
             "calibrated": calibrated.calibrated,
             "temperature": calibrated.temperature,
             "said": calibrated.said,
-            "file": str(calibrated.file.resolve()) if calibrated.file else None,
+            "file": _place(calibrated.file) if calibrated.file else None,
         },
         "classes": list(found.classes),
         "units": UNITS,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import wsistore
 from distill.report.cells import LEVEL, METHOD, head
@@ -111,7 +112,7 @@ def settings_table(rows: Sequence[Row]) -> Table | None:
         )
         if first is row:
             continue
-        found = differences(first.runs[0].run.config, row.runs[0].run.config)
+        found = differences(_counted(first.runs[0]), _counted(row.runs[0]))
         what = "; ".join(found) or "nothing that config.json records"
         body.append(
             (text(magnification(row.level)), text(first.label), text(row.label), text(what))
@@ -122,6 +123,12 @@ def settings_table(rows: Sequence[Row]) -> Table | None:
     made = columns(*(Column(word, (word,), number=False) for word in words))
     caption = "Settings in which rows of the same method and level differ, from their config.json."
     return Table("settings", "Rows of the same method", caption, made, tuple(body))
+
+
+def _counted(one: Evaluated) -> dict[str, Any]:
+    """Return a run's configuration with the crops it left out counted, not named."""
+    left_out = one.run.config.get("left_out") or {}
+    return {**one.run.config, "left_out": {name: len(crops) for name, crops in left_out.items()}}
 
 
 def curve_table(runs: Sequence[Evaluated]) -> Table:

@@ -11,11 +11,11 @@ from distill.report import data_tables, difference_tables, tables
 from distill.report.canvas import Picture
 from distill.report.figures import cost_figure, curve_figure, margin_figure
 from distill.report.measure import Measured
-from distill.report.notices import class_patients, lead, notices
+from distill.report.notices import lead, notices
 from distill.report.pictures import Overlay
 from distill.report.rows import STUDENT, TEACHER
 from distill.report.table import Table
-from distill.report.verdict import SCORES, Question, Verdict, judge
+from distill.report.verdict import SCORES, Question, Verdict, class_patients, judge
 
 
 @dataclass(frozen=True)

@@ -7,17 +7,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from distill.texts import visible
+
 _MARKDOWN = re.compile(r"([\\`*_\[\]|~$])")
-_FORMULA = ("=", "+", "-", "@")
-_SPACE = "\u00a0"
-"""A space that does not break a line; to Python it is not printable."""
-
-
-def visible(text: str) -> str:
-    """Return a text on one line, what cannot be printed (line breaks, controls) as its escape."""
-    return "".join(
-        c if c.isprintable() or c == _SPACE else c.encode("unicode_escape").decode() for c in text
-    )
 
 
 def markdown(text: str) -> str:
@@ -27,12 +19,6 @@ def markdown(text: str) -> str:
     """
     escaped = _MARKDOWN.sub(r"\\\1", html.escape(visible(text), quote=False))
     return escaped.replace("://", "&#58;//").replace("@", "&#64;").replace("www.", "www&#46;")
-
-
-def csv_text(text: str) -> str:
-    """Return a text that a spreadsheet does not take for a formula: ' stands before one."""
-    shown = visible(text)
-    return f"'{shown}" if shown.lstrip().startswith(_FORMULA) else shown
 
 
 def folder_names(paths: Sequence[Path]) -> list[str]:

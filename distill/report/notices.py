@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from distill.answers import Answers
 from distill.report.measure import Measured
 from distill.report.numbers import saving
 from distill.report.rows import STUDENT
-from distill.report.verdict import BEYOND, FEW_PATIENTS, OPEN, SCORES, WITHIN, Question, Verdict
-
-FEW_OF_A_CLASS = 5
-"""A mean over classes weighs a class of so few patients as much as any other."""
+from distill.report.verdict import (
+    BEYOND,
+    OPEN,
+    SCORES,
+    WITHIN,
+    Question,
+    Verdict,
+    class_patients,
+)
+from distill.trust import FEW_OF_A_CLASS, FEW_PATIENTS
 
 
 def lead(verdicts: Sequence[Verdict], question: Question) -> str:
@@ -63,12 +68,6 @@ def notices(measured: Measured, verdicts: Sequence[Verdict]) -> list[str]:
     ]
 
 
-def class_patients(answers: Answers) -> dict[str, int]:
-    """Return how many patients have a labelled crop of each class."""
-    counts = answers.table.groupby("label")["patient"].nunique()
-    return {name: int(counts.get(name, 0)) for name in answers.classes}
-
-
 def _patients(measured: Measured) -> list[str]:
     first = measured.collected.runs[0].metrics
     patients, crops = first["scored"]["patients"], first["scored"]["crops"]
@@ -116,7 +115,8 @@ def _classes(measured: Measured) -> list[str]:
     if few:
         said = ", ".join(f"{name} ({n})" for name, n in few.items())
         found.append(
-            f"Few patients of a class: {said}. A mean over classes hangs on them as much as on any."
+            f"Few patients of a class: {said}. A mean over classes hangs on them as much as on "
+            f"any, so with fewer than {FEW_OF_A_CLASS} no verdict is given."
         )
     f1 = first.metrics["macro"]["f1"]
     if "draws" in f1:

@@ -9,9 +9,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from distill.report.document import Matrix, Report
 from distill.report.folder import GENERATOR, PAGE
-from distill.report.names import markdown, visible
+from distill.report.names import markdown
 from distill.report.numbers import interval, magnification, part, percent
 from distill.report.verdict import Verdict
+from distill.texts import visible
 
 MARKDOWN = "report.md"
 

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from distill.report.names import csv_text, markdown
+from distill.report.names import markdown
+from distill.texts import csv_text
 
 Raw = str | int | float | None
 

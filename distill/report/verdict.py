@@ -7,24 +7,23 @@ interval of the paired difference student − teacher,
     high < −m          the loss is more than m                     "beyond"
     otherwise          a loss of more than m cannot be excluded    "open"
 
-Where the interval itself deserves no trust (few patients, patients that trained the run, crops
-taken for independent), the verdict is "open" whatever it says, and the reasons are given.
+Where the interval itself deserves no trust (few patients, or few of a class; patients that trained
+the run; crops taken for independent), the verdict is "open" whatever it says, and the reasons are given.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from distill import trust
+from distill.answers import Answers
 from distill.evaluate_table import MACRO, OVERALL
-from distill.report.collect import Collected, Evaluated
-from distill.report.measure import Block, Difference
+from distill.report.collect import Collected
+from distill.report.measure import Difference
 from distill.report.numbers import ends, interval, percent, saving
 
 WITHIN, OPEN, BEYOND = "within", "open", "beyond"
-FEW_PATIENTS = 20
-"""Below this many, a percentile interval is too narrow: see docs/evaluation.md."""
 SCORES = {
     "f1": ("macro F1", MACRO["F1"]),
     "accuracy": ("macro accuracy (one-vs-rest)", MACRO["accuracy"]),
@@ -110,7 +109,7 @@ def judge(difference: Difference, question: Question, collected: Collected) -> V
             f"{_seeds(difference, question)}"
         )
         state, conclusion = _conclude(span, question)
-    found = doubts(block, [*row.runs, *difference.others], collected)
+    found = doubts(difference, question, collected)
     if found and state != OPEN:
         conclusion = f"If the interval could be trusted: {conclusion[0].lower()}{conclusion[1:]}"
     return Verdict(
@@ -127,34 +126,28 @@ def judge(difference: Difference, question: Question, collected: Collected) -> V
     )
 
 
-def doubts(block: Block, runs: Sequence[Evaluated], collected: Collected) -> tuple[str, ...]:
-    """Return why the intervals of a block deserve no trust.
-
-    Args:
-        block: with "scored".
-        runs: that it was made of.
-        collected: how they were evaluated.
-    """
-    patients, crops = block["scored"]["patients"], block["scored"]["crops"]
-    found = []
-    if patients < FEW_PATIENTS:
-        found.append(
-            f"fewer than {FEW_PATIENTS} patients, for which such an interval is too narrow"
-        )
-    if collected.how.unit == "crop" and crops > patients:
-        found.append(
-            "the interval resamples crops as if those of one patient were independent, and is too "
-            "narrow; evaluate with --unit patient"
-        )
+def doubts(difference: Difference, question: Question, collected: Collected) -> tuple[str, ...]:
+    """Return why the interval of a difference deserves no trust; see `distill.trust.doubts`."""
+    block, runs = difference.blocks["crops"], [*difference.row.runs, *difference.others]
+    group, score = SCORES[question.score][1]
     known = [one.metrics["training_patients"] for one in runs]
-    if None in known:
-        found.append("nobody can tell which of these patients the networks were trained on")
-    elif any(known):
-        found.append(f"{max(known):,} of these patients trained the networks")
     chosen = {one.run.weights.chosen for one in runs}
-    if runs[0].metrics["subset"] == "val" and "lowest validation loss" in chosen:
-        found.append("these patients chose the epochs, so the scores are too good")
-    return tuple(found)
+    draws = block[group][score].get("draws")
+    return trust.doubts(
+        block["scored"]["patients"],
+        block["scored"]["crops"],
+        collected.how.unit,
+        trained=None if None in known else max(known),
+        chose=runs[0].metrics["subset"] == "val" and "lowest validation loss" in chosen,
+        classes=class_patients(runs[0].answers),  # every score of `SCORES` is a mean over classes
+        draws=None if draws is None else (draws, collected.how.draws),
+    )
+
+
+def class_patients(answers: Answers) -> dict[str, int]:
+    """Return how many patients have a labelled crop of each class."""
+    counts = answers.table.groupby("label")["patient"].nunique()
+    return {name: int(counts.get(name, 0)) for name in answers.classes}
 
 
 def _seeds(difference: Difference, question: Question) -> str:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
-from distill.report.names import csv_text, folder_names, markdown, visible
+from distill.report.names import folder_names, markdown
+from distill.texts import csv_text, visible
 
 HOSTILE = [
     "<script>alert(1)</script>",

@@ -15,7 +15,7 @@ from markdown_it import MarkdownIt
 from PIL import Image
 
 from distill.cli import main
-from distill.report.names import visible
+from distill.texts import visible
 from tests.distill.report.fabricate import make_run, make_store, taught_by
 
 CLASSES = (

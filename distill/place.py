@@ -1,0 +1,81 @@
+"""A folder that a command makes: it is whole or not there, and nothing else is ever replaced."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from distill.errors import UsageError
+
+
+def check_place(
+    out: Path, overwrite: bool, what: str, ours: Callable[[Path], bool], names: Collection[str]
+) -> None:
+    """Refuse a place that holds anything, unless it is what the command made, to be replaced.
+
+    Args:
+        out: the folder.
+        overwrite: whether what the command made may be replaced.
+        what: what it makes, e.g. "predictions".
+        ours: says whether a folder that is not empty is such.
+        names: of all files and folders that the command makes in it.
+
+    Raises:
+        UsageError: it does; or it is no folder, or the current one.
+    """
+    if out.is_symlink() or (out.exists() and not out.is_dir()):
+        raise UsageError(f"{out} is not a folder; choose another --out")
+    if out.resolve() == Path.cwd():
+        raise UsageError(f"{out} is the current folder; choose another --out")
+    if not out.exists() or not any(out.iterdir()):
+        return
+    if not ours(out):
+        raise UsageError(
+            f"{out} is not empty and holds no {what.removeprefix('a ')}; choose another --out"
+        )
+    if not overwrite:
+        raise UsageError(
+            f"{out} already holds {what}; choose another --out, or replace it with --overwrite"
+        )
+    foreign = sorted(path.name for path in out.iterdir() if path.name not in names)
+    if foreign:
+        raise UsageError(
+            f"--overwrite would remove {', '.join(foreign[:3])} from {out}, which is no part of "
+            f"{what}; move it away or choose another --out"
+        )
+
+
+@contextmanager
+def aside(out: Path) -> Iterator[Path]:
+    """Yield a folder to write in; it takes the place of `out`, and of what is there, at the end.
+
+    Where the work fails or is interrupted nothing of it stays, and `out` is as it was.
+
+    Raises:
+        UsageError: no folder can be made there.
+    """
+    whole = out.resolve()
+    folder = whole.with_name(f".{whole.name}.{uuid.uuid4().hex}")
+    former = folder.with_name(f"{folder.name}.former")
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise UsageError(
+            f"{out} cannot be made ({error.strerror}); choose another --out"
+        ) from error
+    try:
+        yield folder
+        try:
+            if whole.exists():
+                whole.rename(former)
+            folder.rename(whole)
+        except BaseException:
+            if former.exists() and not whole.exists():
+                former.rename(whole)
+            raise
+        shutil.rmtree(former, ignore_errors=True)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
