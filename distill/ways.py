@@ -40,8 +40,9 @@ STRIP_MAPS = 36
 MASKED = 2
 """A masked batch takes less than so many times what a plain pass over as many pixels takes:
 autograd keeps 1.4 to 1.5 times as much, and scratch comes on top."""
-DRAWN = 104
-"""Bytes for each pixel of a whole crop while its colours are changed: float copies of all kinds."""
+DRAWN = 120
+"""Bytes for each pixel of a whole crop while its colours are changed: float copies of all kinds, as
+counted on torch's meta device."""
 OVERHEAD = 1 << 28
 """Bytes that every way takes, in buffers of convolutions and in the heap."""
 

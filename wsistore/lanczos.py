@@ -203,7 +203,7 @@ class LevelStreams:
             slots = [self._free.pop() for _ in range(count)]
             level.slots += slots
             fresh += slots
-        return [np.array(moves, np.int64).reshape(-1, 2), np.array(fresh, np.int64)]
+        return np.array(moves, np.int64).reshape(-1, 2), np.array(fresh, np.int64)
 
     def _finishes(self, counts: Sequence[int]) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
         """Return what `passes.both` takes of so many complete rows of each level, and room."""

@@ -19,7 +19,7 @@ PIXELS = 512
 BLOCK = 3 * PIXELS
 """Values of a row in a block, whose sums lie together for all output rows."""
 STRIDE = BLOCK + 16
-"""From one row's sums to the next one's: no power of two, which caches map to the same places."""
+"""From one row's sums to the next one's: not 6,144 bytes, which the caches map alike."""
 LANES = 16
 """Output rows handled together in the second pass, one a lane of the processor's vectors."""
 TOGETHER = 6

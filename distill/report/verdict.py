@@ -8,18 +8,19 @@ interval of the paired difference student − teacher,
     otherwise          a loss of more than m cannot be excluded    "open"
 
 Where the interval itself deserves no trust (few patients, or few of a class; patients that trained
-the run; crops taken for independent), the verdict is "open" whatever it says, and the reasons are given.
+the run; crops taken for independent), the verdict is "open" whatever it says, with the reasons.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
 from distill import trust
 from distill.answers import Answers
 from distill.evaluate_table import MACRO, OVERALL
-from distill.report.collect import Collected
+from distill.report.collect import Collected, Evaluated
 from distill.report.measure import Difference
 from distill.report.numbers import ends, interval, percent, saving
 

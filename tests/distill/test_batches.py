@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from distill import masked
 from distill.batches import WASTE, Batch, together
-from distill.groups import by_size, one_by_one
+from distill.groups import Extent, by_size, crops_in, one_by_one, share
 from distill.pairs import order
 from tests.distill.odd import assert_same, gradients, image, loss, network
 
@@ -21,28 +21,32 @@ SIDES = st.tuples(st.integers(5, 4000), st.integers(5, 4000))
     accumulate=st.integers(1, 33),
     limit=st.integers(1, 30_000_000),
     most=st.integers(1, 40),
+    held=st.integers(1, 30_000_000),
     epoch=st.integers(1, 9),
 )
 def test_every_crop_once_in_its_own_update_with_little_padding(
-    sizes: list[tuple[int, int]], accumulate: int, limit: int, most: int, epoch: int
+    sizes: list[tuple[int, int]], accumulate: int, limit: int, most: int, held: int, epoch: int
 ) -> None:
     sequence = order(3, epoch, len(sizes))
-    updates = by_size(limit, most)(sequence, accumulate, sizes.__getitem__)
-    alone = one_by_one(sequence, accumulate, sizes.__getitem__)
+    extents = [Extent(size, 3 * size[0] * size[1]) for size in sizes]
+    updates = by_size(limit, most, held)(sequence, accumulate, extents.__getitem__)
+    alone = one_by_one(sequence, accumulate, extents.__getitem__)
     assert len(updates) == len(alone) == -(-len(sizes) // accumulate)
     for number, (batches, singles) in enumerate(zip(updates, alone, strict=True)):
         group = sequence[number * accumulate : (number + 1) * accumulate]
         assert singles == [(i,) for i in group]
         assert sorted(i for batch in batches for i in batch) == sorted(group)
+        shares = [share(batches, rank, 3) for rank in range(3)]
+        assert sorted(crops_in(shares)) == sorted(group)
         for batch in batches:
-            held = [sizes[i] for i in batch]
-            height, width = map(max, zip(*held, strict=True))
-            area, pixels = sum(h * w for h, w in held), len(held) * height * width
+            own = [sizes[i] for i in batch]
+            height, width = map(max, zip(*own, strict=True))
+            area, pixels = sum(h * w for h, w in own), len(own) * height * width
             assert area > (1 - WASTE) * pixels
-            assert pixels <= limit or len(held) == 1
+            assert (pixels <= limit and 3 * area <= held) or len(own) == 1
             assert len(batch) <= most
             # a network that gets this batch does not cut it again
-            (again,) = together(held, limit, most)
+            (again,) = together(own, limit, len(own))
             assert (again.height, again.width, again.area) == (height, width, area)
 
 
@@ -62,7 +66,7 @@ def test_the_gradient_of_an_update_is_that_of_its_crops_one_by_one() -> None:
     sizes = [(60, 62), (33, 90), (61, 60), (35, 88), (64, 64), (40, 40), (62, 60)]
     net = network("resnet10")
     images = [image(h, w, seed) for seed, (h, w) in enumerate(sizes)]
-    updates = by_size(20_000, 4)(order(0, 1, 7), 4, sizes.__getitem__)
+    updates = by_size(20_000, 4)(order(0, 1, 7), 4, lambda i: Extent(sizes[i]))
     for batches in updates:
         group = [i for batch in batches for i in batch]
         for i in group:

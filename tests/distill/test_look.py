@@ -9,12 +9,14 @@ from safetensors.torch import load_file
 
 import wsistore
 from distill.augment import draw
+from distill.cost.memory import _Live
 from distill.errors import TrainingError
+from distill.inputs import prepare
 from distill.lazy import Lazy
 from distill.look import PLAIN, Look
 from distill.networks import build
 from distill.standardise import Standard
-from distill.ways import forward, memory_of_forward, memory_of_ways, name
+from distill.ways import DRAWN, forward, memory_of_forward, memory_of_ways, name
 
 CPU = torch.device("cpu")
 STANDARD = Standard((0.7, 0.6, 0.7), (0.2, 0.2, 0.3))
@@ -66,6 +68,21 @@ def test_estimates_are_the_same_while_nothing_is_learnt() -> None:
     for mode in (torch.no_grad, torch.inference_mode):
         with mode():
             assert (memory_of_ways(network, *SIZE), memory_of_forward(network, *SIZE)) == wanted
+
+
+def test_a_draw_takes_no_more_than_the_estimate_says() -> None:
+    chosen, (height, width) = draw(0, 1, 5), SIZE
+    live = _Live()
+    with torch.no_grad(), live:
+        image = torch.empty(3, height, width, dtype=torch.uint8, device="meta")
+        prepare(image, chosen, STANDARD, torch.device("meta"))
+    assert 0.5 * DRAWN < live.peak / (height * width) <= DRAWN + 3
+    network = build("resnet10", 3)
+    for needs in (memory_of_ways, memory_of_forward):
+        drawn, plain = needs(network, 4096, 4096, drawn=True), needs(network, 4096, 4096)
+        for way, need in drawn.items():
+            assert need >= plain[way]
+            assert way[0] == "tiled" or need >= (DRAWN + 3) * 4096**2
 
 
 def test_only_looking_takes_less_memory() -> None:

@@ -43,6 +43,9 @@ class Listed:
         height, width = self.samples[index].images[level].shape[1:]
         return height, width
 
+    def held(self, index: int) -> int:
+        return sum(image.numel() for image in self.samples[index].images.values())
+
 
 class Linear:
     """A task whose loss is a linear network's squared output; `given` records the draws."""

@@ -11,8 +11,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from distill.config import Options
 from distill.errors import TrainingError, UsageError
 from distill.processes import ALONE, Processes, joined
+from distill.session import session
 
 QUICK = ("--epochs", "2", "--accumulate", "2", "--device", "cpu", "--threads", "1")
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
@@ -24,7 +26,8 @@ def torchrun(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 def test_two_processes_train_what_one_trains(real_store: Path, tmp_path: Path, train) -> None:
-    arguments = ("--level", "2.5x", "--accumulate", "3", "--epochs", "3")
+    # one by one: batches are cut so that each process has one, and so differ in the last digits
+    arguments = ("--level", "2.5x", "--accumulate", "3", "--epochs", "3", "--batch-pixels", "0")
     train("baseline", real_store, tmp_path / "one", *arguments)
     out = tmp_path / "two"
     done = torchrun("train", "baseline", real_store, "--out", out, *QUICK, *arguments)
@@ -72,6 +75,22 @@ def test_another_processs_error_is_raised_here() -> None:
         pass
     with pytest.raises(UsageError, match="mine"), two.together():
         raise UsageError("mine")
+
+
+def test_processes_agree_on_the_memory_which_decides_the_batches(
+    real_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Poorer(Processes):
+        """The first of two processes, the other of which has less memory."""
+
+        def gather(self, value: object) -> list[object]:
+            return [value, 0.25 if isinstance(value, float) else value]
+
+    monkeypatch.setattr("distill.session.joined", lambda device: nullcontext(Poorer(0, 2)))
+    options = Options(real_store, "main", "2.5x", tmp_path / "run", device="cpu")
+    with session(options, print) as here:
+        assert here.options.memory_gib == 0.25
+        assert here.look.memory == here.glance.memory == 2**28
 
 
 def test_fewer_crops_to_an_update_than_processes_are_refused(

@@ -17,8 +17,10 @@ from distill.look import Look
 from distill.loop import Schedule, Setting, train_epoch
 from distill.networks import ResNet
 from distill.networks import build as build_network
-from distill.pairs import LabelledSample, order
+from distill.pairs import Crops, LabelledSample, order
 from distill.standardise import Standard
+from distill.stored_teacher import StoredTeacher
+from distill.targets import Targets
 from distill.tasks import SupervisedTask, Task
 from distill.teachers import NetworkTeacher
 from distill.ways import MASKED, memory_needed, pixels_that_fit
@@ -58,6 +60,9 @@ class Listed:
     def size(self, index: int, level: str) -> tuple[int, int]:
         height, width = self.samples[index].images[level].shape[1:]
         return height, width
+
+    def held(self, index: int) -> int:
+        return sum(image.numel() for image in self.samples[index].images.values())
 
     def read(self, indices: Sequence[int]) -> Iterator[LabelledSample]:
         return iter([self.samples[i] for i in indices])
@@ -104,6 +109,40 @@ def test_each_crop_has_the_figures_it_has_alone(kind: str) -> None:
         assert one.keys() == other.keys()
         for name, value in other.items():
             torch.testing.assert_close(one[name], value, rtol=2e-5, atol=1e-6, msg=name)
+
+
+def test_stored_targets_of_a_batch_are_each_crops_own(
+    real_store: Path, tmp_path: Path, distill, train
+) -> None:
+    """Crops of several sizes, turned or not, and plain views: nobody gets another's answer."""
+    train("teacher", real_store, tmp_path / "teacher", "--level", "10x")
+    words = ("--student-level", "2.5x", "--views", "2", "--device", "cpu")
+    done = distill("teach", tmp_path / "teacher", real_store, "--out", tmp_path / "t", *words)
+    assert done.exit_code == 0, done.output
+    crops = list(Targets(tmp_path / "t").crops)
+    read = Crops(real_store, crops, ["2.5x"])
+    given = [read[i] for i in range(len(crops))]
+
+    def losses(pixels: int) -> list[dict[str, Tensor]]:
+        criterion = Criterion()
+        teacher = StoredTeacher(Targets(tmp_path / "t"), criterion.question(), CPU)
+        network = build_network("resnet10", 2, seed=3)
+        look = Look(batch_pixels=pixels)
+        task = KDTask(network, "2.5x", STANDARD, teacher, criterion, CPU, look=look)
+        draws = [
+            task.view(crop, None if crop in crops[5:] else draw(0, 1 + i % 2, i))
+            for i, crop in enumerate(crops)
+        ]
+        if pixels:
+            return task.losses(given, draws)
+        pairs = zip(given, draws, strict=True)
+        return [task.losses([sample], [chosen])[0] for sample, chosen in pairs]
+
+    alone, batched = losses(0), losses(10**6)
+    assert len({float(one["soft"]) for one in alone}) == len(crops)
+    for one, other in zip(batched, alone, strict=True):
+        for name, value in other.items():
+            torch.testing.assert_close(one[name], value, rtol=1e-4, atol=1e-6, msg=name)
 
 
 @pytest.mark.parametrize("kind", ["supervised", "kd"])

@@ -313,7 +313,7 @@ def test_what_makes_no_sense_is_refused_in_a_sentence(distill, store, runs, tmp_
     refused("is not empty and holds no explanations", 2, teacher, store, out=tmp_path)
     assert not (tmp_path / "out").exists()
     run_it(distill, teacher, store, "--out", tmp_path / "out", "--limit", 1)
-    refused("give --overwrite", 2, teacher, store)
+    refused("replace it with --overwrite", 2, teacher, store)
 
 
 def test_any_of_our_networks_can_be_explained(distill, store, tmp_path: Path) -> None:

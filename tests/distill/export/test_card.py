@@ -51,20 +51,23 @@ def test_another_split_is_not_counted(run: Path, store: Path, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"training_patients": 2}, "trained on 2 of the patients of test of split main"),
-        ({"training_patients": None}, "Nobody can tell which patients of test"),
-        ({"training_patients": 0, "subset": "val"}, "val of split main chose the epoch"),
+        ({"training_patients": 2}, "2 of these patients trained the networks"),
+        ({"training_patients": None}, "nobody can tell which of these patients"),
+        ({"training_patients": 0, "subset": "val"}, "these patients chose the epochs"),
     ],
 )
 def test_scores_that_are_too_good_are_named(
     described: dict[str, Any], changed: dict[str, Any], said: str
 ) -> None:
     (recorded,) = described["evaluations"]
+    chosen = {**described["training"], "chosen": "lowest validation loss"}
+    described = {**described, "training": chosen}
     one = {**recorded, "training_patients": 0}
     honest = card.limits({**described, "evaluations": [one]})
     assert not any(said in limit for limit in honest)
+    assert any("fewer than 20 patients" in limit for limit in honest)
     told = card.limits({**described, "evaluations": [{**one, **changed}]})
-    assert any(said in limit for limit in told)
+    assert any("not to be relied on" in limit and said in limit for limit in told)
 
 
 def test_what_is_undefined_is_a_dash_and_what_has_no_interval_says_so() -> None:

@@ -86,4 +86,6 @@ def test_a_file_without_temperature_or_of_another_kind_is_refused(run: Run) -> N
     with pytest.raises(UsageError, match="exclude each other"):
         calibration(run, weights(run), given=2.0, file=plain)
     said = [calibration(run, weights(run), given=value).said for value in (1.0, 2.0)]
-    assert said == ["not calibrated (--temperature 1)", "calibrated (--temperature 2)"]
+    assert said[0] == "not calibrated (--temperature 1)"
+    assert said[1].startswith("not calibrated: divided by the temperature 2")
+    assert not calibration(run, weights(run), given=2.0).calibrated

@@ -442,7 +442,8 @@ def test_misuse_exits_2(run: Path, slides: list[Path], tmp_path: Path) -> None:
         (run, slides[0], "--reader", "magic"): "none of auto, tiffslide",
         (run, slides[0], "--annotation-offset", "1"): "is not X,Y",
         (run, slides[0], "--annotations", tmp_path): "--annotations needs --regions annotations",
-        (run, slides[0], "--temperature", 1, "--calibration", tmp_path / "m"): "exclude",
+        (run, slides[0], "--temperature", 1, "--calibration", run / "weights.json"): "exclude",
+        (run, slides[0], "--calibration", tmp_path / "absent.json"): "does not exist",
     }.items():
         result = predict(*arguments)
         assert result.exit_code == 2, arguments

@@ -35,7 +35,11 @@ def test_nothing_but_a_report_is_ever_replaced(tmp_path: Path, overwrite: bool) 
     folder.mkdir()
     (folder / PAGE).write_text("<p>my thesis")
     link.symlink_to(folder)
-    for place, said in ((file, "is not a folder"), (folder, "is no report"), (link, "not a fold")):
+    for place, said in (
+        (file, "is not a folder"),
+        (folder, "holds no report"),
+        (link, "not a fold"),
+    ):
         with pytest.raises(UsageError, match=said):
             check_out(place, overwrite)
     (tmp_path / "empty").mkdir()

@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from distill.report.collect import Collected
@@ -14,7 +15,16 @@ from distill.scoring import Bootstrap
 FIVE = Question("f1", 5.0)
 
 
-def run(gmac: float, value: float = 0.5, trained: int | None = 0, subset: str = "test") -> Any:
+def run(
+    gmac: float,
+    value: float = 0.5,
+    trained: int | None = 0,
+    subset: str = "test",
+    patients: tuple[int, int] = (40, 5),
+) -> Any:
+    names = [name for name, n in zip("ab", patients, strict=True) for _ in range(n)]
+    table = pd.DataFrame({"label": names, "patient": range(len(names))})
+    answers = SimpleNamespace(table=table, classes=("a", "b"))
     metrics = {
         "cost": {"gmac_per_crop": {"mean": gmac}},
         "macro": {"f1": {"value": value}},
@@ -22,7 +32,8 @@ def run(gmac: float, value: float = 0.5, trained: int | None = 0, subset: str = 
         "subset": subset,
     }
     weights = SimpleNamespace(chosen="lowest validation loss")
-    return SimpleNamespace(metrics=metrics, run=SimpleNamespace(weights=weights), name="run")
+    of = SimpleNamespace(weights=weights)
+    return SimpleNamespace(metrics=metrics, run=of, name="run", answers=answers)
 
 
 STUDENT, TEACHER = run(0.243), run(15.1)
@@ -38,12 +49,15 @@ def verdict(
     unit: str = "patient",
     runs: Any = (STUDENT,),
     teacher: Any = TEACHER,
+    draws: int | None = None,
 ) -> Verdict:
     """The verdict on a difference given in points."""
-    entry = {
+    entry: dict[str, Any] = {
         "value": None if value is None else value / 100,
         "interval": None if span is None else [end / 100 for end in span],
     }
+    if draws is not None:
+        entry["draws"] = draws
     block = {
         "scored": {"patients": patients, "crops": crops},
         "bootstrap": {"confidence": 0.95},
@@ -117,6 +131,9 @@ def test_digits_show_on_which_side_of_the_margin_an_end_lies() -> None:
         ({"runs": (run(0.2, trained=3),)}, "3 of these patients trained the networks"),
         ({"teacher": run(15.1, trained=None)}, "nobody can tell which of these patients"),
         ({"runs": (run(0.2, subset="val"),)}, "these patients chose the epochs"),
+        ({"runs": (run(0.2, patients=(41, 4)),)}, "fewer than 5 patients of a class (b 4)"),
+        ({"runs": (run(0.2, patients=(45, 0)),)}, "fewer than 5 patients of a class (b 0)"),
+        ({"draws": 9_990}, "only 9,990 of 10,000 draws define the score"),
     ],
 )
 @pytest.mark.parametrize("span", [(-1.0, 1.0), (-9.0, -8.0)])
