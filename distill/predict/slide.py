@@ -197,8 +197,8 @@ def _judged(result: SlideLogits, colours: list[Floats], known: Colours | None) -
         if distance > known.threshold:
             warnings.append(
                 f"its colours lie {distance:.1f} standard deviations from the {known.slides} "
-                f"training slides', of which none but 1 % is further than {known.threshold:.1f} "
-                "from the others: other stain or scanner?"
+                f"training slides', which lie within {known.threshold:.1f} of each other: another "
+                "stain or scanner?"
             )
     return replace(result, warnings=tuple(warnings), distance=distance)
 
