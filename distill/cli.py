@@ -7,6 +7,7 @@ import click
 import wsistore
 from distill.errors import DistillError, UsageError
 from distill.evaluate_command import evaluate
+from distill.experiment.command import experiment
 from distill.teach_command import command as teach
 from distill.train_command import train
 
@@ -39,6 +40,7 @@ def main() -> None:
 main.add_command(train)
 main.add_command(evaluate)
 main.add_command(teach)
+main.add_command(experiment)
 
 
 if __name__ == "__main__":
