@@ -123,11 +123,11 @@ def main() -> None:
     for _ in range(options.rounds):
         times["a"].append(stored([first, second], store))
         crops = wsistore.open(store).crops
-        jobs = [
-            (first if row.slide == first.stem else second,
-             (row.x, row.y, row.width, row.height), pictures)
-            for row in crops.itertuples()
-        ]  # fmt: skip
+        boxes = crops[["x", "y", "width", "height"]].to_numpy(int).tolist()
+        jobs: list[Job] = [
+            (first if slide == first.stem else second, (x, y, width, height), pictures)
+            for slide, (x, y, width, height) in zip(crops["slide"], boxes, strict=True)
+        ]
         times["b"].append(in_processes(decode, jobs))
         times["c"].append(in_processes(usual, jobs))
     megapixels = (crops["width"] * crops["height"]).sum() / 1e6

@@ -4,12 +4,14 @@
 
 On generated crops of about 2,000² px at 10×, paired with 1.25×, epochs of
 (a) the student alone, supervised by labels; (b) KD from stored targets; (c) KD with the teacher
-online, on a few of the crops, for it takes long. Rounds take them in turn, so that a busy machine
-slows all three. Time waiting for data is what the loop spends in asking for the next sample, and
-with targets in reading them. Seconds are per crop.
+online, on a few of the crops, for it takes long. Time waiting for data is what the loop spends in
+asking for the next sample, and with targets in reading them. Seconds are per crop.
 
-Then the pairs alone, 10× and 1.25×, from the store (d) and from PNG files that Pillow reads in
-torch's loader (e): in this process, and with as many reading processes each.
+Before that the pairs alone, 10× and 1.25×, (d) from the store and (e) from PNG files that Pillow
+reads in torch's loader: in this process, and with as many reading processes each.
+
+Rounds take the ways in turn, so that a busy machine slows all of them; a ratio is the median of the
+rounds' ratios.
 """
 
 from __future__ import annotations
@@ -31,8 +33,10 @@ from torch.utils.data import DataLoader, Dataset
 import wsistore
 from bench.kd_data import HIGH, LOW, picture, save_pictures, stored, teacher_run
 from distill.augment import Draw
+from distill.groups import by_size
 from distill.kd import Criterion, KDTask
-from distill.loop import Schedule, optimiser, train_epoch
+from distill.look import BATCH_PIXELS, Look
+from distill.loop import Schedule, Setting, optimiser, train_epoch
 from distill.networks import build
 from distill.pairs import Crops, LabelledCrops, Sample, Samples
 from distill.standardise import measure
@@ -43,6 +47,7 @@ from distill.teach import Teaching, teach
 from distill.teachers import Answer, NetworkTeacher, Taught
 
 CPU = torch.device("cpu")
+LOOK = Look(batch_pixels=BATCH_PIXELS["cpu"])
 Pairs = Iterable[Mapping[str, Tensor]]
 
 
@@ -111,7 +116,8 @@ def seconds_a_crop(task: Task[Any], samples: Clocked, epoch: int) -> float:
     schedule = Schedule()
     adam = optimiser(task, schedule)
     started = time.perf_counter()
-    train_epoch(task, samples, adam, schedule, epoch, Silent())  # type: ignore[arg-type]
+    cut = by_size(LOOK.limit(task.network), schedule.accumulate)  # as `distill train` does
+    train_epoch(task, samples, adam, schedule, epoch, Silent(), Setting(cut=cut))
     return (time.perf_counter() - started) / len(samples)
 
 
@@ -140,11 +146,12 @@ def epochs(store: Path, folder: Path, options: argparse.Namespace) -> None:
         teach(Teaching(teacher_run(folder, high), store, LOW, targets, views=1), print)
     criterion = Criterion()
     held = ClockedTeacher(Targets(targets), criterion.question(), CPU)
-    looks = NetworkTeacher(build("resnet10", 2, seed=1), HIGH, high, CPU, criterion.question())
+    question = criterion.question()
+    looks = NetworkTeacher(build("resnet10", 2, seed=1), HIGH, high, CPU, question, LOOK)
     tasks: dict[str, Task[Any]] = {
-        "a": SupervisedTask(build("resnet10", 2), LOW, low, CPU),
-        "b": KDTask(build("resnet10", 2), LOW, low, held, criterion, CPU),
-        "c": KDTask(build("resnet10", 2), LOW, low, looks, criterion, CPU),
+        "a": SupervisedTask(build("resnet10", 2), LOW, low, CPU, LOOK),
+        "b": KDTask(build("resnet10", 2), LOW, low, held, criterion, CPU, look=LOOK),
+        "c": KDTask(build("resnet10", 2), LOW, low, looks, criterion, CPU, look=LOOK),
     }
     many = crops * options.repeat  # so that an epoch's start weighs as in a real data set
     data: dict[str, Any] = {
@@ -152,11 +159,12 @@ def epochs(store: Path, folder: Path, options: argparse.Namespace) -> None:
         "b": Crops(store, many, [LOW]),
         "c": Crops(store, crops[: options.online_crops], [HIGH, LOW]),
     }
-    samples = {name: Clocked(data[name], 0, options.workers) for name in data}
+    samples: dict[str, Clocked] = {n: Clocked(data[n], 0, options.workers) for n in data}
     for name in "ab":  # start the workers and warm up
         seconds_a_crop(tasks[name], samples[name], 1)
     list(samples["c"].epoch(1))
-    for clock in (*samples.values(), held):
+    held.waited = 0.0
+    for clock in samples.values():
         clock.waited = 0.0
     times: dict[str, list[float]] = {name: [] for name in tasks}
     for number in range(options.rounds):
@@ -177,8 +185,9 @@ def pairs(store: Path, folder: Path, options: argparse.Namespace) -> None:
     """Measure and print (d) and (e)."""
     crops = list(wsistore.open(store).crops["crop"])
     save_pictures(store, crops, folder / "png")
+    crops *= options.repeat
     pictures = Pictures(folder / "png", crops)
-    for workers in sorted({0, options.workers}):
+    for workers in options.pair_workers:
         ways = {"d": _store_pairs(store, crops, workers), "e": _picture_pairs(pictures, workers)}
         times: dict[str, list[float]] = {name: [] for name in ways}
         for number in range(options.pair_rounds + 1):
@@ -188,8 +197,8 @@ def pairs(store: Path, folder: Path, options: argparse.Namespace) -> None:
                     times[name].append(taken)
         for name, what in {"d": "pairs from the store", "e": "pairs from PNG files"}.items():
             median = statistics.median(times[name])
-            print(f"({name}) {what}, {workers} workers: {len(crops) / median:.1f} pairs/s")
-        print(f"e/d {ratio(times, 'e', 'd'):.1f} (target ≥ 3)", flush=True)
+            print(f"({name}) {what}, workers {workers}: {len(crops) / median:.1f} pairs/s")
+        print(f"e/d, workers {workers}: {ratio(times, 'e', 'd'):.1f} (target ≥ 3)", flush=True)
 
 
 def _store_pairs(store: Path, crops: Sequence[str], workers: int) -> Callable[[], Pairs]:
@@ -214,12 +223,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("bench-out/kd"))
     parser.add_argument("--crops", type=int, default=20)
     parser.add_argument("--side", type=int, default=2_000, help="of the crops at 10×, in pixels")
-    parser.add_argument("--repeat", type=int, default=2, help="of each crop in a student's epoch")
+    parser.add_argument("--repeat", type=int, default=2, help="of each crop in an epoch")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--online-rounds", type=int, default=3)
     parser.add_argument("--online-crops", type=int, default=4)
     parser.add_argument("--pair-rounds", type=int, default=5)
-    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--pair-workers", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--workers", type=int, default=1, help="that read for an epoch")
     parser.add_argument("--threads", type=int, default=None, help="of torch")
     options = parser.parse_args(sys.argv[1:] if __name__ == "__main__" else [])
     if options.threads is not None:
@@ -227,7 +237,10 @@ def main() -> None:
     folder = options.out / f"{options.crops}-{options.side}"
     store = stored(folder, options.crops, options.side)
     size = f"{options.crops} crops of about {options.side}² px at 10×"
-    print(f"{size}, workers: {options.workers}, threads: {torch.get_num_threads()}", flush=True)
+    print(
+        f"{size}, epochs' workers: {options.workers}, torch's threads: {torch.get_num_threads()}",
+        flush=True,
+    )
     pairs(store, folder, options)
     epochs(store, folder, options)
 

@@ -2,20 +2,52 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import click
 
 import wsistore
 from distill.errors import DistillError, UsageError
-from distill.evaluate_command import evaluate
-from distill.experiment.command import experiment
-from distill.teach_command import command as teach
-from distill.train_command import train
+
+COMMANDS = {
+    "cost": ("distill.cost.command:command", "Say what a network costs, crop by crop."),
+    "evaluate": ("distill.evaluate_command:evaluate", "Score runs, with intervals."),
+    "experiment": ("distill.experiment.command:experiment", "Carry out a design of many runs."),
+    "explain": ("distill.explain.command:explain", "Show where a run, or two, looked."),
+    "export": ("distill.export.command:command", "Write a run as ONNX, with a model card."),
+    "predict": ("distill.predict.command:predict", "Answer for slides, straight from their files."),
+    "report": (
+        "distill.report.command:command",
+        "Make a page of evaluated runs: may a student do?",
+    ),
+    "teach": ("distill.teach_command:command", "Store what a teacher says, for many students."),
+    "train": ("distill.train_command:train", "Train a teacher, a baseline or a student."),
+}
+"""Where each command is, and what it is for: `distill --help` must not wait for torch."""
 
 
-class _Group(click.Group):
-    """Turns the errors that a user can meet into one line and an exit code."""
+class LazyGroup(click.Group):
+    """Imports a command when it is called; turns errors a user can meet into a line and a code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands, sorted."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command by name, None where there is no such one."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, name = COMMANDS[cmd_name][0].split(":")
+        found: click.Command = getattr(import_module(module), name)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what each command is for, importing none."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name][1]) for name in self.list_commands(ctx)])
 
     def invoke(self, ctx: click.Context) -> object:
+        """Run a command; its errors end it with exit code 1, or 2 for usage."""
         try:
             return super().invoke(ctx)
         except (UsageError, wsistore.UsageError) as error:
@@ -31,16 +63,13 @@ class _Misuse(click.ClickException):
     exit_code = 2
 
 
-@click.group(cls=_Group)
+@click.group(cls=LazyGroup)
 @click.version_option(package_name="resolution-distillation")
 def main() -> None:
-    """Teach a low-resolution student what a high-resolution teacher knows."""
+    """Teach a low-resolution student what a high-resolution teacher knows.
 
-
-main.add_command(train)
-main.add_command(evaluate)
-main.add_command(teach)
-main.add_command(experiment)
+    Exit codes: 0 all good; 1 some inputs failed, the rest is done; 2 wrong usage.
+    """
 
 
 if __name__ == "__main__":

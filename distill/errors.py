@@ -23,3 +23,7 @@ class TrainingError(DistillError):
 
 class TargetsError(DistillError):
     """Teacher targets are missing, damaged, or do not fit what is to be trained with them."""
+
+
+class ExportError(DistillError):
+    """A network cannot be exported so that it computes what the run's network does."""

@@ -17,10 +17,11 @@ from distill.calibration import Temperature, fit_temperature, probabilities
 from distill.config import resolve_device, sha256
 from distill.errors import DistillError
 from distill.evaluate_plan import Plan
+from distill.look import PLAIN, Look, for_answers
 from distill.metrics import Floats, Indices
 from distill.pairs import Crops, Sample, Samples
 from distill.runs import Run
-from distill.standardise import to_input
+from distill.standardise import Standard
 from distill.subsets import median_mpp
 from distill.tensors import publish
 
@@ -59,9 +60,10 @@ def carry_out(plan: Plan, watch: Watch = unwatched) -> Evaluation:
         RunError: if the weights cannot be loaded.
     """
     request, classes = plan.request, plan.run.weights.classes
-    network = plan.run.load_network(resolve_device(request.device))
-    temperature = _fit(network, plan, watch) if plan.calibration else None
-    raw = logits(network, plan.run, plan.store, plan.subset.crops, request.workers, watch)
+    device = resolve_device(request.device)
+    network, look = plan.run.load_network(device), for_answers(device, request.memory_gib)
+    temperature = _fit(network, plan, watch, look) if plan.calibration else None
+    raw = logits(network, plan.run, plan.store, plan.subset.crops, request.workers, watch, look)
     answers = Answers(
         "crop",
         tuple(classes),
@@ -96,7 +98,6 @@ def as_json(report: Mapping[str, Any]) -> bytes:
     return (json.dumps(report, indent=2, allow_nan=False, ensure_ascii=False) + "\n").encode()
 
 
-@torch.inference_mode()
 def logits(
     network: torch.nn.Module,
     run: Run,
@@ -104,37 +105,55 @@ def logits(
     crops: Sequence[str],
     workers: int = 0,
     watch: Watch = unwatched,
+    look: Look = PLAIN,
 ) -> Floats:
-    """Return the logits of each class for each crop, (N, K) float64.
+    """Return the logits of each class for each crop, (N, K) float64; see `crop_logits`."""
+    level = run.weights.level
+    samples = Samples(Crops(store.path, crops, [level]), None, workers)
+    found = [
+        crop_logits(network, run, sample.crop, sample.images[level], look)
+        for sample in watch(samples.epoch(0), len(samples))
+    ]
+    return np.stack(found)
 
-    One crop at a time, whole, without augmentation, standardised as the run was trained.
+
+@torch.inference_mode()
+def crop_logits(
+    network: torch.nn.Module, run: Run, crop: str, image: torch.Tensor, look: Look = PLAIN
+) -> Floats:
+    """Return the logits of each class for one crop, (K,) float64.
+
+    It is seen whole, without augmentation, standardised as the run was trained.
+
+    Args:
+        network: of the run, in evaluation mode.
+        run: the run.
+        crop: the crop's id, for messages.
+        image: (3, H, W) uint8, RGB, at the run's level.
+        look: how it is run: in strips, where the memory is too small for the whole.
 
     Raises:
-        DistillError: if a crop does not fit in the device's memory, or a logit is not finite.
+        DistillError: if the crop does not fit in the memory even so, or a logit is not finite.
     """
     about = run.weights
     device = next(network.parameters()).device
-    samples = Samples(Crops(store.path, crops, [about.level]), None, workers)
-    rows = []
-    for sample in watch(samples.epoch(0), len(samples)):
-        image = sample.images[about.level]
-        try:
-            found = network(to_input(image.to(device), about.mean, about.std)).logits
-        except torch.OutOfMemoryError as error:
-            raise DistillError(
-                f"crop {sample.crop} ({image.shape[1]} × {image.shape[2]} px at {about.level}) "
-                "does not fit in the device's memory; use --device cpu"
-            ) from error
-        if not bool(found.isfinite().all()):
-            raise DistillError(f"{run.path} gives crop {sample.crop} a logit not finite")
-        rows.append(found[0].double().cpu().numpy())
-    return np.stack(rows)
+    try:
+        (output,) = look(network, [image], [None], Standard(about.mean, about.std), device)
+    except torch.OutOfMemoryError as error:
+        raise DistillError(
+            f"crop {crop} ({image.shape[1]} × {image.shape[2]} px at {about.level}) "
+            "does not fit in the device's memory; lower --memory or use --device cpu"
+        ) from error
+    if not bool(output.logits.isfinite().all()):
+        raise DistillError(f"{run.path} gives crop {crop} a logit not finite")
+    logits: Floats = output.logits[0].double().cpu().numpy()
+    return logits
 
 
-def _fit(network: torch.nn.Module, plan: Plan, watch: Watch) -> Temperature:
+def _fit(network: torch.nn.Module, plan: Plan, watch: Watch, look: Look) -> Temperature:
     assert plan.calibration is not None
     subset, classes = plan.calibration, plan.run.weights.classes
-    raw = logits(network, plan.run, plan.store, subset.crops, plan.request.workers, watch)
+    raw = logits(network, plan.run, plan.store, subset.crops, plan.request.workers, watch, look)
     truth: Indices = np.array([classes.index(str(label)) for label in subset.labels], dtype=np.intp)
     try:
         return fit_temperature(raw, truth)

@@ -20,7 +20,7 @@ from distill.errors import UsageError
 from distill.evaluate import Watch, carry_out
 from distill.evaluate_plan import Plan, Request, prepare
 from distill.evaluate_table import tables
-from distill.options import FOLDER, Grouped, machine_options, option
+from distill.options import FOLDER, Grouped, machine_options, memory_option, option
 from distill.pairs import Sample
 from distill.runs import Run
 from distill.scoring import Bootstrap
@@ -74,11 +74,13 @@ WIDTH = 110
 @option("Output", "--overwrite", is_flag=True, help="Replace evaluations that exist.")
 @option("Output", "--json", "as_json", is_flag=True, help="Print metrics.json of each run instead.")
 @machine_options
+@memory_option
 def evaluate(
     runs: tuple[Path, ...],
     store: Path,
     as_json: bool,
     threads: int | None,
+    memory: float | None,
     unit: str,
     draws: int,
     seed: int,
@@ -102,7 +104,7 @@ def evaluate(
         raise UsageError("a run is named twice")
     if threads is not None:
         torch.set_num_threads(threads)
-    request = Request(bootstrap=Bootstrap(unit, draws, seed), **given)
+    request = Request(bootstrap=Bootstrap(unit, draws, seed), memory_gib=memory, **given)
     opened = wsistore.open(store)
     plans = [prepare(Run.open(path), opened, request) for path in runs]
     comparison.check(plans)

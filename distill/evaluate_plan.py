@@ -29,6 +29,7 @@ class Request:
     paper_accuracy: bool = False
     device: str = "auto"
     workers: int = 0
+    memory_gib: float | None = None
     allow_training_patients: bool = False
     overwrite: bool = False
 

@@ -17,7 +17,7 @@ from distill.inputs import prepare
 from distill.lazy import Lazy
 from distill.networks import Output, ResNet
 from distill.standardise import Standard
-from distill.ways import Way, forward, memory_of_ways, pixels_that_fit
+from distill.ways import Way, forward, memory_of_forward, memory_of_ways, pixels_that_fit
 
 SHARE = 0.8
 """Part of the free memory that `available` offers: the estimates are estimates."""
@@ -30,15 +30,19 @@ class Look:
     """Runs networks on crops within a budget of memory; values and gradients do not depend on it.
 
     Args:
-        memory: bytes for the maps of one forward and backward pass; None for no limit. Networks
-            other than ours always run on one whole crop at a time.
+        memory: bytes for the maps of one pass; None for no limit. Networks other than ours always
+            run on one whole crop at a time.
         batch_pixels: most pixels, padding included, of crops that pass through a network together;
             0 takes crops one by one.
+        learns: whether a backward pass follows. Without one a crop needs far less memory.
     """
 
-    def __init__(self, memory: int | None = None, batch_pixels: int = 0) -> None:
+    def __init__(
+        self, memory: int | None = None, batch_pixels: int = 0, *, learns: bool = True
+    ) -> None:
         self.memory = memory
         self.batch_pixels = batch_pixels
+        self._learns = learns
         self._ways: dict[tuple[int, int, int], Way | None] = {}
         self._limits: dict[int, int] = {}
 
@@ -106,22 +110,23 @@ class Look:
             return None
         key = (id(network), height, width)
         if key not in self._ways:
-            self._ways[key] = _choose(network, height, width, self.memory)
+            self._ways[key] = _choose(network, height, width, self.memory, self._learns)
         return self._ways[key]
 
 
-def _choose(network: ResNet, height: int, width: int, memory: int) -> Way | None:
-    needed = memory_of_ways(network, height, width)
+def _choose(network: ResNet, height: int, width: int, memory: int, learns: bool) -> Way | None:
+    needed = (memory_of_ways if learns else memory_of_forward)(network, height, width)
     # a tiled part computes its strips anew outside autocast, and would not get the same numbers
     tiled = not torch.is_autocast_enabled(next(network.parameters()).device.type)
     for way, need in needed.items():
         if need <= memory and (tiled or "tiled" not in way):
             return None if set(way) == {"plain"} else way
     least = min(need for way, need in needed.items() if tiled or "tiled" not in way)
-    hint = "" if tiled else ", or --precision fp32, which can work in strips"
+    hint = ", or choose a coarser --level" if learns else ""  # a trained run has its level
+    hint += "" if tiled else ", or --precision fp32, which can work in strips"
     raise TrainingError(
         f"a crop of {height} × {width} pixels needs {least / 2**30:.1f} GiB, and --memory is "
-        f"{memory / 2**30:.1f}; raise it, or choose a coarser --level{hint}"
+        f"{memory / 2**30:.1f}; raise it{hint}"
     )
 
 
@@ -133,6 +138,11 @@ def available(device: torch.device) -> float:
         # processes of one torchrun share the machine's
         free = psutil.virtual_memory().available // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     return round(SHARE * free / 2**30, 2)
+
+
+def for_answers(device: torch.device, gib: float | None = None) -> Look:
+    """Return how a network looks at crops to answer, within `gib` GiB or what is free."""
+    return Look(int((gib or available(device)) * 2**30), learns=False)
 
 
 PLAIN = Look()

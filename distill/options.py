@@ -172,14 +172,34 @@ optimisation_options = stack(
     ),
 )
 
+device_option = option(
+    "Machine",
+    "--device",
+    default="auto",
+    metavar="auto|cpu|cuda|cuda:N",
+    help="Where to compute; auto takes CUDA if there is any.",
+)
+
+threads_option = option(
+    "Machine",
+    "--threads",
+    type=click.IntRange(min=1),
+    default=None,
+    help="CPU threads of torch.  [default: one per core]",
+)
+
+memory_option = option(
+    "Machine",
+    "--memory",
+    type=click.FloatRange(min=0, min_open=True),
+    default=None,
+    metavar="GIB",
+    help="GiB for one crop's pass through a network; a crop that needs more is computed in "
+    "strips.  [default: 0.8 of what is free]",
+)
+
 machine_options = stack(
-    option(
-        "Machine",
-        "--device",
-        default="auto",
-        metavar="auto|cpu|cuda|cuda:N",
-        help="Where to compute; auto takes CUDA if there is any.",
-    ),
+    device_option,
     option(
         "Machine",
         "--workers",
@@ -187,13 +207,7 @@ machine_options = stack(
         default=0,
         help="Processes that read crops ahead; the result is the same for any number.",
     ),
-    option(
-        "Machine",
-        "--threads",
-        type=click.IntRange(min=1),
-        default=None,
-        help="CPU threads of torch.  [default: one per core]",
-    ),
+    threads_option,
 )
 
 precision_options = stack(
@@ -212,15 +226,7 @@ precision_options = stack(
         metavar="MIB",
         help="MiB of pixels that --workers read ahead, at most.",
     ),
-    option(
-        "Machine",
-        "--memory",
-        type=click.FloatRange(min=0, min_open=True),
-        default=None,
-        metavar="GIB",
-        help="GiB for one pass through a network; a crop that needs more is computed in strips.  "
-        "[default: 0.8 of what is free]",
-    ),
+    memory_option,
     option(
         "Machine",
         "--batch-pixels",

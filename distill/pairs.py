@@ -13,7 +13,8 @@ from torch import Tensor
 
 import wsistore
 from distill.counter import Purpose, generator
-from distill.reading import AHEAD_BYTES, Pixels, Request, read, read_ahead
+from distill.handing import Pixels
+from distill.reading import AHEAD_BYTES, Request, read, read_ahead
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 """Reading crops ahead, in processes of their own, no further than a number of bytes.
 
 Crops of one store differ a thousandfold in size, so that what is read ahead is bounded by bytes.
-Pixels come back through pipes: shared memory (/dev/shm) is often 64 MB in a container, and a
-process that writes past its end is killed by a bus error, which no program can report. For the same
-reason this module leaves torch alone, which sends tensors through shared memory.
+This module leaves torch alone, which sends tensors through shared memory (/dev/shm): that is often
+64 MB in a container, and a process that writes past its end is killed by a bus error, which no
+program can report. `distill.handing` is how pixels come back.
 """
 
 from __future__ import annotations
@@ -26,13 +26,14 @@ from numpy.typing import NDArray
 
 import wsistore
 from distill.errors import DistillError, SubsetError
-
-Pixels = dict[str, NDArray[np.uint8]]
+from distill.handing import MemoryFile, Pipe, Pixels, Place, Shapes, put, way
 
 AHEAD_BYTES = 2**30
 """Bytes of pixels read ahead, unless another number is asked for."""
 _AHEAD_COUNT = 32
 """Crops read ahead for each process, at most: enough to keep it busy, however small they are."""
+_AHEAD_FILES = 256
+"""Crops read ahead, at most: each is an open file, of which a process may often have 1,024."""
 
 
 class Request(NamedTuple):
@@ -59,26 +60,32 @@ def read_ahead(
         SubsetError: if an array is damaged, or a process dies.
         wsistore.WsistoreError: if a crop or a level is not there.
     """
-    pool, most = _pool(workers), _AHEAD_COUNT * workers
-    coming = iter(requests)
+    pool, most = _pool(workers), min(_AHEAD_COUNT * workers, _AHEAD_FILES)
+    coming, hand = iter(requests), way()
     following = next(coming, None)
-    running: deque[tuple[Request, Future[Pixels | Exception]]] = deque()
+    running: deque[tuple[Request, MemoryFile | Pipe, Future[_Answer]]] = deque()
+    free: MemoryFile | Pipe | None = None  # that of the crop which the caller has
     held = 0
     try:
         while running or following is not None:
             while following is not None and (
                 not running or (held + following.bytes <= ahead and len(running) < most)
             ):
+                free = free or hand()
+                free.fit(following.bytes)
+                future = pool.submit(_reported, *following[:3], free.place)
+                running.append((following, free, future))
                 held += following.bytes
-                running.append((following, pool.submit(_reported, *following[:3])))
-                following = next(coming, None)
-            request, future = running.popleft()
-            found = future.result()
-            del future  # it holds the pixels, which are the caller's from here on
+                free, following = None, next(coming, None)
+            if free is not None:
+                free.close()
+            request, free, future = running.popleft()
+            answer = future.result()
+            del future
+            if isinstance(answer, Exception):
+                raise answer
             held -= request.bytes
-            if isinstance(found, Exception):
-                raise found
-            yield found
+            yield free.take(answer)
     except BrokenProcessPool as error:
         _pool.cache_clear()
         raise SubsetError(
@@ -86,8 +93,11 @@ def read_ahead(
             "choose fewer --workers or a smaller --read-ahead"
         ) from error
     finally:
-        for _, future in running:
+        for _, file, future in running:
             future.cancel()
+            file.close()
+        if free is not None:
+            free.close()
 
 
 def read(store: wsistore.Store, crop: str, levels: Iterable[str]) -> Pixels:
@@ -109,10 +119,15 @@ def _level(store: wsistore.Store, crop: str, level: str) -> NDArray[np.uint8]:
     return np.require(pixels, np.uint8, ["C", "W"])
 
 
-def _reported(store: str | Path, crop: str, levels: tuple[str, ...]) -> Pixels | Exception:
+_Answer = Pixels | Shapes | Exception
+
+
+def _reported(
+    store: str | Path, crop: str, levels: tuple[str, ...], place: Place | None
+) -> _Answer:
     """Return the errors a user can meet: raised in a worker, they would arrive as a traceback."""
     try:
-        return read(_opened(store), crop, levels)
+        return put(read(_opened(store), crop, levels), place)
     except (DistillError, wsistore.WsistoreError) as error:
         return error
 

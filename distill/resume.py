@@ -9,9 +9,11 @@ PLACES = frozenset(
     {
         "format", "id", "store", "run", "file", "path",
         "workers", "read_ahead_mib", "log", "processes", "environment", "preset",
+        "store_settings", "colours",
     }
 )  # fmt: skip
-"""Keys of config.json, at any depth, that change no result but by rounding."""
+"""Keys of config.json, at any depth, that change no result but by rounding, or follow from
+hashes beside them: how the store was built, and the colours of the training crops."""
 
 
 def differences(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

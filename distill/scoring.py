@@ -96,30 +96,103 @@ def difference(
     Raises:
         SubsetError: the runs tell other classes apart, or share no labelled crop.
     """
-    if sorted(run.classes) != sorted(minus.classes):
-        mine, other = ", ".join(run.classes), ", ".join(minus.classes)
-        raise SubsetError(
-            f"one run tells apart {mine}, the other {other}; evaluate them one by one"
-        )
-    order = np.array([run.classes.index(name) for name in minus.classes])
-    run = Answers(
-        run.kind,
-        minus.classes,
-        run.table,
-        run.probabilities[:, order],
-        np.argsort(order)[run.predicted],
-    )
-    place = {crop: k for k, crop in enumerate(run.table["crop"])}
-    there = minus.table["crop"].isin(place.keys()).to_numpy()
-    minus = minus.select(there)
-    run = run.select(np.array([place[crop] for crop in minus.table["crop"]], dtype=np.intp))
-    if not minus.table["label"].notna().any():
-        raise SubsetError("the runs have no labelled crop in common; evaluate them one by one")
+    return mean_difference([run], [minus], how, aggregate, paper=paper)
+
+
+def mean_difference(
+    runs: Sequence[Answers],
+    minus: Sequence[Answers],
+    how: Bootstrap,
+    aggregate: str = "mean",
+    *,
+    paper: bool = False,
+    kinds: Sequence[str] = KINDS,
+) -> dict[str, Any]:
+    """Score the mean of `runs` minus the mean of `minus`, as `difference` does two single runs.
+
+    Seeds of one recipe are such runs. In each draw every run is scored on the same cases and the
+    means are taken, so the interval tells of other patients, not of other seeds.
+
+    Args:
+        runs: at least one.
+        minus: at least one.
+        how: the bootstrap.
+        aggregate: what a crop weighs in its slide and patient.
+        paper: whether to add the accuracy as the paper prints it.
+        kinds: which of `KINDS` to score.
+
+    Returns, raises: as `difference`.
+    """
+    there = aligned([*minus, *runs])
     found = {}
-    for kind in KINDS:
-        both = [one if kind == "crop" else one.by(kind, aggregate) for one in (minus, run)]
-        if both[0].table["label"].notna().any():
-            found[f"{kind}s"] = _difference(both, how, paper)
+    for kind in kinds:
+        each = [one if kind == "crop" else one.by(kind, aggregate) for one in there]
+        if each[0].table["label"].notna().any():
+            found[f"{kind}s"] = _difference(each, len(minus), how, paper)
+    return found
+
+
+def mean_score(
+    runs: Sequence[Answers],
+    how: Bootstrap,
+    kind: str = "crop",
+    aggregate: str = "mean",
+    *,
+    paper: bool = False,
+) -> dict[str, Any] | None:
+    """Score the mean of runs on the crops of all of them, or on the slides or patients.
+
+    Returns:
+        A block as metrics.json has it, without confusion; None where no case has a label.
+
+    Raises:
+        SubsetError: the runs tell other classes apart, or share no labelled crop.
+    """
+    each = [one if kind == "crop" else one.by(kind, aggregate) for one in aligned(runs)]
+    if not each[0].table["label"].notna().any():
+        return None
+    found, rows = cases(each)
+    values, draws = resampling.observed(found, paper=paper), _drawn(found, how, paper)
+    classes = each[0].classes
+    return {
+        **_about(kind, rows, found, how, classes),
+        **resampling.entries(_mean(values), _mean(draws), classes),
+    }
+
+
+def aligned(answers: Sequence[Answers]) -> list[Answers]:
+    """Return runs' answers for the crops that all of them predicted, alike in every order.
+
+    Crops and classes are in the order of the first.
+
+    Raises:
+        SubsetError: the runs tell other classes apart, or share no labelled crop.
+    """
+    first = answers[0]
+    for other in answers[1:]:
+        if sorted(other.classes) != sorted(first.classes):
+            mine, theirs = ", ".join(other.classes), ", ".join(first.classes)
+            raise SubsetError(
+                f"one run tells apart {mine}, the other {theirs}; evaluate them one by one"
+            )
+    shared = set.intersection(*(set(one.table["crop"]) for one in answers))
+    crops = [crop for crop in first.table["crop"] if crop in shared]
+    found = []
+    for one in answers:
+        place = {crop: k for k, crop in enumerate(one.table["crop"])}
+        order = np.array([one.classes.index(name) for name in first.classes])
+        chosen = one.select(np.array([place[crop] for crop in crops], dtype=np.intp))
+        found.append(
+            Answers(
+                one.kind,
+                first.classes,
+                chosen.table,
+                chosen.probabilities[:, order],
+                np.argsort(order)[chosen.predicted],
+            )
+        )
+    if not found[0].table["label"].notna().any():
+        raise SubsetError("the runs have no labelled crop in common; evaluate them one by one")
     return found
 
 
@@ -138,11 +211,13 @@ def cases(answers: Sequence[Answers]) -> tuple[Cases, pd.DataFrame]:
     return found, rows
 
 
-def _difference(both: Sequence[Answers], how: Bootstrap, paper: bool) -> dict[str, Any]:
-    kind, classes = both[0].kind, both[0].classes
-    found, rows = cases(both)
-    first, second = resampling.observed(found, paper=paper)
-    first_drawn, second_drawn = _drawn(found, how, paper)
+def _difference(each: Sequence[Answers], minus: int, how: Bootstrap, paper: bool) -> dict[str, Any]:
+    """Mean of the runs from place `minus` on, minus the mean of those before."""
+    kind, classes = each[0].kind, each[0].classes
+    found, rows = cases(each)
+    values, draws = resampling.observed(found, paper=paper), _drawn(found, how, paper)
+    first, second = _mean(values[:minus]), _mean(values[minus:])
+    first_drawn, second_drawn = _mean(draws[:minus]), _mean(draws[minus:])
     return {
         **_about(kind, rows, found, how, classes),
         **resampling.entries(
@@ -151,6 +226,11 @@ def _difference(both: Sequence[Answers], how: Bootstrap, paper: bool) -> dict[st
             classes,
         ),
     }
+
+
+def _mean(scores: Sequence[metrics.Scores]) -> metrics.Scores:
+    """Mean over runs, score by score; of one run, its scores to the last bit."""
+    return {name: np.mean([one[name] for one in scores], axis=0) for name in scores[0]}
 
 
 def _block(answers: Answers, how: Bootstrap, paper: bool) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from torch import nn
 
 import wsistore
 from distill.checkpoint import Progress
+from distill.colours import measure_colours
 from distill.config import Options, resolve_device
 from distill.console import Console, left_out_note
 from distill.errors import UsageError
@@ -62,10 +63,19 @@ class Session:
 
     @property
     def look(self) -> Look:
-        """How networks are run: within --memory, in batches of at most --batch-pixels."""
+        """How the network that learns is run: within --memory, in batches up to --batch-pixels."""
+        return self._look(learns=True)
+
+    @property
+    def glance(self) -> Look:
+        """How a teacher is run: alike, but no backward pass follows."""
+        return self._look(learns=False)
+
+    def _look(self, *, learns: bool) -> Look:
         gib = self.options.memory_gib
         assert self.options.batch_pixels is not None
-        return Look(None if gib is None else int(gib * 2**30), self.options.batch_pixels)
+        memory = None if gib is None else int(gib * 2**30)
+        return Look(memory, self.options.batch_pixels, learns=learns)
 
     def data(
         self, levels: Sequence[str], smallest: int, *, labelled: bool, subset: str = "train"
@@ -189,6 +199,7 @@ class Session:
         self, task: Task[S], weights: Weights, extra: Mapping[str, Any], data: Data
     ) -> dict[str, Any]:
         subsets, levels = data.subsets, task.levels
+        colours = measure_colours(self.store.levels, data.train.crops, weights.level)
         config = {
             **extra,
             **self.options.resolved(),
@@ -207,6 +218,8 @@ class Session:
                     subset.name: crops_sha256(self.store, subset.crops, levels)
                     for subset in subsets
                 },
+                "store_settings": self.store.settings,
+                "colours": colours.record() if colours else None,
             },
             "processes": self.processes.world,
             "id": uuid.uuid4().hex,

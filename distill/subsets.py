@@ -90,6 +90,34 @@ def select(
     return Subset(subset, tuple(crops), tuple(labels), left_out)
 
 
+def select_named(
+    store: wsistore.Store, crops: Sequence[str], levels: Sequence[str], smallest: int
+) -> Subset:
+    """Return the crops of these names, each once, with the labels of the store.
+
+    Args:
+        store: the store.
+        crops: ids.
+        levels: names of the levels that are to be read.
+        smallest: least height and width, in pixels, at each of the levels.
+
+    Raises:
+        SubsetError: if a level does not exist, or one of the crops does not or cannot be used.
+    """
+    for level in levels:
+        require_level(store, level)
+    given = dict(zip(store.crops["crop"].astype(str), store.crops["label"], strict=True))
+    sizes = _sizes(store.levels)
+    names = tuple(dict.fromkeys(crops))
+    for crop in names:
+        if crop not in given:
+            raise SubsetError(f"{store.url} has no crop {crop}; ids look like SLIDE/0")
+        if reason := _fault(crop, levels, sizes, smallest):
+            raise SubsetError(f"crop {crop} of {store.url} {reason}")
+    labels = (None if pd.isna(given[crop]) else str(given[crop]) for crop in names)
+    return Subset("crops named", names, tuple(labels), {})
+
+
 def rows_of(store: wsistore.Store, split: str, subset: str) -> pd.DataFrame:
     """Return the rows of a split's set, or of several joined by +, in the split's order.
 
@@ -156,9 +184,19 @@ def _fault(
     for level in levels:
         if (crop, level) not in sizes:
             return f"has no level {level}"
-        height, width = sizes[crop, level]
-        if min(height, width) < smallest:
-            return (
-                f"is {height} × {width} px at {level}, and the network needs {smallest} px a side"
-            )
+        if (fault := too_small(*sizes[crop, level], level, smallest)) is not None:
+            return fault
     return None
+
+
+def too_small(height: int, width: int, level: str, smallest: int) -> str | None:
+    """Say why a network that needs ``smallest`` pixels a side cannot take a crop; None if it can.
+
+    Args:
+        height, width: of the crop, in pixels of the level.
+        level: its name.
+        smallest: least height and width.
+    """
+    if min(height, width) >= smallest:
+        return None
+    return f"is {height} × {width} px at {level}, and the network needs {smallest} px a side"

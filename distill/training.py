@@ -79,7 +79,7 @@ def train_kd(options: Options, distillation: Distillation, say: Say) -> Progress
     with session(options, say) as here:
         name, level, seed = options.network, options.level, options.schedule.seed
         source = open_source(
-            distillation, here.store, options.split, level, build(name, 1), here.device, here.look
+            distillation, here.store, options.split, level, build(name, 1), here.device, here.glance
         )
         smallest = max(smallest_input(name), source.smallest)
         levels = [*source.teacher.levels, level]

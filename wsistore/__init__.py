@@ -1,5 +1,6 @@
 """Whole-slide images to a Zarr store of tissue crops at several magnifications."""
 
+from wsistore import drawing
 from wsistore.channels import Statistics, statistics
 from wsistore.errors import (
     ResolutionError,
@@ -9,21 +10,37 @@ from wsistore.errors import (
     UsageError,
     WsistoreError,
 )
+from wsistore.find import find_slides
 from wsistore.handle import Crop, Pair
+from wsistore.layers import write_layer
+from wsistore.layout import slide_id
+from wsistore.physical import Grid, Span
+from wsistore.slide import Slide, open_slide, reader_names
 from wsistore.store import Store, open
+from wsistore.workers import run as in_workers
 
 __all__ = [
     "Crop",
+    "Grid",
     "Pair",
     "ResolutionError",
+    "Slide",
     "SlideError",
+    "Span",
     "Statistics",
     "StorageError",
     "Store",
     "StoreError",
     "UsageError",
     "WsistoreError",
+    "drawing",
+    "find_slides",
+    "in_workers",
     "open",
+    "open_slide",
+    "reader_names",
+    "slide_id",
     "statistics",
+    "write_layer",
 ]
 __version__ = "0.1.0"

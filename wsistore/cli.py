@@ -43,3 +43,7 @@ def main() -> None:
 
     Exit codes: 0 all good; 1 some inputs failed, the rest is stored; 2 wrong usage.
     """
+
+
+if __name__ == "__main__":
+    main()

@@ -22,10 +22,15 @@ STRIP_PIXELS = 8_400_000
 """Source pixels decoded at a time; more only where one row of tiles is wider."""
 
 
-def read_strips(reader: Reader, box: Box) -> Iterator[NDArray[np.uint8]]:
-    """Yield a box of level 0 from top to bottom, cut along the slide's tiles.
+def read_strips(reader: Reader, box: Box, vendor: int = 0) -> Iterator[NDArray[np.uint8]]:
+    """Yield a box from top to bottom, cut along the slide's tiles.
 
     Cutting there means that each tile of the slide is decoded once.
+
+    Args:
+        reader: the open slide.
+        box: in pixels of the vendor level.
+        vendor: index of the vendor level.
 
     Yields:
         (h, box.width, 3) uint8.
@@ -38,8 +43,41 @@ def read_strips(reader: Reader, box: Box) -> Iterator[NDArray[np.uint8]]:
     y = box.y
     while y < box.bottom:
         stop = min((y // step + 1) * step, box.bottom)
-        yield reader.read(0, box.x, y, box.width, stop - y)
+        yield reader.read(vendor, box.x, y, box.width, stop - y)
         y = stop
+
+
+def level_rows(
+    reader: Reader,
+    box: Box,
+    streams: LevelStreams,
+    cover: Cover | None = None,
+    vendor: int = 0,
+) -> Iterator[list[NDArray[np.uint8]]]:
+    """Pass a box through streams, a strip at a time, and yield the rows that it completes.
+
+    Args:
+        reader: the open slide.
+        box: in pixels of the vendor level.
+        streams: made for the box's size.
+        cover: changes pixels before they are downsampled.
+        vendor: index of the vendor level.
+
+    Yields:
+        For each level (k, level width, 3) uint8, k ≥ 0.
+
+    Raises:
+        SlideError: the pixels cannot be decoded.
+    """
+    top = box.y
+    for strip in read_strips(reader, box, vendor):
+        if cover is not None:
+            strip = cover(strip, top)
+        top += len(strip)
+        finished = streams.push(strip)
+        del strip  # or it would be held while the next one is decoded
+        yield finished
+        del finished  # as well
 
 
 def write_crop(
@@ -74,14 +112,10 @@ def write_crop(
         LevelWriter(path / level.name, *shape)
         for level, shape in zip(levels, streams.shapes, strict=True)
     ]
-    top = box.y
-    for strip in read_strips(reader, box):
-        if cover is not None:
-            strip = cover(strip, top)
-        top += len(strip)
-        for writer, finished in zip(writers, streams.push(strip), strict=True):
+    for parts in level_rows(reader, box, streams, cover):
+        for writer, finished in zip(writers, parts, strict=True):
             writer.push(finished)
-        del strip  # or it would be held while the next one is decoded
+        del parts  # or they would be held while the next strip is decoded
     rows = []
     for level, shape, writer in zip(levels, streams.shapes, writers, strict=True):
         writer.close()

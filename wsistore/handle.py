@@ -153,6 +153,35 @@ class Crop:
             self._pixels(fine, arrays[0], above), self._pixels(coarse, arrays[1], below), area
         )
 
+    def grid(self, level: str) -> Grid:
+        """Return where a level's pixels are on the slide: µm of the first, of a step, and how many.
+
+        Raises:
+            StoreError: the crop has no such level, or its array or scale is missing.
+        """
+        return self._grid(level, self[level])
+
+    def picture(self, width: int, height: int) -> Pixels:
+        """Return the whole crop as a picture, in the memory of a row of shards and the picture.
+
+        It is made from the coarsest level that is at least as large, else from the finest.
+
+        Args:
+            width, height: of the picture in pixels, each at least 1.
+
+        Returns:
+            (height, width, 3) uint8, RGB.
+
+        Raises:
+            StoreError: a level is missing or damaged.
+        """
+        # imported here: pictures need what a build worker does not
+        from wsistore.preview.pixels import fitted
+
+        shapes = ((level, self[level].shape) for level in self.levels)
+        large = [level for level, (_, h, w) in shapes if h >= height and w >= width]
+        return np.asarray(fitted(self, large[-1] if large else self.levels[0], width, height))
+
     def _require_inside(self, box: BoxUm) -> None:
         why = fault(box, self.box_um, self._box[4])
         if why:

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import traceback
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import zarr
 
 from wsistore import layout, staging
 from wsistore.annotations.find import AnnotationSource
-from wsistore.annotations.regions import AnnotationSettings, cover_of, find_annotated
+from wsistore.annotations.regions import AnnotationSettings
 from wsistore.crops import write_crop
 from wsistore.errors import SlideError, StoreError
-from wsistore.files import fingerprint, slide_files
+from wsistore.found import open_found
 from wsistore.index import read_record, record_to_json
 from wsistore.labels import Label
-from wsistore.plan import open_planned
 from wsistore.readers import AUTO, Reader
-from wsistore.records import CropRow, LevelRow, SlideRecord, SlideRow
-from wsistore.regions import find_regions
+from wsistore.records import LevelRow, SlideRecord, SlideRow
 from wsistore.storage import Place, Root, root
-from wsistore.tissue import TissueSettings
+from wsistore.tissue import METHOD, TissueSettings
 from wsistore.writer import write_bytes
 
 
@@ -59,6 +58,29 @@ class BuildSettings:
         if self.regions == "annotations":
             record["annotations"] = self.annotations.record()
         return record
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> BuildSettings:
+        """Return the settings that `record` wrote, whatever else a store's attributes hold.
+
+        Raises:
+            StoreError: they are not those of this wsistore, so that its crops would be others.
+        """
+        try:
+            tissue = dict(record["tissue"])
+            if tissue.pop("method") != METHOD:
+                raise ValueError(f"tissue was found by {record['tissue']['method']}, not {METHOD}")
+            found = cls(
+                tuple(record["levels"]),
+                record["exact_mpp"],
+                record["regions"],
+                TissueSettings(**tissue),
+                AnnotationSettings(**record.get("annotations", {})),
+                record["apply_icc"],
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise StoreError(f"build settings of another wsistore: {error!r}") from error
+        return found
 
 
 @dataclass(frozen=True)
@@ -145,66 +167,15 @@ def _stored_meanwhile(record: SlideRecord, place: Root) -> SlideRecord:
 
 def _write(task: SlideTask, group: Path, settings: BuildSettings) -> SlideRecord:
     zarr.create_group(store=str(group))
-    reader, plan = open_planned(
-        task.path,
-        settings.levels,
-        task.given_mpp,
-        settings.exact_mpp,
-        task.reader,
-        settings.apply_icc,
-    )
-    with reader:
-        levels = plan.levels
-        coarsest = math.ceil(levels[-1].factor)
-        if settings.regions == "annotations":
-            found = find_annotated(
-                reader, task.path, plan.mpp, coarsest, task.annotations,
-                settings.annotations, settings.tissue.mpp,
-            )  # fmt: skip
-        else:
-            found = find_regions(reader, plan.mpp, coarsest, settings.regions, settings.tissue)
-        # what was never scanned gets the colour of what was scanned and is empty
-        reader.fill = _rgb(found.glass)
-        row = replace(
-            task.row("ok" if found.regions else "empty"),
-            reason="" if found.regions else found.none,
-            bytes=sum(file.stat().st_size for file in slide_files(task.path)),
-            fingerprint=fingerprint(task.path),
-            reader=plan.reader,
-            vendor=plan.vendor,
-            width=plan.width,
-            height=plan.height,
-            mpp=plan.mpp,
-            mpp_source=plan.mpp_source,
-            objective_power=plan.objective_power,
-            crops=len(found.regions),
-            glass=found.glass,
-            icc=_keep_icc(reader, group),
-            warning="; ".join((*plan.warnings, *found.notes)),
-            annotations=found.annotations,
-            annotation_offset=task.annotations.offset_text if found.annotations else "",
-        )
-        crops: list[CropRow] = []
+    with open_found(task, settings) as found:
+        row = replace(found.row, icc=_keep_icc(found.reader, group))
         rows: list[LevelRow] = []
-        for number, region in enumerate(found.regions):
-            name = layout.crop_id(task.slide, number)
-            box = region.box
-            if min(levels[-1].size(box.width, box.height)) < 1:
-                raise SlideError(
-                    f"a region of {box.width} × {box.height} pixels has no whole pixel at "
-                    f"{levels[-1].name}; leave it out of --levels"
-                )
+        for number, crop in enumerate(found.crops):
             rows += write_crop(
-                reader, group / str(number), name, box, plan.mpp, levels,
-                cover_of(region, found.glass, settings.annotations),
+                found.reader, group / str(number), crop.crop, found.boxes[number], row.mpp,
+                found.levels, found.covers[number],
             )  # fmt: skip
-            crops.append(
-                CropRow(
-                    name, task.slide, row.patient, region.label or row.label,
-                    **asdict(box), mpp=plan.mpp, tissue_mm2=region.tissue_mm2,
-                )
-            )  # fmt: skip
-    record = SlideRecord(row, tuple(crops), tuple(rows))
+    record = SlideRecord(row, found.crops, tuple(rows))
     zarr.open_group(store=str(group), mode="r+").attrs["wsistore"] = record_to_json(record)
     return record
 
@@ -216,8 +187,3 @@ def _keep_icc(reader: Reader, group: Path) -> str:
         return ""
     write_bytes(group / layout.ICC, icc)
     return hashlib.sha256(icc).hexdigest()
-
-
-def _rgb(colour: str) -> tuple[int, int, int]:
-    red, green, blue = bytes.fromhex(colour.removeprefix("#"))
-    return red, green, blue

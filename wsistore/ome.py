@@ -1,4 +1,4 @@
-"""OME-Zarr 0.5 metadata of a crop. Pure: dictionaries in, dictionaries out."""
+"""OME-Zarr 0.5 metadata of crops and of layers over them. Pure: dictionaries in and out."""
 
 from __future__ import annotations
 
@@ -7,9 +7,15 @@ from typing import Any
 
 from wsistore.geometry import Box
 from wsistore.magnification import Level
+from wsistore.physical import Grid
 
 AXES = ("c", "y", "x")
 OME_VERSION = "0.5"
+_OME_AXES = [
+    {"name": "c", "type": "channel"},
+    {"name": "y", "type": "space", "unit": "micrometer"},
+    {"name": "x", "type": "space", "unit": "micrometer"},
+]
 
 
 def translation(offset: int, factor: float, mpp: float) -> float:
@@ -30,30 +36,13 @@ def image_attributes(name: str, box: Box, mpp: float, levels: Sequence[Level]) -
         mpp: µm per level-0 pixel.
         levels: finest first.
     """
-    datasets = [
-        {
-            "path": level.name,
-            "coordinateTransformations": [
-                {"type": "scale", "scale": [1.0, level.mpp, level.mpp]},
-                {
-                    "type": "translation",
-                    "translation": [
-                        0.0,
-                        translation(box.y, level.factor, mpp),
-                        translation(box.x, level.factor, mpp),
-                    ],
-                },
-            ],
-        }
-        for level in levels
-    ]
+    datasets = []
+    for level in levels:
+        y, x = (translation(offset, level.factor, mpp) for offset in (box.y, box.x))
+        datasets.append(_dataset(level.name, (level.mpp, level.mpp), (y, x)))
     multiscale = {
         "name": name,
-        "axes": [
-            {"name": "c", "type": "channel"},
-            {"name": "y", "type": "space", "unit": "micrometer"},
-            {"name": "x", "type": "space", "unit": "micrometer"},
-        ],
+        "axes": _OME_AXES,
         "datasets": datasets,
         "type": "lanczos3",
         "metadata": {
@@ -77,4 +66,49 @@ def image_attributes(name: str, box: Box, mpp: float, levels: Sequence[Level]) -
             "multiscales": [multiscale],
             "omero": {"channels": channels, "rdefs": {"model": "color"}},
         }
+    }
+
+
+def layer_attributes(
+    name: str, grid: Grid, path: str, channels: Sequence[str], window: tuple[float, float]
+) -> dict[str, Any]:
+    """Return the attributes of the group of a layer: an image that is not of light.
+
+    Args:
+        name: what it shows.
+        grid: where its pixels are.
+        path: of its one array.
+        channels: their names.
+        window: the values that are shown darkest and brightest.
+    """
+    start, end = window
+    dataset = _dataset(path, (grid.y.step, grid.x.step), (grid.y.first, grid.x.first))
+    return {
+        "ome": {
+            "version": OME_VERSION,
+            "multiscales": [{"name": name, "axes": _OME_AXES, "datasets": [dataset]}],
+            "omero": {
+                "channels": [
+                    {
+                        "label": label,
+                        "color": "FFFFFF",
+                        "active": True,
+                        "window": {"min": start, "max": end, "start": start, "end": end},
+                    }
+                    for label in channels
+                ],
+                "rdefs": {"model": "greyscale" if len(channels) == 1 else "color"},
+            },
+        }
+    }
+
+
+def _dataset(path: str, step: tuple[float, float], first: tuple[float, float]) -> dict[str, Any]:
+    """Return one dataset; steps and first centres are (y, x) in µm."""
+    return {
+        "path": path,
+        "coordinateTransformations": [
+            {"type": "scale", "scale": [1.0, *step]},
+            {"type": "translation", "translation": [0.0, *first]},
+        ],
     }

@@ -2,38 +2,22 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 
-import matplotlib
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
+from wsistore.drawing import font
 from wsistore.handle import Crop
 from wsistore.store import Store
 
 TEXT_COLOUR = (20, 20, 20)
 
 
-@cache
-def font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
-    """Return DejaVu Sans at a size in pixels."""
-    # Pillow's own font has neither µ nor ×; matplotlib ships DejaVu
-    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
-    return ImageFont.truetype(f"{matplotlib.get_data_path()}/fonts/ttf/{name}", size)
-
-
 def crop_image(crop: Crop, level: str) -> Image.Image:
     """Return a level of a crop as an RGB picture."""
     pixels = np.asarray(crop[level][:])
     return Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0)))
-
-
-def scale_bar_um(width_um: float) -> float:
-    """Return 1, 2 or 5 times a power of ten, in µm: the longest within a fifth of ``width_um``."""
-    limit = width_um / 5
-    power = 10 ** np.floor(np.log10(limit))
-    return float(max(step * power for step in (1, 2, 5) if step * power <= limit))
 
 
 def levels_sheet(crop: Crop, store: Store, height: int = 360) -> Image.Image:

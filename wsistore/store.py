@@ -19,6 +19,8 @@ from wsistore.storage import Place, Root, root
 if TYPE_CHECKING:
     import pandas as pd
 
+    from wsistore.info import Info
+
 
 class Store:
     """A store of tissue crops. Picklable: a worker process reads its tables anew."""
@@ -26,11 +28,14 @@ class Store:
     def __init__(self, place: Place, storage_options: Mapping[str, Any] | None = None) -> None:
         """Open the store at a path or a URL; see `open`."""
         self.root: Root = root(place, storage_options)
-        self.level_names: tuple[str, ...] = tuple(read_settings(self.root)["levels"])
+        self.settings: dict[str, Any] = read_settings(self.root)
+        """What decided the pixels: see the root group in docs/store-format.md."""
+        self.level_names: tuple[str, ...] = tuple(self.settings["levels"])
         """Canonical names of the levels, finest first."""
 
     def __getstate__(self) -> dict[str, object]:
-        return {"root": self.root, "level_names": self.level_names}
+        keys = ("root", "settings", "level_names")
+        return {key: self.__dict__[key] for key in keys}
 
     @property
     def path(self) -> Path:
@@ -97,6 +102,16 @@ class Store:
         """
         names = (self.root / layout.SPLITS).names()
         return tuple(name.removesuffix(".csv") for name in names if name.endswith(".csv"))
+
+    def info(self) -> Info:
+        """Return what the store holds, from its tables: classes, sizes, levels, every split.
+
+        Raises:
+            StoreError: a table is missing or damaged, or the splits cannot be listed.
+        """
+        from wsistore.info import collect  # here, for that module knows the store
+
+        return collect(self)
 
     def split(self, name: str) -> pd.DataFrame:
         """Return a split: columns crop, slide, patient, label, subset.

@@ -19,6 +19,9 @@ from wsistore.overview import Overview
 
 Mask = NDArray[np.bool_]
 
+METHOD = "optical-density-2"
+"""Names this way of finding tissue in a store; another way has another name."""
+
 PEN_MM2 = 0.01
 """The smallest mark that counts as ink."""
 
@@ -46,7 +49,7 @@ class TissueSettings:
 
     def record(self) -> dict[str, float | str]:
         """Return the settings and the method's name, for the store."""
-        return {"method": "optical-density-2", **asdict(self)}
+        return {"method": METHOD, **asdict(self)}
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,8 @@ class FakeStore:
         self._table = pd.DataFrame(columns=["crop", "slide", "patient", "label", "subset"])
         self.levels = pd.DataFrame()
         (path / "splits").mkdir(parents=True)
-        attributes = {"attributes": {"wsistore": {"levels": list(LEVELS)}}}
+        self.settings = {"levels": list(LEVELS)}
+        attributes = {"attributes": {"wsistore": self.settings}}
         (path / "zarr.json").write_text(json.dumps(attributes))
 
     def add(self, crop: str, label: str | None, subset: str, levels: dict[str, np.ndarray]) -> None:

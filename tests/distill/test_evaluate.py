@@ -17,11 +17,15 @@ from distill import cost
 from distill.answers import Answers
 from distill.calibration import fit_temperature
 from distill.errors import DistillError, UsageError
-from distill.evaluate import carry_out
+from distill.evaluate import carry_out, crop_logits
 from distill.evaluate_plan import Request, prepare
-from distill.networks import build
+from distill.lazy import Lazy
+from distill.look import Look
+from distill.networks import Output, ResNet, build
 from distill.runs import Run
 from distill.standardise import to_input
+from distill.ways import Way, memory_of_forward
+from distill.ways import forward as in_ways
 from tests.distill.evaluating import (
     CLASSES,
     COLUMNS,
@@ -73,6 +77,33 @@ def test_predictions_are_those_of_the_network_one_crop_at_a_time(run: Path, stor
         given = [row[p] for p in probabilities]
         np.testing.assert_allclose(given, logits.softmax(0), rtol=1e-14)
         assert row["predicted"] == CLASSES[int(logits.argmax())]
+
+
+def test_a_crop_too_large_for_the_memory_is_seen_in_strips(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("distill.ways.STRIP_MAPS", 0)  # so that a small crop gains from strips
+    opened = Run.open(run)
+    network, size = opened.load_network(), (700, 600)
+    made = torch.Generator().manual_seed(0)
+    image = torch.randint(0, 256, (3, *size), dtype=torch.uint8, generator=made)
+    plain, tiled = list(memory_of_forward(network, *size).values())[:2]
+    assert tiled < plain
+    ways = []
+
+    def forward(network: ResNet, source: Lazy, way: Way) -> Output:
+        ways.append(way)
+        return in_ways(network, source, way, strip=1 << 16)
+
+    monkeypatch.setattr("distill.look.forward", forward)
+    whole, strips = (
+        crop_logits(network, opened, "s/0", image, Look(memory, learns=False))
+        for memory in (plain, plain - 1)
+    )
+    np.testing.assert_allclose(strips, whole, rtol=1e-4, atol=1e-5)
+    assert ways == [("tiled", *["plain"] * 4)]
+    with pytest.raises(DistillError, match="raise it"):
+        crop_logits(network, opened, "s/0", image, Look(1000, learns=False))
 
 
 @pytest.mark.parametrize("unit", ["patient", "crop"])

@@ -10,10 +10,11 @@ from safetensors.torch import load_file
 import wsistore
 from distill.augment import draw
 from distill.errors import TrainingError
+from distill.lazy import Lazy
 from distill.look import PLAIN, Look
 from distill.networks import build
 from distill.standardise import Standard
-from distill.ways import memory_of_ways, name
+from distill.ways import forward, memory_of_forward, memory_of_ways, name
 
 CPU = torch.device("cpu")
 STANDARD = Standard((0.7, 0.6, 0.7), (0.2, 0.2, 0.3))
@@ -46,6 +47,37 @@ def test_every_way_says_and_learns_the_same(drawn: bool) -> None:
         assert found.keys() == plain.keys()
         for key, value in plain.items():
             torch.testing.assert_close(found[key], value, rtol=1e-3, atol=2e-5 * value.abs().max())
+
+
+@torch.inference_mode()
+def test_every_way_of_only_looking_says_the_same() -> None:
+    network = build("resnet10", 3, seed=1)
+    (plain,) = PLAIN(network, [crop()], [None], STANDARD, CPU)
+    ways = list(memory_of_forward(network, *SIZE))
+    assert [way.count("tiled") for way in ways] == [0, 1, 2, 3, 4, 5]
+    for way in ways[1:]:
+        found = forward(network, Lazy(crop(), None, STANDARD, CPU), way, strip=1 << 16)
+        torch.testing.assert_close(found, plain, rtol=1e-4, atol=1e-5)
+
+
+def test_estimates_are_the_same_while_nothing_is_learnt() -> None:
+    network = build("resnet10", 3)
+    wanted = memory_of_ways(network, *SIZE), memory_of_forward(network, *SIZE)
+    for mode in (torch.no_grad, torch.inference_mode):
+        with mode():
+            assert (memory_of_ways(network, *SIZE), memory_of_forward(network, *SIZE)) == wanted
+
+
+def test_only_looking_takes_less_memory() -> None:
+    network, size = build("resnet10", 3), (4096, 4096)
+    needed, learning = memory_of_forward(network, *size), memory_of_ways(network, *size)
+    plain, tiled = list(needed.values())[:2]
+    assert tiled < plain < 0.5 * next(iter(learning.values()))
+    assert tiled < min(learning.values())
+    assert Look(plain, learns=False)._way(network, *size) is None
+    assert (Look(plain - 1, learns=False)._way(network, *size) or ()).count("tiled") == 1
+    with pytest.raises(TrainingError, match=r"4096 × 4096 pixels needs 1\.0 GiB, .*; raise it$"):
+        Look(tiled - 1, learns=False)._way(network, *size)
 
 
 def test_the_quickest_way_that_fits_is_taken() -> None:

@@ -9,6 +9,7 @@ from distill.kd import Criterion
 from distill.losses import PAPER
 from distill.networks import build
 from distill.presets import DIPALMA2021
+from distill.train_command import train as train_group
 
 
 def test_what_no_option_changes_is_what_the_code_does() -> None:
@@ -28,10 +29,8 @@ def test_what_no_option_changes_is_what_the_code_does() -> None:
 
 @pytest.mark.parametrize("command", ["teacher", "baseline", "kd", "finetune"])
 def test_the_defaults_are_the_preset(command: str) -> None:
-    from distill.cli import main
-
-    train = main.commands["train"].commands[command]
-    defaults = {parameter.name: parameter.default for parameter in train.params}
+    params = train_group.commands[command].params
+    defaults = {parameter.name: parameter.default for parameter in params}
     shared = DIPALMA2021.options().keys() & defaults.keys()
     assert {"epochs", "accumulate", "lr", "weight_decay"} <= shared
     assert {name: defaults[name] for name in shared} == {

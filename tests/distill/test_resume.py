@@ -176,3 +176,5 @@ def test_only_what_decides_the_result_must_be_the_same() -> None:
     moved = {**now, "teacher": {"run": "/t", "weights_sha256": "y"}}
     assert differences(was, moved) == ["teacher.weights_sha256 was x and is y"]
     assert differences(was, {**now, "new": None}) == ["new was not set and is None"]
+    older, newer = {"data": {"x": 1}}, {"data": {"x": 1, "store_settings": {"a": 1}, "colours": {}}}
+    assert differences(older, newer) == []

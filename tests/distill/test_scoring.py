@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 from sklearn import metrics as sk
 
+from distill import bootstrap
 from distill.answers import Answers
 from distill.errors import SubsetError
-from distill.scoring import Bootstrap, difference, score
+from distill.scoring import Bootstrap, aligned, difference, mean_difference, mean_score, score
 
 CLASSES = ("a", "b", "c")
 QUICK = Bootstrap(draws=50)
@@ -140,3 +141,55 @@ def test_a_difference_takes_the_crops_of_both_and_any_order_of_classes() -> None
         difference(one.select(np.array([3])), fewer, QUICK)
     with pytest.raises(SubsetError, match="one by one"):
         difference(answers([0, 1], [0, 1], [0, 1], classes=("a", "b")), one, QUICK)
+
+
+def test_means_over_runs_are_scored_in_the_same_draws() -> None:
+    rng = np.random.default_rng(5)
+    patient, truth = np.repeat(np.arange(12), 3), rng.integers(0, 3, 36)
+    runs = [answers(truth, np.where(rng.random(36) < p, truth, 0), patient) for p in (0.6, 0.7)]
+    minus = answers(truth, np.where(rng.random(36) < 0.9, truth, 1), patient)
+    how = Bootstrap(draws=60, seed=3)
+    weights = np.concatenate(
+        list(bootstrap.weights(np.ones(12, int), np.random.default_rng(3), 60))
+    )
+
+    def f1(run: Answers, times: Any) -> float:
+        rows = np.repeat(np.arange(36), times[patient])
+        return float(sk.f1_score(truth[rows], run.predicted[rows], average="macro",
+                                 labels=np.unique(truth[rows]), zero_division=0))  # fmt: skip
+
+    drawn = np.array([[f1(run, times) for run in (*runs, minus)] for times in weights])
+    once = [f1(run, np.ones(12, int)) for run in (*runs, minus)]
+    found = mean_score(runs, how)
+    assert found is not None
+    assert found["macro"]["f1"]["value"] == pytest.approx(np.mean(once[:2]))
+    wanted = np.quantile(drawn[:, :2].mean(1), [0.025, 0.975])
+    assert found["macro"]["f1"]["interval"] == pytest.approx(wanted)
+    entry = mean_difference(runs, [minus], how)["crops"]["macro"]["f1"]
+    assert entry["value"] == pytest.approx(np.mean(once[:2]) - once[2])
+    wanted = np.quantile(drawn[:, :2].mean(1) - drawn[:, 2], [0.025, 0.975])
+    assert entry["interval"] == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize("unit", ["patient", "crop"])
+@pytest.mark.parametrize("kind", ["crop", "slide", "patient"])
+def test_the_mean_of_one_run_is_that_run_to_the_last_bit(kind: str, unit: str) -> None:
+    given = answers([0, 1, 2, 0, 1, 2], [0, 1, 2, 2, 1, 0], [0, 1, 2, 3, 4, 4])
+    how = Bootstrap(unit, 200)
+    whole = score(given, how)
+    block = whole if kind == "crop" else whole[f"{kind}s"]
+    found = mean_score([given], how, kind)
+    assert found is not None
+    assert found == {name: block[name] for name in found}
+
+
+def test_aligned_runs_have_the_crops_of_all_and_the_classes_of_the_first() -> None:
+    first = answers([0, 1, 2], [0, 1, 1], range(3))
+    other = answers([0, 2, 1], [0, 1, 2], range(3), classes=("a", "c", "b")).select(
+        np.array([2, 0])
+    )
+    one, two = aligned([first, other])
+    assert list(one.table["crop"]) == list(two.table["crop"]) == ["s/0", "s/2"]
+    assert one.classes == two.classes == CLASSES
+    assert two.predicted.tolist() == [0, 1]
+    assert two.probabilities.argmax(1).tolist() == [0, 1]

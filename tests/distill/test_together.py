@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from distill import masked
 from distill.augment import Draw, draw
 from distill.groups import by_size, one_by_one
 from distill.kd import Criterion, KDTask
@@ -20,7 +21,7 @@ from distill.pairs import LabelledSample, order
 from distill.standardise import Standard
 from distill.tasks import SupervisedTask, Task
 from distill.teachers import NetworkTeacher
-from distill.ways import memory_needed, pixels_that_fit
+from distill.ways import MASKED, memory_needed, pixels_that_fit
 
 CPU = torch.device("cpu")
 STANDARD = Standard((0.7, 0.6, 0.7), (0.2, 0.2, 0.3))
@@ -135,6 +136,27 @@ def test_bf16_in_a_batch_is_as_near_as_bf16_alone() -> None:
         pairs = zip(found, exact, strict=True)
         far.append(max(float((one["loss"] - other["loss"]).detach().abs()) for one, other in pairs))
     assert 0 < far[1] < 2 * far[0] + 0.01
+
+
+@pytest.mark.parametrize("name", ["resnet10", "resnet18"])
+def test_a_masked_batch_keeps_less_than_the_estimate_says(name: str) -> None:
+    network, kept = build_network(name, 3), []
+    images = [torch.randn(1, 3, 96 - i, 90) for i in range(4)]
+    padded, sizes = masked.pad(images)
+    for run in (lambda: network(padded).logits, lambda: masked.forward(network, padded, sizes)):
+        storages: dict[int, int] = {}
+        held: list[Tensor] = []  # or a storage's address would be given away again
+
+        def note(tensor: Tensor, storages=storages, held=held) -> Tensor:
+            held.append(tensor)
+            storage = tensor.untyped_storage()
+            storages[storage._cdata] = storage.nbytes()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+            run()
+        kept.append(sum(storages.values()))
+    assert kept[0] < kept[1] < MASKED * kept[0]
 
 
 def test_a_batch_stays_within_the_memory_and_other_networks_go_one_by_one() -> None:

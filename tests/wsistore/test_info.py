@@ -149,6 +149,11 @@ def test_splits_count_patients_once_and_every_crop(store: Path) -> None:
     assert totals == len(rows) == len(table(store, "crops.csv"))
 
 
+def test_a_store_tells_the_same_of_itself(store: Path) -> None:
+    opened = wsistore.open(store)
+    assert opened.info() == collect(opened)
+
+
 def test_a_patient_of_two_classes_counts_once_in_the_total() -> None:
     import pandas as pd
 

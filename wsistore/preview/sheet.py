@@ -8,16 +8,15 @@ import numpy as np
 from PIL import Image, ImageDraw
 from skimage.measure import find_contours
 
+from wsistore.drawing import FAINT, INK, RULE, font, one_line, scale_bar
 from wsistore.errors import StoreError
 from wsistore.overview import Overview
-from wsistore.picture import font, scale_bar_um
 from wsistore.preview.pixels import placed, tissue_on_glass
 from wsistore.preview.views import SlideView
 from wsistore.store import Store
 from wsistore.texts import label_text, millimetres
 from wsistore.tissue import TissueSettings, tissue_mask
 
-INK, FAINT, RULE = (28, 32, 38), (98, 106, 116), (214, 218, 223)
 BOX_COLOUR, OUTLINE_COLOUR = (20, 70, 170), (0, 150, 85)
 MARGIN, HEADER, FOOTER = 20, 66, 50
 SMALLEST_WIDTH = 560
@@ -45,17 +44,6 @@ class Sheet:
     boxes: tuple[tuple[int, int, int, int], ...]
     bar: tuple[int, int, int, int]
     bar_um: float
-
-
-def one_line(text: str, width: float, size: int, bold: bool = False) -> str:
-    """Return text without line breaks or control characters, cut with … to a width in pixels."""
-    plain = "".join(char if char.isprintable() else " " for char in text)
-    face = font(size, bold)
-    if face.getlength(plain) <= width:
-        return plain
-    while plain and face.getlength(plain + "…") > width:
-        plain = plain[:-1]
-    return plain + "…"
 
 
 def _facts(view: SlideView) -> str:
@@ -144,12 +132,8 @@ def slide_sheet(store: Store, view: SlideView, size: int = 1024) -> Sheet:
     # after all boxes, or a neighbour's line would cross a number
     for crop, (x0, y0, _, _) in zip(view.crops, moved, strict=True):
         _number(canvas, x0, y0, crop.number)
-    bar_um = scale_bar_um(picture.width * mpp)
     bar_top = top + picture.height + 28
-    bar = (left, bar_top, left + max(round(bar_um / mpp), 1), bar_top + 5)
-    canvas.rectangle((bar[0], bar[1], bar[2] - 1, bar[3] - 1), fill=INK)
-    text = f"{bar_um / 1000:g} mm" if bar_um >= 1000 else f"{bar_um:g} µm"
-    canvas.text((bar[0], bar_top - 5), text, INK, font(14), anchor="ls")
+    bar, bar_um = scale_bar(canvas, left, bar_top, picture.width, mpp)
     _legend(canvas, left + picture.width if picture.width > 360 else MARGIN + inner, bar_top)
     return Sheet(sheet, _thumbnail(picture, boxes), (left, top), scale, tuple(moved), bar, bar_um)
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import wsistore
+from wsistore.drawing import INK, font, one_line, scale_bar_um
 from wsistore.geometry import Box
-from wsistore.picture import font, scale_bar_um
 from wsistore.preview.pixels import fitted, placed, tissue_on_glass
-from wsistore.preview.sheet import BOX_COLOUR, HEADER, INK, MARGIN, one_line, slide_sheet
+from wsistore.preview.sheet import BOX_COLOUR, HEADER, MARGIN, slide_sheet
 from wsistore.preview.views import slide_view, slide_views
 
 GLASS = (242, 242, 242)

@@ -11,12 +11,12 @@ multiply-add. So `flop` is exactly twice the first line above.
 
 `cost` runs on torch's meta device, where no pixel is computed and no activation stored: counting a
 crop of 325 megapixels takes as long as counting a thumbnail. `fvcore_mac` asks fvcore itself, which
-runs the network on real zeros; the tests hold the two together.
+runs the network on real zeros; `agree` holds the two together.
 """
 
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -33,6 +33,11 @@ COUNTERS = {
     "gflop": "torch.utils.flop_counter.FlopCounterMode on the meta device: 2 per multiply-add of "
     "convolution and linear, nothing else, 1e9 of them",
 }
+
+FVCORE_PIXELS = 4_000_000
+"""Most pixels that `agree` has fvcore run the network on: a second and half a GiB or so."""
+
+Watch = Callable[[Iterable[tuple[int, int]]], Iterable[tuple[int, int]]]
 
 
 class Cost(NamedTuple):
@@ -88,21 +93,57 @@ def fvcore_mac(network: nn.Module, height: int, width: int) -> Counter[str]:
         return Counter({kind: int(count) for kind, count in analysis.by_operator().items()})
 
 
+class Agreement(NamedTuple):
+    """What both counters say of one (1, 3, height, width) input."""
+
+    height: int
+    width: int
+    fvcore_mac: int
+    mac: int
+
+    @property
+    def difference(self) -> float:
+        """Of our MAC from fvcore's, as a fraction of fvcore's."""
+        return self.mac / self.fvcore_mac - 1
+
+
+def agree(network: nn.Module, height: int, width: int) -> Agreement:
+    """Count with fvcore and on the meta device, at one size that both can do.
+
+    fvcore runs the network, so of a size of more than `FVCORE_PIXELS` the longer side is halved
+    until it fits.
+    """
+    while height * width > FVCORE_PIXELS:
+        longer, shorter = max(height, width), min(height, width)
+        halved = -(-longer // 2)
+        height, width = (halved, shorter) if height == longer else (shorter, halved)
+    theirs = sum(fvcore_mac(network, height, width).values())
+    return Agreement(height, width, theirs, cost(network, height, width).mac)
+
+
+def each(network: nn.Module, sizes: Sequence[tuple[int, int]], watch: Watch = iter) -> Floats:
+    """GMAC and GFLOP of crops of the given (height, width): (N, 2) float64, in their order.
+
+    Each distinct size is counted once; `watch` passes the distinct sizes on, to show progress.
+    """
+    counted = {size: cost(network, *size) for size in watch(dict.fromkeys(sizes))}
+    return np.array([counted[size] for size in sizes], dtype=np.float64).reshape(-1, 2) / 1e9
+
+
 def over_sizes(network: nn.Module, sizes: Iterable[tuple[int, int]]) -> dict[str, dict[str, float]]:
     """Mean, median and largest cost over crops of the given (height, width), one entry a crop.
 
     Each distinct size is counted once. Returns {"gmac_per_crop": {"mean", "median", "max"},
     "gflop_per_crop": the same}. ValueError: there is no crop.
     """
-    crops = Counter(sizes)
-    if not crops:
+    every = each(network, list(sizes))
+    if not len(every):
         raise ValueError("the cost of no crops has no mean")
-    costs = np.array([cost(network, *size) for size in crops], dtype=np.float64) / 1e9
-    every = np.repeat(costs, list(crops.values()), axis=0)
-    return {"gmac_per_crop": _summary(every[:, 0]), "gflop_per_crop": _summary(every[:, 1])}
+    return {"gmac_per_crop": summary(every[:, 0]), "gflop_per_crop": summary(every[:, 1])}
 
 
-def _summary(values: Floats) -> dict[str, float]:
+def summary(values: Floats) -> dict[str, float]:
+    """Mean, median and largest of some numbers, at least one."""
     return {
         "mean": float(values.mean()),
         "median": float(np.median(values)),

@@ -94,3 +94,33 @@ def test_a_summary_weighs_every_crop_and_counts_each_size_once() -> None:
     assert summary["gflop_per_crop"]["max"] == cost.cost(network, 8, 8).flop / 1e9
     with pytest.raises(ValueError, match="no crops"):
         cost.over_sizes(network, [])
+
+
+def test_both_counters_agree_and_a_large_input_is_cut_first(network: nn.Module) -> None:
+    agreed = cost.agree(network, 127, 201)
+    assert agreed[:2] == (127, 201)
+    assert agreed.fvcore_mac == agreed.mac == cost.cost(network, 127, 201).mac
+    assert agreed.difference == 0
+    tiny = cost.agree(Tiny(), 3, 4_000_000)
+    assert tiny[:2] == (3, 1_000_000)
+    assert cost.Agreement(1, 1, 100, 99).difference == pytest.approx(-0.01)
+
+
+TABLE_1 = {  # median height and width, GMAC of convolutions and the linear layer, to so much
+    "CD 10x": (1934, 1550, 15.1, 0.05),
+    "CD 5x": (967, 775, 3.8, 0.05),
+    "CD 2.5x": (484, 388, 0.98, 0.005),
+    "CD 1.25x": (242, 194, 0.25, 0.005),
+    "CD 0.625x": (121, 97, 0.07, 0.005),
+    "RCC 5x": (7152, 8424, 302, 1),
+}
+
+
+@pytest.mark.parametrize("name", TABLE_1)
+def test_costs_at_the_median_sizes_of_the_paper(network: nn.Module, name: str) -> None:
+    height, width, gmac, tolerance = TABLE_1[name]
+    found = cost.cost(network, height, width)
+    assert found.flop / 2e9 == pytest.approx(gmac, abs=tolerance)
+    megapixels = height * width / 1e6
+    # with the group norms; the rounding up of map sizes tells in small inputs
+    assert found.mac / 1e9 / megapixels == pytest.approx(5.10, rel=0.01 if megapixels > 1 else 0.2)

@@ -1,0 +1,239 @@
+"""`distill cost`: what a network costs on a store's crops, or on given sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import torch
+from rich.console import Console
+from rich.progress import track
+
+import wsistore
+from distill.config import resolve_device
+from distill.cost import sizes, timing
+from distill.cost.counts import COUNTERS, Watch, parameters
+from distill.cost.report import FORMAT, UNITS, block, measured
+from distill.cost.table import as_csv, table
+from distill.errors import DistillError, UsageError
+from distill.networks import NETWORKS, ResNet, build, smallest_input
+from distill.options import Grouped, option
+from distill.runs import Run
+from distill.tensors import publish
+from distill.weights import encode
+
+CLASSES = 3
+WIDTH = 110
+"""Characters of the table in a file or a pipe, where no terminal says how many there are."""
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """The network that is asked about: of a run, or freshly made by its name."""
+
+    network: ResNet
+    name: str
+    classes: int
+    run: str | None
+    level: str | None
+
+
+@click.command("cost", cls=Grouped)
+@click.argument("subject", metavar="RUN|ARCH")
+@option(
+    "Data",
+    "--store",
+    metavar="STORE",
+    help="Count over the real crop sizes of this store, a folder or a URL.",
+)
+@option(
+    "Data",
+    "--level",
+    "levels",
+    multiple=True,
+    metavar="N×",
+    help="Level of the store, or all; may be given several times.  [default: the run's, or all]",
+)
+@option("Data", "--split", default="main", metavar="NAME", help="Split that --subset is of.")
+@option(
+    "Data",
+    "--subset",
+    metavar="NAME",
+    help="Crops of this subset only; several joined by +.  [default: all crops]",
+)
+@option(
+    "Data",
+    "--size",
+    "given",
+    multiple=True,
+    metavar="HxW",
+    help="Count for this height and width in pixels instead; may be given several times.",
+)
+@option(
+    "Data",
+    "--classes",
+    type=click.IntRange(min=1),
+    metavar="K",
+    help=f"Classes of an ARCH; a run has its own.  [default: {CLASSES}]",
+)
+@option("Machine", "--no-measure", is_flag=True, help="Count only; measure no seconds.")
+@option(
+    "Machine",
+    "--repeats",
+    type=click.IntRange(min=1),
+    default=5,
+    help="Passes to time, after one that warms up; the median counts.",
+)
+@option(
+    "Machine",
+    "--device",
+    default="auto",
+    metavar="auto|cpu|cuda|cuda:N",
+    help="Where to measure; auto takes CUDA if there is any.",
+)
+@option(
+    "Machine",
+    "--threads",
+    type=click.IntRange(min=1),
+    default=None,
+    help="CPU threads of torch.  [default: one per core]",
+)
+@option("Output", "--json", "as_json", is_flag=True, help="Print everything as JSON instead.")
+@option(
+    "Output",
+    "--csv",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Also write one row per level to this file.",
+)
+@option("Output", "--overwrite", is_flag=True, help="Replace the file of --csv.")
+def command(
+    subject: str,
+    store: str | None,
+    levels: tuple[str, ...],
+    split: str,
+    subset: str | None,
+    given: tuple[str, ...],
+    classes: int | None,
+    no_measure: bool,
+    repeats: int,
+    device: str,
+    threads: int | None,
+    as_json: bool,
+    file: Path | None,
+    overwrite: bool,
+) -> None:
+    """Say what a forward pass of a run's network, or of an architecture, costs.
+
+    GMAC and GFLOP per crop and per slide, parameters, memory to answer and to train, and seconds
+    measured on this machine, over the real crop sizes of a store (--store) or for given ones
+    (--size). ARCH is resnet10, resnet18, resnet34 or resnet50.
+
+    \b
+    Examples:
+      distill cost resnet10 --size 1934x1550 --size 121x97
+      distill cost resnet10 --store STORE --level 10x --level 1.25x
+      distill cost runs/student --store STORE --subset test --csv cost.csv
+      distill cost runs/teacher --store STORE --level all --no-measure --json
+    """
+    if (store is None) == (not given):
+        raise UsageError("give either --store, for its crop sizes, or --size HxW")
+    if given and (levels or subset):
+        raise UsageError("--level and --subset choose crops of --store; --size needs neither")
+    if file is not None and file.exists() and not overwrite:
+        raise UsageError(f"{file} exists; replace it with --overwrite, or choose another --csv")
+    if threads is not None:
+        torch.set_num_threads(threads)
+    where = resolve_device(device)
+    asked = _subject(subject, classes)
+    smallest = smallest_input(asked.name)
+    if store is None:
+        crops = sizes.given(given, smallest)
+    else:
+        wanted = levels or (asked.level or "all",)
+        crops = sizes.of_store(wsistore.open(store), wanted, smallest, split, subset)
+    stderr = Console(stderr=True)
+    blocks = []
+    for one in crops:
+        if one.left_out:
+            text = (
+                f"{one.name}: {one.left_out} crops left out: no such level, or under {smallest} px"
+            )
+            stderr.print(text, markup=False, highlight=False, soft_wrap=True)
+        blocks.append(block(asked.network, one, _watch(one.name, stderr)))
+    network = asked.network if no_measure else asked.network.to(where)
+    untold = {"seconds_per_crop": None, "seconds_per_slide": None, "not_measured": "--no-measure"}
+    for one, counted in zip(crops, blocks, strict=True):
+        counted |= untold if no_measure else measured(network, one, counted, where, repeats)
+    report = {
+        "format": FORMAT,
+        "network": asked.name,
+        "run": asked.run,
+        "classes": asked.classes,
+        "parameters": parameters(network),
+        "store": None if store is None else store.rstrip("/").rsplit("/", 1)[-1],
+        "split": None if subset is None else split,
+        "subset": subset,
+        "device": None if no_measure else timing.machine(where),
+        "repeats": None if no_measure else repeats,
+        "counter": COUNTERS,
+        "units": UNITS,
+        "levels": blocks,
+    }
+    if file is not None:
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            publish(file, as_csv(report))
+        except OSError as error:
+            raise UsageError(f"{file} cannot be written ({error}); choose another --csv") from error
+    if as_json:
+        click.echo(encode(report).decode(), nl=False)
+    else:
+        _printer().print(table(report))
+    unmeasured = [one for one in blocks if one["not_measured"]]
+    if unmeasured and not no_measure:
+        reasons = "; ".join(f"{one['level']}: {one['not_measured']}" for one in unmeasured)
+        raise DistillError(f"not measured: {reasons}; --no-measure asks for no seconds")
+
+
+def _subject(text: str, classes: int | None) -> _Subject:
+    """Open a run, or make a network by its name.
+
+    Raises:
+        UsageError: if it is neither, or --classes is given for a run.
+        RunError: if the run or its weights cannot be loaded.
+    """
+    path = Path(text)
+    if not path.is_dir():
+        if text not in NETWORKS:
+            known = ", ".join(NETWORKS)
+            raise UsageError(f"{text} is neither a run folder nor an architecture: {known}")
+        count = classes or CLASSES
+        return _Subject(build(text, count).eval(), text, count, None, None)
+    if classes is not None:
+        raise UsageError(f"--classes is for an ARCH; {path} is a run and has its own")
+    run = Run.open(path)
+    network = run.load_network()
+    assert isinstance(network, ResNet)
+    about = run.weights
+    name = path.resolve().name
+    return _Subject(network, about.network, len(about.classes), name, about.level)
+
+
+def _watch(name: str, console: Console) -> Watch:
+    def watch(found: Iterable[tuple[int, int]]) -> Iterable[tuple[int, int]]:
+        listed = list(found)
+        return track(
+            listed, f"counting {name}", console=console, transient=True,
+            disable=not console.is_terminal,
+        )  # fmt: skip
+
+    return watch
+
+
+def _printer() -> Console:
+    stdout = Console()
+    return stdout if stdout.is_terminal else Console(width=WIDTH)

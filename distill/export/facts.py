@@ -1,0 +1,170 @@
+"""What a model card says of a run: collected from its folder, and from its store if at hand.
+
+Counts, hashes and the names of folders; no path, no crop, no patient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import wsistore
+from distill.config import sha256
+from distill.cost import cost, memory, parameters
+from distill.errors import DistillError
+from distill.evaluate import FORMAT
+from distill.fingerprint import split_sha256
+from distill.networks import ResNet
+from distill.runs import Run
+from distill.weights import read_json
+
+SIDE = 1000
+"""Height and width, in pixels, of the input that a card gives the cost of."""
+RECIPE = (
+    "preset", "epochs", "seed", "accumulate", "lr", "weight_decay", "select", "patience",
+    "precision", "subset", "temperature", "soft_weight", "pixel_weight", "attention_weight",
+    "resizers", "distance", "standardised_by",
+)  # fmt: skip
+"""Values of config.json that say how a network was trained."""
+
+
+def model(run: Run) -> dict[str, Any]:
+    """Return what the weights are."""
+    about = run.weights
+    return {
+        "run": run.path.resolve().name,
+        "network": about.network,
+        "classes": about.classes,
+        "level": about.level,
+        "mpp": about.mpp,
+        "mean": list(about.mean),
+        "std": list(about.std),
+        "weights_sha256": sha256(run.path / "weights.safetensors"),
+    }
+
+
+def data(run: Run, store: str | Path | None) -> dict[str, Any]:
+    """Return what the run learnt from: its store, its split, and how many are in each subset.
+
+    Args:
+        run: the run.
+        store: where its store is now; where the run found it, by default.
+
+    Returns:
+        store, split, split_sha256, crops (used, per subset), left_out (per subset), and "subsets":
+        crops, slides, patients and crops of each label for every subset of the split; null, with
+        the reason in "subsets_unknown", where no split with that SHA-256 is at hand.
+    """
+    config = run.config
+    place, name = str(config.get("store", "")), str(config.get("split", ""))
+    digest = config.get("split_sha256")
+    found: dict[str, Any] = {
+        "store": place.rstrip("/").rsplit("/", 1)[-1] or None,
+        "split": name or None,
+        "split_sha256": digest,
+        "crops": config.get("crops"),
+        "left_out": {k: len(v) for k, v in config.get("left_out", {}).items()},
+        "subsets": None,
+        "subsets_unknown": None,
+    }
+    at = place if store is None else store
+    try:
+        same = bool(name) and split_sha256(at, name) == digest
+        found["subsets"] = _subsets(wsistore.open(at), name) if same else None
+        reason = None if same else "the split at hand is not the one of the run"
+    except (DistillError, wsistore.WsistoreError):
+        reason = "the run's store and split are not at hand"
+    return {**found, "subsets_unknown": reason}
+
+
+def training(run: Run) -> dict[str, Any]:
+    """Return how the weights came to be: command, recipe, teacher, the epoch kept."""
+    config, about = run.config, run.weights
+    over = (run.path / "outcome.json").exists()
+    return {
+        "phase": config.get("command"),
+        "recipe": {name: config[name] for name in RECIPE if name in config},
+        "preset_departures": config.get("preset_departures", {}),
+        **{name: _origin(config.get(name)) for name in ("teacher", "student", "init_from")},
+        "from_stored_targets": config.get("targets") is not None,
+        "epoch": about.epoch,
+        "chosen": about.chosen,
+        "outcome": read_json(run.path / "outcome.json") if over else None,
+        "torch": config.get("environment", {}).get("torch"),
+    }
+
+
+def evaluations(run: Run) -> tuple[list[dict[str, Any]], int]:
+    """Return the evaluations of these very weights, and how many there are beside them.
+
+    Each has where it was made (store, split, subset), counts, bootstrap, calibration, how many of
+    its patients the run was trained on, and the scores of crops, slides and patients with their
+    intervals, as metrics.json has them.
+
+    Raises:
+        RunError: if a metrics.json cannot be read.
+    """
+    wanted = sha256(run.path / "weights.safetensors")
+    found, others = [], 0
+    for file in sorted(run.path.glob("evaluation/*/metrics.json")):
+        report = read_json(file)
+        if report.get("weights_sha256") != wanted or report.get("format") != FORMAT:
+            others += 1
+            continue
+        names = ("store", "split", "split_sha256", "subset", "training_patients", "aggregate")
+        found.append(
+            {
+                **{name: report.get(name) for name in (*names, "calibration", "absent_classes")},
+                "skipped": len(report.get("skipped", {})),
+                "cost": report["cost"],
+                "crops": _scores(report),
+                "slides": _scores(report["slides"]),
+                "patients": _scores(report["patients"]),
+            }
+        )
+    return found, others
+
+
+def costs(network: ResNet) -> dict[str, Any]:
+    """Return parameters, and multiply-adds, operations and memory of one million pixels."""
+    counted = cost(network, SIDE, SIDE)
+    needed = memory(network, SIDE, SIDE)
+    return {
+        "parameters": parameters(network),
+        "input": [SIDE, SIDE],
+        "gmac": counted.mac / 1e9,
+        "gflop": counted.flop / 1e9,
+        "inference_bytes": needed.inference,
+        "training_bytes": needed.training,
+    }
+
+
+def _subsets(store: wsistore.Store, split: str) -> dict[str, Any]:
+    table = store.split(split)
+    return {
+        str(name): {
+            "crops": len(rows),
+            "slides": int(rows["slide"].nunique()),
+            "patients": int(rows["patient"].nunique()),
+            "labels": {str(label): int(n) for label, n in rows["label"].value_counts().items()},
+        }
+        for name, rows in table.groupby("subset", sort=False)
+    }
+
+
+def _origin(recorded: Any) -> dict[str, Any] | None:
+    """Return a record of another run without its path."""
+    if not isinstance(recorded, Mapping):
+        return None
+    run = recorded.get("run")
+    kept = ("level", "mpp", "epoch", "weights_sha256")
+    return {
+        "run": None if run is None else Path(str(run)).name,
+        **{name: recorded[name] for name in kept if name in recorded},
+    }
+
+
+def _scores(block: Mapping[str, Any]) -> dict[str, Any]:
+    names = ("scored", "bootstrap", "overall", "macro", "per_class")
+    return {name: block[name] for name in names if name in block}

@@ -1,0 +1,1 @@
+"""From a raw slide to class probabilities: the crops, pixels and answers of build and evaluate."""

@@ -1,0 +1,99 @@
+"""Whether probabilities are calibrated: the temperature that an evaluation has fitted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from distill.errors import RunError, UsageError
+from distill.evaluate import FORMAT
+from distill.runs import Run
+from distill.weights import read_json
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The temperature that logits are divided by, and where it is from.
+
+    Attributes:
+        temperature: 1 leaves the network's own probabilities.
+        calibrated: it was fitted to labelled crops, or given as such.
+        said: one sentence without a full stop.
+        file: the metrics.json that it is from, or None.
+    """
+
+    temperature: float
+    calibrated: bool
+    said: str
+    file: Path | None = None
+
+
+def calibration(
+    run: Run, weights: str, given: float | None = None, file: Path | None = None
+) -> Calibration:
+    """Return the temperature given, of the file given, or of the run's evaluations.
+
+    Args:
+        run: the run.
+        weights: SHA-256 of its weights.safetensors.
+        given: a temperature; 1 asks for the network's own probabilities.
+        file: metrics.json of an evaluation.
+
+    Raises:
+        UsageError: both are given, or evaluations of the run disagree.
+        RunError: the file has no temperature, or one of other weights.
+    """
+    if given is not None and file is not None:
+        raise UsageError("--temperature and --calibration exclude each other; give one")
+    if given is not None:
+        said = "not calibrated" if given == 1 else "calibrated"
+        return Calibration(given, given != 1, f"{said} (--temperature {given:g})")
+    if file is not None:
+        found = _fitted(file, weights)
+        if isinstance(found, str):
+            raise RunError(f"{file} {found}; name another --calibration, or give --temperature")
+        return found
+    known, stale = [], 0
+    for path in sorted(run.path.glob("evaluation/*/metrics.json")):
+        found = _fitted(path, weights)
+        if isinstance(found, Calibration):
+            known.append(found)
+        else:
+            stale += found == OTHER
+    if len({one.temperature for one in known}) > 1:
+        files = " and ".join(str(one.file) for one in known[:2])
+        raise UsageError(
+            f"evaluations of {run.path} have different temperatures; choose one with --calibration "
+            f"({files}), or give --temperature"
+        )
+    if known:
+        return known[0]
+    why = "those of its evaluations are of other weights" if stale else "the run has no temperature"
+    said = f"not calibrated: {why}; fit one with distill evaluate RUN STORE --calibrate val"
+    return Calibration(1.0, False, said)
+
+
+OTHER = "is of other weights than the run has now"
+
+
+def _fitted(file: Path, weights: str) -> Calibration | str:
+    """Return the temperature of an evaluation, or why it gives none.
+
+    Raises:
+        RunError: it cannot be read, or is no evaluation.
+    """
+    report: dict[str, Any] = read_json(file)
+    if report.get("format") != FORMAT:
+        raise RunError(f"{file} is no evaluation of {FORMAT}; evaluate the run again")
+    if report["weights_sha256"] != weights:
+        return OTHER
+    fitted = report["calibration"]
+    if fitted is None:
+        return "has no temperature (evaluate with --calibrate)"
+    temperature = float(fitted["temperature"])
+    said = (
+        f"calibrated: temperature {temperature:.3g}, fitted on {fitted['crops']} "
+        f"{fitted['subset']} crops ({file.parent.name}/{file.name})"
+    )
+    return Calibration(temperature, True, said, file)

@@ -1,0 +1,258 @@
+"""One slide, from its file to the logits of its crops. Runs in a worker process."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+import wsistore
+from distill.colours import Colours, crop_colour
+from distill.config import resolve_device, sha256
+from distill.errors import DistillError, RunError
+from distill.evaluate import crop_logits
+from distill.look import Look, for_answers
+from distill.metrics import Floats
+from distill.networks import smallest_input
+from distill.runs import Run
+from distill.subsets import too_small
+
+BASE, VENDOR = "base", "vendor"
+NOTABLE = 0.05
+"""Share by which the µm per pixel may differ from the run's before it is said."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is the same for every slide; see `distill predict --help` for each.
+
+    Attributes:
+        run: the run's folder.
+        weights: SHA-256 of its weights.
+        settings: how slides become crops.
+        colours: of the training slides, or None.
+        pixels: `BASE`, or `VENDOR` for the pyramid of the slide's file.
+        compare: with `VENDOR`, see each crop from the base as well.
+        mpp_tolerance: share by which the µm per pixel may differ from the run's.
+        picture: longer side of the picture of the slide, in pixels; 0 for none.
+        threads: of torch, or None to leave them.
+        memory_gib: for one crop's pass, or None for what is free.
+    """
+
+    run: Path
+    weights: str
+    settings: Mapping[str, Any]
+    colours: Colours | None = None
+    mpp: float | None = None
+    reader: str = "auto"
+    annotations: Path | None = None
+    annotation_offset: tuple[int, int] = (0, 0)
+    pixels: str = BASE
+    compare: bool = False
+    mpp_tolerance: float = 0.1
+    picture: int = 0
+    device: str = "cpu"
+    threads: int | None = None
+    memory_gib: float | None = None
+
+
+@dataclass(frozen=True)
+class CropLogits:
+    """A crop's place, and what the network says of it.
+
+    Attributes:
+        crop: its id.
+        box: x, y, width, height in level-0 pixels.
+        area_mm2: of the box.
+        tissue_mm2: tissue in it, or None where it was not looked for.
+        size: height and width of what the network saw, in pixels of its level.
+        logits: (K,) float64.
+        base: (K,) float64 from the slide's base, where `logits` are from a vendor level.
+    """
+
+    crop: str
+    box: tuple[int, int, int, int]
+    area_mm2: float
+    tissue_mm2: float | None
+    size: tuple[int, int]
+    logits: Floats
+    base: Floats | None = None
+
+
+@dataclass(frozen=True)
+class SlideLogits:
+    """What became of a slide.
+
+    Attributes:
+        slide, file: its id, and its file's name.
+        outcome: ``ok``, ``empty`` (nothing to predict) or ``failed``, with its `reason`.
+        facts: what is known of it: size, mpp, reader, fingerprint, …
+        warnings: sentences.
+        crops: in reading order.
+        left_out: id of each crop that the network cannot take, and why.
+        distance: of its colours from the training slides', or None.
+        picture: (h, w, 3) uint8, or None.
+    """
+
+    slide: str
+    file: str
+    outcome: str
+    reason: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    crops: tuple[CropLogits, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    distance: float | None = None
+    picture: NDArray[np.uint8] | None = None
+
+
+def predict_slide(path: Path, job: Job) -> SlideLogits:
+    """Predict one slide; one that cannot be used gives a failed result and stops no other."""
+    if job.threads is not None:
+        torch.set_num_threads(job.threads)
+    try:
+        return _predict(path, job)
+    except (DistillError, wsistore.WsistoreError, OSError) as error:
+        return failed(path, str(error))
+    # whatever a decoder or an allocation does with one slide, the others go on
+    except Exception as error:
+        traceback.print_exc()
+        return failed(path, f"unexpected {type(error).__name__}: {error}")
+
+
+def failed(path: Path, reason: str) -> SlideLogits:
+    """Return the result of a slide that cannot be used."""
+    return SlideLogits(wsistore.slide_id(path), path.name, "failed", reason)
+
+
+def _predict(path: Path, job: Job) -> SlideLogits:
+    run, network, look = _loaded(job.run, job.weights, job.device, job.memory_gib)
+    about = run.weights
+    with wsistore.open_slide(
+        path, job.settings, about.level, mpp=job.mpp, reader=job.reader,
+        annotations=job.annotations, annotation_offset=job.annotation_offset,
+    ) as slide:  # fmt: skip
+        row, level = slide.row, slide.level(about.level)
+        warnings = [row.warning] if row.warning else []
+        warnings += _scale(level.mpp / about.mpp - 1, level.mpp, run, job.mpp_tolerance)
+        vendor = slide.vendor_factor(about.level) if job.pixels == VENDOR else None
+        if vendor is not None:
+            warnings.append(_vendor(vendor, level.factor))
+        crops, colours, left_out = [], [], {}
+        for number, crop in enumerate(slide.crops):
+            height, width = slide.size(number, about.level)
+            least = smallest_input(about.network)
+            if (fault := too_small(height, width, about.level, least)) is not None:
+                left_out[crop.crop] = fault
+                continue
+            base = None
+            if vendor is not None:
+                pixels = slide.read_vendor(number, about.level)
+                if job.compare:
+                    exact = torch.from_numpy(slide.read(number, about.level))
+                    base = crop_logits(network, run, crop.crop, exact, look)
+            else:
+                pixels = slide.read(number, about.level)
+            colours.append(crop_colour(pixels))
+            crops.append(
+                CropLogits(
+                    crop.crop,
+                    (crop.x, crop.y, crop.width, crop.height),
+                    crop.width * crop.height * crop.mpp**2 / 1e6,
+                    crop.tissue_mm2,
+                    (pixels.shape[1], pixels.shape[2]),
+                    crop_logits(network, run, crop.crop, torch.from_numpy(pixels), look),
+                    base,
+                )
+            )
+        result = SlideLogits(
+            row.slide, row.file, row.outcome, row.reason, _facts(slide, about.level, vendor),
+            tuple(warnings), tuple(crops), left_out,
+            picture=slide.picture(job.picture) if job.picture else None,
+        )  # fmt: skip
+    return _judged(result, colours, job.colours)
+
+
+def _judged(result: SlideLogits, colours: list[Floats], known: Colours | None) -> SlideLogits:
+    """Say what is unusual about a slide's crops and colours."""
+    warnings = list(result.warnings)
+    if left_out := result.left_out:
+        crop, why = next(iter(left_out.items()))
+        warnings.append(f"crops too small: {len(left_out)}, for example {crop}, which {why}")
+    if not colours:
+        if result.outcome == "ok":
+            reason = "none of its crops is large enough for the network"
+            result = replace(result, outcome="empty", reason=reason)
+        return replace(result, warnings=tuple(warnings))
+    distance = None
+    if known is not None:
+        distance = known.distance(np.mean(colours, axis=0))
+        if distance > known.threshold:
+            warnings.append(
+                f"its colours lie {distance:.1f} standard deviations from the {known.slides} "
+                f"training slides' (99 % within {known.threshold:.1f}): other stain or scanner?"
+            )
+    return replace(result, warnings=tuple(warnings), distance=distance)
+
+
+def _scale(off: float, mpp: float, run: Run, tolerance: float) -> list[str]:
+    """Say how far the µm per pixel is off; refuse it beyond the tolerance.
+
+    Raises:
+        DistillError: it is.
+    """
+    said = (
+        f"at {run.weights.level} its pixels are {mpp:.4g} µm, {off:+.1%} from the "
+        f"{run.weights.mpp:.4g} µm that {run.path.name} was trained at"
+    )
+    if abs(off) > tolerance:
+        raise DistillError(
+            f"{said}; give its true µm per pixel with --mpp, or go on with --mpp-tolerance "
+            f"{abs(off) + 0.01:.2f}"
+        )
+    return [said] if abs(off) > NOTABLE else []
+
+
+def _vendor(scale: float, factor: float) -> str:
+    if scale == 1:
+        return "its file has no smaller level that is fine enough: made from its base, as trained"
+    return (
+        f"made from the {scale:.4g}× level of its file, not from its base (factor {factor:g}) as "
+        "in training; --compare measures what that changes"
+    )
+
+
+def _facts(slide: wsistore.Slide, name: str, vendor: float | None) -> dict[str, Any]:
+    row, level = slide.row, slide.level(name)
+    return {
+        "width": row.width,
+        "height": row.height,
+        "mpp": row.mpp,
+        "mpp_source": row.mpp_source,
+        "objective_power": row.objective_power,
+        "reader": row.reader,
+        "format": row.vendor,
+        "bytes": row.bytes,
+        "fingerprint": row.fingerprint,
+        "glass": row.glass,
+        "level": {"name": level.name, "factor": level.factor, "mpp": level.mpp},
+        "vendor_factor": vendor,
+    }
+
+
+@lru_cache(maxsize=1)
+def _loaded(
+    run: Path, weights: str, device: str, gib: float | None
+) -> tuple[Run, torch.nn.Module, Look]:
+    opened, where = Run.open(run), resolve_device(device)
+    network = opened.load_network(where)
+    if sha256(run / "weights.safetensors") != weights:
+        raise RunError(f"the weights of {run} have changed meanwhile; predict again")
+    return opened, network, for_answers(where, gib)

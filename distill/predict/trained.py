@@ -1,0 +1,81 @@
+"""What a run was trained for: how its slides became crops, and the colours that they had."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import wsistore
+from distill.colours import FEWEST, Colours, measure_colours
+from distill.errors import UsageError
+from distill.fingerprint import settings_sha256, split_sha256
+from distill.runs import Run
+from distill.subsets import rows_of
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What slides a run expects.
+
+    Attributes:
+        settings: of the build of its store, as `wsistore.Store.settings` has them.
+        colours: of its training slides; None where they are not known.
+        unknown: why they are not; empty where they are.
+    """
+
+    settings: dict[str, Any]
+    colours: Colours | None
+    unknown: str = ""
+
+
+def trained(run: Run, store: str | None) -> Trained:
+    """Return what slides a run expects, from its own record or, for an older run, from its store.
+
+    Args:
+        run: the run.
+        store: the store that it was trained on, or None.
+
+    Raises:
+        UsageError: the run does not record it and no store is given, or that store was built with
+            other settings than the one that the run was trained on.
+        RunError: the record is damaged.
+        wsistore.WsistoreError: the store cannot be opened.
+    """
+    data = run.config.get("data", {})
+    if store is not None:
+        _require_same(run, store, data.get("settings_sha256"))
+    if "store_settings" in data:
+        recorded = data.get("colours")
+        if recorded is None:
+            few = f"it was trained on fewer than {FEWEST} slides"
+            return Trained(data["store_settings"], None, few)
+        return Trained(data["store_settings"], Colours.of(recorded))
+    if store is None:
+        raise UsageError(
+            f"{run.path} does not record how the slides of its store were built, as runs do now; "
+            "name the store that it was trained on with --store"
+        )
+    opened = wsistore.open(store)
+    colours, unknown = _measured(run, opened)
+    return Trained(opened.settings, colours, unknown)
+
+
+def _require_same(run: Run, store: str, digest: str | None) -> None:
+    if digest is not None and settings_sha256(store) != digest:
+        raise UsageError(
+            f"--store {store} was built with other settings than the store that {run.path} was "
+            f"trained on ({run.config.get('store')})"
+        )
+
+
+def _measured(run: Run, store: wsistore.Store) -> tuple[Colours | None, str]:
+    """Return the colours of the training slides of a run that does not record them, or why not."""
+    split = str(run.config.get("split"))
+    if split not in store.splits or split_sha256(store.url, split) != run.config["split_sha256"]:
+        return None, f"split {split} of {store.url} is gone or has changed since"
+    crops: set[str] = set()
+    left_out = run.config.get("left_out", {})
+    for name in run.learnt_from():
+        crops.update(set(rows_of(store, split, name)["crop"]) - set(left_out.get(name, {})))
+    colours = measure_colours(store.levels, crops, run.weights.level)
+    return colours, "" if colours else f"it was trained on fewer than {FEWEST} slides"

@@ -1,0 +1,87 @@
+"""Whether a metrics.json holds the scores of the predictions beside it, and all that is shown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from distill import resampling, scoring
+from distill.answers import Answers
+from distill.scoring import Bootstrap
+
+_NEEDED = (
+    "subset", "split", "training_patients", "aggregate", "calibration", "skipped", "confusion",
+    "absent_classes",
+)  # fmt: skip
+
+
+def belong(metrics: Mapping[str, Any], answers: Answers) -> bool:
+    """Say whether every score of metrics.json is that of the predictions, computed anew.
+
+    Args:
+        metrics: what metrics.json holds.
+        answers: what predictions.csv holds, for crops.
+
+    Raises:
+        KeyError, TypeError, ValueError, IndexError: metrics.json lacks something, or holds
+            something else in its place.
+    """
+    for name in _NEEDED:
+        metrics[name]
+    bootstrap(metrics)
+    float(metrics["mpp"])
+    int(metrics["cost"]["parameters"])
+    for unit in ("gmac_per_crop", "gflop_per_crop"):
+        for what in ("mean", "median", "max"):
+            float(metrics["cost"][unit][what])
+    if not _same(metrics, answers):
+        return False
+    return all(
+        _same(metrics[f"{kind}s"], answers.by(kind, metrics["aggregate"]))
+        for kind in scoring.KINDS[1:]
+        if "macro" in metrics[f"{kind}s"]
+    )
+
+
+def bootstrap(metrics: Mapping[str, Any]) -> Bootstrap:
+    """Return how the intervals of a metrics.json were made; KeyError where it does not say."""
+    about = metrics["bootstrap"]
+    return Bootstrap(about["unit"], about["draws"], about["seed"])
+
+
+def _same(block: Mapping[str, Any], answers: Answers) -> bool:
+    found, rows = scoring.cases([answers])
+    (values,) = resampling.observed(found)
+    for unit in ("crop", "slide", "patient"):
+        if unit in rows.columns and block["scored"][f"{unit}s"] != rows[unit].nunique():
+            return False
+    return all(
+        _close(entry, float(number))
+        for score, value in values.items()
+        for entry, number in zip(
+            _entries(block, score, answers.classes), np.atleast_1d(value), strict=True
+        )
+    )
+
+
+def _entries(
+    block: Mapping[str, Any], score: str, classes: tuple[str, ...]
+) -> Iterator[Mapping[str, Any]]:
+    """Give a score's entry, or one for each class; names are those of `distill.resampling`."""
+    group, _, name = score.rpartition(" ")
+    if group:
+        yield block[group][name]
+    else:
+        yield from (block["per_class"][label][name] for label in classes)
+
+
+def _close(entry: Mapping[str, Any], number: float) -> bool:
+    if entry["interval"] is not None:
+        low, high = entry["interval"]
+        float(low), float(high)
+    if entry["value"] is None:
+        return math.isnan(number)
+    return math.isclose(float(entry["value"]), number, abs_tol=1e-9)

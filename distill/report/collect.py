@@ -1,0 +1,184 @@
+"""Run folders and their evaluations, read and held against each other before anything is said."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import wsistore
+from distill.answers import Answers
+from distill.config import sha256
+from distill.errors import RunError, UsageError
+from distill.evaluate import FORMAT, TABLES
+from distill.fingerprint import split_sha256
+from distill.report.belong import belong, bootstrap
+from distill.report.names import folder_names
+from distill.runs import Run
+from distill.scoring import Bootstrap
+from distill.weights import read_json
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """A run and its evaluation.
+
+    Attributes:
+        name: its folder, told apart from the other runs'.
+        run: the run.
+        sha256: of its weights.
+        metrics: what metrics.json holds.
+        answers: what predictions.csv holds.
+        epochs: the lines of metrics.jsonl.
+    """
+
+    name: str
+    run: Run
+    sha256: str
+    metrics: dict[str, Any]
+    answers: Answers
+    epochs: tuple[dict[str, Any], ...]
+
+    @property
+    def command(self) -> str:
+        """The command it was trained by, e.g. "train kd"; "" where config.json has none."""
+        return str(self.run.config.get("command", ""))
+
+
+@dataclass(frozen=True)
+class Collected:
+    """Runs evaluated alike, on the same subset of the same store.
+
+    Attributes:
+        runs: in the order given.
+        how: the bootstrap of all of them.
+        aggregate: what a crop weighs in its slide and patient.
+        paper: whether all hold the accuracy as the paper prints it.
+    """
+
+    runs: tuple[Evaluated, ...]
+    how: Bootstrap
+    aggregate: str
+    paper: bool
+
+
+def collect(paths: Sequence[Path], store: wsistore.Store, split: str, subset: str) -> Collected:
+    """Read runs and their evaluations on a subset of a split.
+
+    Raises:
+        UsageError: a run is named twice.
+        RunError: a run has no such evaluation, or a damaged one, or one of other weights, of
+            another store or split; or the runs were evaluated in different ways.
+    """
+    if len({path.resolve() for path in paths}) < len(paths):
+        raise UsageError("a run is named twice")
+    runs = [Run.open(path) for path in paths]
+    folders = [run.path / "evaluation" / f"{split}-{subset}" for run in runs]
+    _require(runs, folders, store, split, subset)
+    again = _Again(store, split, subset)
+    hashes = {name: sha256(store.path / name) for name in TABLES}
+    digest = split_sha256(store.path, split)
+    found = []
+    for name, run, folder in zip(folder_names(paths), runs, folders, strict=True):
+        one = _read(name, run, folder, again)
+        wanted = {
+            "weights_sha256": (one.sha256, "the run's present weights"),
+            "store_sha256": (hashes, f"the tables of {store.path}"),
+            "split_sha256": (digest, f"split {split} of {store.path}"),
+        }
+        for key, (now, what) in wanted.items():
+            if one.metrics.get(key) != now:
+                raise RunError(f"{folder / 'metrics.json'} is not of {what}; {again(run)}")
+        found.append(one)
+    return _alike(found, again)
+
+
+@dataclass(frozen=True)
+class _Again:
+    """Says how to evaluate runs (again)."""
+
+    store: wsistore.Store
+    split: str
+    subset: str
+
+    def __call__(self, *runs: Run, more: str = " --overwrite") -> str:
+        paths = [*(run.path for run in runs), self.store.path]
+        places = " ".join(shlex.quote(str(path)) for path in paths)
+        options = f"--split {shlex.quote(self.split)} --subset {shlex.quote(self.subset)}"
+        return f"run: distill evaluate {places} {options}{more}"
+
+
+def _require(
+    runs: Sequence[Run], folders: Sequence[Path], store: wsistore.Store, split: str, subset: str
+) -> None:
+    store.split(split)  # says so in its own words where there is none
+    lacking = [
+        run
+        for run, folder in zip(runs, folders, strict=True)
+        if not (folder / "metrics.json").exists()
+    ]
+    if lacking:
+        named = ", ".join(str(run.path) for run in lacking)
+        command = _Again(store, split, subset)(*lacking, more="")
+        raise RunError(f"{named}: not evaluated on {subset} of split {split}; {command}")
+
+
+def _read(name: str, run: Run, folder: Path, again: _Again) -> Evaluated:
+    metrics = read_json(folder / "metrics.json")
+    if metrics.get("format") != FORMAT:
+        raise RunError(f"{folder / 'metrics.json'} is not of {FORMAT}; {again(run)}")
+    answers = Answers.read(folder / "predictions.csv")
+    try:
+        whole = belong(metrics, answers)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise RunError(f"{folder / 'metrics.json'} is damaged ({error!r}); {again(run)}") from error
+    if not whole:
+        raise RunError(
+            f"{folder / 'metrics.json'} and predictions.csv do not belong together; {again(run)}"
+        )
+    weights = sha256(run.path / "weights.safetensors")
+    return Evaluated(name, run, weights, metrics, answers, _epochs(run.path / "metrics.jsonl"))
+
+
+def _epochs(file: Path) -> tuple[dict[str, Any], ...]:
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+        records = tuple(json.loads(line) for line in lines)
+        for record in records:
+            int(record["epoch"])
+            bool(record["kept"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{file} cannot be read ({error})") from error
+    return records
+
+
+def _alike(runs: Sequence[Evaluated], again: _Again) -> Collected:
+    """Check that the runs' intervals can stand in one table."""
+    first = runs[0].metrics
+    for one in runs[1:]:
+        for what in ("bootstrap", "aggregate", "calibration"):
+            if _way(one.metrics, what) != _way(first, what):
+                raise RunError(
+                    f"{runs[0].run.path} and {one.run.path} were evaluated with different {what}; "
+                    f"{again(*(run.run for run in runs))}"
+                )
+        if sorted(one.answers.classes) != sorted(runs[0].answers.classes):
+            raise RunError(
+                f"{runs[0].run.path} and {one.run.path} tell different classes apart; "
+                "report on them one by one"
+            )
+    return Collected(
+        tuple(runs),
+        bootstrap(first),
+        str(first["aggregate"]),
+        all("paper_accuracy" in one.metrics["macro"] for one in runs),
+    )
+
+
+def _way(metrics: dict[str, Any], what: str) -> Any:
+    """Return how a run was evaluated; of a calibration the subset counts, not what it found."""
+    value = metrics.get(what)
+    return value.get("subset") if what == "calibration" and value is not None else value

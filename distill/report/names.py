@@ -1,0 +1,48 @@
+"""Names of files, classes and runs, made safe to show wherever a report shows them."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+_MARKDOWN = re.compile(r"([\\`*_\[\]|~$])")
+_FORMULA = ("=", "+", "-", "@")
+_SPACE = "\u00a0"
+"""A space that does not break a line; to Python it is not printable."""
+
+
+def visible(text: str) -> str:
+    """Return a text on one line, what cannot be printed (line breaks, controls) as its escape."""
+    return "".join(
+        c if c.isprintable() or c == _SPACE else c.encode("unicode_escape").decode() for c in text
+    )
+
+
+def markdown(text: str) -> str:
+    """Return a text that a Markdown reader shows as it is: no mark-up, no HTML, no link, no cell.
+
+    It must not begin a line, where more characters mean something.
+    """
+    escaped = _MARKDOWN.sub(r"\\\1", html.escape(visible(text), quote=False))
+    return escaped.replace("://", "&#58;//").replace("@", "&#64;").replace("www.", "www&#46;")
+
+
+def csv_text(text: str) -> str:
+    """Return a text that a spreadsheet does not take for a formula: ' stands before one."""
+    shown = visible(text)
+    return f"'{shown}" if shown.lstrip().startswith(_FORMULA) else shown
+
+
+def folder_names(paths: Sequence[Path]) -> list[str]:
+    """Return for each folder its name, with as many parents as tell it from the others."""
+    whole = [path.resolve().parts for path in paths]
+    names = []
+    for parts in whole:
+        for count in range(1, len(parts) + 1):
+            tail = parts[-count:]
+            if sum(other[-count:] == tail for other in whole) == 1:
+                break
+        names.append("/".join(tail))
+    return names

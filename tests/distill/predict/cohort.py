@@ -1,0 +1,110 @@
+"""Synthetic slides, a store of them, and a run of random weights that was "trained" on it."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from click.testing import CliRunner, Result
+
+import wsistore
+from distill.checkpoint import Progress
+from distill.cli import main
+from distill.fingerprint import settings_sha256
+from distill.networks import build as build_network
+from distill.weights import Weights
+from distill.writing import RunWriter
+from wsistore.build import build
+from wsistore.ingest import BuildSettings
+from wsistore.labels import Label
+from wsistore.sample.cohort import write_cohort
+from wsistore.split import save_split
+
+LEVELS = ("5x", "2.5x", "0.625x")
+CLASSES = ["a, <b>", "$x_1$", "c"]
+
+
+def make_slides(folder: Path, patients: int = 2, mpp: float = 0.5, size: int = 1024) -> list[Path]:
+    return write_cohort(folder, patients=patients, size=size, pieces=2, mpp=mpp, seed=3)
+
+
+def make_store(path: Path, slides: list[Path], settings: BuildSettings, **more: Any) -> Path:
+    """A store whose crops are all of subset test of split main, a patient a slide."""
+    labels = {
+        slide.stem: Label(f"p{number}", CLASSES[number % 3]) for number, slide in enumerate(slides)
+    }
+    for result in build(slides, path, settings, labels, workers=1, **more):
+        assert result.record.slide.outcome == "ok"
+    crops = wsistore.open(path).crops.assign(subset="test")
+    save_split(path, "main", crops[["crop", "slide", "patient", "label", "subset"]])
+    return path
+
+
+def make_run(
+    path: Path,
+    store: Path,
+    level: str = "2.5x",
+    colours: Mapping[str, Any] | None = None,
+    mpp: float | None = None,
+) -> Path:
+    """A run of random weights, sure enough of itself that its answers differ between crops."""
+    opened = wsistore.open(store)
+    rows = opened.levels[opened.levels["level"] == level]
+    network = build_network("resnet10", len(CLASSES), seed=5)
+    with torch.no_grad():
+        for parameter in list(network.parameters())[-2:]:
+            parameter *= 20
+    config = {
+        "store": str(store.resolve()),
+        "split": "main",
+        "split_sha256": "0" * 64,  # nobody can tell whom it has seen
+        "data": {
+            "settings_sha256": settings_sha256(store),
+            "store_settings": opened.settings,
+            "colours": colours,
+        },
+    }
+    scale = float(rows["mpp"].median()) if mpp is None else mpp
+    standard = (0.8, 0.7, 0.8), (0.2, 0.25, 0.2)
+    weights = Weights("resnet10", CLASSES, level, scale, *standard, 0, "last epoch")
+    writer = RunWriter(path, config, weights)
+    adam = torch.optim.Adam(network.parameters())
+    writer.epoch({"epoch": 1}, {"network": network}, adam, Progress(epoch=1, kept=1))
+    writer.close()
+    return path
+
+
+def call(*arguments: object) -> Result:
+    return CliRunner().invoke(main, list(map(str, arguments)))
+
+
+def predict(*arguments: object) -> Result:
+    return call("predict", *arguments, "--device", "cpu", "--threads", 1)
+
+
+def evaluate(run: Path, store: Path, *more: object) -> Path:
+    """Evaluate on main-test, whoever the run has seen, and return the folder."""
+    result = call(
+        "evaluate", run, store, "--unit", "crop", "--draws", 9, "--allow-training-patients",
+        "--device", "cpu", "--threads", 1, *more,
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    return run / "evaluation" / "main-test"
+
+
+def calibrate(metrics: Path, temperature: float) -> None:
+    """Write into an evaluation that it has fitted a temperature."""
+    report = json.loads(metrics.read_text())
+    report["calibration"] = {"subset": "val", "crops": 7, "temperature": temperature}
+    metrics.write_text(json.dumps(report))
+
+
+def table(path: Path) -> pd.DataFrame:
+    """Read CSV as text, so that numbers are compared to the last bit."""
+    return pd.read_csv(path, dtype=str, keep_default_na=False)
+
+
+def numbers(read: pd.DataFrame, columns: list[str]) -> list[list[float]]:
+    return [[float(value) for value in read[name]] for name in columns]

@@ -1,0 +1,95 @@
+"""Which run is what: methods, seeds, and rows that cannot be told apart."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from distill.answers import Answers
+from distill.report.collect import Evaluated
+from distill.report.rows import Row, auxiliary, rows
+from distill.runs import Run
+from distill.weights import Weights
+
+LEVELS = ("10x", "5x", "1.25x")
+
+
+def run(name: str, command: str, level: str = "1.25x", **config: Any) -> Evaluated:
+    weights = Weights("resnet10", ["a", "b"], level, 8.0, (0.5,) * 3, (0.2,) * 3, 1, "last epoch")
+    whole = {"command": f"train {command}", "seed": 0, "level": level, "id": name, **config}
+    metrics = {"mpp": 8.0, "cost": {"gmac_per_crop": {"mean": 1.0}}}
+    nothing: Answers = None  # type: ignore[assignment]
+    return Evaluated(name, Run(Path(name), whole, weights), f"sha-{name}", metrics, nothing, ())
+
+
+def teacher(name: str = "teacher") -> dict[str, Any]:
+    return {"teacher": {"weights_sha256": f"sha-{name}", "run": name}}
+
+
+def labels(*runs: Evaluated) -> list[str]:
+    return [row.name for row in rows(runs, LEVELS)]
+
+
+@pytest.mark.parametrize(
+    ("subset", "name"),
+    [("train", ""), ("aux1", "ADv1"), ("aux1+aux2", "ADv2"), ("aux1+aux2+aux3", "ADv3"),
+     ("ADv2", "ADv2"), ("aux2", "aux2"), ("train+aux1", "train+aux1"), ("odd", "odd")],
+)  # fmt: skip
+def test_auxiliary_sets_have_the_papers_names(subset: str, name: str) -> None:
+    assert auxiliary(subset) == name
+
+
+def test_rows_are_in_the_papers_order() -> None:
+    kd = teacher()
+    runs = [
+        run("t", "teacher", "10x"),
+        run("f", "finetune", student={"weights_sha256": "sha-k1", "run": "k1"}),
+        run("odd", "kd", subset="odd", **kd),
+        run("k2", "kd", subset="aux1+aux2", **kd),
+        run("k1", "kd", subset="aux1", **kd),
+        run("k", "kd", subset="train", **kd),
+        run("k5", "kd", "5x", subset="train", **kd),
+        run("b", "baseline"),
+    ]
+    assert labels(*runs) == [
+        "Baseline at 1.25×",
+        "KD at 1.25×",
+        "KD (ADv1) at 1.25×",
+        "KD (ADv1), fine-tuned at 1.25×",
+        "KD (ADv2) at 1.25×",
+        "KD (odd) at 1.25×",
+        "KD at 5×",
+        "Teacher at 10×",
+    ]
+    found = {row.label: row for row in rows(runs, LEVELS)}
+    assert found["KD (ADv1), fine-tuned"].teacher == "sha-teacher"
+    assert found["Baseline"].teacher is None
+
+
+def test_runs_that_differ_in_their_seed_alone_are_one_row() -> None:
+    kd = teacher()
+    other = {"threads": 8, "memory_gib": 3.1, "device": "cuda", "workers": 2}
+    runs = [run("c", "kd", seed=2, **kd, **other), run("a", "kd", seed=0, memory_gib=9.0, **kd),
+            run("b", "kd", seed=1, **kd)]  # fmt: skip
+    (row,) = rows(runs, LEVELS)
+    assert [one.name for one in row.runs] == ["a", "b", "c"]
+    assert row.name == "KD at 1.25×"
+
+
+@pytest.mark.parametrize("change", [{"lr": 0.1}, {"temperature": 4}, teacher("other")])
+def test_another_recipe_is_another_row_named_by_its_folder(change: dict[str, Any]) -> None:
+    first = run("a", "kd", **{"lr": 0.001, "temperature": 1, **teacher()})
+    second = run("b", "kd", **{"lr": 0.001, "temperature": 1, **teacher(), "seed": 1, **change})
+    assert labels(first, second) == ["KD · a at 1.25×", "KD · b at 1.25×"]
+
+
+def test_one_recipe_with_one_seed_twice_is_not_two_seeds() -> None:
+    runs = [run(name, "kd", seed=seed, **teacher()) for name, seed in (("a", 0), ("b", 0))]
+    assert labels(*runs) == ["KD · a at 1.25×", "KD · b at 1.25×"]
+    assert all(len(row.runs) == 1 for row in rows(runs, LEVELS))
+
+
+def test_a_run_of_no_known_command_is_shown_by_its_folder() -> None:
+    (row,) = rows([run("mine", "something")], LEVELS)
+    assert (row.kind, row.name) == ("other", "mine at 1.25×")
+    assert isinstance(row, Row)

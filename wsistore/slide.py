@@ -1,0 +1,178 @@
+"""A slide's crops straight from its file, as a build would store them; nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from wsistore.found import Found
+    from wsistore.magnification import Level
+    from wsistore.records import CropRow, SlideRow
+
+# What finds and makes crops is imported where it is used: it brings a compiler and scikit-image,
+# for which nobody who opens a store should wait.
+
+
+class Slide:
+    """An open slide and its tissue crops. Made by `open_slide`; neither pickles nor outlives it.
+
+    Attributes:
+        row: what a build's ``slides.csv`` says of the slide, but for ``icc``; the outcome is
+            ``"ok"``, or ``"empty"`` with its reason.
+        crops: what its ``crops.csv`` says, in reading order; boxes in level-0 pixels.
+    """
+
+    def __init__(self, found: Found) -> None:
+        """Wrap what was found; see `open_slide`."""
+        self._found = found
+        self.row: SlideRow = found.row
+        self.crops: tuple[CropRow, ...] = found.crops
+
+    def level(self, name: str) -> Level:
+        """Return a level's ``factor`` (level-0 pixels per pixel) and ``mpp`` (µm per pixel) here.
+
+        Raises:
+            KeyError: it was not asked for.
+        """
+        return {level.name: level for level in self._found.levels}[name]
+
+    def size(self, crop: int, name: str) -> tuple[int, int]:
+        """Return (height, width) in pixels of a crop, counted from 0, at a level."""
+        box = self._found.boxes[crop]
+        width, height = self.level(name).size(box.width, box.height)
+        return height, width
+
+    def read(self, crop: int, name: str) -> NDArray[np.uint8]:
+        """Make a level of a crop from the slide's level-0 pixels, in one pass over them.
+
+        The pixels are those of a build, bit for bit; memory holds the level and a few rows.
+
+        Args:
+            crop: its number, from 0.
+            name: the level.
+
+        Returns:
+            (3, H, W) uint8 RGB, axes c, y, x, C-contiguous.
+
+        Raises:
+            SlideError: the pixels cannot be decoded.
+        """
+        from wsistore.crops import level_rows
+        from wsistore.lanczos import LevelStreams
+
+        box = self._found.boxes[crop]
+        streams = LevelStreams(box.width, box.height, [self.level(name).factor])
+        pixels = np.empty((3, *streams.shapes[0]), np.uint8)
+        row = 0
+        for (rows,) in level_rows(self._found.reader, box, streams, self._found.covers[crop]):
+            pixels[:, row : row + len(rows)] = rows.transpose(2, 0, 1)
+            row += len(rows)
+        return pixels
+
+    def vendor_factor(self, name: str) -> float:
+        """Return the downsampling of the vendor level that `read_vendor` takes; 1 is level 0."""
+        from wsistore.vendor import nearest, scales
+
+        sizes = self._found.reader.level_sizes
+        return max(scales(sizes, nearest(sizes, self.level(name).factor)))
+
+    def read_vendor(self, crop: int, name: str) -> NDArray[np.uint8]:
+        """Make a level of a crop from the coarsest vendor level that is fine enough.
+
+        Quick, and **not** what a build stores: the scanner's software made that vendor level, with
+        a filter and a compression of its own; and the crop is moved to whole pixels of it, so that
+        it lies up to half such a pixel beside its place, and at the slide's border may be a pixel
+        smaller. Annotations' outsides stay as they are.
+
+        Args:
+            crop: its number, from 0.
+            name: the level.
+
+        Returns:
+            (3, H, W) uint8 RGB, axes c, y, x, C-contiguous.
+
+        Raises:
+            SlideError: the pixels cannot be decoded, or the vendor level has none there.
+        """
+        from wsistore.vendor import rows_of
+
+        found = self._found
+        parts = list(rows_of(found.reader, found.boxes[crop], self.level(name)))
+        return np.ascontiguousarray(np.concatenate(parts).transpose(2, 0, 1))
+
+    def picture(self, size: int) -> NDArray[np.uint8]:
+        """Return the whole slide small, from the coarsest vendor level that is fine enough.
+
+        Never the label or macro image.
+
+        Args:
+            size: the longer side, in pixels, at most and nearly; a smaller slide keeps its size.
+
+        Returns:
+            (h, w, 3) uint8 RGB, axes y, x, c.
+
+        Raises:
+            SlideError: the pixels cannot be decoded.
+        """
+        from wsistore.overview import read_overview
+
+        longer = max(self.row.width, self.row.height)
+        return read_overview(self._found.reader, 1.0, max(longer / size, 1.0)).image
+
+
+def reader_names() -> tuple[str, ...]:
+    """Return what `open_slide` takes as ``reader`` beside ``"auto"``, in the order of trying."""
+    from wsistore.readers import READERS
+
+    return tuple(READERS)
+
+
+@contextmanager
+def open_slide(
+    path: Path,
+    settings: Mapping[str, Any],
+    level: str,
+    *,
+    mpp: float | None = None,
+    reader: str = "auto",
+    annotations: Path | None = None,
+    annotation_offset: tuple[int, int] = (0, 0),
+) -> Iterator[Slide]:
+    """Open a slide and find its crops as a build with those settings does.
+
+    Args:
+        path: a file, or a folder with one DICOM series.
+        settings: as `Store.settings` gives them.
+        level: name of the level that is wanted, one of the settings'.
+        mpp: µm per level-0 pixel that wins over the file's.
+        reader: who reads it, by name; ``"auto"`` takes the first that can.
+        annotations: folder of annotation files, where crops come from them; beside the slide by
+            default.
+        annotation_offset: level-0 pixels (x, y) added to coordinates of annotations.
+
+    Raises:
+        StoreError: the settings are of another wsistore, or lack the level.
+        SlideError: the slide cannot be used.
+        OSError: a file cannot be read.
+    """
+    from wsistore.annotations.find import AnnotationSource
+    from wsistore.errors import StoreError
+    from wsistore.found import open_found
+    from wsistore.ingest import BuildSettings, SlideTask
+    from wsistore.labels import Label
+
+    known = BuildSettings.of(settings)
+    if level not in known.levels:
+        raise StoreError(f"the settings have no level {level}; they have {', '.join(known.levels)}")
+    # of the others, only the coarsest has a part in what is made: boxes are multiples of it
+    names = tuple(dict.fromkeys((level, known.levels[-1])))
+    source = AnnotationSource(annotations, annotation_offset)
+    task = SlideTask(path.resolve(), Label(), mpp, source, reader)
+    with open_found(task, known, names) as found:
+        yield Slide(found)
