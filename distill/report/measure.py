@@ -104,10 +104,13 @@ def _with_teachers(rows: Sequence[Row], runs: Sequence[Evaluated]) -> list[_Pair
     homes = {one.sha256: row for row in rows for one in row.runs}
     found = []
     for row in rows:
-        if row.kind == STUDENT and row.teacher in homes:
-            home, own = homes[row.teacher], known[row.teacher]
-            name = home.name if len(home.runs) == 1 else f"{home.name} ({own.name})"
-            found.append(_Pair(row, name, (own,), True))
+        if row.kind == STUDENT and row.teachers and set(row.teachers) <= set(homes):
+            # one row: a student's recipe has that of its teacher in it
+            (home,) = {homes[sha].name: homes[sha] for sha in row.teachers}.values()
+            own = tuple(known[sha] for sha in row.teachers)
+            names = ", ".join(one.name for one in own)
+            name = home.name if len(own) == len(home.runs) else f"{home.name} ({names})"
+            found.append(_Pair(row, name, own, True))
         elif row.kind == BASELINE and len(teachers) == 1:
             found.append(_Pair(row, teachers[0].name, teachers[0].runs, True))
     return found

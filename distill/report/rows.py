@@ -21,7 +21,9 @@ _KINDS = {
     "train finetune": STUDENT,
 }
 _ORDER = (TEACHER, BASELINE, STUDENT, OTHER)
-_NO_RESULT = PLACES | {"seed", "preset_departures", "device", "threads", "memory_gib"}
+_NO_RESULT = PLACES | {
+    "seed", "preset_departures", "device", "threads", "memory_gib", "batch_pixels",
+}  # fmt: skip
 """Keys of config.json by which seeds of one recipe may differ: what changes rounding, at most."""
 
 
@@ -36,7 +38,7 @@ class Row:
         level: its level.
         mpp: µm per pixel at that level, the median over the evaluated crops.
         runs: by seed.
-        teacher: SHA-256 of the weights that it was distilled from, if any.
+        teachers: SHA-256 of the weights that they were distilled from, each once; empty if none.
     """
 
     kind: str
@@ -45,7 +47,7 @@ class Row:
     level: str
     mpp: float
     runs: tuple[Evaluated, ...]
-    teacher: str | None
+    teachers: tuple[str, ...]
 
     @property
     def name(self) -> str:
@@ -73,7 +75,7 @@ def rows(runs: Sequence[Evaluated], levels: Sequence[str]) -> list[Row]:
     known = {one.sha256: one for one in runs}
     groups: dict[str, list[Evaluated]] = {}
     for one in runs:
-        groups.setdefault(_recipe(one.run.config), []).append(one)
+        groups.setdefault(json.dumps(_recipe(one, known), sort_keys=True), []).append(one)
     recipes: list[list[Evaluated]] = []
     for group in groups.values():
         seeds = [one.run.config.get("seed") for one in group]
@@ -95,7 +97,7 @@ def rows(runs: Sequence[Evaluated], levels: Sequence[str]) -> list[Row]:
                 level,
                 float(first.metrics["mpp"]),
                 tuple(group),
-                _teacher(first, known),
+                _teachers(group, known),
             )
         )
     place = {level: number for number, level in enumerate(reversed(levels))}
@@ -141,8 +143,25 @@ def _origin(config: Mapping[str, Any], what: str) -> str | None:
     return str(value["weights_sha256"]) if isinstance(value, dict) and value else None
 
 
-def _recipe(config: Mapping[str, Any]) -> str:
-    return json.dumps(_kept(config), sort_keys=True)
+def _teachers(runs: Sequence[Evaluated], known: Mapping[str, Evaluated]) -> tuple[str, ...]:
+    found = [_teacher(one, known) for one in runs]
+    return tuple(dict.fromkeys(sha for sha in found if sha is not None))
+
+
+def _recipe(one: Evaluated, known: Mapping[str, Evaluated]) -> dict[str, Any]:
+    """Return what decided a run's result, but for the seed.
+
+    Of a teacher (or of a student that was fine-tuned) which is among the runs only its own recipe
+    counts: each seed of an experiment has a teacher, and its targets, of its own.
+    """
+    recipe: dict[str, Any] = _kept(one.run.config)
+    for what in ("teacher", "student"):
+        before = known.get(_origin(one.run.config, what) or "")
+        if before is not None and before is not one:
+            recipe[what] = _recipe(before, known)
+            if isinstance(targets := recipe.get("targets"), dict):
+                recipe["targets"] = {k: v for k, v in targets.items() if k != "zarr_json_sha256"}
+    return recipe
 
 
 def _kept(value: Any) -> Any:

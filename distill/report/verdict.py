@@ -158,7 +158,7 @@ def doubts(block: Block, runs: Sequence[Evaluated], collected: Collected) -> tup
 
 
 def _seeds(difference: Difference, question: Question) -> str:
-    """Say between what values the seeds lie, each compared with the same teacher."""
+    """Say between what values the seeds lie, each compared with the mean of the teachers."""
     group, score = SCORES[question.score][1]
     if len(difference.row.runs) == 1:
         return ""

@@ -84,6 +84,10 @@ def test_a_student_is_compared_with_its_own_teacher_and_no_other(tmp_path: Path)
         "KD": ("Teacher at 10× (t1)", ["t1"]),
         "KD, fine-tuned": ("Teacher at 10× (t1)", ["t1"]),
     }
+    make_run(tmp_path / "kd1", store, "kd", "5x", 2.2, seed=1, **taught_by(tmp_path / "t0"))
+    both = measured(tmp_path, "t0", "t1", "kd", "kd1")
+    (pair,) = both.to_teacher
+    assert (pair.minus, [one.name for one in pair.others]) == ("Teacher at 10×", ["t1", "t0"])
     make_run(tmp_path / "grandchild", store, "kd", "2.5x", 1.5, **taught_by(tmp_path / "kd"))
     later = measured(tmp_path, "kd", "grandchild")
     assert [(one.row.level, one.minus) for one in later.to_teacher] == [("2.5x", "KD at 5×")]

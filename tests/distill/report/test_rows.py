@@ -62,8 +62,8 @@ def test_rows_are_in_the_papers_order() -> None:
         "Teacher at 10×",
     ]
     found = {row.label: row for row in rows(runs, LEVELS)}
-    assert found["KD (ADv1), fine-tuned"].teacher == "sha-teacher"
-    assert found["Baseline"].teacher is None
+    assert found["KD (ADv1), fine-tuned"].teachers == ("sha-teacher",)
+    assert found["Baseline"].teachers == ()
 
 
 def test_runs_that_differ_in_their_seed_alone_are_one_row() -> None:
@@ -74,6 +74,25 @@ def test_runs_that_differ_in_their_seed_alone_are_one_row() -> None:
     (row,) = rows(runs, LEVELS)
     assert [one.name for one in row.runs] == ["a", "b", "c"]
     assert row.name == "KD at 1.25×"
+
+
+def test_each_seed_may_have_a_teacher_of_its_own() -> None:
+    teachers = [run(f"t{seed}", "teacher", "10x", seed=seed) for seed in (0, 1)]
+    targets = [{"targets": {"zarr_json_sha256": str(n), "draws": {"seed": n}}} for n in (0, 1)]
+    students = [
+        run(f"k{n}", "kd", seed=n, **teacher(f"t{n}"), **targets[n], batch_pixels=n) for n in (0, 1)
+    ]
+    tuned = [
+        run(f"f{n}", "finetune", seed=n, student={"weights_sha256": f"sha-k{n}"}) for n in (0, 1)
+    ]
+    found = {row.name: row for row in rows([*tuned, *students, *teachers], LEVELS)}
+    assert list(found) == ["KD at 1.25×", "KD, fine-tuned at 1.25×", "Teacher at 10×"]
+    assert found["KD at 1.25×"].teachers == ("sha-t0", "sha-t1")
+    assert found["KD, fine-tuned at 1.25×"].teachers == ("sha-t0", "sha-t1")
+    # teachers of two recipes, or that nobody knows, make two recipes of students
+    other = run("t1", "teacher", "10x", seed=1, lr=0.1)
+    assert len(rows([*students, teachers[0], other], LEVELS)) == 4
+    assert len(rows([*students, teachers[0]], LEVELS)) == 3
 
 
 @pytest.mark.parametrize("change", [{"lr": 0.1}, {"temperature": 4}, teacher("other")])
