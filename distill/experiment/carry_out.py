@@ -19,6 +19,7 @@ from distill.tensors import publish
 RECORD = "jobs.json"
 LOGS = "logs"
 _LOOK_EVERY = 0.2
+DISTILL = (sys.executable, "-m", "distill.cli")
 Command = Callable[[Job], list[str]]
 Say = Callable[[str], None]
 
@@ -148,4 +149,4 @@ def _recorded(out: Path) -> dict[str, list[str]]:
 def program(job: Job) -> list[str]:
     """Return the command line of a job in this Python, resuming what was begun."""
     resume = ["--resume"] if job.begun is not None and job.begun.exists() else []
-    return [sys.executable, "-m", "distill.cli", *job.words, *resume]
+    return [*DISTILL, *job.words, *resume]

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import shlex
+import subprocess
 from pathlib import Path
 
 import click
 
 import wsistore
 from distill.errors import DistillError
-from distill.experiment.carry_out import carry_out, check, program
+from distill.experiment.carry_out import DISTILL, carry_out, check, program
 from distill.experiment.file import read
 from distill.experiment.jobs import jobs as jobs_of
+from distill.experiment.jobs import report
 from distill.options import FOLDER, Grouped, option
 from distill.subsets import require_level, rows_of
 
@@ -44,7 +46,7 @@ def experiment(
     device: str,
     dry_run: bool,
 ) -> None:
-    """Carry out the experiment that FILE describes: teachers, baselines, students, evaluation.
+    """Carry out the design that FILE describes: teachers, baselines, students, and a report.
 
     FILE (TOML) names a store, the teacher's level and the students', the sets to distil on, the
     seeds, and any option of the commands. Each run is a `distill` command of its own, several at a
@@ -71,6 +73,7 @@ def experiment(
         for job in found:
             state = "  # done" if job.done else ""
             click.echo(shlex.join(["distill", *job.words]) + state)
+        click.echo(shlex.join(["distill", *report(plan, out)]))
         return
     out.mkdir(parents=True, exist_ok=True)
     try:
@@ -82,3 +85,5 @@ def experiment(
         left = f", and {len(result.left)} that need them were not run" if result.left else ""
         raise DistillError(f"failed: {', '.join(result.failed)}{left}; see {out / 'logs'}")
     click.echo(f"{out}: all {len(found)} jobs done")
+    if subprocess.run([*DISTILL, *report(plan, out)], check=False).returncode:
+        raise DistillError(f"no report could be made of {out}; the reason is above")

@@ -12,6 +12,7 @@ import click
 
 from distill.errors import UsageError
 from distill.evaluate_command import evaluate
+from distill.report.command import command as report
 from distill.teach_command import command as teach
 from distill.train_command import train
 
@@ -38,6 +39,7 @@ class Experiment:
         kd: options of each recipe of distillation, by the recipe's name.
         teach: options of `distill teach`.
         evaluate: options of `distill evaluate`.
+        report: options of `distill report`.
     """
 
     store: str
@@ -53,6 +55,7 @@ class Experiment:
     kd: Mapping[str, Values] = field(default_factory=lambda: {"kd": {}})
     teach: Values = field(default_factory=dict)
     evaluate: Values = field(default_factory=dict)
+    report: Values = field(default_factory=dict)
 
     def options(self, phase: str, recipe: str | None = None) -> dict[str, Any]:
         """Return the options of a phase (teacher, baseline, kd, finetune), of a recipe of kd."""
@@ -74,6 +77,7 @@ TYPES: dict[str, tuple[type, str]] = {
     "kd": (dict, "a table of recipes, each a table of options"),
     "teach": (dict, "a table of options"),
     "evaluate": (dict, "a table of options"),
+    "report": (dict, "a table of options"),
 }
 PHASES = ("teacher", "baseline", "kd", "finetune")
 
@@ -125,6 +129,7 @@ def _check_options(path: Path, experiment: Experiment) -> None:
     planned = {*PLANNED, "student_level", "views", "resize", "attention"}
     _check(path, "teach", experiment.teach, teach, planned)
     _check(path, "evaluate", experiment.evaluate, evaluate, {*PLANNED, "as_json"})
+    _check(path, "report", experiment.report, report, PLANNED)
 
 
 def _check(

@@ -44,6 +44,21 @@ def jobs(experiment: Experiment, out: Path) -> list[Job]:
     return list(found.values())
 
 
+def report(experiment: Experiment, out: Path) -> tuple[str, ...]:
+    """Return the command line of the report on all runs."""
+    made = [job.made.parent for job in jobs(experiment, out) if job.begun is not None]
+    subset = ("--split", experiment.split, "--subset", experiment.subset)
+    place = ("--out", str(out / "report"), "--overwrite")
+    return (
+        "report",
+        *map(str, made),
+        experiment.store,
+        *subset,
+        *place,
+        *_words(experiment.report),
+    )
+
+
 def _of_seed(experiment: Experiment, out: Path, seed: int) -> Iterator[Job]:
     top = f"seed-{seed}"
     teacher = f"{top}/teacher"
