@@ -115,6 +115,7 @@ def main() -> None:
     )
     runs = f"{out}/teacher {out}/baseline {out}/student"
     run(f"distill evaluate {runs} {out}/store --split main --subset test --overwrite")
+    run(f"distill report {runs} {out}/store --out {out}/report --overwrite")
 
     cmu = wsistore.open(out / "cmu")
     store = wsistore.open(out / "store")
