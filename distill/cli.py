@@ -12,6 +12,7 @@ from distill.errors import DistillError, UsageError
 COMMANDS = {
     "cost": ("distill.cost.command:command", "Say what a network costs, crop by crop."),
     "evaluate": ("distill.evaluate_command:evaluate", "Score runs, with intervals."),
+    "experiment": ("distill.experiment.command:experiment", "Carry out a design of many runs."),
     "explain": ("distill.explain.command:explain", "Show where a run, or two, looked."),
     "export": ("distill.export.command:command", "Write a run as ONNX, with a model card."),
     "predict": ("distill.predict.command:predict", "Answer for slides, straight from their files."),

@@ -1,0 +1,1 @@
+"""`distill experiment`: the paper's design from one file, as jobs that can be interrupted."""

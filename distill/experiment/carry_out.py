@@ -1,0 +1,152 @@
+"""Running jobs, several at a time, each a process of its own whose words go to a log file."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from distill.errors import UsageError
+from distill.experiment.jobs import Job
+from distill.tensors import publish
+
+RECORD = "jobs.json"
+LOGS = "logs"
+_LOOK_EVERY = 0.2
+DISTILL = (sys.executable, "-m", "distill.cli")
+Command = Callable[[Job], list[str]]
+Say = Callable[[str], None]
+
+
+@dataclass
+class Result:
+    """How the jobs of a call ended, by name."""
+
+    done: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+
+
+@dataclass
+class _Running:
+    job: Job
+    process: subprocess.Popen[bytes]
+    log: IO[bytes]
+    since: float
+
+
+def check(jobs: Sequence[Job], out: Path) -> None:
+    """Refuse an output folder in which a job was begun by another command line.
+
+    Raises:
+        UsageError: if a job is there that was made otherwise.
+    """
+    before = _recorded(out)
+    for job in jobs:
+        was = before.get(job.name)
+        if was is not None and tuple(was) != job.words:
+            raise UsageError(
+                f"{out / job.name} was begun as 'distill {' '.join(was)}', and the experiment now "
+                f"says 'distill {' '.join(job.words)}'; choose another --out, or remove it and its "
+                f"entry in {out / RECORD}"
+            )
+
+
+def carry_out(jobs: Sequence[Job], out: Path, command: Command, parallel: int, say: Say) -> Result:
+    """Run what is not done yet, every job after those that it needs.
+
+    A job that fails keeps those that need it from running, and no others. On an interruption all
+    that run are interrupted too; the same call goes on from there.
+
+    Args:
+        jobs: each behind those that it needs.
+        out: the experiment's folder; receives jobs.json and logs/.
+        command: from a job to the command line of its process.
+        parallel: how many run at a time.
+        say: prints one line.
+    """
+    result = Result(done=[job.name for job in jobs if job.done])
+    waiting = [job for job in jobs if not job.done]
+    running: list[_Running] = []
+    total = len(jobs)
+    try:
+        while waiting or running:
+            for job in list(waiting):
+                if any(need in (*result.failed, *result.left) for need in job.needs):
+                    waiting.remove(job)
+                    result.left.append(job.name)
+                elif len(running) < parallel and all(need in result.done for need in job.needs):
+                    waiting.remove(job)
+                    running.append(_start(job, out, command(job)))
+            for one in list(running):
+                code = one.process.poll()
+                if code is None:
+                    continue
+                running.remove(one)
+                one.log.close()
+                good = code == 0 and one.job.done
+                (result.done if good else result.failed).append(one.job.name)
+                seconds = time.monotonic() - one.since
+                told = f"({seconds:.0f} s)" if good else f"FAILED, see {_log(one.job, out)}"
+                say(f"[{len(result.done)}/{total}] {one.job.name} {told}")
+            if running:
+                time.sleep(_LOOK_EVERY)
+    except BaseException:
+        _interrupt(running)
+        raise
+    return result
+
+
+def _start(job: Job, out: Path, command: list[str]) -> _Running:
+    record = {**_recorded(out), job.name: list(job.words)}
+    publish(out / RECORD, (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode())
+    log = _log(job, out)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    handle = log.open("ab")
+    # a session of its own: Ctrl-C reaches it through us, once
+    process = subprocess.Popen(
+        command, stdout=handle, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+        start_new_session=True,
+    )  # fmt: skip
+    return _Running(job, process, handle, time.monotonic())
+
+
+def _interrupt(running: Sequence[_Running]) -> None:
+    for one in running:
+        one.process.send_signal(signal.SIGINT)
+    for one in running:
+        try:
+            one.process.wait(30)
+        except subprocess.TimeoutExpired:
+            one.process.kill()
+            one.process.wait()
+        one.log.close()
+
+
+def _log(job: Job, out: Path) -> Path:
+    return out / LOGS / f"{job.name.replace('/', '_')}.log"
+
+
+def _recorded(out: Path) -> dict[str, list[str]]:
+    path = out / RECORD
+    if not path.exists():
+        return {}
+    try:
+        held: dict[str, list[str]] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"{path} cannot be read ({error}); remove it or choose another --out"
+        ) from error
+    return held
+
+
+def program(job: Job) -> list[str]:
+    """Return the command line of a job in this Python, resuming what was begun."""
+    resume = ["--resume"] if job.begun is not None and job.begun.exists() else []
+    return [*DISTILL, *job.words, *resume]

@@ -1,0 +1,89 @@
+"""`distill experiment`: the paper's design from one file."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from pathlib import Path
+
+import click
+
+import wsistore
+from distill.errors import DistillError
+from distill.experiment.carry_out import DISTILL, carry_out, check, program
+from distill.experiment.file import read
+from distill.experiment.jobs import jobs as jobs_of
+from distill.experiment.jobs import report
+from distill.options import FOLDER, Grouped, option
+from distill.subsets import require_level, rows_of
+
+
+@click.command(cls=Grouped)
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@option("Output", "--out", required=True, type=FOLDER, help="Folder of the runs and the report.")
+@option(
+    "Machine",
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=None,
+    help="Commands at a time.  [default: one per core]",
+)
+@option(
+    "Machine",
+    "--threads",
+    type=click.IntRange(min=1),
+    default=None,
+    help="CPU threads of each.  [default: cores / --jobs]",
+)
+@option("Machine", "--device", default="auto", metavar="auto|cpu|cuda|cuda:N", help="Of each.")
+@option("Output", "--dry-run", is_flag=True, help="Print the commands and run none.")
+def experiment(
+    file: Path,
+    out: Path,
+    jobs: int | None,
+    threads: int | None,
+    device: str,
+    dry_run: bool,
+) -> None:
+    """Carry out the design that FILE describes: teachers, baselines, students, and a report.
+
+    FILE (TOML) names a store, the teacher's level and the students', the sets to distil on, the
+    seeds, and any option of the commands. Each run is a `distill` command of its own, several at a
+    time, whose words go to OUT/logs. What is done is kept: the same call goes on after an
+    interruption, or after FILE has got more seeds, levels or recipes.
+
+    \b
+    Examples:
+      distill experiment lung.toml --out lung --dry-run
+      distill experiment lung.toml --out lung --jobs 2 --threads 1
+    """
+    plan = read(file)
+    store = wsistore.open(plan.store)
+    for level in (plan.teacher, *plan.students):
+        require_level(store, level)
+    for crops in (*plan.distil_on, plan.subset):
+        rows_of(store, plan.split, crops)
+    found = jobs_of(plan, out)
+    cores = os.cpu_count() or 1
+    jobs = jobs or cores
+    machine = ["--threads", str(threads or max(1, cores // jobs)), "--device", device]
+    check(found, out)
+    if dry_run:
+        for job in found:
+            state = "  # done" if job.done else ""
+            click.echo(shlex.join(["distill", *job.words]) + state)
+        click.echo(shlex.join(["distill", *report(plan, out)]))
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    try:
+        result = carry_out(found, out, lambda job: [*program(job), *machine], jobs, click.echo)
+    except KeyboardInterrupt:
+        click.echo(f"Interrupted: the same command goes on with {out}.", err=True)
+        raise SystemExit(130) from None
+    if result.failed:
+        left = f", and {len(result.left)} that need them were not run" if result.left else ""
+        raise DistillError(f"failed: {', '.join(result.failed)}{left}; see {out / 'logs'}")
+    click.echo(f"{out}: all {len(found)} jobs done")
+    if subprocess.run([*DISTILL, *report(plan, out)], check=False).returncode:
+        raise DistillError(f"no report could be made of {out}; the reason is above")

@@ -1,0 +1,117 @@
+"""Jobs run once, in order, several at a time; a failure stops only what needs it."""
+
+import json
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from distill.errors import UsageError
+from distill.experiment.carry_out import carry_out, check, program
+from distill.experiment.jobs import Job
+
+
+def job(folder: Path, name: str, *needs: str, words: tuple[str, ...] = ()) -> Job:
+    return Job(name, words or (name,), needs, folder / f"{name}.made")
+
+
+def touching(one: Job) -> list[str]:
+    """A process that makes what the job makes; b fails."""
+    if one.name == "b":
+        return [sys.executable, "-c", "print('no such thing'); raise SystemExit(3)"]
+    return [sys.executable, "-c", "import sys; open(sys.argv[1], 'w').close()", str(one.made)]
+
+
+def test_a_failure_keeps_back_what_needs_it_and_nothing_else(tmp_path: Path) -> None:
+    all_jobs = [job(tmp_path, "a"), job(tmp_path, "b", "a"), job(tmp_path, "c", "b")]
+    all_jobs += [job(tmp_path, "d", "c"), job(tmp_path, "e", "a")]
+    said: list[str] = []
+    result = carry_out(all_jobs, tmp_path, touching, 2, said.append)
+    assert (sorted(result.done), result.failed, result.left) == (["a", "e"], ["b"], ["c", "d"])
+    assert (tmp_path / "logs" / "b.log").read_text() == "no such thing\n"
+    assert any("b FAILED, see" in line for line in said)
+    assert set(json.loads((tmp_path / "jobs.json").read_text())) == {"a", "b", "e"}
+    # b is mended; nothing that is done runs again
+    made = [one.made.stat().st_mtime_ns for one in all_jobs if one.done]
+    mended = lambda one: touching(Job("x", (), (), one.made))  # noqa: E731
+    again = carry_out(all_jobs, tmp_path, mended, 2, said.append)
+    assert (sorted(again.done), again.failed, again.left) == (["a", "b", "c", "d", "e"], [], [])
+    assert [(tmp_path / f"{n}.made").stat().st_mtime_ns for n in "ae"] == made
+
+
+def test_a_process_that_ends_well_without_its_result_has_failed(tmp_path: Path) -> None:
+    one = job(tmp_path, "a")
+    result = carry_out([one], tmp_path, lambda _: [sys.executable, "-c", ""], 1, print)
+    assert result.failed == ["a"]
+
+
+@pytest.mark.parametrize("parallel", [1, 2])
+def test_no_more_run_at_a_time_than_asked_for(tmp_path: Path, parallel: int) -> None:
+    code = textwrap.dedent(
+        """
+        import sys, time
+        began = time.time()
+        time.sleep(0.3)
+        open(sys.argv[1], "w").write(f"{began} {time.time()}")
+        """
+    )
+    all_jobs = [job(tmp_path, name) for name in "abcd"]
+    carry_out(
+        all_jobs, tmp_path, lambda one: [sys.executable, "-c", code, str(one.made)], parallel, print
+    )
+    spans = [tuple(map(float, one.made.read_text().split())) for one in all_jobs]
+    most = max(sum(a <= began < b for a, b in spans) for began, _ in spans)
+    assert most <= parallel
+
+
+def test_another_command_line_is_refused_and_names_both(tmp_path: Path) -> None:
+    one = job(tmp_path, "a", words=("train", "teacher", "--epochs", "2"))
+    carry_out([one], tmp_path, touching, 1, print)
+    check([one, job(tmp_path, "new")], tmp_path)
+    other = job(tmp_path, "a", words=("train", "teacher", "--epochs", "3"))
+    with pytest.raises(UsageError, match=r"begun as 'distill train teacher --epochs 2'.* 3'"):
+        check([other], tmp_path)
+
+
+def test_what_was_begun_is_resumed(tmp_path: Path) -> None:
+    begun = tmp_path / "config.json"
+    one = Job("a", ("train", "teacher"), (), tmp_path / "outcome.json", begun)
+    assert program(one)[1:] == ["-m", "distill.cli", "train", "teacher"]
+    begun.touch()
+    assert program(one)[-1] == "--resume"
+
+
+def test_an_interruption_reaches_what_runs(tmp_path: Path) -> None:
+    child = textwrap.dedent(
+        f"""
+        import pathlib, time
+        pathlib.Path(r"{tmp_path}", "started").touch()
+        try:
+            time.sleep(60)
+        except KeyboardInterrupt:
+            pathlib.Path(r"{tmp_path}", "interrupted").touch()
+        """
+    )
+    parent = textwrap.dedent(
+        f"""
+        import sys
+        from pathlib import Path
+        from distill.experiment.carry_out import carry_out
+        from distill.experiment.jobs import Job
+        out = Path(r"{tmp_path}")
+        job = Job("a", (), (), out / "made")
+        carry_out([job], out, lambda _: [sys.executable, "-c", {child!r}], 1, print)
+        """
+    )
+    process = subprocess.Popen([sys.executable, "-c", parent], stderr=subprocess.DEVNULL)
+    for _ in range(600):
+        if (tmp_path / "started").exists():
+            break
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) != 0
+    assert (tmp_path / "interrupted").exists()

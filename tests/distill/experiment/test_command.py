@@ -1,0 +1,81 @@
+"""The command line of an experiment, on a small store."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+
+PLAN = """
+store = "{store}"
+teacher = "10x"
+students = ["2.5x"]
+subset = "val"
+[train]
+epochs = 1
+accumulate = 2
+[kd]
+[evaluate]
+draws = 50
+allow-training-patients = true
+"""
+
+
+@pytest.fixture
+def plan(real_store: Path, tmp_path: Path) -> Path:
+    path = tmp_path / "design.toml"
+    path.write_text(PLAN.format(store=real_store))
+    return path
+
+
+def test_a_dry_run_prints_the_commands_and_runs_none(
+    plan: Path, tmp_path: Path, distill: Callable[..., Result]
+) -> None:
+    plan.write_text(plan.read_text().replace("[kd]", "[kd.paper]"))
+    result = distill("experiment", plan, "--out", tmp_path / "out", "--dry-run")
+    assert result.exit_code == 0, result.output
+    lines = result.output.splitlines()
+    assert [line.split()[:3] for line in lines if " train " in line] == [
+        ["distill", "train", phase] for phase in ("teacher", "baseline", "kd")
+    ]
+    assert lines[-1].startswith(f"distill report {tmp_path}/out/seed-0/teacher ")
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_the_store_lacks_is_said_before_anything_runs(
+    plan: Path, tmp_path: Path, distill: Callable[..., Result]
+) -> None:
+    for old, new, said in (
+        ('["2.5x"]', '["2.5x", "1.25x"]', "no level 1.25x"),
+        ('subset = "val"', 'subset = "test"', "has no 'test'"),
+    ):
+        other = tmp_path / "other.toml"
+        other.write_text(plan.read_text().replace(old, new))
+        result = distill("experiment", other, "--out", tmp_path / "out")
+        assert result.exit_code == 1
+        assert said in result.output
+        assert not (tmp_path / "out").exists()
+
+
+def test_a_teacher_and_a_baseline_from_the_file_to_the_report(
+    plan: Path, tmp_path: Path, distill: Callable[..., Result]
+) -> None:
+    out = tmp_path / "out"
+    result = distill("experiment", plan, "--out", out, "--jobs", 2, "--device", "cpu")
+    assert result.exit_code == 0, result.output
+    assert f"{out}: all 4 jobs done" in result.output
+    for name in ("teacher", "baseline-2.5x"):
+        config = json.loads((out / "seed-0" / name / "config.json").read_text())
+        assert (config["epochs"], config["accumulate"], config["seed"]) == (1, 2, 0)
+        assert (out / "seed-0" / name / "evaluation" / "main-val" / "metrics.json").exists()
+    page = (out / "report" / "index.html").read_text()
+    assert "Baseline" in page
+    before = {path: path.stat().st_mtime_ns for path in (out / "seed-0").rglob("*.safetensors")}
+    again = distill("experiment", plan, "--out", out, "--jobs", 2, "--device", "cpu")
+    assert again.exit_code == 0, again.output
+    assert {p: p.stat().st_mtime_ns for p in (out / "seed-0").rglob("*.safetensors")} == before
+    plan.write_text(plan.read_text().replace("epochs = 1", "epochs = 2"))
+    other = distill("experiment", plan, "--out", out)
+    assert other.exit_code == 2
+    assert "choose another --out" in other.output
