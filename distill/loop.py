@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ from distill.checkpoint import Progress, modules
 from distill.errors import TrainingError
 from distill.gradients import Gradients
 from distill.groups import Cut, Extent, Group, crops_in, one_by_one, share
+from distill.observers import Observer
 from distill.pairs import Sample, Samples
 from distill.processes import ALONE, Processes
 from distill.tasks import Figures, Task
@@ -66,18 +67,6 @@ class Setting:
 SETTING = Setting()
 VALIDATED = 64
 """Crops among which validation looks for batches; none of its results depends on it."""
-
-
-class Observer(Protocol):
-    """Whoever watches the training."""
-
-    def crop(self, epoch: int, subset: str) -> None:
-        """Take note that one more crop is done."""
-        ...
-
-    def epoch(self, record: Mapping[str, Any]) -> None:
-        """Take note that an epoch is published."""
-        ...
 
 
 class Mean:

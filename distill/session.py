@@ -22,7 +22,8 @@ from distill.fingerprint import crops_sha256, settings_sha256
 from distill.groups import Cut, by_size, one_by_one
 from distill.initial import start_from
 from distill.look import BATCH_PIXELS, Look, available
-from distill.loop import Observer, Setting, fit
+from distill.loop import Setting, fit
+from distill.observers import Observer, Several
 from distill.pairs import CropSet, Sample, Samples
 from distill.presets import PRESETS
 from distill.processes import Processes, joined
@@ -232,23 +233,6 @@ class Session:
         preset = self.options.preset
         config["preset_departures"] = PRESETS[preset].departures(config) if preset else {}
         return config
-
-
-class Several:
-    """Observers as one."""
-
-    def __init__(self, observers: Sequence[Observer]) -> None:
-        self._observers = observers
-
-    def crop(self, epoch: int, subset: str) -> None:
-        """Pass it on."""
-        for observer in self._observers:
-            observer.crop(epoch, subset)
-
-    def epoch(self, record: Mapping[str, Any]) -> None:
-        """Pass it on."""
-        for observer in self._observers:
-            observer.epoch(record)
 
 
 @contextmanager

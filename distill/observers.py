@@ -1,0 +1,35 @@
+"""Whoever watches a training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+
+class Observer(Protocol):
+    """Whoever watches the training."""
+
+    def crop(self, epoch: int, subset: str) -> None:
+        """Take note that one more crop is done."""
+        ...
+
+    def epoch(self, record: Mapping[str, Any]) -> None:
+        """Take note that an epoch is published."""
+        ...
+
+
+class Several:
+    """Observers as one."""
+
+    def __init__(self, observers: Sequence[Observer]) -> None:
+        self._observers = observers
+
+    def crop(self, epoch: int, subset: str) -> None:
+        """Pass it on."""
+        for observer in self._observers:
+            observer.crop(epoch, subset)
+
+    def epoch(self, record: Mapping[str, Any]) -> None:
+        """Pass it on."""
+        for observer in self._observers:
+            observer.epoch(record)
