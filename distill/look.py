@@ -89,8 +89,10 @@ class Look:
 
     def limit(self, network: nn.Module) -> int:
         """Return the most pixels of a batch for a network; 0 if crops go one by one."""
-        if not isinstance(network, ResNet) or self.memory is None:
-            return self.batch_pixels if isinstance(network, ResNet) else 0
+        if not isinstance(network, ResNet):
+            return 0
+        if self.memory is None:
+            return self.batch_pixels
         if id(network) not in self._limits:
             self._limits[id(network)] = pixels_that_fit(network, self.memory)
         return min(self.batch_pixels, self._limits[id(network)])

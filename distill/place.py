@@ -8,7 +8,8 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from distill.errors import UsageError
+from distill.errors import RunError, UsageError
+from distill.weights import read_json
 
 
 def check_place(
@@ -46,6 +47,18 @@ def check_place(
             f"--overwrite would remove {', '.join(foreign[:3])} from {out}, which is no part of "
             f"{what}; move it away or choose another --out"
         )
+
+
+def of_format(name: str, wanted: str) -> Callable[[Path], bool]:
+    """Return what says whether a folder holds a JSON file of that name whose "format" is wanted."""
+
+    def ours(out: Path) -> bool:
+        try:
+            return bool(read_json(out / name).get("format") == wanted)
+        except RunError:
+            return False
+
+    return ours
 
 
 @contextmanager

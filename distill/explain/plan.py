@@ -10,11 +10,10 @@ from typing import NamedTuple
 
 import wsistore
 from distill import place
-from distill.errors import RunError, SubsetError, UsageError
+from distill.errors import SubsetError, UsageError
 from distill.networks import smallest_input
 from distill.runs import Run
 from distill.subsets import Subset, select, select_named
-from distill.weights import read_json
 
 FORMAT = "distill-explain/1"
 REPORT = "explain.json"
@@ -125,14 +124,8 @@ def check_place(out: Path, store: wsistore.Store, overwrite: bool) -> None:
         home = Path(store.url).resolve()
         if home in (out.resolve(), *out.resolve().parents):
             raise UsageError(f"{out} is inside the store; choose another --out")
-    place.check_place(out, overwrite, "explanations", _ours, (REPORT, "pictures", "maps"))
-
-
-def _ours(out: Path) -> bool:
-    try:
-        return bool(read_json(out / REPORT).get("format") == FORMAT)
-    except RunError:
-        return False
+    ours = place.of_format(REPORT, FORMAT)
+    place.check_place(out, overwrite, "explanations", ours, (REPORT, "pictures", "maps"))
 
 
 def names(runs: Sequence[Run]) -> list[str]:

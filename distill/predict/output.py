@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from distill.errors import RunError
-from distill.place import check_place
+from distill.place import check_place, of_format
 from distill.predict.report import FORMAT
-from distill.weights import read_json
 
 REPORT, CROPS, SLIDES, OVERLAYS = "predictions.json", "predictions.csv", "slides.csv", "overlays"
 
@@ -18,11 +16,5 @@ def check_out(out: Path, overwrite: bool) -> None:
     Raises:
         UsageError: as `distill.place.check_place`.
     """
-    check_place(out, overwrite, "predictions", _ours, (REPORT, CROPS, SLIDES, OVERLAYS))
-
-
-def _ours(out: Path) -> bool:
-    try:
-        return bool(read_json(out / REPORT).get("format") == FORMAT)
-    except RunError:
-        return False
+    ours = of_format(REPORT, FORMAT)
+    check_place(out, overwrite, "predictions", ours, (REPORT, CROPS, SLIDES, OVERLAYS))
