@@ -40,6 +40,7 @@ class Options:
     schedule: Schedule = field(default_factory=Schedule)
     workers: int = 0
     read_ahead_mib: int = 1024
+    cache_mib: int = 1024
     device: str = "auto"
     precision: str = "fp32"
     memory_gib: float | None = None
@@ -64,6 +65,7 @@ class Options:
             "preset": self.preset,
             "workers": self.workers,
             "read_ahead_mib": self.read_ahead_mib,
+            "cache_mib": self.cache_mib,
             "device": resolve_device(self.device).type,
             "precision": self.precision,
             "memory_gib": self.memory_gib,

@@ -226,6 +226,14 @@ precision_options = stack(
         metavar="MIB",
         help="MiB of pixels that --workers read ahead, at most.",
     ),
+    option(
+        "Machine",
+        "--cache",
+        type=click.IntRange(min=0),
+        default=1024,
+        metavar="MIB",
+        help="MiB of crops that stay decoded in memory once they were read, at most.",
+    ),
     memory_option,
     option(
         "Machine",
@@ -278,6 +286,7 @@ def gather(given: dict[str, Any]) -> Options:
         ),
         workers=given["workers"],
         read_ahead_mib=given["read_ahead"],
+        cache_mib=given["cache"],
         device=given["device"],
         precision=given["precision"],
         memory_gib=given["memory"],

@@ -8,7 +8,7 @@ from typing import Any
 PLACES = frozenset(
     {
         "format", "id", "store", "run", "file", "path",
-        "workers", "read_ahead_mib", "log", "processes", "environment", "preset",
+        "workers", "read_ahead_mib", "cache_mib", "log", "processes", "environment", "preset",
         "store_settings", "colours",
     }
 )  # fmt: skip

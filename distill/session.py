@@ -24,7 +24,7 @@ from distill.initial import start_from
 from distill.look import BATCH_PIXELS, Look, available
 from distill.loop import Setting, fit
 from distill.observers import Observer, Several
-from distill.pairs import CropSet, Sample, Samples
+from distill.pairs import CropSet, Room, Sample, Samples
 from distill.presets import PRESETS
 from distill.processes import Processes, joined
 from distill.runs import CHECKPOINT, check_out, check_resume
@@ -150,10 +150,11 @@ class Session:
                     stack.callback(run.close)
                     self.say(_announcement(config, task, schedule.epochs, run.done))
                     observers += self._observers(run, stack, sum(map(len, data.subsets)))
+            room = Room(options.cache_mib * 2**20)
             progress = fit(
                 task,
-                self._samples(crops(data.train), schedule.seed),
-                self._samples(crops(data.val), None) if data.val else None,
+                self._samples(crops(data.train), schedule.seed, room),
+                self._samples(crops(data.val), None, room) if data.val else None,
                 schedule,
                 writer,
                 Several(observers),
@@ -188,8 +189,9 @@ class Session:
         held = self.options.read_ahead_mib * 2**20
         return by_size(limit, most, held) if limit else one_by_one
 
-    def _samples(self, crops: CropSet[S], seed: int | None) -> Samples[S]:
-        return Samples(crops, seed, self.options.workers, self.options.read_ahead_mib * 2**20)
+    def _samples(self, crops: CropSet[S], seed: int | None, room: Room) -> Samples[S]:
+        ahead = self.options.read_ahead_mib * 2**20
+        return Samples(crops, seed, self.options.workers, ahead, room)
 
     def _observers(self, run: RunWriter, stack: ExitStack, crops: int) -> list[Observer]:
         """Return the console and the trackers asked for; the stack ends them."""

@@ -8,7 +8,8 @@ import torch
 
 import wsistore
 from distill.errors import SubsetError
-from distill.pairs import Crops, LabelledCrops, Sample, Samples, order
+from distill.handing import Pixels
+from distill.pairs import Crops, LabelledCrops, Room, Sample, Samples, order
 
 
 def test_the_order_is_a_permutation_that_seed_and_epoch_decide() -> None:
@@ -56,6 +57,40 @@ def test_workers_change_nothing(real_store: Path) -> None:
             for level, image in one.images.items():
                 assert torch.equal(image, other.images[level])
     assert [[s.index for s in epoch] for epoch in runs[0]] == [order(3, 1, 5), order(3, 2, 5)]
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_samples_that_are_kept_are_read_once(
+    real_store: Path, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    names = [f"s{number}/0" for number in range(5)]
+    plain = Samples(Crops(real_store, names, ["10x"]), 3)
+    crops = Crops(real_store, names, ["10x"])
+    asked: list[int] = []
+    sample = crops.sample
+
+    def counted(index: int, pixels: Pixels) -> Sample:
+        asked.append(index)
+        return sample(index, pixels)
+
+    monkeypatch.setattr(crops, "sample", counted)
+    room = Room(plain.held(2) + plain.held(4) + 1)
+    samples = Samples(crops, 3, workers, room=room)
+    for epoch in (1, 2, 3):
+        for one, other in zip(samples.epoch(epoch), plain.epoch(epoch), strict=True):
+            assert (one.crop, one.index) == (other.crop, other.index)
+            assert torch.equal(one.images["10x"], other.images["10x"])
+    kept = {index for index in range(5) if asked.count(index) == 1}
+    assert kept
+    assert {asked.count(index) for index in set(range(5)) - kept} == {3}
+    # what stays fits, and no other that came before it in the first epoch did
+    left = plain.held(2) + plain.held(4) + 1
+    for index in order(3, 1, 5):
+        fits = plain.held(index) <= left
+        assert fits == (index in kept)
+        left -= plain.held(index) if fits else 0
+    assert not room.takes(left + 1)
+    assert room.takes(left)
 
 
 def test_global_generators_are_left_alone(real_store: Path) -> None:
