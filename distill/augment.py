@@ -1,7 +1,7 @@
 """Augmentation: one draw per (seed, epoch, crop), applied alike to every resolution of the crop."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -60,7 +60,21 @@ def draw(seed: int, epoch: int, index: int) -> Draw:
         epoch: number of the epoch, from 1.
         index: the crop's place in its data set, from 0.
     """
-    rng = generator(seed, Purpose.AUGMENTATION, epoch, index)
+    return _draw(seed, Purpose.AUGMENTATION, epoch, index)
+
+
+def recoloured(chosen: Draw, seed: int, index: int) -> Draw:
+    """Return a draw with the flips, turns and epoch of another, and colours of its own.
+
+    They are a pure function of the seed, the draw's epoch and the crop's place in its data set, and
+    independent of those that `draw` gives.
+    """
+    other = _draw(seed, Purpose.STUDENT_COLOURS, chosen.epoch, index)
+    return replace(other, hflip=chosen.hflip, vflip=chosen.vflip, turns=chosen.turns)
+
+
+def _draw(seed: int, purpose: Purpose, epoch: int, index: int) -> Draw:
+    rng = generator(seed, purpose, epoch, index)
     brightness, contrast, saturation = rng.uniform(1 - COLOUR_RANGE, 1 + COLOUR_RANGE, size=3)
     hue = rng.uniform(-HUE_RANGE, HUE_RANGE)
     names = OPERATIONS

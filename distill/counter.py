@@ -10,6 +10,7 @@ class Purpose(IntEnum):
 
     ORDER = 1
     AUGMENTATION = 2
+    STUDENT_COLOURS = 3
 
 
 def generator(seed: int, purpose: Purpose, epoch: int, index: int) -> np.random.Generator:

@@ -9,7 +9,7 @@ from itertools import chain
 import torch
 from torch import Tensor, nn
 
-from distill.augment import Draw
+from distill.augment import Draw, recoloured
 from distill.look import PLAIN, Look
 from distill.losses import (
     PAPER,
@@ -101,8 +101,9 @@ class Criterion:
 class KDTask:
     """Distillation: the student, at low resolution, imitates the frozen teacher, at high.
 
-    Both see the same crop under the same draw; each is standardised by its own level's figures.
-    No label is read: samples need not carry one.
+    Both see the same crop under the same draw, or, with `own_colours`, under draws that differ in
+    colour: the flips and turns are the same, since the pixel loss compares cell by cell. Each is
+    standardised by its own level's figures. No label is read: samples need not carry one.
 
     Where the teacher's feature map has other channels than the student's, a 1 × 1 convolution with
     bias brings the student's map to the teacher's channels before equation 3. It learns with the
@@ -115,8 +116,10 @@ class KDTask:
         teacher: who answers `criterion.question()`.
         criterion: the losses and their weights.
         device: where the student runs, and what the teacher says arrives.
-        seed: of the projection's initial weights, He, fan in.
+        seed: of the projection's initial weights, He, fan in, and of the student's own colours.
         look: how the student is run.
+        own_colours: whether the student's colours are drawn apart from the teacher's in training;
+            see `distill.augment.recoloured`.
     """
 
     def __init__(
@@ -129,6 +132,8 @@ class KDTask:
         device: torch.device,
         seed: int = 0,
         look: Look = PLAIN,
+        *,
+        own_colours: bool = False,
     ) -> None:
         self.network = student.to(device)
         self.teacher = teacher
@@ -143,6 +148,8 @@ class KDTask:
         self._criterion = criterion
         self._device = device
         self._look = look
+        self._seed = seed
+        self._own_colours = own_colours
 
     @property
     def beside(self) -> dict[str, nn.Module]:
@@ -165,6 +172,11 @@ class KDTask:
         """
         answer = self.teacher.ask(samples, draws)
         images = [sample.images[self.level] for sample in samples]
+        if self._own_colours:
+            draws = [
+                chosen and recoloured(chosen, self._seed, sample.index)
+                for sample, chosen in zip(samples, draws, strict=True)
+            ]
         learning = torch.is_grad_enabled()
         # the attention map is itself made of gradients, so validation needs them too
         with torch.set_grad_enabled(learning or self._criterion.attention_weight > 0):

@@ -73,6 +73,14 @@ distillation_options = stack(
         default="mse",
         help="Of the pixel loss: squared or absolute differences.",
     ),
+    option(
+        "Distillation",
+        "--student-colours",
+        type=click.Choice(["shared", "own"]),
+        default="shared",
+        help="Colours that the student sees a crop in: the teacher's, or a draw of its own in every "
+        "epoch. Flips and turns are always shared.",
+    ),
 )
 
 
@@ -96,7 +104,14 @@ def distillation(given: dict[str, Any]) -> Distillation:
             "--soft-weight, --pixel-weight and --attention-weight are all 0: nothing to learn"
         )
     resizers = resizers_of(given["resize"]) if given["resize"] else None
-    return Distillation(given["teacher"], given["targets"], criterion, resizers, given["subset"])
+    return Distillation(
+        given["teacher"],
+        given["targets"],
+        criterion,
+        resizers,
+        given["subset"],
+        given["student_colours"],
+    )
 
 
 def resizers_of(joined: str) -> tuple[str, ...]:

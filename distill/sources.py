@@ -35,6 +35,7 @@ class Distillation:
         criterion: the losses and their weights; its resizers are those below.
         resizers: keys of `distill.losses.RESIZERS`; None for the paper's, or the targets'.
         subset: names what is distilled on, several joined by "+".
+        student_colours: "shared" with the teacher, or "own"; see `distill.kd.KDTask`.
     """
 
     teacher: Path | None = None
@@ -42,6 +43,7 @@ class Distillation:
     criterion: Criterion = field(default_factory=Criterion)
     resizers: tuple[str, ...] | None = None
     subset: str = "train"
+    student_colours: str = "shared"
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,15 @@ def train_kd(options: Options, distillation: Distillation, say: Say) -> Progress
         network = build(name, len(source.classes), seed=seed)
         initial = here.start(network, name, source.classes)
         task = KDTask(
-            network, level, standard, source.teacher, source.criterion, here.device, seed, here.look
+            network,
+            level,
+            standard,
+            source.teacher,
+            source.criterion,
+            here.device,
+            seed,
+            here.look,
+            own_colours=distillation.student_colours == "own",
         )
         extra = {
             "command": "train kd",
@@ -102,6 +110,7 @@ def train_kd(options: Options, distillation: Distillation, say: Say) -> Progress
             "subset": distillation.subset,
             **asdict(source.criterion),
             "resizers": list(source.criterion.resizers),
+            "student_colours": distillation.student_colours,
             "standardised_by": measured.name,
             **source.record,
         }

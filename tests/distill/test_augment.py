@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torchvision.transforms import v2
 
-from distill.augment import Draw, apply, draw, recolour, reorient
+from distill.augment import Draw, apply, draw, recolour, recoloured, reorient
 
 NOTHING = Draw(1, 1, 1, 0, ("brightness", "contrast", "saturation", "hue"), False, False, 0)
 GEOMETRIES = list(product([False, True], [False, True], range(4)))
@@ -51,6 +51,23 @@ def test_a_draw_is_a_function_of_seed_epoch_and_index_alone() -> None:
     np.random.default_rng(0).random(10)
     assert [draw(*key) for key in reversed(keys)] == first[::-1]
     assert len(set(first)) == len(keys)
+
+
+def test_own_colours_keep_the_geometry_and_are_drawn_apart() -> None:
+    draws = [draw(0, epoch, index) for epoch in range(1, 5) for index in range(500)]
+    own = [recoloured(one, 0, number % 500) for number, one in enumerate(draws)]
+    for one, other in zip(draws, own, strict=True):
+        assert (one.hflip, one.vflip, one.turns, one.epoch) == (
+            *(other.hflip, other.vflip, other.turns, other.epoch),
+        )
+    for name in ("brightness", "contrast", "saturation", "hue"):
+        pairs = np.array(
+            [[getattr(d, name) for d in pair] for pair in zip(draws, own, strict=True)]
+        )
+        assert abs(np.corrcoef(pairs.T)[0, 1]) < 0.1  # 4.5 deviations of 2,000 independent pairs
+        assert len(np.unique(pairs[:, 1])) == 2000
+    assert recoloured(draws[7], 0, 7) == own[7]
+    assert recoloured(draws[7], 1, 7) != own[7]
 
 
 def test_draws_fill_their_ranges_evenly() -> None:

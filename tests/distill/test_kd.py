@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from distill.augment import Draw, draw
+from distill.augment import Draw, draw, recoloured
 from distill.errors import UsageError
 from distill.inputs import prepare
 from distill.kd import Criterion, KDTask
@@ -47,11 +47,14 @@ class Other(nn.Module):
         return Output(self.classify(features) if self.logits else None, features)
 
 
-def kd_task(teacher: nn.Module | None = None, **criterion: Any) -> tuple[KDTask, nn.Module]:
+def kd_task(
+    teacher: nn.Module | None = None, *, own_colours: bool = False, **criterion: Any
+) -> tuple[KDTask, nn.Module]:
     asked = Criterion(**criterion)
     looks = teacher or build("resnet10", 3, seed=1)
     taught = NetworkTeacher(looks, "10x", HIGH, CPU, asked.question())
-    return KDTask(build("resnet10", 3, seed=0), "2.5x", LOW, taught, asked, CPU), looks
+    student = build("resnet10", 3, seed=0)
+    return KDTask(student, "2.5x", LOW, taught, asked, CPU, own_colours=own_colours), looks
 
 
 def loss(task: KDTask, chosen: Draw | None = None, sample: Sample = SAMPLE) -> dict[str, Tensor]:
@@ -90,6 +93,21 @@ def test_distillation_changes_student_and_projection_and_leaves_the_teacher_bitw
             assert not torch.equal(value, before[name]), name
     learning = {id(p) for p in task.parameters()}
     assert learning == {id(p) for m in (task.network, task.projection) for p in m.parameters()}
+
+
+def test_with_own_colours_student_and_teacher_see_one_geometry_in_two_colours() -> None:
+    task, looks = kd_task(own_colours=True)
+    chosen = draw(7, 3, 1)
+    found = loss(task, chosen)
+    own = recoloured(chosen, 0, SAMPLE.index)
+    taught = looks(prepare(SAMPLE.images["10x"], chosen, HIGH, CPU))
+    learnt = task.network(prepare(SAMPLE.images["2.5x"], own, LOW, CPU))
+    torch.testing.assert_close(found["soft"], soft_loss(learnt.logits, taught.logits))
+    torch.testing.assert_close(found["pixel"], pixel_loss(learnt.features, taught.features))
+    shared = loss(kd_task()[0], chosen)
+    assert not torch.allclose(found["soft"], shared["soft"])
+    # validation has no draw, and nothing of its own
+    torch.testing.assert_close(loss(task)["loss"], loss(kd_task()[0])["loss"])
 
 
 def test_the_loss_is_the_weighted_sum_of_its_parts_each_level_by_its_own_standard() -> None:
