@@ -78,8 +78,8 @@ distillation_options = stack(
         "--student-colours",
         type=click.Choice(["shared", "own"]),
         default="shared",
-        help="Colours that the student sees a crop in: the teacher's, or others drawn in every epoch. "
-        "Flips and turns are always shared.",
+        help="Colours that the student sees a crop in: the teacher's, or others, drawn in every "
+        "epoch. Flips and turns are always shared.",
     ),
 )
 
