@@ -82,11 +82,11 @@ def prepare(run: Run, store: wsistore.Store, request: Request) -> Plan:
         raise UsageError(f"{file} exists; replace it with --overwrite")
     if about.level not in store.level_names:
         there = ", ".join(store.level_names)
-        raise SubsetError(f"{run.path} takes level {about.level}; {store.path} only has {there}")
+        raise SubsetError(f"{run.path} takes level {about.level}; {store.url} only has {there}")
     subset = _select(run, store, request.split, name, labelled=False)
     table = _rows(store, request.split, subset)
     patients = table["patient"][table["label"].notna()].nunique()
-    where = f"of {name} in split {request.split} of {store.path}"
+    where = f"of {name} in split {request.split} of {store.url}"
     if not patients:
         raise SubsetError(f"no crop {where} is labelled, so there is nothing to score")
     if request.bootstrap.unit == "patient" and patients == 1:
@@ -134,6 +134,6 @@ def _calibration(
     if both := sorted(there & patients):
         raise SubsetError(
             f"patient {both[0]} is in {name} and in {request.subset} of split {request.split} of "
-            f"{store.path}; choose another --calibrate"
+            f"{store.url}; choose another --calibrate"
         )
     return subset

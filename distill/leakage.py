@@ -20,7 +20,7 @@ def training_patients(run: Run, store: wsistore.Store) -> set[str]:
     store at hand (which may have moved since) and then in the recorded store.
 
     Raises:
-        RunError: if a teacher's run or a split is gone or has changed.
+        RunError: if a teacher's run or a split is gone or has changed, or lacks a set.
     """
     patients: set[str] = set()
     pending, visited = [run], {run.path.resolve()}
@@ -87,9 +87,12 @@ def _recorded(run: Run, store: wsistore.Store) -> set[str]:
         file = split_file(home, str(name))
         if file.is_file() and sha256(file) == digest:
             opened = wsistore.open(home)
-            return {
-                str(patient)
-                for learnt in run.learnt_from()
-                for patient in opened.subset(str(name), learnt)["patient"]
-            }
+            try:
+                return {
+                    str(patient)
+                    for learnt in run.learnt_from()
+                    for patient in opened.subset(str(name), learnt)["patient"]
+                }
+            except wsistore.StoreError as error:
+                raise RunError(str(error)) from error
     raise RunError(f"split {name} of {place} is gone or has changed since {run.path} was trained")

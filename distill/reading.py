@@ -118,7 +118,7 @@ def _level(store: wsistore.Store, crop: str, level: str) -> NDArray[np.uint8]:
     try:
         pixels = np.asarray(array[:])
     except (OSError, RuntimeError, ValueError) as error:  # what zarr and its codecs raise
-        raise SubsetError(f"crop {crop} of {store.path} is damaged at {level} ({error})") from error
+        raise SubsetError(f"crop {crop} of {store.url} is damaged at {level} ({error})") from error
     return np.require(pixels, np.uint8, ["C", "W"])
 
 

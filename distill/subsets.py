@@ -40,7 +40,7 @@ def require_level(store: wsistore.Store, level: str) -> None:
     """Raise SubsetError, listing the levels there are, unless the store has this one."""
     if level not in store.level_names:
         there = ", ".join(store.level_names)
-        raise SubsetError(f"{store.path} has no level {level}; --level can be: {there}")
+        raise SubsetError(f"{store.url} has no level {level}; --level can be: {there}")
 
 
 def select(
@@ -84,7 +84,7 @@ def select(
     if not crops:
         first = next(iter(left_out))
         raise SubsetError(
-            f"no {subset} crop of split {split} of {store.path} can be used; "
+            f"no {subset} crop of split {split} of {store.url} can be used; "
             f"for example {first} {left_out[first]}"
         )
     return Subset(subset, tuple(crops), tuple(labels), left_out)

@@ -21,7 +21,6 @@ from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.checkpoint import checkpoint
 
-from distill.errors import TrainingError
 from distill.networks import Output, ResNet
 from distill.tiled import STRIP, Source, run
 
@@ -74,7 +73,7 @@ def forward(network: ResNet, x: Tensor | Source, way: Way, *, strip: int = STRIP
 
 
 def every_way(network: ResNet) -> list[Way]:
-    """Return the ways that `choose` chooses from, the quickest first."""
+    """Return the ways to run a network, the quickest first."""
     count = len(network.parts())
     return [mixed(0, count, "plain"), *(mixed(tiled, count) for tiled in range(count + 1))]
 
@@ -94,22 +93,6 @@ def name(way: Way) -> str:
     parts = "part" if counts[0] == 1 else "parts"
     rest = [f"{n} {mode}" for n, mode in zip(counts[1:], modes[1:], strict=True)]
     return ", ".join([f"{counts[0]} {parts} {modes[0]}", *rest])
-
-
-def choose(network: ResNet, height: int, width: int, memory: int) -> Way:
-    """Return the quickest way to train on a crop in `memory` bytes.
-
-    Raises:
-        TrainingError: if no way fits.
-    """
-    needed = memory_of_ways(network, height, width)
-    for way, need in needed.items():
-        if need <= memory:
-            return way
-    raise TrainingError(
-        f"a crop of {height} × {width} pixels needs {min(needed.values()) / 2**30:.1f} GiB; "
-        "raise --memory or choose a coarser --level"
-    )
 
 
 def memory_of_ways(

@@ -31,7 +31,7 @@ class FakeCrop(dict[str, np.ndarray]):
 
 class FakeStore:
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path, self.url = path, str(path)
         self.level_names = tuple(LEVELS)
         self._crops: dict[str, FakeCrop] = {}
         self._table = pd.DataFrame(columns=["crop", "slide", "patient", "label", "subset"])

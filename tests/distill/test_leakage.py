@@ -73,6 +73,15 @@ def test_a_split_edited_after_training_proves_nothing(run: Path, store: Path) ->
         prepare(Run.open(run), wsistore.open(store), Request("main", "test"))
 
 
+def test_a_split_without_the_set_that_the_run_learnt_from_proves_nothing(tmp_path: Path) -> None:
+    store = make_store(tmp_path / "store", [(*row[:4], "test") for row in rows()])
+    run = Run.open(make_run(tmp_path / "run", store))
+    with pytest.raises(RunError, match="has no 'train'"):
+        prepare(run, wsistore.open(store), Request("main", "test"))
+    plan = prepare(run, wsistore.open(store), Request("main", "test", allow_training_patients=True))
+    assert plan.trained_on is None
+
+
 def test_a_store_that_moved_is_still_known(run: Path, store: Path, tmp_path: Path) -> None:
     store.rename(tmp_path / "moved")
     plan = prepare(Run.open(run), wsistore.open(tmp_path / "moved"), Request("main", "test"))

@@ -3,18 +3,15 @@
 import pytest
 import torch
 
-from distill.errors import TrainingError
 from distill.lazy import Lazy
 from distill.networks import build
 from distill.standardise import Standard
 from distill.ways import (
     OVERHEAD,
     Way,
-    choose,
     every_way,
     forward,
     memory_needed,
-    memory_of_ways,
     name,
 )
 from tests.distill.odd import assert_same, gradients, image, loss, network
@@ -66,14 +63,3 @@ def test_the_estimate_grows_with_the_crop_and_knows_what_autograd_keeps() -> Non
     kept = memory_needed(NET, 16_832, 19_304, plain) / 2**30
     assert 50 < kept < 75
     assert memory_needed(NET, 2048, 2048, checkpointed) < large
-
-
-def test_the_first_way_that_fits_is_chosen() -> None:
-    needed = memory_of_ways(NET, 4000, 5000)
-    ways = list(needed)
-    assert choose(NET, 4000, 5000, needed[ways[0]]) == ways[0]
-    assert choose(NET, 4000, 5000, needed[ways[0]] - 1) != ways[0]
-    least = min(needed.values())
-    assert needed[choose(NET, 4000, 5000, least)] == least
-    with pytest.raises(TrainingError, match=r"4000 × 5000 pixels needs \d\.\d GiB; raise --memory"):
-        choose(NET, 4000, 5000, least - 1)
