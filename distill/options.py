@@ -198,6 +198,17 @@ memory_option = option(
     "strips.  [default: 0.8 of what is free]",
 )
 
+batch_option = option(
+    "Machine",
+    "--batch-pixels",
+    type=click.IntRange(min=0),
+    default=None,
+    metavar="N",
+    help="Pixels, padding included, of small crops that pass through a network together; 0 "
+    "takes crops one by one. The result differs by rounding only.  "
+    f"[default: {BATCH_PIXELS['cpu']:,} on the CPU, {BATCH_PIXELS['cuda']:,} on CUDA]",
+)
+
 machine_options = stack(
     device_option,
     option(
@@ -227,16 +238,7 @@ precision_options = stack(
         help="MiB of pixels that --workers read ahead, at most.",
     ),
     memory_option,
-    option(
-        "Machine",
-        "--batch-pixels",
-        type=click.IntRange(min=0),
-        default=None,
-        metavar="N",
-        help="Pixels, padding included, of small crops that pass through a network together; 0 "
-        "takes crops one by one. The result differs by rounding only.  "
-        f"[default: {BATCH_PIXELS['cpu']:,} on the CPU, {BATCH_PIXELS['cuda']:,} on CUDA]",
-    ),
+    batch_option,
 )
 
 work_options = stack(run_options, optimisation_options, machine_options, precision_options)
