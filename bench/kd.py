@@ -43,7 +43,8 @@ from distill.standardise import measure
 from distill.stored_teacher import StoredTeacher
 from distill.targets import Targets
 from distill.tasks import SupervisedTask, Task
-from distill.teach import Teaching, teach
+from distill.teach import teach
+from distill.teach_plan import Teaching
 from distill.teachers import Answer, NetworkTeacher, Taught
 
 CPU = torch.device("cpu")
@@ -143,7 +144,7 @@ def epochs(store: Path, folder: Path, options: argparse.Namespace) -> None:
     high, low = (measure(opened.levels, crops, level) for level in (HIGH, LOW))
     targets = folder / "targets"
     if not targets.exists():
-        teach(Teaching(teacher_run(folder, high), store, LOW, targets, views=1), print)
+        teach(Teaching(teacher_run(folder, high), store, (LOW,), targets, views=1), print)
     criterion = Criterion()
     held = ClockedTeacher(Targets(targets), criterion.question(), CPU)
     question = criterion.question()

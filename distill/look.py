@@ -153,9 +153,9 @@ def available(device: torch.device) -> float:
     return round(SHARE * free / 2**30, 2)
 
 
-def for_answers(device: torch.device, gib: float | None = None) -> Look:
+def for_answers(device: torch.device, gib: float | None = None, batch_pixels: int = 0) -> Look:
     """Return how a network looks at crops to answer, within `gib` GiB or what is free."""
-    return Look(int((gib or available(device)) * 2**30), learns=False)
+    return Look(int((gib or available(device)) * 2**30), batch_pixels, learns=False)
 
 
 PLAIN = Look()

@@ -198,6 +198,17 @@ memory_option = option(
     "strips.  [default: 0.8 of what is free]",
 )
 
+batch_option = option(
+    "Machine",
+    "--batch-pixels",
+    type=click.IntRange(min=0),
+    default=None,
+    metavar="N",
+    help="Pixels, padding included, of small crops that pass through a network together; 0 "
+    "takes crops one by one. The result differs by rounding only.  "
+    f"[default: {BATCH_PIXELS['cpu']:,} on the CPU, {BATCH_PIXELS['cuda']:,} on CUDA]",
+)
+
 machine_options = stack(
     device_option,
     option(
@@ -235,16 +246,7 @@ precision_options = stack(
         help="MiB of crops that stay decoded in memory once they were read, at most.",
     ),
     memory_option,
-    option(
-        "Machine",
-        "--batch-pixels",
-        type=click.IntRange(min=0),
-        default=None,
-        metavar="N",
-        help="Pixels, padding included, of small crops that pass through a network together; 0 "
-        "takes crops one by one. The result differs by rounding only.  "
-        f"[default: {BATCH_PIXELS['cpu']:,} on the CPU, {BATCH_PIXELS['cuda']:,} on CUDA]",
-    ),
+    batch_option,
 )
 
 work_options = stack(run_options, optimisation_options, machine_options, precision_options)

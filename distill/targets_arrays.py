@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import zarr
+from numpy.typing import NDArray
 from zarr.codecs import ZstdCodec
 
 from distill import targets_format as form
 from distill.errors import UsageError
+from distill.targets_format import About, Lesson
 
 EMPTY_TOO: Any = {"write_empty_chunks": True}
 """An absent chunk must mean damage."""
@@ -39,6 +43,53 @@ def create(
     )
 
 
+class Tail:
+    """Rows that are not written yet, joined only when they are.
+
+    Args:
+        rows: the first of them, maybe none; decides dtype and width.
+    """
+
+    def __init__(self, rows: NDArray[Any]) -> None:
+        self.dtype = rows.dtype
+        self.width = rows.shape[1:]
+        self._pieces = [rows]
+        self._count = len(rows)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def append(self, rows: NDArray[Any]) -> None:
+        """Take more rows."""
+        self._pieces.append(rows)
+        self._count += len(rows)
+
+    def joined(self) -> NDArray[Any]:
+        """Return all rows as one array."""
+        self._pieces = [np.concatenate(self._pieces)]
+        return self._pieces[0]
+
+    def take(self, most: int) -> NDArray[Any]:
+        """Return the first rows, at most so many, and forget them."""
+        rows = self.joined()
+        self._pieces, self._count = [rows[most:].copy()], max(0, self._count - most)
+        return rows[:most]
+
+
+def differs(path: Path, about: About, lessons: Sequence[Lesson]) -> str | None:
+    """Say in what targets, finished or not, are others than these; None if they are the same."""
+    held: Any = dict(zarr.open_group(str(path), mode="r").attrs)[form.KEY]
+    wanted = {"format": form.FORMAT, **asdict(about)}
+    for key, value in json.loads(json.dumps(wanted)).items():
+        if held.get(key) != value:
+            return f"{key} {held.get(key)}, not {value}"
+    if (path / form.CROPS_CSV).read_bytes() != form.crops_csv(lessons):
+        return "crops and views others, not these"
+    stored = np.asarray(zarr.open_array(str(path / form.DRAWS), mode="r")[:])
+    draws = form.encode(draw for lesson in lessons for draw in lesson.draws)
+    return None if np.array_equal(stored, draws) else "draws others, not these"
+
+
 def check_targets_out(path: Path, overwrite: bool) -> None:
     """Refuse a place that holds something, unless it is targets that may be replaced.
 
@@ -53,6 +104,23 @@ def check_targets_out(path: Path, overwrite: bool) -> None:
         raise UsageError(f"{path} exists and holds no targets; choose another --out")
     if not overwrite:
         raise UsageError(f"{path} exists; choose another --out, or replace it with --overwrite")
+
+
+def require_same(path: Path, about: About, lessons: Sequence[Lesson]) -> None:
+    """Refuse finished targets that are others than these.
+
+    Raises:
+        UsageError: if they are, or cannot be read.
+    """
+    try:
+        difference = differs(path, about, lessons)
+    except (OSError, ValueError, KeyError) as error:
+        raise UsageError(f"{path} is damaged ({error}); replace it with --overwrite") from error
+    if difference:
+        raise UsageError(
+            f"{path} is there and was made with {difference}; choose another --out, or replace it "
+            "with --overwrite"
+        )
 
 
 def is_targets(path: Path) -> bool:

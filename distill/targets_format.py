@@ -109,6 +109,11 @@ def table(lessons: Sequence[Lesson]) -> pd.DataFrame:
     )
 
 
+def crops_csv(lessons: Sequence[Lesson]) -> bytes:
+    """Return the content of crops.csv."""
+    return table(lessons).to_csv(index=False, lineterminator="\n").encode()
+
+
 def encode(draws: Iterable[Draw | None]) -> NDArray[np.float64]:
     """Return draws as rows of `DRAW_COLUMNS`; a plain view is 1 and then changes nothing."""
     rows = []

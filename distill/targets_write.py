@@ -8,7 +8,6 @@ the last progress is simply written again, with the same content.
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -25,7 +24,7 @@ from numpy.typing import NDArray
 
 from distill import targets_format as form
 from distill.errors import DistillError, UsageError
-from distill.targets_arrays import EMPTY_TOO, check_targets_out, create
+from distill.targets_arrays import EMPTY_TOO, Tail, check_targets_out, create, differs
 from distill.targets_format import About, Lesson
 from distill.teachers import Taught
 from distill.tensors import load, publish, save
@@ -58,6 +57,7 @@ class TargetsWriter:
         self.path = path = Path(path)
         check_targets_out(path, overwrite)
         self.about = about
+        self.lessons = tuple(lessons)
         self.views = [(lesson, draw) for lesson in lessons for draw in lesson.draws]
         self.done = 0
         self._aside = path.with_name(f"{path.name}.part")
@@ -75,11 +75,11 @@ class TargetsWriter:
         classes = len(about.classes) if about.logits else 0
         self._logits = np.full((len(self.views), classes), np.nan, np.float32)
         self._constant = np.full(len(self.views), np.nan, np.float64)
-        self._tail: dict[str, NDArray[Any]] = {}
+        self._tail: dict[str, Tail] = {}
         if about.hint_dtype is not None:
-            self._tail[form.HINT] = np.empty((0, about.channels or 0), about.hint_dtype)
+            self._tail[form.HINT] = Tail(np.empty((0, about.channels or 0), about.hint_dtype))
         if about.attention:
-            self._tail[form.ATTENTION] = np.empty((0,), np.float32)
+            self._tail[form.ATTENTION] = Tail(np.empty((0,), np.float32))
         self._written = 0
         try:
             self._begin(lessons)
@@ -156,7 +156,7 @@ class TargetsWriter:
                 f"crop {lesson.crop}: a value of the {name} is too large for {tail.dtype}; "
                 "use --hint float32"
             )
-        self._tail[name] = np.concatenate([tail, cast])
+        tail.append(cast)
 
     def _finite(self, tensor: torch.Tensor, lesson: Lesson, name: str) -> NDArray[Any]:
         values = tensor.detach().cpu().numpy()
@@ -166,47 +166,34 @@ class TargetsWriter:
 
     def _begin(self, lessons: Sequence[Lesson]) -> None:
         """Make the arrays, or take up what was begun."""
-        crops = form.table(lessons).to_csv(index=False, lineterminator="\n").encode()
-        draws = form.encode(draw for _, draw in self.views)
         if (self._aside / form.PROGRESS).exists():
-            self._resume(crops, draws)
+            self._resume(lessons)
             return
         for stale in self._aside.iterdir():
             if stale.name != ".lock":
                 shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
         attributes = {form.KEY: {"format": form.FORMAT, **asdict(self.about)}}
         zarr.create_group(store=str(self._aside), attributes=attributes)
-        publish(self._aside / form.CROPS_CSV, crops)
+        publish(self._aside / form.CROPS_CSV, form.crops_csv(lessons))
+        draws = form.encode(draw for _, draw in self.views)
         create(self._aside / form.DRAWS, draws.shape, "float64", ("view", "parameter"))[:] = draws
         for name, tail in self._tail.items():
-            axes = ("cell", "channel") if tail.ndim == 2 else ("cell",)
-            full, chunk = (self._cells, *tail.shape[1:]), (CHUNK, *tail.shape[1:])
+            axes = ("cell", "channel") if tail.width else ("cell",)
+            full, chunk = (self._cells, *tail.width), (CHUNK, *tail.width)
             shard = min(self._shard, -(-self._cells // CHUNK) * CHUNK)
-            shards = (shard, *tail.shape[1:])
+            shards = (shard, *tail.width)
             create(self._aside / name, full, str(tail.dtype), axes, chunk, shards)
         self._save()
 
-    def _resume(self, crops: bytes, draws: NDArray[np.float64]) -> None:
-        wanted = {"format": form.FORMAT, **asdict(self.about)}
-        held: Any = dict(zarr.open_group(str(self._aside), mode="r").attrs)[form.KEY]
-        for key, value in json.loads(json.dumps(wanted)).items():
-            if held.get(key) != value:
-                raise self._differs(key, held.get(key), value)
-        if (self._aside / form.CROPS_CSV).read_bytes() != crops:
-            raise self._differs("crops and views", "others", "these")
-        stored = np.asarray(zarr.open_array(str(self._aside / form.DRAWS), mode="r")[:])
-        if not np.array_equal(stored, draws):
-            raise self._differs("draws", "others", "these")
+    def _resume(self, lessons: Sequence[Lesson]) -> None:
+        if difference := differs(self._aside, self.about, lessons):
+            raise UsageError(
+                f"{self._aside} was begun with {difference}; remove it or choose another --out"
+            )
         tensors, metadata = load(self._aside / form.PROGRESS)
         self.done, self._written = int(metadata["views"]), int(metadata["cells"])
         self._logits, self._constant = tensors[form.LOGITS].numpy(), tensors[form.CONSTANT].numpy()
-        self._tail = {name: tensors[f"tail/{name}"].numpy() for name in self._tail}
-
-    def _differs(self, key: str, held: object, value: object) -> UsageError:
-        return UsageError(
-            f"{self._aside} was begun with {key} {held}, not {value}; "
-            "remove it or choose another --out"
-        )
+        self._tail = {name: Tail(tensors[f"tail/{name}"].numpy()) for name in self._tail}
 
     def _flush(self, least: int) -> bool:
         """Write what is there in whole shards, or all of it if `least` is 1."""
@@ -214,16 +201,15 @@ class TargetsWriter:
         while self._tail and len(next(iter(self._tail.values()))) >= least:
             for name, tail in self._tail.items():
                 array = zarr.open_array(str(self._aside / name), mode="r+", config=EMPTY_TOO)
-                rows = tail[: self._shard]
+                rows = tail.take(self._shard)
                 array[self._written : self._written + len(rows)] = rows
-                self._tail[name] = tail[self._shard :]
             self._written += len(rows)
             flushed = True
         return flushed
 
     def _save(self) -> None:
         tensors = {form.LOGITS: self._logits, form.CONSTANT: self._constant}
-        tensors |= {f"tail/{name}": tail for name, tail in self._tail.items()}
+        tensors |= {f"tail/{name}": tail.joined() for name, tail in self._tail.items()}
         held = {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in tensors.items()}
         metadata = {"views": str(self.done), "cells": str(self._written)}
         save(self._aside / form.PROGRESS, held, metadata)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import click
@@ -12,9 +11,17 @@ from rich.progress import track
 
 from distill.kd_options import RESIZES, resizers_of
 from distill.networks import NETWORKS
-from distill.options import FOLDER, Grouped, machine_options, option
+from distill.options import (
+    FOLDER,
+    Grouped,
+    batch_option,
+    machine_options,
+    memory_option,
+    option,
+)
 from distill.pairs import Sample
-from distill.teach import Teaching, teach
+from distill.teach import teach
+from distill.teach_plan import Teaching
 
 
 @click.command("teach", cls=Grouped)
@@ -30,8 +37,23 @@ from distill.teach import Teaching, teach
     help="Subset that gets one view without augmentation, to validate on; if the split has it.",
 )
 @option("Data", "--level", default=None, metavar="N×", help="The teacher's level, to be sure.")
-@option("Data", "--student-level", required=True, metavar="N×", help="Level of the students.")
-@option("Run", "--out", required=True, type=FOLDER, help="Folder of targets to make.")
+@option(
+    "Data",
+    "--student-level",
+    "student_levels",
+    required=True,
+    multiple=True,
+    metavar="N×",
+    help="Level of the students; may be given several times: the teacher looks once for all.",
+)
+@option(
+    "Run",
+    "--out",
+    required=True,
+    type=FOLDER,
+    help="Folder of targets to make. {level} in it stands for the level of the students; without "
+    "it, several levels make folders OUT/LEVEL.",
+)
 @option("Run", "--overwrite", is_flag=True, help="Replace the targets that --out holds.")
 @option(
     "Targets",
@@ -70,7 +92,11 @@ from distill.teach import Teaching, teach
 )
 @option("Targets", "--attention", is_flag=True, help="Attention maps too, for --attention-weight.")
 @machine_options
-def command(resize: str, **given: Any) -> None:
+@memory_option
+@batch_option
+def command(
+    resize: str, student_levels: tuple[str, ...], memory: float | None, **given: Any
+) -> None:
     """Compute what TEACHER says of the crops of STORE once, for any number of students.
 
     The targets hold, for each view of a crop, the teacher's logits and its last feature map at the
@@ -78,8 +104,9 @@ def command(resize: str, **given: Any) -> None:
     where it ended when the same command is given again.
 
     \b
-    Example:
+    Examples:
       distill teach runs/teacher STORE --student-level 1.25x --views 100 --out targets
+      distill teach runs/teacher STORE --student-level 5x --student-level 1.25x --out targets
     """
     stderr = Console(stderr=True)
 
@@ -89,9 +116,14 @@ def command(resize: str, **given: Any) -> None:
             samples, "teaching", total=total, console=stderr, transient=True, disable=quiet
         )
 
-    out: Path = given["out"]
+    levels = tuple(dict.fromkeys(student_levels))
+    request = Teaching(
+        resizers=resizers_of(resize), student_levels=levels, memory_gib=memory, **given
+    )
     try:
-        teach(Teaching(resizers=resizers_of(resize), **given), click.echo, watch)
+        teach(request, click.echo, watch)
     except KeyboardInterrupt:
-        click.echo(f"Interrupted: the same command goes on where {out}.part ends.", err=True)
+        parts = " and ".join(f"{request.folder(level)}.part" for level in levels)
+        ends = "ends" if len(levels) == 1 else "end"
+        click.echo(f"Interrupted: the same command goes on where {parts} {ends}.", err=True)
         raise SystemExit(130) from None

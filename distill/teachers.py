@@ -132,24 +132,57 @@ class NetworkTeacher:
 
     def ask(self, samples: Sequence[Sample], draws: Sequence[Draw | None]) -> Answer:
         """Look at the crops when the answer is taken; see `Teacher.ask`."""
-        images = [sample.images[self.levels[0]] for sample in samples]
 
-        @torch.no_grad()
         def answer(sizes: Sequence[tuple[int, int]]) -> list[Taught]:
-            found: dict[int, Taught] = {}
-            # a batch after another, so that no more than one batch's maps are there at a time
-            for places in self._look.batches(self.network, images, draws):
-                pixels, chosen = [images[i] for i in places], [draws[i] for i in places]
-                seen = self._look(self.network, pixels, chosen, self._standard, self._device)
-                for place, one in zip(places, seen, strict=True):
-                    found[place] = self._says(*one, sizes[place])
-            return [found[place] for place in range(len(images))]
+            return [said for (said,) in self.answers(samples, draws, [[size] for size in sizes])]
 
         return answer
 
-    def _says(self, logits: Tensor | None, features: Tensor, size: tuple[int, int]) -> Taught:
+    @torch.no_grad()
+    def answers(
+        self,
+        samples: Sequence[Sample],
+        draws: Sequence[Draw | None],
+        sizes: Sequence[Sequence[tuple[int, int]]],
+    ) -> list[list[Taught]]:
+        """Look at each crop once, and say it for students of several sizes.
+
+        Args:
+            samples: the crops.
+            draws: one for each.
+            sizes: for each crop, rows and columns of the feature maps of its students.
+
+        Returns:
+            For each crop an answer for each of its sizes.
+        """
+        images = [sample.images[self.levels[0]] for sample in samples]
+        found: dict[int, list[Taught]] = {}
+        # a batch after another, so that no more than one batch's maps are there at a time
+        for places in self._look.batches(self.network, images, draws):
+            pixels, chosen = [images[i] for i in places], [draws[i] for i in places]
+            seen = self._look(self.network, pixels, chosen, self._standard, self._device)
+            for place, one in zip(places, seen, strict=True):
+                found[place] = self._says(*one, sizes[place])
+        return [found[place] for place in range(len(images))]
+
+    def _says(
+        self, logits: Tensor | None, features: Tensor, sizes: Sequence[tuple[int, int]]
+    ) -> list[Taught]:
         if logits is None and self._question.logits:
             raise ValueError("the teacher's network gives no logits; use --soft-weight 0")
+        attention = None
+        if self._question.attention:
+            assert logits is not None
+            attention = self._attention(logits, features)
+        return [self._at(logits, features, attention, size) for size in sizes]
+
+    def _at(
+        self,
+        logits: Tensor | None,
+        features: Tensor,
+        attention: Tensor | None,
+        size: tuple[int, int],
+    ) -> Taught:
         maps: tuple[Tensor, ...] = ()
         constant = None
         if self._question.pixel:
@@ -157,10 +190,8 @@ class NetworkTeacher:
             if self._question.distance == "mse":
                 mean, constant = hint(maps)
                 maps = (mean,)
-        attention = None
-        if self._question.attention:
-            assert logits is not None
-            attention = resized_attention(self._attention(logits, features), size)
+        if attention is not None:
+            attention = resized_attention(attention, size)
         return Taught(logits, maps, constant, attention)
 
     @torch.enable_grad()

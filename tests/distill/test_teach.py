@@ -35,7 +35,7 @@ def done(*arguments: object) -> Result:
 
 
 ALONE = ("--batch-pixels", 0)
-"""As `distill teach` looks at crops: in batches the last digits would differ."""
+"""In batches the last digits would differ."""
 
 
 def kd(store: Path, out: Path, *more: object) -> list[dict[str, Any]]:
@@ -58,7 +58,8 @@ def targets(wide_store: Path, teacher: Path, tmp_path_factory: pytest.TempPathFa
 
 
 def teach(store: Path, teacher: Path, out: Path, *more: object) -> Result:
-    return done("teach", teacher, store, "--student-level", "2.5x", "--out", out, *MACHINE, *more)
+    words = ("--student-level", "2.5x", "--out", out, *MACHINE, *ALONE)
+    return done("teach", teacher, store, *words, *more)
 
 
 @pytest.fixture(scope="module")
@@ -177,7 +178,8 @@ def test_teaching_again_goes_on_and_workers_change_nothing(
         real(writer, taught)
 
     more = ("--views", 3, "--attention")
-    base = ("teach", teacher, wide_store, "--student-level", "2.5x", "--out", tmp_path / "t")
+    words = ("--student-level", "2.5x", "--out", tmp_path / "t", *ALONE)
+    base = ("teach", teacher, wide_store, *words)
     with monkeypatch.context() as patch:
         patch.setattr(TargetsWriter, "add", interrupted)
         result = distill(*base, *MACHINE, *more)

@@ -1,0 +1,177 @@
+"""What `distill teach` is asked for, and what it means for a store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import wsistore
+from distill.augment import draw
+from distill.config import sha256
+from distill.console import left_out_note
+from distill.errors import SubsetError, UsageError
+from distill.losses import PAPER
+from distill.networks import smallest_input
+from distill.probe import FeatureMap
+from distill.runs import Run
+from distill.subsets import Subset, has_subset, median_mpp, rows_of, select
+from distill.targets_format import About, Lesson, pixels_sha256
+
+DRAW_RULE = "distill.augment.draw(seed, view, index), view from 1, index in the subset"
+LEVEL = "{level}"
+"""In `--out`, stands for the level of the students."""
+
+
+@dataclass(frozen=True)
+class Teaching:
+    """What `distill teach` takes; see `distill teach --help` for each."""
+
+    teacher: Path
+    store: Path
+    student_levels: tuple[str, ...]
+    out: Path
+    level: str | None = None
+    split: str = "main"
+    subset: str = "train"
+    plain_subset: str | None = "val"
+    views: int = 10
+    seed: int = 0
+    network: str = "resnet10"
+    resizers: tuple[str, ...] = PAPER
+    hint: str = "float32"
+    attention: bool = False
+    device: str = "auto"
+    workers: int = 0
+    threads: int | None = None
+    memory_gib: float | None = None
+    batch_pixels: int | None = None
+    overwrite: bool = False
+
+    def folder(self, level: str) -> Path:
+        """Return where the targets of students at a level go.
+
+        `{level}` in `out` stands for the level. Without it, several levels are folders in `out`.
+        """
+        if LEVEL in str(self.out):
+            return Path(str(self.out).replace(LEVEL, level))
+        return self.out / level if len(self.student_levels) > 1 else self.out
+
+
+def _plain_subset(store: wsistore.Store, request: Teaching) -> str | None:
+    plain = request.plain_subset
+    if plain is None or not has_subset(store, request.split, plain):
+        return None
+    if plain == request.subset:
+        raise UsageError(f"--subset {plain} and --plain-subset {plain} are the same")
+    both = set(rows_of(store, request.split, plain)["crop"])
+    if both & set(rows_of(store, request.split, request.subset)["crop"]):
+        raise UsageError(
+            f"--subset {request.subset} and --plain-subset {plain} share crops; "
+            "choose sets that do not"
+        )
+    return plain
+
+
+def order(store: wsistore.Store, request: Teaching) -> list[str]:
+    """Return the crops of both subsets, usable or not, in the order that all levels have."""
+    names = [request.subset, _plain_subset(store, request)]
+    return [
+        str(crop)
+        for name in names
+        if name is not None
+        for crop in rows_of(store, request.split, name)["crop"]
+    ]
+
+
+def subsets(
+    store: wsistore.Store,
+    request: Teaching,
+    student_level: str,
+    level: str,
+    network: str,
+    say: Callable[[str], None],
+) -> list[tuple[Subset, bool]]:
+    """Return the subsets to teach, and whether the view is plain.
+
+    Raises:
+        DistillError: if a level or a subset stands in the way.
+    """
+    smallest = max(smallest_input(request.network), smallest_input(network))
+    levels = (level, student_level)
+    names = [(request.subset, False)]
+    if (plain := _plain_subset(store, request)) is not None:
+        names.append((plain, True))
+    found = []
+    for name, is_plain in names:
+        subset = select(store, request.split, name, levels, smallest, labelled=False)
+        if subset.left_out:
+            say(left_out_note(name, subset.left_out))
+        found.append((subset, is_plain))
+    finest_first = list(store.level_names)
+    if finest_first.index(student_level) < finest_first.index(level):
+        raise SubsetError(
+            f"the teacher was trained at {level}, which is coarser than "
+            f"--student-level {student_level}"
+        )
+    return found
+
+
+def lessons(
+    store: wsistore.Store,
+    request: Teaching,
+    student_level: str,
+    chosen: list[tuple[Subset, bool]],
+    map_: FeatureMap,
+) -> list[Lesson]:
+    """Return the crops of the subsets with their draws and the cells of a student's map."""
+    rows = store.levels[store.levels["level"] == student_level].set_index("crop")
+    sizes = {str(c): (int(h), int(w)) for c, h, w in rows[["height", "width"]].itertuples()}
+    views = range(1, request.views + 1)
+    return [
+        Lesson(
+            crop,
+            *map_.cells(*sizes[crop]),
+            (None,) if plain else tuple(draw(request.seed, view, index) for view in views),
+        )
+        for subset, plain in chosen
+        for index, crop in enumerate(subset.crops)
+    ]
+
+
+def about(
+    store: wsistore.Store,
+    request: Teaching,
+    student_level: str,
+    run: Run,
+    chosen: list[tuple[Subset, bool]],
+    map_: FeatureMap,
+    channels: int | None,
+) -> About:
+    """Return what is true of all targets for students at a level."""
+    weights = run.weights
+    crops = [crop for subset, _ in chosen for crop in subset.crops]
+    hinted = request.hint != "none"
+    return About(
+        level=weights.level,
+        mpp=median_mpp(store, crops, weights.level),
+        student_level=student_level,
+        stride=map_.stride,
+        classes=weights.classes,
+        channels=channels if hinted else None,
+        hint_dtype=request.hint if hinted else None,
+        resizers=list(request.resizers) if hinted else [],
+        logits=True,
+        attention=request.attention,
+        split=request.split,
+        split_sha256=sha256(store.path / "splits" / f"{request.split}.csv"),
+        pixels_sha256=pixels_sha256(store.levels, crops, (weights.level, student_level)),
+        draws={"rule": DRAW_RULE, "seed": request.seed, "views": request.views},
+        teacher={
+            "run": str(run.path.resolve()),
+            "weights_sha256": sha256(run.path / "weights.safetensors"),
+            "level": weights.level,
+            "mpp": weights.mpp,
+            "epoch": weights.epoch,
+        },
+    )
