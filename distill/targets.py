@@ -21,6 +21,10 @@ from distill.augment import Draw
 from distill.errors import TargetsError
 from distill.targets_format import About
 
+HELD_BYTES = 256 * 2**20
+"""An array of maps that has no more bytes, decoded, is held in memory from its first use: to slice
+a view from disk takes 1 to 2 ms, longer than a small student learns from it."""
+
 
 @dataclass(frozen=True)
 class _Place:
@@ -50,7 +54,7 @@ class Targets:
         self.path = path
         self.about = _about(path)
         self._places = _places(path)
-        self._arrays: dict[str, zarr.Array[Any]] = {}
+        self._arrays: dict[str, zarr.Array[Any] | NDArray[Any]] = {}
         self.draws = self._small(form.DRAWS)
         if self.draws.shape != (self.views, len(form.DRAW_COLUMNS)):
             raise TargetsError(f"{path} is damaged: {form.DRAWS} has shape {self.draws.shape}")
@@ -129,7 +133,9 @@ class Targets:
         count = place.rows * place.columns
         start = place.first_cell + (number - place.first_view) * count
         if name not in self._arrays:
-            self._arrays[name] = self._open(name)
+            opened = self._open(name)
+            held = opened.nbytes <= HELD_BYTES
+            self._arrays[name] = self._small(name) if held else opened
         try:
             values = np.asarray(self._arrays[name][start : start + count])
         except (OSError, RuntimeError, ValueError) as error:

@@ -50,12 +50,21 @@ def check(jobs: Sequence[Job], out: Path) -> None:
     before = _recorded(out)
     for job in jobs:
         was = before.get(job.name)
-        if was is not None and tuple(was) != job.words:
+        if was is not None and _fixed(was) != _fixed(job.words):
             raise UsageError(
                 f"{out / job.name} was begun as 'distill {' '.join(was)}', and the experiment now "
                 f"says 'distill {' '.join(job.words)}'; choose another --out, or remove it and its "
                 f"entry in {out / RECORD}"
             )
+
+
+def _fixed(words: Sequence[str]) -> list[str]:
+    """Return a command line without students' levels: `distill teach` adds some to others."""
+    kept = list(words)
+    while "--student-level" in kept:
+        place = kept.index("--student-level")
+        del kept[place : place + 2]
+    return kept
 
 
 def carry_out(jobs: Sequence[Job], out: Path, command: Command, parallel: int, say: Say) -> Result:

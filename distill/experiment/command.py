@@ -60,9 +60,9 @@ def experiment(
     """
     plan = read(file)
     store = wsistore.open(plan.store)
-    for level in (plan.teacher, *plan.students):
+    for level in (plan.teacher, *plan.levels):
         require_level(store, level)
-    for crops in (*plan.distil_on, plan.subset):
+    for crops in (*plan.sets, plan.subset):
         rows_of(store, plan.split, crops)
     found = jobs_of(plan, out)
     cores = os.cpu_count() or 1

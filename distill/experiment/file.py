@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ class Experiment:
         views: draws that a teacher's targets hold; 0 for a teacher that looks itself.
         finetune: whether each student's last layer is trained on labels afterwards.
         train: options of every training, and of one phase under its name.
+        baseline: options of each baseline beside the plain one, by its name.
         kd: options of each recipe of distillation, by the recipe's name.
         teach: options of `distill teach`.
         evaluate: options of `distill evaluate`.
@@ -52,15 +53,51 @@ class Experiment:
     views: int = 0
     finetune: bool = False
     train: Values = field(default_factory=dict)
+    baseline: Mapping[str, Values] = field(default_factory=dict)
     kd: Mapping[str, Values] = field(default_factory=lambda: {"kd": {}})
     teach: Values = field(default_factory=dict)
     evaluate: Values = field(default_factory=dict)
     report: Values = field(default_factory=dict)
 
-    def options(self, phase: str, recipe: str | None = None) -> dict[str, Any]:
-        """Return the options of a phase (teacher, baseline, kd, finetune), of a recipe of kd."""
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """All levels of students, each once: the experiment's, then those of single tables."""
+        tables = [("baseline", name) for name in self.baseline] + [("kd", name) for name in self.kd]
+        own = [level for phase, name in tables for level in self.said(phase, name, "students")]
+        return tuple(dict.fromkeys([*self.students, *own]))
+
+    @property
+    def sets(self) -> tuple[str, ...]:
+        """All sets of crops to distil on, each once: the experiment's, then those of recipes."""
+        own = [crops for name in self.kd for crops in self.said("kd", name, "distil_on")]
+        return tuple(dict.fromkeys([*self.distil_on, *own]))
+
+    def options(self, phase: str, name: str | None = None) -> dict[str, Any]:
+        """Return the options of a phase (teacher, baseline, kd, finetune).
+
+        Args:
+            phase: one of `PHASES`.
+            name: of a recipe of kd, or of a further baseline.
+        """
         shared = {k: v for k, v in self.train.items() if not isinstance(v, Mapping)}
-        return {**shared, **self.train.get(phase, {}), **(self.kd[recipe] if recipe else {})}
+        given = self._table(phase, name) if name else {}
+        own = {key: value for key, value in given.items() if _plain(key) not in OWN[phase]}
+        return {**shared, **self.train.get(phase, {}), **own}
+
+    def said(self, phase: str, name: str, key: str) -> Any:
+        """Return what a recipe or a further baseline says for itself, or the experiment for all.
+
+        Args:
+            phase: "kd" or "baseline".
+            name: of the recipe, or of the baseline.
+            key: students, distil_on or views.
+        """
+        given = {_plain(option): value for option, value in self._table(phase, name).items()}
+        value = given.get(key, getattr(self, key))
+        return tuple(dict.fromkeys(value)) if isinstance(value, list) else value
+
+    def _table(self, phase: str, name: str) -> Values:
+        return self.kd[name] if phase == "kd" else self.baseline[name]
 
 
 TYPES: dict[str, tuple[type, str]] = {
@@ -74,12 +111,20 @@ TYPES: dict[str, tuple[type, str]] = {
     "views": (int, "a number"),
     "finetune": (bool, "true or false"),
     "train": (dict, "a table of options"),
+    "baseline": (dict, "a table of baselines, each a table of options"),
     "kd": (dict, "a table of recipes, each a table of options"),
     "teach": (dict, "a table of options"),
     "evaluate": (dict, "a table of options"),
     "report": (dict, "a table of options"),
 }
 PHASES = ("teacher", "baseline", "kd", "finetune")
+OWN: Mapping[str, tuple[str, ...]] = {
+    "baseline": ("students",),
+    "kd": ("students", "distil_on", "views"),
+}
+"""What a table of a phase may say otherwise than the experiment."""
+TAKEN = ("teacher", "baseline", "targets")
+"""What the experiment itself calls its folders."""
 
 
 def read(path: Path) -> Experiment:
@@ -97,9 +142,7 @@ def read(path: Path) -> Experiment:
     for key, value in given.items():
         if key not in TYPES:
             raise UsageError(f"{path}: {key} is none of {', '.join(TYPES)}")
-        kind, words = TYPES[key]
-        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            raise UsageError(f"{path}: {key} must be {words}, not {value!r}")
+        _check_type(path, key, key, value)
     for key in ("store", "teacher", "students"):
         if not given.get(key):
             raise UsageError(f"{path} has no {key}")
@@ -115,12 +158,22 @@ def read(path: Path) -> Experiment:
 
 def _check_options(path: Path, experiment: Experiment) -> None:
     commands = train.commands
-    for recipe, values in experiment.kd.items():
-        if not isinstance(values, Mapping):
-            raise UsageError(f"{path}: kd.{recipe} must be a table of options, not {values!r}")
-        if recipe in PHASES[:2] or not recipe.replace("-", "").replace("_", "").isalnum():
-            raise UsageError(f"{path}: kd.{recipe} is no name for a recipe; use letters and digits")
-        _check(path, f"kd.{recipe}", values, commands["kd"], {*PLANNED, "teacher", "targets"})
+    for phase, tables in (("baseline", experiment.baseline), ("kd", experiment.kd)):
+        for name, values in tables.items():
+            where = f"{phase}.{name}"
+            if not isinstance(values, Mapping):
+                raise UsageError(f"{path}: {where} must be a table of options, not {values!r}")
+            if name in TAKEN or not name.replace("-", "").replace("_", "").isalnum():
+                what = "recipe" if phase == "kd" else "baseline"
+                raise UsageError(
+                    f"{path}: {where} is no name for a {what}; use letters and digits, and none of "
+                    f"{', '.join(TAKEN)}"
+                )
+            for key, value in values.items():
+                if _plain(key) in OWN[phase]:
+                    _check_type(path, f"{where}.{key}", _plain(key), value)
+            planned = {*PLANNED, "teacher", "targets"}
+            _check(path, where, values, commands[phase], planned, OWN[phase])
     for phase in PHASES:
         _check(path, f"train.{phase}", experiment.options(phase), commands[phase], PLANNED)
     for name in experiment.train:
@@ -132,11 +185,31 @@ def _check_options(path: Path, experiment: Experiment) -> None:
     _check(path, "report", experiment.report, report, PLANNED)
 
 
+def _check_type(path: Path, where: str, key: str, value: object) -> None:
+    kind, words = TYPES[key]
+    fits = isinstance(value, kind) and not (kind is int and isinstance(value, bool))
+    if key in ("students", "distil_on") and isinstance(value, list):
+        fits = bool(value) and all(isinstance(one, str) for one in value)
+    if key == "views" and isinstance(value, int):
+        fits = fits and value >= 0
+    if not fits:
+        raise UsageError(f"{path}: {where} must be {words}, not {value!r}")
+
+
+def _plain(key: str) -> str:
+    return key.replace("-", "_")
+
+
 def _check(
-    path: Path, where: str, values: Values, command: click.Command, planned: set[str]
+    path: Path,
+    where: str,
+    values: Values,
+    command: click.Command,
+    planned: set[str],
+    own: Sequence[str] = (),
 ) -> None:
-    known = {p.name for p in command.params if isinstance(p, click.Option)} - planned
+    known = {p.name for p in command.params if isinstance(p, click.Option)} - planned | set(own)
     for key in values:
-        if key.replace("-", "_") not in known:
+        if _plain(key) not in known:
             there = ", ".join(sorted(str(name).replace("_", "-") for name in known))
             raise UsageError(f"{path}: {where} has no option {key}; it can have {there}")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from distill.errors import UsageError
 from distill.experiment.file import Experiment, Values
+from distill.teach_plan import LEVEL
 
 
 @dataclass(frozen=True)
@@ -15,12 +17,14 @@ class Job:
     """One command.
 
     Attributes:
-        name: where it lies below the experiment's folder; evaluations end in /evaluation.
+        name: where it lies below the experiment's folder; evaluations end in /evaluation, and
+            targets of several levels have none in it.
         words: the command line behind `distill`; what only concerns the machine is not in it.
         needs: names of the jobs that must be done before.
         made: exists when the job is done, and not before.
         begun: exists when the job was begun and can be resumed with --resume; None if it needs
             no option to go on.
+        more: what exists beside `made` when the job is done.
     """
 
     name: str
@@ -28,19 +32,27 @@ class Job:
     needs: tuple[str, ...]
     made: Path
     begun: Path | None = None
+    more: tuple[Path, ...] = ()
 
     @property
     def done(self) -> bool:
         """Whether what it makes is there."""
-        return self.made.exists()
+        return all(path.exists() for path in (self.made, *self.more))
 
 
 def jobs(experiment: Experiment, out: Path) -> list[Job]:
-    """Return the jobs of an experiment, each behind those that it needs."""
+    """Return the jobs of an experiment, each behind those that it needs.
+
+    Raises:
+        UsageError: if two runs would have one folder.
+    """
     found: dict[str, Job] = {}
     for seed in experiment.seeds:
         for job in _of_seed(experiment, out, seed):
-            found.setdefault(job.name, job)
+            if found.setdefault(job.name, job) != job:
+                raise UsageError(
+                    f"two tables of the experiment make {job.name}; give one of them another name"
+                )
     return list(found.values())
 
 
@@ -63,28 +75,40 @@ def _of_seed(experiment: Experiment, out: Path, seed: int) -> Iterator[Job]:
     top = f"seed-{seed}"
     teacher = f"{top}/teacher"
     yield from _trained(experiment, out, seed, teacher, "teacher", experiment.teacher)
-    for level in experiment.students:
-        baseline = f"{top}/baseline-{level}"
-        yield from _trained(experiment, out, seed, baseline, "baseline", level)
+    for level in experiment.levels:
+        if level in experiment.students:
+            baseline = f"{top}/baseline-{level}"
+            yield from _trained(experiment, out, seed, baseline, "baseline", level)
+        for name in experiment.baseline:
+            if level in experiment.said("baseline", name, "students"):
+                further = f"{top}/{name}-{level}"
+                yield from _trained(experiment, out, seed, further, "baseline", level, name)
         for recipe in experiment.kd:
-            options = experiment.options("kd", recipe)
-            source = ("--teacher", str(out / teacher))
-            needs = [teacher]
-            if experiment.views:
-                targets = _taught(experiment, out, seed, teacher, level, options)
-                yield targets
-                source, needs = ("--targets", str(targets.made)), [targets.name]
-            for crops in experiment.distil_on:
-                name = f"{top}/{recipe}-{level}-{crops}"
-                more = (*source, "--subset", crops)
-                yield from _trained(
-                    experiment, out, seed, name, "kd", level, recipe, more, tuple(needs)
-                )
-                if experiment.finetune:
-                    tuned, student = f"{name}-finetuned", ("--student", str(out / name))
-                    yield from _trained(
-                        experiment, out, seed, tuned, "finetune", "", None, student, (name,)
-                    )
+            if level in experiment.said("kd", recipe, "students"):
+                yield from _distilled(experiment, out, seed, level, recipe)
+
+
+def _distilled(
+    experiment: Experiment, out: Path, seed: int, level: str, recipe: str
+) -> Iterator[Job]:
+    """Yield the students of a recipe at a level, behind the targets that they share."""
+    top = f"seed-{seed}"
+    teacher = f"{top}/teacher"
+    source, needs = ("--teacher", str(out / teacher)), (teacher,)
+    if experiment.said("kd", recipe, "views"):
+        targets = _taught(experiment, out, seed, teacher, recipe)
+        yield targets
+        source = ("--targets", str(_targets(experiment, out, seed, level, recipe)))
+        needs = (targets.name,)
+    for crops in experiment.said("kd", recipe, "distil_on"):
+        name = f"{top}/{recipe}-{level}-{crops}"
+        more = (*source, "--subset", crops)
+        yield from _trained(experiment, out, seed, name, "kd", level, recipe, more, needs)
+        if experiment.finetune:
+            tuned, student = f"{name}-finetuned", ("--student", str(out / name))
+            yield from _trained(
+                experiment, out, seed, tuned, "finetune", "", None, student, (name,)
+            )
 
 
 def _trained(
@@ -113,22 +137,55 @@ def _trained(
     yield Job(f"{name}/evaluation", tuple(words), (name,), folder / "metrics.json")
 
 
-def _taught(
-    experiment: Experiment, out: Path, seed: int, teacher: str, level: str, options: Values
-) -> Job:
-    """Return the job that makes the targets of a recipe; recipes that can share them do."""
-    resize, attention = options.get("resize"), float(options.get("attention-weight", 0)) > 0
-    kind = "".join([f"-{resize}" if resize else "", "-attention" if attention else ""])
-    name = f"seed-{seed}/targets-{level}{kind}"
+def _kind(experiment: Experiment, recipe: str) -> str:
+    """Return what tells a recipe's targets from others, as the end of their name."""
+    options = experiment.options("kd", recipe)
+    views = experiment.said("kd", recipe, "views")
+    resize = options.get("resize")
+    parts = [
+        f"-{resize}" if resize else "",
+        "-attention" if _attends(options) else "",
+        f"-views{views}" if views != experiment.views else "",
+    ]
+    return "".join(parts)
+
+
+def _attends(options: Values) -> bool:
+    return float(options.get("attention-weight", options.get("attention_weight", 0))) > 0
+
+
+def _targets(experiment: Experiment, out: Path, seed: int, level: str, recipe: str) -> Path:
+    return out / f"seed-{seed}" / f"targets-{level}{_kind(experiment, recipe)}"
+
+
+def _taught(experiment: Experiment, out: Path, seed: int, teacher: str, recipe: str) -> Job:
+    """Return the job that makes a recipe's targets, with all that share them, at every level."""
+    kind = _kind(experiment, recipe)
+    views = experiment.said("kd", recipe, "views")
+    sharing = [
+        one
+        for one in experiment.kd
+        if experiment.said("kd", one, "views") and _kind(experiment, one) == kind
+    ]
+
+    def used(what: str, order: Sequence[str]) -> list[str]:
+        wanted = {value for one in sharing for value in experiment.said("kd", one, what)}
+        return [value for value in order if value in wanted]
+
+    levels = used("students", experiment.levels)
+    resize = experiment.options("kd", recipe).get("resize")
     words = [
         *("teach", str(out / teacher), experiment.store, "--split", experiment.split),
-        *("--subset", "+".join(experiment.distil_on), "--student-level", level),
-        *("--views", str(experiment.views), "--seed", str(seed), "--out", str(out / name)),
+        *("--subset", "+".join(used("distil_on", experiment.sets))),
+        *(word for level in levels for word in ("--student-level", level)),
+        *("--views", str(views), "--seed", str(seed)),
+        *("--out", str(_targets(experiment, out, seed, LEVEL, recipe))),
         *(("--resize", str(resize)) if resize else ()),
-        *(("--attention",) if attention else ()),
+        *(("--attention",) if _attends(experiment.options("kd", recipe)) else ()),
         *_words(experiment.teach),
     ]
-    return Job(name, tuple(words), (teacher,), out / name)
+    made, *more = (_targets(experiment, out, seed, level, recipe) for level in levels)
+    return Job(f"seed-{seed}/targets{kind}", tuple(words), (teacher,), made, more=tuple(more))
 
 
 def _words(options: Values) -> list[str]:

@@ -9,6 +9,7 @@ import pytest
 import torch
 import zarr
 
+from distill import targets as targets_read
 from distill import targets_write
 from distill.augment import Draw, draw
 from distill.errors import DistillError, TargetsError, UsageError
@@ -218,9 +219,40 @@ def test_answers_that_are_not_finite_or_of_another_size_are_refused(tmp_path: Pa
         writer.add(replace(good, maps=(torch.zeros(1, 3, 9, 9),)))
 
 
+def test_a_small_array_is_read_once_and_says_the_same_as_a_large_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "t")
+    reads: list[object] = []
+    real = zarr.Array.__getitem__
+
+    def counted(array: zarr.Array, selection: object) -> object:
+        reads.append(selection)
+        return real(array, selection)
+
+    monkeypatch.setattr(zarr.Array, "__getitem__", counted)
+    said: dict[int, list[torch.Tensor]] = {}
+    for limit, most in ((2**28, 2), (0, 16)):
+        monkeypatch.setattr(targets_read, "HELD_BYTES", limit)
+        targets = Targets(tmp_path / "t")
+        reads.clear()
+        for _ in range(2):
+            views = [("s/0", 1), ("s/0", 3), ("t/0", None), ("t/0", 2)]
+            found = [(crop, *targets.view(crop, epoch)) for crop, epoch in views]
+            said[limit] = [targets.hint(*one) for one in found]
+            said[limit] += [targets.attention(*one) for one in found]
+        assert len(reads) == most
+    for ours, theirs in zip(*said.values(), strict=True):
+        assert torch.equal(ours, theirs)
+
+
 @pytest.mark.usefixtures("small_shards")
+@pytest.mark.parametrize("held", [0, 2**28])
 @pytest.mark.parametrize("damage", ["lost", "short", "flipped"])
-def test_a_damaged_shard_is_an_error_and_never_a_target(tmp_path: Path, damage: str) -> None:
+def test_a_damaged_shard_is_an_error_and_never_a_target(
+    tmp_path: Path, damage: str, held: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(targets_read, "HELD_BYTES", held)
     write(tmp_path / "t")
     shard = tmp_path / "t" / "hint" / "c" / "0" / "0"
     content = bytearray(shard.read_bytes())

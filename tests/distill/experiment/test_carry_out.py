@@ -77,6 +77,15 @@ def test_another_command_line_is_refused_and_names_both(tmp_path: Path) -> None:
         check([other], tmp_path)
 
 
+def test_levels_can_be_added_to_what_a_teacher_is_asked_for(tmp_path: Path) -> None:
+    words = ("teach", "t", "s", "--student-level", "5x", "--views", "2")
+    carry_out([job(tmp_path, "a", words=words)], tmp_path, touching, 1, print)
+    more = (*words[:5], "--student-level", "2.5x", *words[5:])
+    check([job(tmp_path, "a", words=more)], tmp_path)
+    with pytest.raises(UsageError, match="--views 3"):
+        check([job(tmp_path, "a", words=(*more[:-1], "3"))], tmp_path)
+
+
 def test_what_was_begun_is_resumed(tmp_path: Path) -> None:
     begun = tmp_path / "config.json"
     one = Job("a", ("train", "teacher"), (), tmp_path / "outcome.json", begun)

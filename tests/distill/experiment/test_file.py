@@ -46,6 +46,16 @@ def test_the_nearest_value_of_an_option_wins(tmp_path: Path) -> None:
         ("[kd.a]\nteacher = 'x'", "kd.a has no option teacher"),
         ("[kd]\nepochs = 1", "kd.epochs must be a table of options, not 1"),
         ("[kd.'a/b']\n", "kd.a/b is no name for a recipe"),
+        ("[kd.a]\nviews = '3'", "kd.a.views must be a number, not '3'"),
+        ("[kd.a]\nviews = -1", "kd.a.views must be a number"),
+        ("[kd.a]\nstudents = '5x'", "kd.a.students must be a list of levels, not '5x'"),
+        ("[kd.a]\ndistil-on = []", "kd.a.distil-on must be a list of sets"),
+        ("[kd.a]\nseeds = 2", "kd.a has no option seeds; it can have .*distil-on.* views"),
+        ("[kd.targets]", "kd.targets is no name for a recipe; use letters and digits, and none"),
+        ("[baseline.baseline]", "baseline.baseline is no name for a baseline"),
+        ("[baseline]\nepochs = 1", "baseline.epochs must be a table of options, not 1"),
+        ("[baseline.a]\nviews = 1", "baseline.a has no option views; it can have .*students"),
+        ("[baseline.a]\nsoft-weight = 1", "baseline.a has no option soft-weight"),
         ("[teach]\nviews = 3", "teach has no option views"),
         ("[evaluate]\njson = true", "evaluate has no option json"),
     ],
@@ -55,6 +65,23 @@ def test_what_is_not_understood_is_named(tmp_path: Path, more: str, message: str
     with pytest.raises(UsageError, match=message) as raised:
         read(path)
     assert str(path) in str(raised.value)
+
+
+def test_tables_say_for_themselves_what_differs(tmp_path: Path) -> None:
+    text = LEAST + "views = 4\n[baseline.long]\nepochs = 9\nstudents = ['5x', '5x']\n"
+    text += "[kd.a]\n[kd.b]\nviews = 0\ndistil-on = ['x', 'train']\nstudents = ['1.25x']\nlr = 1\n"
+    found = read(written(tmp_path, text))
+    assert found.said("baseline", "long", "students") == ("5x",)
+    assert found.options("baseline", "long") == {"epochs": 9}
+    assert [found.said("kd", "a", key) for key in ("students", "distil_on", "views")] == [
+        ("2.5x",), ("train",), 4,
+    ]  # fmt: skip
+    assert [found.said("kd", "b", key) for key in ("students", "distil_on", "views")] == [
+        ("1.25x",), ("x", "train"), 0,
+    ]  # fmt: skip
+    assert found.options("kd", "b") == {"lr": 1}
+    assert found.levels == ("2.5x", "5x", "1.25x")
+    assert found.sets == ("train", "x")
 
 
 @pytest.mark.parametrize("key", ["store", "teacher", "students"])

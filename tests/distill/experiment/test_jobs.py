@@ -3,6 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
+from distill.errors import UsageError
 from distill.experiment.file import Experiment
 from distill.experiment.jobs import jobs
 
@@ -35,14 +38,82 @@ def test_recipes_share_the_targets_that_they_can_share() -> None:
     recipes["smooth"] = {"resize": "bicubic-antialias"}
     found = jobs(replace(PLAN, views=4, kd=recipes, seeds=(1,), students=("5x",)), OUT)
     needs = {job.name: job.needs for job in found}
-    assert needs["seed-1/kd-5x-train"] == needs["seed-1/soft-5x-ADv2"] == ("seed-1/targets-5x",)
-    assert needs["seed-1/at-5x-train"] == ("seed-1/targets-5x-attention",)
-    assert needs["seed-1/smooth-5x-train"] == ("seed-1/targets-5x-bicubic-antialias",)
+    assert needs["seed-1/kd-5x-train"] == needs["seed-1/soft-5x-ADv2"] == ("seed-1/targets",)
+    assert needs["seed-1/at-5x-train"] == ("seed-1/targets-attention",)
+    assert needs["seed-1/smooth-5x-train"] == ("seed-1/targets-bicubic-antialias",)
     words = {job.name: " ".join(job.words) for job in found}
-    assert "--subset train+ADv2 --student-level 5x --views 4" in words["seed-1/targets-5x"]
-    assert words["seed-1/targets-5x-attention"].endswith("--attention")
+    assert "--subset train+ADv2 --student-level 5x --views 4" in words["seed-1/targets"]
+    assert words["seed-1/targets-attention"].endswith(
+        "--out /out/seed-1/targets-{level}-attention --attention"
+    )
     assert "--targets /out/seed-1/targets-5x " in words["seed-1/soft-5x-ADv2"]
     assert words["seed-1/soft-5x-ADv2"].endswith("--subset ADv2 --pixel-weight 0")
+
+
+def test_a_teacher_looks_once_for_all_levels_whose_targets_are_of_one_kind() -> None:
+    recipes = {
+        "kd": {"students": ["5x"]},
+        "soft": {"pixel-weight": 0, "students": ["2.5x"], "distil-on": ["ADv1"]},
+        "many": {"views": 30},
+        "online": {"views": 0, "distil_on": ["train"]},
+    }
+    plan = replace(PLAN, views=4, kd=recipes, seeds=(1,))
+    found = {job.name: job for job in jobs(plan, OUT)}
+    taught = [name for name, job in found.items() if job.words[0] == "teach"]
+    assert taught == ["seed-1/targets", "seed-1/targets-views30"]
+    shared, many = (found[name] for name in taught)
+    assert " ".join(shared.words) == (
+        "teach /out/seed-1/teacher s --split main --subset train+ADv2+ADv1 --student-level 5x "
+        "--student-level 2.5x --views 4 --seed 1 --out /out/seed-1/targets-{level}"
+    )
+    assert (shared.made, *shared.more) == (OUT / "seed-1/targets-5x", OUT / "seed-1/targets-2.5x")
+    assert "--student-level 5x --student-level 1.25x --views 30" in " ".join(many.words)
+    names = [name for name, job in found.items() if job.words[:2] == ("train", "kd")]
+    assert names == [
+        "seed-1/kd-5x-train",
+        "seed-1/kd-5x-ADv2",
+        "seed-1/many-5x-train",
+        "seed-1/many-5x-ADv2",
+        "seed-1/online-5x-train",
+        "seed-1/many-1.25x-train",
+        "seed-1/many-1.25x-ADv2",
+        "seed-1/online-1.25x-train",
+        "seed-1/soft-2.5x-ADv1",
+    ]
+    assert "--targets /out/seed-1/targets-5x-views30 " in " ".join(found[names[2]].words)
+    assert "--teacher /out/seed-1/teacher " in " ".join(found["seed-1/online-5x-train"].words)
+    assert not any("--views" in found[name].words for name in names)
+
+
+def test_targets_are_done_when_all_levels_are_there(tmp_path: Path) -> None:
+    plan = replace(PLAN, views=4, seeds=(0,))
+    (taught,) = (job for job in jobs(plan, tmp_path) if job.words[0] == "teach")
+    (tmp_path / "seed-0/targets-5x").mkdir(parents=True)
+    assert not taught.done
+    (tmp_path / "seed-0/targets-1.25x").mkdir()
+    assert taught.done
+
+
+def test_further_baselines_stand_beside_the_plain_one() -> None:
+    tables = {"long": {"epochs": 180}, "one": {"students": ["2.5x"]}}
+    plan = replace(PLAN, seeds=(0,), train={"epochs": 60, "lr": 0.1}, baseline=tables)
+    words = {job.name: " ".join(job.words) for job in jobs(plan, OUT)}
+    assert [name for name in words if " train baseline " in f" {words[name]}"] == [
+        "seed-0/baseline-5x",
+        "seed-0/long-5x",
+        "seed-0/baseline-1.25x",
+        "seed-0/long-1.25x",
+        "seed-0/one-2.5x",
+    ]
+    assert words["seed-0/long-5x"].endswith("--level 5x --seed 0 --epochs 180 --lr 0.1")
+    assert words["seed-0/one-2.5x"].endswith("--level 2.5x --seed 0 --epochs 60 --lr 0.1")
+    assert "seed-0/long-5x/evaluation" in words
+
+
+def test_two_runs_of_one_folder_are_refused() -> None:
+    plan = replace(PLAN, kd={"a": {"distil-on": ["x-5x-train"]}, "a-5x-x": {}})
+    with pytest.raises(UsageError, match="make seed-0/a-5x-x-5x-train; give one of them another"):
+        jobs(plan, OUT)
 
 
 def test_options_become_words() -> None:
