@@ -102,9 +102,8 @@ def write_tables(work: Work, found: Results, recipe: str, folder: Path) -> Score
 
 def fragment(table: Table, name: str) -> str:
     """Return a table as a piece of a Markdown page: title, table, what its numbers mean."""
-    return (
-        f"**{markdown(table.title)} ({name})**\n\n{table.markdown()}\n{markdown(table.caption)}\n"
-    )
+    head = f"**{markdown(table.title)} ({name})**"
+    return f"{head}\n\n{table.markdown()}\n{markdown(table.caption)}\n"
 
 
 def _watch(pairs: Sequence[Pair], what: str) -> Iterable[Pair]:

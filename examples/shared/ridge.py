@@ -79,9 +79,12 @@ def choose(
 
 
 def colours(store: wsistore.Store, crops: Sequence[str], level: str) -> Floats:
-    """Mean and standard deviation of R, G and B of each crop at a level: (N, 6), grey levels."""
-    pixels = (store[crop][level][:].astype(np.float64).reshape(3, -1) for crop in crops)
-    return np.array([[*one.mean(1), *one.std(1)] for one in pixels])
+    """Mean and standard deviation of R, G and B of each crop at a level: (N, 6), grey levels.
+
+    They come from the exact sums that the store holds of each crop's pixels.
+    """
+    each = (store.statistics(level, [crop]) for crop in crops)
+    return np.array([[*one.mean, *one.std] for one in each])
 
 
 def references(
