@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -21,6 +22,15 @@ from distill.subsets import require_level, rows_of
 
 @click.command(cls=Grouped)
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@option("Data", "--store", metavar="STORE", help="Folder or URL of the store, instead of FILE's.")
+@option(
+    "Data",
+    "--seeds",
+    type=click.IntRange(min=1),
+    default=None,
+    metavar="N",
+    help="Only the first N seeds of FILE; more can follow.  [default: all]",
+)
 @option("Output", "--out", required=True, type=FOLDER, help="Folder of the runs and the report.")
 @option(
     "Machine",
@@ -40,6 +50,8 @@ from distill.subsets import require_level, rows_of
 @option("Output", "--dry-run", is_flag=True, help="Print the commands and run none.")
 def experiment(
     file: Path,
+    store: str | None,
+    seeds: int | None,
     out: Path,
     jobs: int | None,
     threads: int | None,
@@ -57,13 +69,15 @@ def experiment(
     Examples:
       distill experiment lung.toml --out lung --dry-run
       distill experiment lung.toml --out lung --jobs 2 --threads 1
+      distill experiment lung.toml --out try --store other/store --seeds 1
     """
     plan = read(file)
-    store = wsistore.open(plan.store)
+    plan = replace(plan, store=store or plan.store, seeds=plan.seeds[:seeds])
+    opened = wsistore.open(plan.store)
     for level in (plan.teacher, *plan.levels):
-        require_level(store, level)
+        require_level(opened, level)
     for crops in (*plan.sets, plan.subset):
-        rows_of(store, plan.split, crops)
+        rows_of(opened, plan.split, crops)
     found = jobs_of(plan, out)
     cores = os.cpu_count() or 1
     jobs = jobs or cores

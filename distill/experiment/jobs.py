@@ -56,9 +56,14 @@ def jobs(experiment: Experiment, out: Path) -> list[Job]:
     return list(found.values())
 
 
+def runs(experiment: Experiment, out: Path) -> list[Path]:
+    """Return the folders of all runs of an experiment, done or not."""
+    return [job.made.parent for job in jobs(experiment, out) if job.begun is not None]
+
+
 def report(experiment: Experiment, out: Path) -> tuple[str, ...]:
     """Return the command line of the report on all runs."""
-    made = [job.made.parent for job in jobs(experiment, out) if job.begun is not None]
+    made = runs(experiment, out)
     subset = ("--split", experiment.split, "--subset", experiment.subset)
     place = ("--out", str(out / "report"), "--overwrite")
     return (

@@ -34,7 +34,7 @@ class Row:
     Attributes:
         kind: "teacher", "baseline", "student" or "other".
         method: as the paper names it, e.g. "KD (ADv1)".
-        label: the method, and the run's folder where the method and level are not enough.
+        label: the method, and the recipe's name where the method and level are not enough.
         level: its level.
         mpp: µm per pixel at that level, the median over the evaluated crops.
         runs: by seed.
@@ -84,11 +84,15 @@ def rows(runs: Sequence[Evaluated], levels: Sequence[str]) -> list[Row]:
         recipes += [[one] for one in group] if alone else [sorted(group, key=_seed)]
     named = [(_method(group[0], known), group) for group in recipes]
     times = Counter((method, group[0].run.weights.level) for method, group in named)
+    called = Counter(
+        (method, group[0].run.weights.level, recipe_name(group)) for method, group in named
+    )
     made = []
     for method, group in named:
-        first, level = group[0], group[0].run.weights.level
-        folders = " + ".join(one.name for one in group)
-        label = method if times[method, level] == 1 else f"{method} · {folders}"
+        first, level, recipe = group[0], group[0].run.weights.level, recipe_name(group)
+        if called[method, level, recipe] > 1:
+            recipe = " + ".join(one.name for one in group)
+        label = method if times[method, level] == 1 else f"{method} · {recipe}"
         made.append(
             Row(
                 _KINDS.get(first.command, OTHER),
@@ -105,6 +109,20 @@ def rows(runs: Sequence[Evaluated], levels: Sequence[str]) -> list[Row]:
         made,
         key=lambda row: (place[row.level], _ORDER.index(row.kind), _rank(row.method), row.label),
     )
+
+
+def recipe_name(runs: Sequence[Evaluated]) -> str:
+    """Return what the runs' folders say of their recipe.
+
+    It is what stands before the level in the folder's name, as `distill experiment` names folders:
+    "soft" of seed-0/soft-1.25x-train and seed-1/soft-1.25x-train. Of folders of different names it
+    is all of them.
+    """
+    folders = {one.name.rpartition("/")[2] for one in runs}
+    if len(folders) > 1:
+        return " + ".join(one.name for one in runs)
+    (folder,) = folders
+    return folder.rpartition(f"-{runs[0].run.weights.level}")[0] or folder
 
 
 def auxiliary(subset: str) -> str:

@@ -1,0 +1,88 @@
+"""The experiment behind docs/results.md, from the published files to the tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from distill.options import FOLDER, Grouped, option
+from examples.lung.data import KINDS, about, prepare
+from examples.shared.results import Work, reference_recipe, results, write_tables
+from examples.shared.shell import told
+
+HERE = Path(__file__).parent
+
+
+@click.command(cls=Grouped)
+@option(
+    "Data",
+    "--data",
+    type=FOLDER,
+    default=Path("../shared/data/lc25000-lung"),
+    help="Folder of lc25000-lung: manifest.csv and the files.",
+)
+@option("Data", "--only", type=click.Choice(KINDS), default=None, help="One of the two stores.")
+@option(
+    "Design",
+    "--design",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    default=None,
+    help="Experiment file instead of colour.toml and grey.toml.",
+)
+@option(
+    "Design",
+    "--seeds",
+    type=click.IntRange(min=1),
+    default=None,
+    metavar="N",
+    help="Only the first N seeds; more can follow.  [default: all]",
+)
+@option(
+    "Design",
+    "--reference",
+    default=None,
+    metavar="RECIPE",
+    help="Recipe that others are compared with.  [default: the first of the design]",
+)
+@option("Output", "--out", type=FOLDER, default=Path("lung-out"), help="Folder for all of it.")
+def main(
+    data: Path,
+    only: str | None,
+    design: Path | None,
+    seeds: int | None,
+    reference: str | None,
+    out: Path,
+) -> None:
+    """Distil on the lung fields of LC25000, in colour and in grey; see docs/results.md.
+
+    OUT gets a folder for each of the two: files, store and runs; and tables/, whose numbers all
+    come from the runs' evaluations. What is done is kept: the same command goes on.
+
+    \b
+    Examples:
+      python -m examples.lung --data ../shared/data/lc25000-lung --out lung-out
+      python -m examples.lung --only colour --seeds 1
+    """
+    with told():
+        kinds = (only,) if only else KINDS
+        works = []
+        for kind in kinds:
+            store = prepare(data, out / kind, kind)
+            click.echo(about(store))
+            file = design or HERE / f"{kind}.toml"
+            works.append(Work(kind, file, store, out / kind / "runs", seeds))
+            reference_recipe(works[-1].plan(), reference)
+        failed = [work for work in works if work.carry_out()]
+        for work in works:
+            if work not in failed:
+                recipe = reference_recipe(work.plan(), reference)
+                write_tables(work, results(work), recipe, out / "tables")
+        if failed:
+            names = " and ".join(work.name for work in failed)
+            raise click.ClickException(f"failed: {names}; the same command tries again")
+        click.echo(f"tables: {out / 'tables'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What the experiments share: commands, scores over seeds, tables, a figure."""
