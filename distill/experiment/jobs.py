@@ -178,10 +178,11 @@ def _taught(experiment: Experiment, out: Path, seed: int, teacher: str, recipe: 
         return [value for value in order if value in wanted]
 
     levels = used("students", experiment.levels)
+    sets = dict.fromkeys("+".join(used("distil_on", experiment.sets)).split("+"))
     resize = experiment.options("kd", recipe).get("resize")
     words = [
         *("teach", str(out / teacher), experiment.store, "--split", experiment.split),
-        *("--subset", "+".join(used("distil_on", experiment.sets))),
+        *("--subset", "+".join(sets)),
         *(word for level in levels for word in ("--student-level", level)),
         *("--views", str(views), "--seed", str(seed)),
         *("--out", str(_targets(experiment, out, seed, LEVEL, recipe))),
