@@ -98,8 +98,8 @@ def test_an_interruption_reaches_what_runs(tmp_path: Path) -> None:
     child = textwrap.dedent(
         f"""
         import pathlib, time
-        pathlib.Path(r"{tmp_path}", "started").touch()
         try:
+            pathlib.Path(r"{tmp_path}", "started").touch()
             time.sleep(60)
         except KeyboardInterrupt:
             pathlib.Path(r"{tmp_path}", "interrupted").touch()
