@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,15 +12,31 @@ from numpy.typing import NDArray
 
 from wsistore.annotations.raster import Cover
 from wsistore.geometry import Box
-from wsistore.lanczos import LevelStreams
+from wsistore.lanczos import ROWS, LevelStreams
 from wsistore.magnification import Level
 from wsistore.ome import image_attributes
+from wsistore.passes import PIXELS
 from wsistore.readers import Reader
 from wsistore.records import LevelRow
 from wsistore.writer import LevelWriter
 
 STRIP_PIXELS = 8_400_000
 """Source pixels decoded at a time; more only where one row of tiles is wider."""
+
+
+def edges(reader: Reader, box: Box) -> list[int] | None:
+    """Return where a box is cut into blocks of columns, as `LevelStreams` takes it.
+
+    Returns:
+        Columns of the box, on the slide's tiles, so that each is decoded once; None where tiles are
+        too large to be read by blocks, or the reader is no quicker with some than with all.
+    """
+    tile = reader.tile_columns
+    if tile is None or tile > PIXELS or reader.tile_rows > ROWS:
+        return None
+    step = PIXELS // tile * tile
+    first = (box.x // step + 1) * step
+    return [0, *(x - box.x for x in range(first, box.right, step)), box.width]
 
 
 def read_strips(reader: Reader, box: Box, vendor: int = 0) -> Iterator[NDArray[np.uint8]]:
@@ -56,10 +73,13 @@ def level_rows(
 ) -> Iterator[list[NDArray[np.uint8]]]:
     """Pass a box through streams, a strip at a time, and yield the rows that it completes.
 
+    Where `edges` has blocks for level 0 and nothing changes pixels, a row of tiles is read block by
+    block, each as it is needed, and no strip is held.
+
     Args:
         reader: the open slide.
         box: in pixels of the vendor level.
-        streams: made for the box's size.
+        streams: made for the box's size, and cut at its `edges`.
         cover: changes pixels before they are downsampled.
         vendor: index of the vendor level.
 
@@ -70,6 +90,13 @@ def level_rows(
         SlideError: the pixels cannot be decoded.
     """
     top = box.y
+    if cover is None and vendor == 0 and edges(reader, box) is not None:
+        step = ROWS // reader.tile_rows * reader.tile_rows
+        while top < box.bottom:
+            stop = min((top // step + 1) * step, box.bottom)
+            yield streams.take(stop - top, partial(_block, reader, box.x, top, stop))
+            top = stop
+        return
     for strip in read_strips(reader, box, vendor):
         if cover is not None:
             strip = cover(strip, top)
@@ -78,6 +105,13 @@ def level_rows(
         del strip  # or it would be held while shards are written and the next one is decoded
         yield finished
         del finished  # as well
+
+
+def _block(
+    reader: Reader, x: int, top: int, bottom: int, left: int, right: int
+) -> NDArray[np.uint8]:
+    """Read columns left … right - 1, counted from ``x``, of level 0."""
+    return reader.read(0, x + left, top, right - left, bottom - top)
 
 
 def write_crop(
@@ -107,7 +141,8 @@ def write_crop(
         SlideError: the pixels cannot be decoded.
     """
     zarr.create_group(store=str(path), attributes=image_attributes(name, box, mpp, levels))
-    streams = LevelStreams(box.width, box.height, [level.factor for level in levels])
+    factors = [level.factor for level in levels]
+    streams = LevelStreams(box.width, box.height, factors, edges(reader, box))
     writers = [
         LevelWriter(path / level.name, *shape)
         for level, shape in zip(levels, streams.shapes, strict=True)

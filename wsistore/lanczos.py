@@ -11,8 +11,9 @@ is no 8-bit intermediate, which clips the overshoot at sharp edges (up to 12 gre
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,10 @@ from numpy.typing import NDArray
 from wsistore.geometry import output_length
 from wsistore.passes import FINISH, LANES, LOBES, PIXELS, STRIDE, both, plan
 
-_ROWS = 256
+Read = Callable[[int, int], NDArray[np.uint8]]
+"""A function of a block's first column and of the one beyond its last → (h, columns, 3) uint8."""
+
+ROWS = 256
 """Most source rows handled together: few enough for a block's sums to stay in the caches."""
 
 
@@ -108,14 +112,38 @@ class _Level:
 
 
 class LevelStreams:
-    """Levels of one image whose rows arrive in strips from top to bottom."""
+    """Levels of one image whose rows arrive in strips from top to bottom.
 
-    def __init__(self, width: int, height: int, factors: Sequence[float]) -> None:
+    Attributes:
+        edges: columns at which the blocks begin that `take` asks for, and the width; pixels do not
+            depend on them.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        height: int,
+        factors: Sequence[float],
+        edges: Sequence[int] | None = None,
+    ) -> None:
         """Prepare the weights for a source of that size in pixels.
 
+        Args:
+            width, height: of the source.
+            factors: of the levels.
+            edges: 0, rising, up to the width, no two farther apart than `wsistore.passes.PIXELS`;
+                by default as far as that.
+
         Raises:
-            ValueError: the source is smaller than one pixel of a level.
+            ValueError: the source is smaller than one pixel of a level, or edges are not as said.
         """
+        self.edges = tuple(edges or (*range(0, width, PIXELS), width))
+        steps = np.diff(self.edges)
+        if (self.edges[0], self.edges[-1]) != (0, width) or not 0 < steps.min() <= steps.max():
+            raise ValueError(f"{self.edges} do not cut {width} columns")
+        if steps.max() > PIXELS:
+            raise ValueError(f"blocks of {steps.max()} columns; {PIXELS} at most")
+        self._edges = np.array(self.edges, np.int64)
         self._width = width
         across = [taps(width, factor) for factor in factors]
         down = [taps(height, factor) for factor in factors]
@@ -126,7 +154,7 @@ class LevelStreams:
         self._starts, self._starts_at = _joined([axis.start for axis in across])
         # one buffer for the stream's life, because fresh memory for each strip costs more than
         # its sums; first rows that pass through, for all blocks, then (blocks, slots)
-        self._blocks = -(-width // PIXELS)
+        self._blocks = len(self.edges) - 1
         self._passing = self._slots = 0
         self._sums = np.empty((0, STRIDE), np.float32)
         self._free: list[int] = []
@@ -148,13 +176,35 @@ class LevelStreams:
             For each level (k, level width, 3) uint8, k ≥ 0.
         """
         flat = np.ascontiguousarray(rows).reshape(len(rows), self._width * 3)
-        parts = [self._push(flat[y : y + _ROWS]) for y in range(0, max(len(flat), 1), _ROWS)]
+        parts = []
+        for y in range(0, max(len(flat), 1), ROWS):
+            part = flat[y : y + ROWS]
+            parts.append(self._pass(len(part), [(part, 0, self._blocks)]))
         if len(parts) == 1:
             return parts[0]
         return [np.concatenate(level) for level in zip(*parts, strict=True)]
 
-    def _push(self, rows: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
-        bottom = self._row + len(rows)
+    def take(self, height: int, read: Read) -> list[NDArray[np.uint8]]:
+        """Same as `push`, but ask for the rows block by block: each is used while in the caches.
+
+        Args:
+            height: how many rows come; the sums of more than `ROWS` leave the caches.
+            read: is asked for each block between two `edges`, from left to right.
+
+        Returns:
+            For each level (k, level width, 3) uint8, k ≥ 0.
+        """
+        blocks = (
+            (np.ascontiguousarray(read(left, right)).reshape(height, -1), number, number + 1)
+            for number, (left, right) in enumerate(pairwise(self.edges))
+        )
+        return self._pass(height, blocks)
+
+    def _pass(
+        self, height: int, blocks: Iterable[tuple[NDArray[np.uint8], int, int]]
+    ) -> list[NDArray[np.uint8]]:
+        """Take the next rows, in parts of (h, n·3) uint8, first block, and the one beyond."""
+        bottom = self._row + height
         ends = [level.ends(bottom) for level in self._levels]
         moves, fresh = self._open(bottom, ends)
         tasks = np.concatenate(
@@ -165,10 +215,12 @@ class LevelStreams:
         )
         self._row = bottom
         finishes, out = self._finishes(ends)
-        both(
-            rows, tasks, moves, fresh, self._down, self._sums, self._passing,
-            finishes, self._starts, self._across, self._turned, out,
-        )  # fmt: skip
+        for rows, first, beyond in blocks:
+            both(
+                rows, self.edges[first], self._edges, first, beyond, tasks, moves, fresh,
+                self._down, self._sums, self._passing, finishes, self._starts, self._across,
+                self._turned, out,
+            )  # fmt: skip
         for level, count in zip(self._levels, ends, strict=True):
             level.finish(count)
         shapes = [(count, width, 3) for count, (_, width) in zip(ends, self.shapes, strict=True)]

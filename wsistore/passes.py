@@ -15,10 +15,8 @@ from numba import njit
 
 LOBES = 3
 PIXELS = 512
-"""Columns of the source in a block."""
-BLOCK = 3 * PIXELS
-"""Values of a row in a block, whose sums lie together for all output rows."""
-STRIDE = BLOCK + 16
+"""Columns of the source in a block, at most; their sums lie together for all output rows."""
+STRIDE = 3 * PIXELS + 16
 """From one row's sums to the next one's: not 6,144 bytes, which the caches map alike."""
 LANES = 16
 """Output rows handled together in the second pass, one a lane of the processor's vectors."""
@@ -200,10 +198,15 @@ def _second(finish, sums, left, right, start, weights, turned, out):  # type: ig
 
 
 @njit(nogil=True, cache=True)
-def both(rows, tasks, moves, fresh, down, sums, passing, finishes, starts, across, turned, out):  # type: ignore[no-untyped-def]
+def both(  # type: ignore[no-untyped-def]
+    rows, origin, edges, first, beyond, tasks, moves, fresh, down, sums, passing,
+    finishes, starts, across, turned, out,
+):  # fmt: skip
     """Add source rows to the open output rows of all levels, and finish those that are complete.
 
-    rows: (h, W·3) uint8; tasks: of `plan`, of all levels; moves: (n, 2) int64, slots whose sums
+    rows: (h, n·3) uint8, pixels from ``origin`` on, of blocks ``first`` … ``beyond`` - 1, which
+    follow those of the call before; edges: (blocks + 1,) int64, the pixels at which blocks begin
+    and the last one ends; tasks: of `plan`, of all levels; moves: (n, 2) int64, slots whose sums
     move, and where to; fresh: slots whose sums begin; down: weights of all levels, one after
     another; sums: (passing + blocks · slots, STRIDE) float32: first those of slots ~0, ~1, …, of
     output rows that end with these source rows, which all blocks share.
@@ -213,18 +216,17 @@ def both(rows, tasks, moves, fresh, down, sums, passing, finishes, starts, acros
     begin; first row in ``sums``, and rows; where they begin in ``out``, flat; turned: (n,
     pixels · 3 · LANES) float32, room for a block and the taps.
     """
-    width = rows.shape[1]
-    blocks = -(-width // BLOCK)
-    for block in range(blocks):
-        left, right = block * BLOCK, min(block * BLOCK + BLOCK, width)
-        base = passing + block * ((len(sums) - passing) // blocks)
-        _first(rows, left, right, tasks, moves, fresh, down, sums, base)
+    slots = (len(sums) - passing) // (len(edges) - 1)
+    for block in range(first, beyond):
+        left, right = edges[block], edges[block + 1]
+        base, a, b = passing + block * slots, (left - origin) * 3, (right - origin) * 3
+        _first(rows, a, b, tasks, moves, fresh, down, sums, base)
         for n in range(len(finishes)):
             finish = finishes[n]
-            columns, taps, s, w, first, count, o = finish[2:]
+            columns, taps, s, w, row, count, o = finish[2:]
             if finish[1] < columns:
                 _second(
-                    finish, sums[first : first + count], left // 3, right // 3,
+                    finish, sums[row : row + count], left, right,
                     starts[s : s + columns],
                     across[w : w + columns * taps].reshape(columns, taps), turned[n],
                     out[o : o + count * columns * 3].reshape(count, columns, 3),

@@ -63,14 +63,15 @@ class Slide:
         Raises:
             SlideError: the pixels cannot be decoded.
         """
-        from wsistore.crops import level_rows
+        from wsistore.crops import edges, level_rows
         from wsistore.lanczos import LevelStreams
 
-        box = self._found.boxes[crop]
-        streams = LevelStreams(box.width, box.height, [self.level(name).factor])
+        box, reader = self._found.boxes[crop], self._found.reader
+        factor = self.level(name).factor
+        streams = LevelStreams(box.width, box.height, [factor], edges(reader, box))
         pixels = np.empty((3, *streams.shapes[0]), np.uint8)
         row = 0
-        for (rows,) in level_rows(self._found.reader, box, streams, self._found.covers[crop]):
+        for (rows,) in level_rows(reader, box, streams, self._found.covers[crop]):
             pixels[:, row : row + len(rows)] = rows.transpose(2, 0, 1)
             row += len(rows)
         return pixels

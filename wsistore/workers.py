@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import threading
@@ -65,7 +66,7 @@ def _until_a_death(
     """Take items off the queue until it is empty or a worker dies; return what ran then."""
     # spawned, not forked: the parent may hold threads and open files
     pool = ProcessPoolExecutor(
-        min(workers, len(waiting)), multiprocessing.get_context("spawn"), end_with_parent
+        min(workers, len(waiting)), multiprocessing.get_context("spawn"), _begin
     )
     running: dict[Future[R], T] = {}
     try:
@@ -89,6 +90,14 @@ def _until_a_death(
         return []
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _begin() -> None:
+    """Prepare a worker process, in which everything has been imported that its work needs."""
+    end_with_parent()
+    # modules live as long as the process: the collector need not look at them again and again, nor
+    # take them apart when it ends, which would take a fifth of a second
+    gc.freeze()
 
 
 def end_with_parent() -> None:

@@ -48,6 +48,40 @@ def test_strips_equal_whole_bit_for_bit(
         assert np.array_equal(np.concatenate(level), downsample(image, factor))
 
 
+@settings(max_examples=40, deadline=None)
+@given(
+    height=st.integers(64, 200),
+    width=st.integers(64, 1400),
+    factors=st.lists(st.one_of(st.integers(1, 64), st.floats(1, 60)), min_size=1, max_size=3),
+    cuts=st.lists(st.integers(1, 1399), max_size=6),
+    rows=st.integers(20, 128),
+)
+def test_blocks_equal_whole_bit_for_bit(
+    height: int, width: int, factors: list[float], cuts: list[int], rows: int
+) -> None:
+    image = noise(height, width, seed=height * 1000 + width)
+    edges = sorted({0, width, *range(300, width, 512), *(cut for cut in cuts if cut < width)})
+    streams = LevelStreams(width, height, factors, edges)
+    asked, strips = [], []
+    for top in range(0, height, rows):
+        strip = image[top : top + rows]
+
+        def read(left: int, right: int, strip: np.ndarray = strip) -> np.ndarray:
+            asked.append((left, right))
+            return strip[:, left:right]
+
+        strips.append(streams.take(len(strip), read))
+    assert asked == list(pairwise(edges)) * len(strips)
+    for factor, level in zip(factors, zip(*strips, strict=True), strict=True):
+        assert np.array_equal(np.concatenate(level), downsample(image, factor))
+
+
+@pytest.mark.parametrize("edges", [[0, 600], [0, 500, 500, 600], [0, 500], [50, 500, 600]])
+def test_blocks_that_do_not_cut_the_width_are_refused(edges: list[int]) -> None:
+    with pytest.raises(ValueError, match=r"blocks of 600 columns|do not cut 600 columns"):
+        LevelStreams(600, 64, [4], edges)
+
+
 def test_a_part_cut_on_the_grid_equals_the_whole_away_from_its_border() -> None:
     image, factor, halo = noise(512, 512), 8, 3
     whole = downsample(image, factor)

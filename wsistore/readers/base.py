@@ -44,6 +44,8 @@ class Reader(Protocol):
         name: the reader's name, as ``--reader`` takes it.
         level_sizes: (width, height) of each vendor level, level 0 first.
         tile_rows: height in pixels of the level-0 tiles, which are decoded as a whole.
+        tile_columns: their width, where some tiles of a row are read as quickly as all at once;
+            None where they are not.
         properties: what the file says of itself.
         fill: RGB of pixels that were never scanned (missing tiles, transparent areas): the file's
             own background colour, else white, until the caller sets the glass's.
@@ -52,6 +54,7 @@ class Reader(Protocol):
     name: str
     level_sizes: tuple[tuple[int, int], ...]
     tile_rows: int
+    tile_columns: int | None
     properties: Properties
     fill: tuple[int, int, int]
 
@@ -101,6 +104,7 @@ class BaseReader(ABC):
     name: str
     level_sizes: tuple[tuple[int, int], ...]
     tile_rows: int
+    tile_columns: int | None = None
     properties: Properties
     fill: tuple[int, int, int] = WHITE
     _convert: Callable[[NDArray[np.uint8]], NDArray[np.uint8]] | None = None

@@ -37,6 +37,7 @@ class TiffReader(BaseReader):
             self.level_sizes = tuple((int(w), int(h)) for w, h in self._slide.level_dimensions)
             self._pages = _pages(self._slide)
             self.tile_rows = int(self._pages[0].tilelength)
+            self.tile_columns = int(self._pages[0].tilewidth)
             self._missing = [missing_tiles(page, path.stat().st_size) for page in self._pages]
         except SlideError:
             self._file.close()
