@@ -42,7 +42,8 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Experiment:
             recipe, level, crops = path.name.split("-")
             skill = 1.2 + 0.5 * (recipe == "soft") + 0.7 * (crops == "ADv1")
             make_run(path, store, "kd", level, skill, seed=seed, how=HOW, subset=crops,
-                     id=recipe, **taught_by(path.parent / "teacher"))  # fmt: skip
+                     pixel_weight=float(recipe == "paper"),
+                     **taught_by(path.parent / "teacher"))  # fmt: skip
     return plan
 
 
