@@ -72,7 +72,7 @@ def draw(scored: Mapping[str, Scored], score: str, stem: Path) -> None:
         handles = {h.get_label(): h for axes in panels for h in axes.get_lines()}
         shown = {n: h for n, h in handles.items() if n and not n.startswith("_")}
         figure.legend(
-            shown.values(), shown.keys(), loc="outside lower center", ncols=min(4, len(shown)),
+            shown.values(), shown.keys(), loc="outside lower center", ncols=2 * len(scored),
             handlelength=3.2,
         )  # fmt: skip
         said = "; ".join(
