@@ -4,10 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint bench format clean
+.PHONY: demo lung cohort test lint bench format clean
 
 demo: $(READY)
 	$(BIN)/python -m examples.demo --out demo-out
+
+lung: $(READY)
+	$(BIN)/python -m examples.lung --data ../shared/data/lc25000-lung --out lung-out
+
+cohort: $(READY)
+	$(BIN)/python -m examples.cohort --out cohort-out
 
 test: $(READY)
 	$(BIN)/python -m pytest
@@ -30,4 +36,4 @@ $(READY): pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) demo-out bench-out
+	rm -rf $(VENV) demo-out cohort-out bench-out

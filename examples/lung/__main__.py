@@ -8,7 +8,7 @@ import click
 
 from distill.options import FOLDER, Grouped, option
 from examples.lung.data import KINDS, about, prepare
-from examples.shared.results import Work, reference_recipe, results, write_tables
+from examples.shared.results import Work, finish
 from examples.shared.shell import told
 
 HERE = Path(__file__).parent
@@ -56,8 +56,8 @@ def main(
 ) -> None:
     """Distil on the lung fields of LC25000, in colour and in grey; see docs/results.md.
 
-    OUT gets a folder for each of the two: files, store and runs; and tables/, whose numbers all
-    come from the runs' evaluations. What is done is kept: the same command goes on.
+    OUT gets a folder for each of the two: files, store and runs; and tables/, with figures, whose
+    numbers all come from the runs' evaluations. What is done is kept: the same command goes on.
 
     \b
     Examples:
@@ -65,23 +65,13 @@ def main(
       python -m examples.lung --only colour --seeds 1
     """
     with told():
-        kinds = (only,) if only else KINDS
         works = []
-        for kind in kinds:
+        for kind in (only,) if only else KINDS:
             store = prepare(data, out / kind, kind)
             click.echo(about(store))
             file = design or HERE / f"{kind}.toml"
             works.append(Work(kind, file, store, out / kind / "runs", seeds))
-            reference_recipe(works[-1].plan(), reference)
-        failed = [work for work in works if work.carry_out()]
-        for work in works:
-            if work not in failed:
-                recipe = reference_recipe(work.plan(), reference)
-                write_tables(work, results(work), recipe, out / "tables")
-        if failed:
-            names = " and ".join(work.name for work in failed)
-            raise click.ClickException(f"failed: {names}; the same command tries again")
-        click.echo(f"tables: {out / 'tables'}")
+        finish(works, reference, out / "tables")
 
 
 if __name__ == "__main__":

@@ -117,7 +117,7 @@ def prepare(data: Path, folder: Path, kind: str, split: Sequence[str] = SPLIT) -
 
     Raises:
         UsageError: the data are not there.
-        click.ClickException: a command failed.
+        SystemExit: a command failed.
     """
     store = folder / "store"
     if not (store / "splits" / "main.csv").exists():  # made last

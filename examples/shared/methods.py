@@ -18,9 +18,9 @@ from distill.scoring import Bootstrap
 REFERENCE = "reference"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Method:
-    """What is scored.
+    """What is scored. Each is itself alone, so that it can be a key.
 
     Attributes:
         name: as tables show it, e.g. "KD (ADv1) · soft".

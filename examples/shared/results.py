@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import click
 from rich.console import Console
 from rich.progress import track
 
@@ -13,10 +14,12 @@ import wsistore
 from distill.errors import UsageError
 from distill.experiment.file import Experiment, read
 from distill.report.names import markdown
-from distill.report.table import Table
+from distill.report.table import Table, field
 from distill.tensors import publish
 from examples.shared import ridge
+from examples.shared.figure import draw
 from examples.shared.methods import Results, gather
+from examples.shared.scores import SCORES
 from examples.shared.shell import call
 from examples.shared.tables import Pair, Scored, comparisons, difference_table, score_table, scored
 
@@ -104,6 +107,35 @@ def fragment(table: Table, name: str) -> str:
     """Return a table as a piece of a Markdown page: title, table, what its numbers mean."""
     head = f"**{markdown(table.title)} ({name})**"
     return f"{head}\n\n{table.markdown()}\n{markdown(table.caption)}\n"
+
+
+def finish(works: Sequence[Work], reference: str | None, folder: Path) -> None:
+    """Carry experiments out, and write the tables and figures of those that were.
+
+    Args:
+        works: a panel of the figures for each.
+        reference: recipe that others are compared with; None for the first of each design.
+        folder: receives tables and figures, and replaces those of the same name.
+
+    Raises:
+        DistillError: a design is not understood, or a run is damaged.
+        SystemExit: an experiment failed; the others have their tables.
+    """
+    recipes = [reference_recipe(work.plan(), reference) for work in works]
+    codes = [work.carry_out() for work in works]
+    scored = {
+        work.name: write_tables(work, results(work), recipe, folder)
+        for work, recipe, code in zip(works, recipes, codes, strict=True)
+        if not code
+    }
+    if scored:
+        for score in SCORES:
+            draw(scored, score, folder / f"results-{'-'.join(scored)}-{field(score)}")
+        click.echo(f"tables and figures: {folder}")
+    failed = [work.name for work in works if work.name not in scored]
+    if failed:
+        click.echo(f"Failed: {' and '.join(failed)}; the same command tries again.", err=True)
+        raise SystemExit(1)
 
 
 def _watch(pairs: Sequence[Pair], what: str) -> Iterable[Pair]:

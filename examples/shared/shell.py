@@ -39,13 +39,11 @@ def must(*words: object) -> None:
     """Run `wsistore` or `distill`, and go on only if it was done.
 
     Raises:
-        click.ClickException: it was not; its own message has been shown.
+        SystemExit: it was not; its own message has been shown.
     """
-    code = call(*words)
-    if code:
-        failed = click.ClickException(f"stopped: the command above ended with exit code {code}")
-        failed.exit_code = code if code > 0 else 1
-        raise failed
+    if code := call(*words):
+        click.echo(f"Stopped: the command above ended with exit code {code}.", err=True)
+        raise SystemExit(code if code > 0 else 1)
 
 
 @contextmanager
@@ -54,10 +52,9 @@ def told() -> Iterator[None]:
     try:
         yield
     except (DistillError, wsistore.WsistoreError) as error:
-        failed = click.ClickException(str(error))
+        click.echo(f"Error: {error}", err=True)
         usage = isinstance(error, (DistillUsageError, wsistore.UsageError))
-        failed.exit_code = 2 if usage else 1
-        raise failed from error
+        raise SystemExit(2 if usage else 1) from error
     except KeyboardInterrupt:
         click.echo("Interrupted: the same command goes on.", err=True)
         raise SystemExit(130) from None

@@ -43,6 +43,25 @@ def test_a_dry_run_prints_the_commands_and_runs_none(
     assert not (tmp_path / "out").exists()
 
 
+def test_another_store_and_fewer_seeds_than_the_file_has(
+    plan: Path, real_store: Path, tmp_path: Path, distill: Callable[..., Result]
+) -> None:
+    plan.write_text(
+        plan.read_text()
+        .replace(str(real_store), "nowhere")
+        .replace("[train]", "seeds = 3\n[train]")
+    )
+    store = ("--store", real_store)
+    given = ("experiment", plan, "--out", tmp_path / "out", "--dry-run")
+    assert distill(*given).exit_code == 1
+    result = distill(*given, *store, "--seeds", 2)
+    assert result.exit_code == 0, result.output
+    found = [line for line in result.output.splitlines() if " train teacher " in line]
+    assert [line.partition(" --seed ")[2].split()[0] for line in found] == ["0", "1"]
+    assert all(f" train teacher {real_store} " in line for line in found)
+    assert len(distill(*given, *store).output.splitlines()) > len(result.output.splitlines())
+
+
 def test_what_the_store_lacks_is_said_before_anything_runs(
     plan: Path, tmp_path: Path, distill: Callable[..., Result]
 ) -> None:

@@ -102,6 +102,21 @@ def test_another_recipe_is_another_row_named_by_its_folder(change: dict[str, Any
     assert labels(first, second) == ["KD · a at 1.25×", "KD · b at 1.25×"]
 
 
+def test_recipes_of_an_experiment_have_the_names_of_its_file() -> None:
+    runs = [
+        run(f"seed-{seed}/{name}-1.25x-ADv1", "kd", subset="ADv1", seed=seed, lr=lr, **teacher())
+        for name, lr in (("paper", 0.1), ("soft-5x", 0.2))
+        for seed in (0, 1)
+    ]
+    assert labels(*runs) == ["KD (ADv1) · paper at 1.25×", "KD (ADv1) · soft-5x at 1.25×"]
+    # of two recipes of one name nobody could tell which is which
+    more = run("other/paper-1.25x-ADv1", "kd", subset="ADv1", seed=0, lr=0.3, **teacher())
+    assert labels(*runs[:2], more) == [
+        "KD (ADv1) · other/paper-1.25x-ADv1 at 1.25×",
+        "KD (ADv1) · seed-0/paper-1.25x-ADv1 + seed-1/paper-1.25x-ADv1 at 1.25×",
+    ]
+
+
 def test_one_recipe_with_one_seed_twice_is_not_two_seeds() -> None:
     runs = [run(name, "kd", seed=seed, **teacher()) for name, seed in (("a", 0), ("b", 0))]
     assert labels(*runs) == ["KD · a at 1.25×", "KD · b at 1.25×"]
