@@ -14,7 +14,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Preset:
-    """A recipe. The fields down to `attention_weight` are options of the command line.
+    """A recipe. The fields down to `resize` are options of the command line.
 
     Attributes:
         network: key of `distill.networks.NETWORKS`.
@@ -26,11 +26,12 @@ class Preset:
         soft_weight: weight of equation 2 in equation 1.
         pixel_weight: weight of equation 3 in equation 1.
         attention_weight: weight of attention transfer, which the paper does not have.
+        student_colours: "shared" with the teacher, or "own".
+        resize: how the teacher's map is brought to the student's size.
         parameters: of the network with three classes.
         initialisation: how convolutions start.
         optimiser: its name in torch.optim.
         batch: crops that go through the network at once.
-        resizers: g₁ and g₂ of equation 3, keys of `distill.losses.RESIZERS`.
         distance: of equation 3, a key of `distill.losses.DISTANCES`.
         colour: brightness, contrast and saturation lie in 1 ± this.
         hue: the hue moves by at most this, either way.
@@ -49,11 +50,12 @@ class Preset:
     soft_weight: float
     pixel_weight: float
     attention_weight: float
+    student_colours: str
+    resize: str
     parameters: int
     initialisation: str
     optimiser: str
     batch: int
-    resizers: tuple[str, ...]
     distance: str
     colour: float
     hue: float
@@ -65,7 +67,7 @@ class Preset:
     def options(self) -> dict[str, Any]:
         """Return the values of command line options, by parameter name."""
         names = [field.name for field in fields(self)]
-        last = names.index("attention_weight")
+        last = names.index("resize")
         return {name: getattr(self, name) for name in names[: last + 1]}
 
     def departures(self, config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -73,7 +75,8 @@ class Preset:
 
         Options that the command does not have (a baseline has no temperature) are no departure.
         """
-        values = {**self.options(), "resizers": list(self.resizers), "distance": self.distance}
+        resizers = self.resize.split("+")
+        values = {**self.options(), "resizers": resizers, "distance": self.distance}
         return {
             name: {"preset": value, "used": config[name]}
             for name, value in values.items()
@@ -91,11 +94,12 @@ DIPALMA2021 = Preset(
     soft_weight=1.0,
     pixel_weight=1.0,
     attention_weight=0.0,
+    student_colours="shared",
+    resize="max+bicubic",
     parameters=1_231_011,
     initialisation="kaiming_normal, fan_out",
     optimiser="Adam",
     batch=1,
-    resizers=("max", "bicubic"),
     distance="mse",
     colour=0.5,
     hue=0.2,

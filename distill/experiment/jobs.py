@@ -9,6 +9,8 @@ from typing import Any
 
 from distill.errors import UsageError
 from distill.experiment.file import Experiment, Values
+from distill.kd_options import RESIZES
+from distill.presets import PRESETS
 from distill.teach_plan import LEVEL
 
 
@@ -146,7 +148,7 @@ def _kind(experiment: Experiment, recipe: str) -> str:
     """Return what tells a recipe's targets from others, as the end of their name."""
     options = experiment.options("kd", recipe)
     views = experiment.said("kd", recipe, "views")
-    resize = options.get("resize")
+    resize = _resize(options)
     parts = [
         f"-{resize}" if resize else "",
         "-attention" if _attends(options) else "",
@@ -156,7 +158,21 @@ def _kind(experiment: Experiment, recipe: str) -> str:
 
 
 def _attends(options: Values) -> bool:
-    return float(options.get("attention-weight", options.get("attention_weight", 0))) > 0
+    return float(_value(options, "attention-weight") or 0) > 0
+
+
+def _resize(options: Values) -> str | None:
+    """Return how targets are resized, None where it is as `distill teach` does it unasked."""
+    resize = _value(options, "resize")
+    return None if resize == RESIZES[0] else resize
+
+
+def _value(options: Values, name: str) -> Any:
+    """Return an option's value: what is said, or what the preset says, or None."""
+    other = name.replace("-", "_")
+    said = options.get(name, options.get(other))
+    preset = PRESETS.get(options.get("preset", ""))
+    return preset.options().get(other) if said is None and preset else said
 
 
 def _targets(experiment: Experiment, out: Path, seed: int, level: str, recipe: str) -> Path:
@@ -179,7 +195,7 @@ def _taught(experiment: Experiment, out: Path, seed: int, teacher: str, recipe: 
 
     levels = used("students", experiment.levels)
     sets = dict.fromkeys("+".join(used("distil_on", experiment.sets)).split("+"))
-    resize = experiment.options("kd", recipe).get("resize")
+    resize = _resize(experiment.options("kd", recipe))
     words = [
         *("teach", str(out / teacher), experiment.store, "--split", experiment.split),
         *("--subset", "+".join(sets)),

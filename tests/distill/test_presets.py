@@ -6,6 +6,7 @@ import pytest
 from distill import augment, bootstrap
 from distill.cost import parameters
 from distill.kd import Criterion
+from distill.kd_options import RESIZES
 from distill.losses import PAPER
 from distill.networks import build
 from distill.presets import DIPALMA2021
@@ -23,7 +24,7 @@ def test_what_no_option_changes_is_what_the_code_does() -> None:
         assert flips == {False, True}
     assert preset.draws == bootstrap.DRAWS
     assert preset.confidence == bootstrap.CONFIDENCE
-    assert preset.resizers == PAPER
+    assert tuple(preset.resize.split("+")) == PAPER
     assert preset.distance == Criterion().distance
 
 
@@ -31,6 +32,9 @@ def test_what_no_option_changes_is_what_the_code_does() -> None:
 def test_the_defaults_are_the_preset(command: str) -> None:
     params = train_group.commands[command].params
     defaults = {parameter.name: parameter.default for parameter in params}
+    if "resize" in defaults:  # by default it follows the targets, and is the preset's without any
+        assert defaults["resize"] is None
+        defaults["resize"] = RESIZES[0]
     shared = DIPALMA2021.options().keys() & defaults.keys()
     assert {"epochs", "accumulate", "lr", "weight_decay"} <= shared
     assert {name: defaults[name] for name in shared} == {
