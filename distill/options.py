@@ -119,7 +119,7 @@ optimisation_options = stack(
         type=click.Choice(sorted(PRESETS)),
         is_eager=True,  # before the options whose defaults it sets
         callback=_apply_preset,
-        help="Take every value of a published recipe, but for the options given beside it.",
+        help="Take every value of a recipe, but for the options given beside it.",
     ),
     option(
         "Optimisation",

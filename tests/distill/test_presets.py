@@ -9,12 +9,13 @@ from distill.kd import Criterion
 from distill.kd_options import RESIZES
 from distill.losses import PAPER
 from distill.networks import build
-from distill.presets import DIPALMA2021
+from distill.presets import DIPALMA2021, PRESETS
 from distill.train_command import train as train_group
 
 
-def test_what_no_option_changes_is_what_the_code_does() -> None:
-    preset = DIPALMA2021
+@pytest.mark.parametrize("name", PRESETS)
+def test_what_no_option_changes_is_what_the_code_does(name: str) -> None:
+    preset = PRESETS[name]
     assert parameters(build(preset.network, 3)) == preset.parameters
     assert preset.colour == augment.COLOUR_RANGE
     assert preset.hue == augment.HUE_RANGE
