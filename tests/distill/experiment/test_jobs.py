@@ -8,6 +8,7 @@ import pytest
 from distill.errors import UsageError
 from distill.experiment.file import Experiment
 from distill.experiment.jobs import jobs
+from distill.presets import DIPALMA2021, PRESETS
 
 OUT = Path("/out")
 PLAN = Experiment("s", "10x", ("5x", "1.25x"), distil_on=("train", "ADv2"), seeds=(0, 3))
@@ -48,6 +49,20 @@ def test_recipes_share_the_targets_that_they_can_share() -> None:
     )
     assert "--targets /out/seed-1/targets-5x " in words["seed-1/soft-5x-ADv2"]
     assert words["seed-1/soft-5x-ADv2"].endswith("--subset ADv2 --pixel-weight 0")
+
+
+def test_what_a_preset_says_of_targets_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    smooth = replace(DIPALMA2021, resize="bicubic-antialias", attention_weight=1.0)
+    monkeypatch.setitem(PRESETS, "smooth", smooth)
+    recipes: dict[str, dict[str, object]] = {
+        "paper": {"preset": "dipalma2021"},
+        "preset": {"preset": "smooth"},
+        "said": {"preset": "smooth", "resize": "max+bicubic", "attention-weight": 0},
+    }
+    plan = replace(PLAN, views=4, kd=recipes, seeds=(1,), students=("5x",), distil_on=("train",))
+    needs = {job.name: job.needs for job in jobs(plan, OUT)}
+    assert needs["seed-1/paper-5x-train"] == needs["seed-1/said-5x-train"] == ("seed-1/targets",)
+    assert needs["seed-1/preset-5x-train"] == ("seed-1/targets-bicubic-antialias-attention",)
 
 
 def test_a_teacher_looks_once_for_all_levels_whose_targets_are_of_one_kind() -> None:
