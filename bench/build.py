@@ -1,6 +1,6 @@
 """`wsistore build` against bare decoding and against the usual way, on one generated 40× slide.
 
-(a) `wsistore build`, all five levels, two workers (two copies of the slide);
+(a) `wsistore build`, all five levels, two workers (two copies of the slide, or `--slides`);
 (b) only decoding the tiles that the crops cover, through tiffslide, same workers;
 (c) the usual way, same workers: openslide `read_region`, Pillow `resize(LANCZOS)`, PNG files.
 
@@ -108,24 +108,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("bench-out"))
     parser.add_argument("--side", type=int, default=32_000, help="of the slide, in pixels")
+    parser.add_argument("--slides", type=int, default=2, help="copies of it that are built")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--memory", type=int, nargs=2, default=(8_000, 32_000))
     options = parser.parse_args(sys.argv[1:] if __name__ == "__main__" else [])
     first = slide_of(options.out, options.side)
-    second = first.with_name(f"copy-of-{first.name}")
-    if not second.exists():
-        shutil.copy(first, second)
-    for path in (first, second):
+    copies = [first.with_name(f"copy-{n}-of-{first.name}") for n in range(1, options.slides)]
+    slides = {path.stem: path for path in (first, *copies)}
+    for path in copies:
+        if not path.exists():
+            shutil.copy(first, path)
+    for path in slides.values():
         path.read_bytes()  # all three find the files in the page cache, the first round too
     store, pictures = options.out / "store", options.out / "png"
     pictures.mkdir(exist_ok=True)
     times: dict[str, list[float]] = {"a": [], "b": [], "c": []}
     for _ in range(options.rounds):
-        times["a"].append(stored([first, second], store))
+        times["a"].append(stored([*slides.values()], store))
         crops = wsistore.open(store).crops
         boxes = crops[["x", "y", "width", "height"]].to_numpy(int).tolist()
         jobs: list[Job] = [
-            (first if slide == first.stem else second, (x, y, width, height), pictures)
+            (slides[slide], (x, y, width, height), pictures)
             for slide, (x, y, width, height) in zip(crops["slide"], boxes, strict=True)
         ]
         times["b"].append(in_processes(decode, jobs))
