@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from tests.lanczos_reference import lanczos
 from wsistore.geometry import output_length
-from wsistore.lanczos import LevelStreams, downsample, taps
+from wsistore.lanczos import LevelStreams, downsample
+from wsistore.taps import taps
 
 
 def noise(height: int, width: int, seed: int = 0) -> np.ndarray:

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from wsistore.annotations.raster import glass_outside
 from wsistore.geometry import Box
-from wsistore.lanczos import Taps, taps
 from wsistore.readers import Reader
 from wsistore.regions import Region
+from wsistore.taps import Taps, taps
 
 SOURCE_SIDE = 1024
 """A tile covers about so many level-0 pixels along each axis."""
