@@ -58,10 +58,11 @@ class Teaching:
         return self.out / level if len(self.student_levels) > 1 else self.out
 
 
-def _plain_subset(store: wsistore.Store, request: Teaching) -> str | None:
+def _names(store: wsistore.Store, request: Teaching) -> dict[str, bool]:
+    """Return the subsets' names, and whether the view is plain."""
     plain = request.plain_subset
     if plain is None or not has_subset(store, request.split, plain):
-        return None
+        return {request.subset: False}
     if plain == request.subset:
         raise UsageError(f"--subset {plain} and --plain-subset {plain} are the same")
     both = set(rows_of(store, request.split, plain)["crop"])
@@ -70,18 +71,13 @@ def _plain_subset(store: wsistore.Store, request: Teaching) -> str | None:
             f"--subset {request.subset} and --plain-subset {plain} share crops; "
             "choose sets that do not"
         )
-    return plain
+    return {request.subset: False, plain: True}
 
 
 def order(store: wsistore.Store, request: Teaching) -> list[str]:
     """Return the crops of both subsets, usable or not, in the order that all levels have."""
-    names = [request.subset, _plain_subset(store, request)]
-    return [
-        str(crop)
-        for name in names
-        if name is not None
-        for crop in rows_of(store, request.split, name)["crop"]
-    ]
+    names = _names(store, request)
+    return [str(crop) for name in names for crop in rows_of(store, request.split, name)["crop"]]
 
 
 def subsets(
@@ -99,11 +95,8 @@ def subsets(
     """
     smallest = max(smallest_input(request.network), smallest_input(network))
     levels = (level, student_level)
-    names = [(request.subset, False)]
-    if (plain := _plain_subset(store, request)) is not None:
-        names.append((plain, True))
     found = []
-    for name, is_plain in names:
+    for name, is_plain in _names(store, request).items():
         subset = select(store, request.split, name, levels, smallest, labelled=False)
         if subset.left_out:
             say(left_out_note(name, subset.left_out))

@@ -73,7 +73,7 @@ class Experiment:
         return tuple(dict.fromkeys([*self.distil_on, *own]))
 
     def options(self, phase: str, name: str | None = None) -> dict[str, Any]:
-        """Return the options of a phase (teacher, baseline, kd, finetune).
+        """Return the options of a phase (teacher, baseline, kd, finetune), spelt as in `--help`.
 
         Args:
             phase: one of `PHASES`.
@@ -82,7 +82,8 @@ class Experiment:
         shared = {k: v for k, v in self.train.items() if not isinstance(v, Mapping)}
         given = self._table(phase, name) if name else {}
         own = {key: value for key, value in given.items() if _plain(key) not in OWN[phase]}
-        return {**shared, **self.train.get(phase, {}), **own}
+        tables = (shared, self.train.get(phase, {}), own)
+        return {k.replace("_", "-"): v for table in tables for k, v in table.items()}
 
     def said(self, phase: str, name: str, key: str) -> Any:
         """Return what a recipe or a further baseline says for itself, or the experiment for all.

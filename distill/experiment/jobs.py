@@ -169,10 +169,9 @@ def _resize(options: Values) -> str | None:
 
 def _value(options: Values, name: str) -> Any:
     """Return an option's value: what is said, or what the preset says, or None."""
-    other = name.replace("-", "_")
-    said = options.get(name, options.get(other))
     preset = PRESETS.get(options.get("preset", ""))
-    return preset.options().get(other) if said is None and preset else said
+    usual = preset.options().get(name.replace("-", "_")) if preset else None
+    return options.get(name, usual)
 
 
 def _targets(experiment: Experiment, out: Path, seed: int, level: str, recipe: str) -> Path:
