@@ -6,8 +6,7 @@ from importlib import import_module
 
 import click
 
-import wsistore
-from distill.errors import DistillError, UsageError
+from distill.exits import told
 
 COMMANDS = {
     "cost": ("distill.cost.command:command", "Say what a network costs, crop by crop."),
@@ -48,19 +47,8 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         """Run a command; its errors end it with exit code 1, or 2 for usage."""
-        try:
+        with told():
             return super().invoke(ctx)
-        except (UsageError, wsistore.UsageError) as error:
-            raise _Misuse(str(error)) from error
-        except (DistillError, wsistore.WsistoreError) as error:
-            raise click.ClickException(str(error)) from error
-        except KeyboardInterrupt:
-            click.echo("Interrupted.", err=True)
-            raise SystemExit(130) from None
-
-
-class _Misuse(click.ClickException):
-    exit_code = 2
 
 
 @click.group(cls=LazyGroup)

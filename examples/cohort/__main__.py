@@ -6,9 +6,11 @@ from pathlib import Path
 
 import click
 
+from distill.exits import told
 from distill.options import FOLDER, Grouped, option
+from examples.shared.options import design_options
 from examples.shared.results import Work, finish
-from examples.shared.shell import must, told
+from examples.shared.shell import GOES_ON, must
 
 HERE = Path(__file__).parent
 COHORT = ("--patients", 54, "--unlabelled", 45, "--size", 2048, "--pieces", 3, "--seed", 1)
@@ -50,21 +52,7 @@ def prepare(
     show_default=False,
     help="Experiment file instead of design.toml.",
 )
-@option(
-    "Design",
-    "--seeds",
-    type=click.IntRange(min=1),
-    default=None,
-    metavar="N",
-    help="Only the first N seeds; more can follow.  [default: all]",
-)
-@option(
-    "Design",
-    "--reference",
-    default=None,
-    metavar="RECIPE",
-    help="Recipe that others are compared with.  [default: the first of the design]",
-)
+@design_options
 @option("Output", "--out", type=FOLDER, default=Path("cohort-out"), help="Folder for all of it.")
 def main(design: Path, seeds: int | None, reference: str | None, out: Path) -> None:
     """Distil on a synthetic cohort: few patients with labels, more without; see docs/results.md.
@@ -77,7 +65,7 @@ def main(design: Path, seeds: int | None, reference: str | None, out: Path) -> N
       python -m examples.cohort --out cohort-out
       python -m examples.cohort --seeds 1
     """
-    with told():
+    with told(GOES_ON):
         finish(
             [Work("cohort", design, prepare(out), out / "runs", seeds)], reference, out / "tables"
         )

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import click
 
+from distill.exits import told
 from distill.options import FOLDER, Grouped, option
 from examples.lung.data import KINDS, about, prepare
+from examples.shared.options import design_options
 from examples.shared.results import Work, finish
-from examples.shared.shell import told
+from examples.shared.shell import GOES_ON
 
 HERE = Path(__file__).parent
 
@@ -30,21 +32,7 @@ HERE = Path(__file__).parent
     default=None,
     help="Experiment file instead of colour.toml and grey.toml.",
 )
-@option(
-    "Design",
-    "--seeds",
-    type=click.IntRange(min=1),
-    default=None,
-    metavar="N",
-    help="Only the first N seeds; more can follow.  [default: all]",
-)
-@option(
-    "Design",
-    "--reference",
-    default=None,
-    metavar="RECIPE",
-    help="Recipe that others are compared with.  [default: the first of the design]",
-)
+@design_options
 @option("Output", "--out", type=FOLDER, default=Path("lung-out"), help="Folder for all of it.")
 def main(
     data: Path,
@@ -64,7 +52,7 @@ def main(
       python -m examples.lung --data ../shared/data/lc25000-lung --out lung-out
       python -m examples.lung --only colour --seeds 1
     """
-    with told():
+    with told(GOES_ON):
         works = []
         for kind in (only,) if only else KINDS:
             store = prepare(data, out / kind, kind)

@@ -6,14 +6,10 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import click
 
-import wsistore
-from distill.errors import DistillError
-from distill.errors import UsageError as DistillUsageError
+GOES_ON = "Interrupted: the same command goes on."
 
 
 def call(*words: object) -> int:
@@ -44,17 +40,3 @@ def must(*words: object) -> None:
     if code := call(*words):
         click.echo(f"Stopped: the command above ended with exit code {code}.", err=True)
         raise SystemExit(code if code > 0 else 1)
-
-
-@contextmanager
-def told() -> Iterator[None]:
-    """Turn errors a user can meet into a line and an exit code, as the commands do."""
-    try:
-        yield
-    except (DistillError, wsistore.WsistoreError) as error:
-        click.echo(f"Error: {error}", err=True)
-        usage = isinstance(error, (DistillUsageError, wsistore.UsageError))
-        raise SystemExit(2 if usage else 1) from error
-    except KeyboardInterrupt:
-        click.echo("Interrupted: the same command goes on.", err=True)
-        raise SystemExit(130) from None

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from click.testing import CliRunner, Result
+from click.testing import Result
 from safetensors.torch import load_file
 
 import wsistore
 from distill import loop
-from distill.cli import main
 from distill.config import sha256
 from distill.runs import Run
 from distill.standardise import measure
+from tests.distill.commands import distill
 
 FILES = {
     "config.json",
@@ -26,10 +26,6 @@ FILES = {
     "checkpoint.safetensors",
 }
 QUICK = ("--epochs", "2", "--accumulate", "2", "--device", "cpu", "--threads", "1")
-
-
-def distill(*arguments: object) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
 def train(kind: str, store: Path, out: Path, *more: object) -> Result:

@@ -8,30 +8,20 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
-from click.testing import CliRunner, Result
+from click.testing import Result
 from safetensors.torch import load_file
 
 from distill import tensors
-from distill.cli import main
 from distill.inputs import prepare
 from distill.losses import pixel_loss
 from distill.pairs import Crops, Samples
 from distill.runs import Run
 from distill.standardise import Standard
 from distill.targets import Targets
+from tests.distill.commands import distill, done
 
 MACHINE = ("--device", "cpu", "--threads", "1")
 QUICK = ("--epochs", "3", "--accumulate", "2", *MACHINE)
-
-
-def distill(*arguments: object) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-
-def done(*arguments: object) -> Result:
-    result = distill(*arguments)
-    assert result.exit_code == 0, result.output
-    return result
 
 
 ALONE = ("--batch-pixels", 0)

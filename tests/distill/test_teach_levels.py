@@ -6,10 +6,8 @@ from typing import Any
 
 import pytest
 import torch
-from click.testing import CliRunner, Result
 
 from distill.augment import draw
-from distill.cli import main
 from distill.look import Look
 from distill.networks import build
 from distill.pairs import Sample
@@ -17,20 +15,11 @@ from distill.standardise import Standard
 from distill.targets import Targets
 from distill.targets_write import TargetsWriter
 from distill.teachers import NetworkTeacher, Question
+from tests.distill.commands import distill, done
 
 LEVELS = ("10x", "2.5x")
 BOTH = ("--student-level", "10x", "--student-level", "2.5x")
 MORE = ("--views", 3, "--attention", "--device", "cpu", "--threads", 1)
-
-
-def distill(*arguments: object) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-
-def done(*arguments: object) -> Result:
-    result = distill(*arguments)
-    assert result.exit_code == 0, result.output
-    return result
 
 
 @pytest.fixture(scope="module")
