@@ -155,8 +155,7 @@ def write_crop(
     for level, shape, writer in zip(levels, streams.shapes, writers, strict=True):
         writer.close()
         height, width = shape
-        red, green, blue = writer.sums
-        red2, green2, blue2 = writer.square_sums
+        (red, red2), (green, green2), (blue, blue2) = writer.sums.tolist()
         rows.append(
             LevelRow(
                 name, level.name, height, width, level.factor, level.mpp,

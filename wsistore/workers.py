@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing.connection import wait as wait_for
 from typing import TypeVar
 
@@ -17,6 +18,7 @@ from wsistore.errors import UsageError
 
 T = TypeVar("T")
 R = TypeVar("R")
+_BLAS_THREADS = "OPENBLAS_NUM_THREADS"
 
 
 def run(
@@ -72,9 +74,10 @@ def _until_a_death(
     try:
         while waiting or running:
             try:
-                while waiting and len(running) < workers:
-                    running[pool.submit(work, waiting[0])] = waiting[0]
-                    waiting.popleft()
+                with _without_blas_threads():
+                    while waiting and len(running) < workers:
+                        running[pool.submit(work, waiting[0])] = waiting[0]
+                        waiting.popleft()
             except BrokenProcessPool:
                 return list(running.values())
             done, _ = wait(running, return_when=FIRST_COMPLETED)
@@ -90,6 +93,22 @@ def _until_a_death(
         return []
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _without_blas_threads() -> Iterator[None]:
+    """Let processes that start meanwhile have no threads of OpenBLAS, unless the user wants some.
+
+    numpy starts them when it is imported, which takes a seventh of a second. No work here is linear
+    algebra, and the other cores have workers of their own.
+    """
+    given = os.environ.get(_BLAS_THREADS)
+    os.environ.setdefault(_BLAS_THREADS, "1")
+    try:
+        yield
+    finally:
+        if given is None:
+            del os.environ[_BLAS_THREADS]
 
 
 def _begin() -> None:

@@ -49,22 +49,31 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 @njit(nogil=True, cache=True)
-def _histograms(band):  # type: ignore[no-untyped-def]
-    """Count the values of each channel: (3, h, w) uint8 → (3, 256) int64."""
-    counts = np.zeros((3, 256), np.int64)
-    for channel in range(3):
-        for y in range(band.shape[1]):
-            for x in range(band.shape[2]):
-                counts[channel, band[channel, y, x]] += 1
-    return counts
+def _take(rows, band, at, sums):  # type: ignore[no-untyped-def]
+    """Lay rows into a band, channel by channel, and add to sums while the values are at hand.
+
+    rows: (k, w, 3) uint8, C-contiguous; band: (3, h, w) uint8, filled from row ``at`` on; sums:
+    (3, 2) int64, of v and v² per channel, exact up to 10¹⁴ pixels.
+    """
+    for y in range(rows.shape[0]):
+        source = rows[y].reshape(-1)
+        for channel in range(3):
+            target = band[channel, at + y]
+            total, squares = np.int64(0), np.int64(0)
+            for x in range(len(target)):
+                value = source[3 * x + channel]
+                target[x] = value
+                total += value
+                squares += np.int64(value) * value
+            sums[channel, 0] += total
+            sums[channel, 1] += squares
 
 
 class LevelWriter:
     """Writes one level from rows that arrive top to bottom, and sums its channels exactly.
 
     Attributes:
-        sums: (3,) int, Σ v per channel; sums of uint8 are exact in Python integers.
-        square_sums: (3,) int, Σ v² per channel.
+        sums: (3, 2) int64, Σ v and Σ v² per channel of the rows so far.
         bytes: what the array takes in the store, metadata included; known once it is closed.
     """
 
@@ -87,16 +96,14 @@ class LevelWriter:
         self._band: NDArray[np.uint8] = np.empty((3, shards[1], width), np.uint8)
         self._filled = 0
         self._row = 0
-        self.sums = [0, 0, 0]
-        self.square_sums = [0, 0, 0]
+        self.sums: NDArray[np.int64] = np.zeros((3, 2), np.int64)
         self.bytes = 0
 
     def push(self, rows: NDArray[np.uint8]) -> None:
-        """Take the next rows, (k, width, 3) uint8."""
+        """Take the next rows, (k, width, 3) uint8, C-contiguous."""
         while len(rows):
             take = min(len(rows), self._band.shape[1] - self._filled)
-            part = rows[:take].transpose(2, 0, 1)
-            self._band[:, self._filled : self._filled + take] = part
+            _take(rows[:take], self._band, self._filled, self.sums)
             self._filled += take
             if self._filled == self._band.shape[1]:
                 self._flush()
@@ -113,10 +120,6 @@ class LevelWriter:
             for left in range(0, self._array.shape[2], self._shard_columns):
                 columns = slice(left, left + self._shard_columns)
                 self._array[:, rows, columns] = band[:, :, columns]
-        values = np.arange(256)
-        for channel, counts in enumerate(_histograms(band)):
-            self.sums[channel] += int((counts * values).sum())
-            self.square_sums[channel] += int((counts * values**2).sum())
         self._row += self._filled
         self._filled = 0
 
