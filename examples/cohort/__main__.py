@@ -13,9 +13,9 @@ from examples.shared.results import Work, finish
 from examples.shared.shell import GOES_ON, must
 
 HERE = Path(__file__).parent
-COHORT = ("--patients", 54, "--unlabelled", 45, "--size", 2048, "--pieces", 3, "--seed", 1)
-"""54 patients with a label, shared out by `SPLIT`; the others have none, and only teach."""
-SPLIT = ("--counts", "5/3/10", "--aux", "15,45", "--seed", 1)
+COHORT = ("--patients", 102, "--unlabelled", 60, "--size", 2048, "--pieces", 3, "--seed", 1)
+"""102 patients with a label, shared out by `SPLIT`; the others have none, and only teach."""
+SPLIT = ("--counts", "14/6/14", "--aux", "20,60", "--seed", 1)
 LEVELS = "5x,1.25x,0.625x"
 
 
