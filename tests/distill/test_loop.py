@@ -16,35 +16,14 @@ from distill.pairs import Sample, order
 from distill.runs import Run
 from distill.weights import Weights
 from distill.writing import RunWriter
+from tests.distill.listed import Listed
 
 WEIGHTS = Weights("resnet10", ["a", "b"], "10x", 1.0, (0.5,) * 3, (0.1,) * 3, 0, "test")
 
 
-class Listed:
-    """Samples from a list, in the order that the real ones have."""
-
-    def __init__(self, images: Tensor, seed: int | None = 0) -> None:
-        self.samples = [Sample(f"s/{i}", i, {"x": image}) for i, image in enumerate(images)]
-        self.seed = seed
-
-    def __len__(self) -> int:
-        return len(self.samples)
-
-    def order(self, epoch: int) -> list[int]:
-        return list(range(len(self))) if self.seed is None else order(self.seed, epoch, len(self))
-
-    def read(self, indices: list[int]) -> Iterator[Sample]:
-        return iter([self.samples[i] for i in indices])
-
-    def crop(self, index: int) -> str:
-        return self.samples[index].crop
-
-    def size(self, index: int, level: str) -> tuple[int, int]:
-        height, width = self.samples[index].images[level].shape[1:]
-        return height, width
-
-    def held(self, index: int) -> int:
-        return sum(image.numel() for image in self.samples[index].images.values())
+def listed(images: Tensor, seed: int | None = 0) -> Listed[Sample]:
+    samples = [Sample(f"s/{i}", i, {"x": image}) for i, image in enumerate(images)]
+    return Listed(samples, seed)
 
 
 class Linear:
@@ -114,7 +93,7 @@ IMAGES = torch.rand(7, 3, 2, 2, generator=torch.Generator().manual_seed(5)) + 0.
 def test_every_group_even_the_last_has_the_gradient_of_its_batch(accumulate: int) -> None:
     task = Linear()
     recording = Recording(task.parameters())
-    train_epoch(task, Listed(IMAGES), recording, Schedule(accumulate=accumulate), 2, Quiet())
+    train_epoch(task, listed(IMAGES), recording, Schedule(accumulate=accumulate), 2, Quiet())
     indices = order(0, 2, 7)
     groups = [indices[i : i + accumulate] for i in range(0, 7, accumulate)]
     assert len(recording.seen) == len(groups)
@@ -129,11 +108,11 @@ def test_every_group_even_the_last_has_the_gradient_of_its_batch(accumulate: int
 def test_means_are_over_all_crops_and_only_training_is_augmented() -> None:
     task, quiet = Linear(), Quiet()
     schedule = Schedule(accumulate=3, seed=4)
-    trained = train_epoch(task, Listed(IMAGES, 4), Recording(task.parameters()), schedule, 1, quiet)
+    trained = train_epoch(task, listed(IMAGES, 4), Recording(task.parameters()), schedule, 1, quiet)
     assert task.network.training
     assert task.given == [(i, draw(4, 1, i)) for i in order(4, 1, 7)]
     task.given.clear()
-    validated = validate(task, Listed(IMAGES, None), 1, quiet)
+    validated = validate(task, listed(IMAGES, None), 1, quiet)
     assert not task.network.training
     assert task.given == [(i, None) for i in range(7)]
     outputs = task.network(IMAGES.reshape(7, -1).double()).square().detach()
@@ -150,11 +129,11 @@ def test_a_loss_that_is_not_finite_stops_before_it_reaches_the_weights() -> None
     before = [p.detach().clone() for p in task.parameters()]
     adam = optimiser(task, Schedule())
     with pytest.raises(TrainingError, match=r"loss of crop s/3 in epoch 1 is nan; try a lower"):
-        train_epoch(task, Listed(images), adam, Schedule(), 1, Quiet())
+        train_epoch(task, listed(images), adam, Schedule(), 1, Quiet())
     for parameter, value in zip(task.parameters(), before, strict=True):
         assert torch.equal(parameter, value)
     with pytest.raises(TrainingError, match="s/3"):
-        validate(task, Listed(images, None), 1, Quiet())
+        validate(task, listed(images, None), 1, Quiet())
 
 
 def test_memory_that_runs_out_names_the_crop_and_its_size() -> None:
@@ -164,7 +143,7 @@ def test_memory_that_runs_out_names_the_crop_and_its_size() -> None:
 
     task = Large()
     with pytest.raises(TrainingError, match=r"crop s/\d \(2 × 2 px at x\) does not fit"):
-        train_epoch(task, Listed(IMAGES), Recording(task.parameters()), Schedule(), 1, Quiet())
+        train_epoch(task, listed(IMAGES), Recording(task.parameters()), Schedule(), 1, Quiet())
 
 
 def losses_of(task: Linear, values: list[float]) -> None:
@@ -187,10 +166,10 @@ def test_the_weights_kept_are_the_best_or_the_last(
 ) -> None:
     task, quiet = Linear(), Quiet()
     losses_of(task, values)
-    val = Listed(IMAGES[:1], None) if values else None
+    val = listed(IMAGES[:1], None) if values else None
     schedule = Schedule(epochs=4, select=select)
     writer = RunWriter(tmp_path / "run", {}, WEIGHTS)
-    assert fit(task, Listed(IMAGES), val, schedule, writer, quiet).kept == kept
+    assert fit(task, listed(IMAGES), val, schedule, writer, quiet).kept == kept
     assert Run.open(tmp_path / "run").weights.epoch == kept
     lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in lines] == quiet.records
@@ -203,12 +182,12 @@ def test_a_group_cut_into_batches_has_the_same_gradient(most: int) -> None:
     task = Linear()
     whole, cut = Recording(task.parameters()), Recording(task.parameters())
     schedule = Schedule(accumulate=5)
-    train_epoch(task, Listed(IMAGES), whole, schedule, 1, Quiet())
+    train_epoch(task, listed(IMAGES), whole, schedule, 1, Quiet())
     asked = sorted(index for index, _ in task.given)
     task.given.clear()
     task.batches.clear()
     setting = Setting(cut=by_size(1000, most))
-    train_epoch(task, Listed(IMAGES), cut, schedule, 1, Quiet(), setting)
+    train_epoch(task, listed(IMAGES), cut, schedule, 1, Quiet(), setting)
     assert sorted(index for index, _ in task.given) == asked
     assert all(chosen == draw(0, 1, index) for index, chosen in task.given)
     assert max(task.batches) == min(most, 5)
@@ -220,7 +199,7 @@ def test_what_no_loss_reaches_is_left_where_it_is() -> None:
     task = Linear()
     beside = nn.Parameter(torch.ones(2))
     adam = torch.optim.Adam([*task.parameters(), beside], weight_decay=0.5)
-    train_epoch(task, Listed(IMAGES), adam, Schedule(), 1, Quiet())
+    train_epoch(task, listed(IMAGES), adam, Schedule(), 1, Quiet())
     assert torch.equal(beside, torch.ones(2))
 
 
@@ -229,7 +208,7 @@ def test_patience_stops_and_says_why(tmp_path: Path) -> None:
     losses_of(task, [3.0, 2.0, 2.0, 2.5, 1.0])
     schedule = Schedule(epochs=9, patience=2)
     writer = RunWriter(tmp_path / "run", {}, WEIGHTS)
-    progress = fit(task, Listed(IMAGES), Listed(IMAGES[:1], None), schedule, writer, quiet)
+    progress = fit(task, listed(IMAGES), listed(IMAGES[:1], None), schedule, writer, quiet)
     wanted = Progress(4, 2.0, 2, 2, "no lower validation loss in 2 epochs")
     assert progress == wanted
     outcome = json.loads((tmp_path / "run" / "outcome.json").read_text())
@@ -256,6 +235,6 @@ def test_bf16_computes_in_bf16_and_learns_in_float32() -> None:
         task = Watched()
         recording = Recording(task.parameters())
         setting = Setting(precision=precision)
-        train_epoch(task, Listed(IMAGES), recording, Schedule(), 1, Quiet(), setting)
+        train_epoch(task, listed(IMAGES), recording, Schedule(), 1, Quiet(), setting)
         assert set(seen) == {dtype}
         assert recording.seen[0].dtype == torch.float32

@@ -1,7 +1,6 @@
 """Small crops of many sizes go through a network together, and each has what it has alone."""
 
 import json
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -17,13 +16,14 @@ from distill.look import Look
 from distill.loop import Schedule, Setting, train_epoch
 from distill.networks import ResNet
 from distill.networks import build as build_network
-from distill.pairs import Crops, LabelledSample, order
+from distill.pairs import Crops, LabelledSample
 from distill.standardise import Standard
 from distill.stored_teacher import StoredTeacher
 from distill.targets import Targets
 from distill.tasks import SupervisedTask, Task
 from distill.teachers import NetworkTeacher
 from distill.ways import MASKED, memory_needed, pixels_that_fit
+from tests.distill.listed import Listed
 
 CPU = torch.device("cpu")
 STANDARD = Standard((0.7, 0.6, 0.7), (0.2, 0.2, 0.3))
@@ -40,32 +40,6 @@ def samples() -> list[LabelledSample]:
         LabelledSample(f"s/{i}", i, {"10x": noise(2 * h, 2 * w), "5x": noise(h, w)}, label=i % 3)
         for i, (h, w) in enumerate(SIZES)
     ]
-
-
-class Listed:
-    """Samples from a list, in the order that the real ones have."""
-
-    def __init__(self) -> None:
-        self.samples = samples()
-
-    def __len__(self) -> int:
-        return len(self.samples)
-
-    def order(self, epoch: int) -> list[int]:
-        return order(0, epoch, len(self))
-
-    def crop(self, index: int) -> str:
-        return self.samples[index].crop
-
-    def size(self, index: int, level: str) -> tuple[int, int]:
-        height, width = self.samples[index].images[level].shape[1:]
-        return height, width
-
-    def held(self, index: int) -> int:
-        return sum(image.numel() for image in self.samples[index].images.values())
-
-    def read(self, indices: Sequence[int]) -> Iterator[LabelledSample]:
-        return iter([self.samples[i] for i in indices])
 
 
 class Silent:
@@ -158,7 +132,9 @@ def test_eight_by_one_is_four_by_two_is_two_by_four(kind: str, most: int) -> Non
         adam.register_step_pre_hook(
             lambda *_, task=task: seen.append([p.grad.clone() for p in task.parameters()])
         )
-        train_epoch(task, Listed(), adam, Schedule(accumulate=8), 1, Silent(), Setting(cut=cut))
+        train_epoch(
+            task, Listed(samples()), adam, Schedule(accumulate=8), 1, Silent(), Setting(cut=cut)
+        )
         assert max(passes) == (1 if cut is one_by_one else most)
         assert sum(passes) == 8
     for one, other in zip(*seen, strict=True):
