@@ -1,1 +1,1 @@
-"""Distillation on a synthetic cohort of many crops a patient, in about three quarters of an hour."""
+"""Distillation on a synthetic cohort of many crops a patient, in less than an hour."""

@@ -15,8 +15,10 @@ from examples.shared.methods import REFERENCE, Method, order
 from examples.shared.scores import Score
 from examples.shared.tables import Scored
 
-HEIGHT, WIDTH = 4.6, 5.6
+HEIGHT, WIDTH = 3.8, 5.6
 """Inches of a panel."""
+_LINE = 0.21
+"""Inches of a line of the legend."""
 _DASHES: tuple[Any, ...] = ((0, (1, 1.2)), (0, (4, 1.6)), "-")
 """Of the sets of crops, smallest first; the largest, which is last, has a full line."""
 _ROOM = 0.5
@@ -71,10 +73,8 @@ def draw(scored: Mapping[str, Scored], score: str, stem: Path) -> None:
         panels[0].set_ylabel(f"{score}, %")
         handles = {h.get_label(): h for axes in panels for h in axes.get_lines()}
         shown = {n: h for n, h in handles.items() if n and not n.startswith("_")}
-        figure.legend(
-            shown.values(), shown.keys(), loc="outside lower center", ncols=2 * len(scored),
-            handlelength=3.2,
-        )  # fmt: skip
+        lines = _legend(figure, shown, 2 * len(scored))
+        figure.set_figheight(HEIGHT + lines * _LINE)
         said = "; ".join(
             f"{name}: {one.name} at {magnification(one.level)} {percent(found[score].value, 1)}"
             for name, each in scored.items()
@@ -83,6 +83,20 @@ def draw(scored: Mapping[str, Scored], score: str, stem: Path) -> None:
         publish(stem.with_suffix(".svg"), picture(figure, stem.name, title, said).file())
         figure.savefig(aside := stem.with_suffix(".part.png"), dpi=160, facecolor="white")
         aside.replace(stem.with_suffix(".png"))
+
+
+def _legend(figure: Any, shown: Mapping[str, Any], columns: int) -> int:
+    """Set a legend below the panels, in as many columns as fit; returns its lines."""
+    while True:
+        legend = figure.legend(
+            shown.values(), shown.keys(), loc="outside lower center", ncols=columns,
+            handlelength=3.2,
+        )  # fmt: skip
+        needed = legend.get_window_extent().width
+        if columns == 1 or needed <= figure.bbox.width:
+            return -(-len(shown) // columns)
+        legend.remove()
+        columns -= 1
 
 
 def _panel(axes: Any, given: Mapping[Method, Score], style: Mapping[str, Style]) -> None:
