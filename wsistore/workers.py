@@ -97,7 +97,7 @@ def _until_a_death(
 
 @contextmanager
 def _without_blas_threads() -> Iterator[None]:
-    """Let processes that start meanwhile have no threads of OpenBLAS, unless the user wants some.
+    """Let processes that start meanwhile have no threads of OpenBLAS, unless its variable is set.
 
     numpy starts them when it is imported, which takes a seventh of a second. No work here is linear
     algebra, and the other cores have workers of their own.
@@ -108,7 +108,7 @@ def _without_blas_threads() -> Iterator[None]:
         yield
     finally:
         if given is None:
-            del os.environ[_BLAS_THREADS]
+            os.environ.pop(_BLAS_THREADS, None)  # another thread may have been quicker
 
 
 def _begin() -> None:

@@ -100,7 +100,13 @@ class LevelWriter:
         self.bytes = 0
 
     def push(self, rows: NDArray[np.uint8]) -> None:
-        """Take the next rows, (k, width, 3) uint8, C-contiguous."""
+        """Take the next rows, (k, width, 3) uint8, C-contiguous.
+
+        Raises:
+            ValueError: rows of another width; compiled code would read on beyond them.
+        """
+        if rows.shape[1:] != (self._array.shape[2], 3):
+            raise ValueError(f"rows of {rows.shape} for a level of width {self._array.shape[2]}")
         while len(rows):
             take = min(len(rows), self._band.shape[1] - self._filled)
             _take(rows[:take], self._band, self._filled, self.sums)

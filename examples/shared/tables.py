@@ -22,8 +22,8 @@ _MINUS = Column("minus", ("minus",), number=False)
 _DIFFERENCE = (
     "Percentage points, in brackets the 95 % interval; both see the same draws of patients. An "
     "interval that leaves out 0 shows a difference on patients such as these, for the mean of the "
-    "seeds; of many such intervals one in twenty leaves out 0 by chance. ±: standard deviation "
-    "over seeds, taken in pairs."
+    "seeds; where nothing differs, one interval in twenty leaves out 0 nevertheless. ±: standard "
+    "deviation over seeds, taken in pairs."
 )
 
 
