@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 import tifffile
 import torch
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 import wsistore
+from tests.distill import commands
 from wsistore.build import build
 from wsistore.ingest import BuildSettings
 from wsistore.labels import Label
@@ -143,24 +144,13 @@ def wide_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return _build(tmp_path_factory.mktemp("wide"), [(2 * h + 40, 3 * w) for h, w in SIZES])
 
 
-QUICK = ("--epochs", "2", "--accumulate", "2", "--device", "cpu", "--threads", "1")
-
-
 @pytest.fixture
 def distill() -> Callable[..., Result]:
     """The command line, in this process."""
-    from distill.cli import main
-
-    return lambda *arguments: CliRunner().invoke(main, [str(argument) for argument in arguments])
+    return commands.distill
 
 
 @pytest.fixture
-def train(distill: Callable[..., Result]) -> Callable[..., Result]:
+def train() -> Callable[..., Result]:
     """`distill train KIND STORE --out OUT …`, two epochs, which must succeed."""
-
-    def run(kind: str, store: Path, out: Path, *more: object) -> Result:
-        result = distill("train", kind, store, "--out", out, *QUICK, *more)
-        assert result.exit_code == 0, result.output
-        return result
-
-    return run
+    return commands.train

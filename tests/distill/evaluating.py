@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 import torch
 import zarr
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from distill.checkpoint import Progress
-from distill.cli import main
 from distill.networks import build
 from distill.weights import Weights
 from distill.writing import RunWriter
+from tests.distill.commands import distill
 
 CLASSES = ['a, odd "name"', "b", "c"]
 MEAN, STD = (0.5, 0.4, 0.6), (0.2, 0.1, 0.3)
@@ -89,7 +89,7 @@ def make_run(path: Path, store: Path, seed: int = 0, **extra: Any) -> Path:
 
 
 def command(*arguments: object) -> Result:
-    return CliRunner().invoke(main, ["evaluate", *map(str, arguments)])
+    return distill("evaluate", *arguments)
 
 
 def strict(path: Path) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from click.testing import Result
 from safetensors.torch import load_file
 
 import wsistore
@@ -13,7 +12,7 @@ from distill import loop
 from distill.config import sha256
 from distill.runs import Run
 from distill.standardise import measure
-from tests.distill.commands import distill
+from tests.distill.commands import QUICK, distill, train
 
 FILES = {
     "config.json",
@@ -25,13 +24,6 @@ FILES = {
     "weights.json",
     "checkpoint.safetensors",
 }
-QUICK = ("--epochs", "2", "--accumulate", "2", "--device", "cpu", "--threads", "1")
-
-
-def train(kind: str, store: Path, out: Path, *more: object) -> Result:
-    result = distill("train", kind, store, "--out", out, *QUICK, *more)
-    assert result.exit_code == 0, result.output
-    return result
 
 
 @pytest.fixture(scope="session")

@@ -3,15 +3,14 @@
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 import wsistore
-from distill.cli import main
 from distill.errors import RunError, SubsetError
 from distill.evaluate import carry_out
 from distill.evaluate_plan import Request, prepare
 from distill.leakage import training_patients
 from distill.runs import Run
+from tests.distill.commands import done
 from tests.distill.evaluating import command, make_run, make_store, rows, strict, write_split
 
 
@@ -92,9 +91,7 @@ def test_a_run_from_the_training_command_is_evaluated_and_guarded(
     store: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "trained"
-    options = ["--level", "2.5x", "--epochs", "1", "--out", str(folder)]
-    trained = CliRunner().invoke(main, ["train", "baseline", str(store), *options])
-    assert trained.exit_code == 0, trained.output
+    done("train", "baseline", store, "--level", "2.5x", "--epochs", 1, "--out", folder)
     assert training_patients(Run.open(folder), wsistore.open(store)) == {"p5", "p6", "p7", "p8"}
     result = command(folder, store, "--draws", 20)
     assert result.exit_code == 0, result.output

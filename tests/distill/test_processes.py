@@ -15,8 +15,8 @@ from distill.config import Options
 from distill.errors import TrainingError, UsageError
 from distill.processes import ALONE, Processes, joined
 from distill.session import session
+from tests.distill.commands import QUICK
 
-QUICK = ("--epochs", "2", "--accumulate", "2", "--device", "cpu", "--threads", "1")
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 
 

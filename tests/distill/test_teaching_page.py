@@ -5,12 +5,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from click.testing import CliRunner
 from torch import Tensor, nn
 
-from distill.cli import main
 from distill.runs import Run
 from distill.targets import Targets
+from tests.distill.commands import done
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "teaching.md"
 
@@ -40,8 +39,7 @@ def test_a_foundation_model_teaches_by_the_script_of_the_page(
     assert len(targets.crops) == 7
     assert targets.about.teacher == {"name": "my backbone"}
     command = "train kd store --targets targets --level 2.5x --soft-weight 0 --out run --epochs 1"
-    result = CliRunner().invoke(main, [*command.split(), "--device", "cpu", "--threads", "1"])
-    assert result.exit_code == 0, result.output
+    done(*command.split(), "--device", "cpu", "--threads", 1)
     run = Run.open(tmp_path / "run")
     assert run.weights.classes == ["benign", "malignant"]
     assert run.config["resizers"] == ["max", "bicubic"]

@@ -25,6 +25,7 @@ from distill.runs import Run
 from distill.standardise import to_input
 from distill.weights import Weights
 from distill.writing import RunWriter
+from tests.distill.commands import done
 from wsistore.build import build as build_store
 from wsistore.ingest import BuildSettings
 from wsistore.labels import Label
@@ -82,14 +83,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 @pytest.fixture(scope="module")
 def explained(store: Path, runs: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory):
     """Both runs on all crops."""
-    from click.testing import CliRunner
-
-    from distill.cli import main
-
     out = tmp_path_factory.mktemp("explained") / "out"
-    arguments = ["explain", *runs, store, "--out", out, "--size", 200, "--threads", 1]
-    result = CliRunner().invoke(main, [str(one) for one in arguments])
-    assert result.exit_code == 0, result.output
+    result = done("explain", *runs, store, "--out", out, "--size", 200, "--threads", 1)
     return out, result.output
 
 

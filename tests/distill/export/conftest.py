@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from distill.cli import main
+from tests.distill.commands import distill
 from tests.distill.evaluating import command, make_run, make_store, rows
 
 TEACHER = {
@@ -49,7 +49,7 @@ def export() -> Callable[..., Result]:
 
     def typed(*arguments: object) -> Result:
         torch.set_num_threads(1)
-        return CliRunner().invoke(main, ["export", *map(str, arguments)])
+        return distill("export", *arguments)
 
     return typed
 

@@ -7,15 +7,15 @@ from typing import Any
 
 import pandas as pd
 import torch
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 import wsistore
 from distill.checkpoint import Progress
-from distill.cli import main
 from distill.fingerprint import settings_sha256
 from distill.networks import build as build_network
 from distill.weights import Weights
 from distill.writing import RunWriter
+from tests.distill.commands import distill, done
 from wsistore.build import build
 from wsistore.ingest import BuildSettings
 from wsistore.labels import Label
@@ -76,21 +76,16 @@ def make_run(
     return path
 
 
-def call(*arguments: object) -> Result:
-    return CliRunner().invoke(main, list(map(str, arguments)))
-
-
 def predict(*arguments: object) -> Result:
-    return call("predict", *arguments, "--device", "cpu", "--threads", 1)
+    return distill("predict", *arguments, "--device", "cpu", "--threads", 1)
 
 
 def evaluate(run: Path, store: Path, *more: object) -> Path:
     """Evaluate on main-test, whoever the run has seen, and return the folder."""
-    result = call(
+    done(
         "evaluate", run, store, "--unit", "crop", "--draws", 9, "--allow-training-patients",
         "--device", "cpu", "--threads", 1, *more,
     )  # fmt: skip
-    assert result.exit_code == 0, result.output
     return run / "evaluation" / "main-test"
 
 

@@ -12,6 +12,7 @@ from click.testing import Result
 
 from distill import scoring
 from distill.evaluate_table import DIFFERENCES, MACRO
+from tests.distill.commands import done
 from tests.distill.report.fabricate import QUICK, answers, evaluate
 
 Command = Callable[..., Result]
@@ -35,14 +36,9 @@ def ends(entry: dict[str, Any]) -> tuple[float, float, float]:
 
 @pytest.fixture(scope="module")
 def out(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from click.testing import CliRunner
-
-    from distill.cli import main
-
     folder = tmp_path_factory.mktemp("report") / "out"
-    runs = [str(made / name) for name in NAMES]
-    result = CliRunner().invoke(main, ["report", *runs, str(made / "store"), "--out", str(folder)])
-    assert result.exit_code == 0, result.output
+    runs = [made / name for name in NAMES]
+    result = done("report", *runs, made / "store", "--out", folder)
     assert result.output.splitlines()[-1] == str(folder / "index.html")
     return folder
 

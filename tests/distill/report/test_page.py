@@ -10,12 +10,11 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from click.testing import CliRunner
 from markdown_it import MarkdownIt
 from PIL import Image
 
-from distill.cli import main
 from distill.texts import visible
+from tests.distill.commands import done
 from tests.distill.report.fabricate import make_run, make_store, taught_by
 
 CLASSES = (
@@ -51,9 +50,7 @@ class Page(HTMLParser):
 
 
 def report(*arguments: object) -> str:
-    result = CliRunner().invoke(main, ["report", *map(str, arguments)])
-    assert result.exit_code == 0, result.output
-    return result.output
+    return done("report", *arguments).output
 
 
 @pytest.fixture(scope="module")
