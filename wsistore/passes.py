@@ -13,16 +13,18 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from wsistore.lanes import LANES, add_product, load, spread, store, store_rounded, turn
+
 LOBES = 3
 PIXELS = 512
 """Columns of the source in a block, at most; their sums lie together for all output rows."""
 STRIDE = 3 * PIXELS + 16
 """From one row's sums to the next one's: not 6,144 bytes, which the caches map alike."""
-LANES = 16
-"""Output rows handled together in the second pass, one a lane of the processor's vectors."""
+TURNED = 64
+"""Pixels whose sums are turned at a time in the second pass."""
 TOGETHER = 6
 """Output rows handled together in the first pass: as many as a source row touches of a level."""
-TASK = 3 + 2 * TOGETHER
+TASK = 4 + 2 * TOGETHER
 FINISH = 9
 
 
@@ -36,8 +38,8 @@ def plan(start, taps, slots, offset, row, bottom):  # type: ignore[no-untyped-de
     A run of source rows that touches the same output rows is added to six of them at a time.
 
     Returns:
-        (m, TASK) int64: first row, counted from ``row``; rows; output rows; then slot and first
-        weight of each of these. Runs follow each other in order.
+        (m, TASK) int64: first row, counted from ``row``; rows; output rows; how many of these, the
+        last ones, begin there; then slot and first weight of each. Runs follow each other in order.
     """
     n = len(start)
     table = np.empty(((2 * n + 1) * (-(-n // TOGETHER)), TASK), np.int64)
@@ -54,10 +56,11 @@ def plan(start, taps, slots, offset, row, bottom):  # type: ignore[no-untyped-de
             end = min(end, start[first] + taps)
         for begin in range(first, beyond, TOGETHER):
             count = min(TOGETHER, beyond - begin)
-            table[m, 0], table[m, 1], table[m, 2] = top - row, end - top, count
+            table[m, 0], table[m, 1], table[m, 2], table[m, 3] = top - row, end - top, count, 0
             for o in range(count):
-                table[m, 3 + 2 * o] = slots[begin + o]
-                table[m, 4 + 2 * o] = offset + (begin + o) * taps + top - start[begin + o]
+                table[m, 3] += start[begin + o] == top
+                table[m, 4 + 2 * o] = slots[begin + o]
+                table[m, 5 + 2 * o] = offset + (begin + o) * taps + top - start[begin + o]
             m += 1
         top = end
     return table[:m]
@@ -106,128 +109,121 @@ def _place(slot, base):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _first(rows, left, right, tasks, moves, fresh, weights, sums, base):  # type: ignore[no-untyped-def]
-    """First pass, down the values left … right - 1 of the source rows, for all levels."""
+def _first(rows, left, right, tasks, weights, sums, base):  # type: ignore[no-untyped-def]
+    """First pass, down the values left … right - 1 of the source rows, for one level."""
     at = np.empty(TOGETHER, np.int64)
-    for m in range(len(moves)):
-        sums[_place(moves[m, 1], base)] = sums[_place(moves[m, 0], base)]
-    for slot in fresh:
-        sums[_place(slot, base)] = 0
     for task in tasks:
-        low, high, single = task[0], task[0] + task[1], task[0]
-        if task[2] == TOGETHER:
+        low, high, single, count = task[0], task[0] + task[1], task[0], task[2]
+        # not all at once before: they would have left the cache by then
+        for o in range(count - task[3], count):
+            sums[_place(task[4 + 2 * o], base)] = 0
+        if count == TOGETHER:
             single = low + task[1] // 4 * 4
             for o in range(TOGETHER):
-                at[o] = task[4 + 2 * o] - low
-            u, v = sums[_place(task[3], base)], sums[_place(task[5], base)]
-            x, y = sums[_place(task[7], base)], sums[_place(task[9], base)]
-            z, t = sums[_place(task[11], base)], sums[_place(task[13], base)]
+                at[o] = task[5 + 2 * o] - low
+            u, v = sums[_place(task[4], base)], sums[_place(task[6], base)]
+            x, y = sums[_place(task[8], base)], sums[_place(task[10], base)]
+            z, t = sums[_place(task[12], base)], sums[_place(task[14], base)]
             _add_to_six(rows, low, single, left, right, weights, at, u, v, x, y, z, t)
         if single < high:
-            for o in range(task[2]):
-                first = task[4 + 2 * o] + single - low
-                out = sums[_place(task[3 + 2 * o], base)]
+            for o in range(count):
+                first = task[5 + 2 * o] + single - low
+                out = sums[_place(task[4 + 2 * o], base)]
                 _add(rows, single, high, left, right, weights[first:], out)
 
 
 @njit(nogil=True, cache=True)
-def _turn(sums, count, out):  # type: ignore[no-untyped-def]
-    """Lay rows of sums side by side: out[value, lane] = sums[lane, value] for value < count."""
-    whole = count // LANES * LANES
-    for value in range(0, whole, LANES):
-        to = out[value : value + LANES]
-        for lane in range(len(sums)):
-            row = sums[lane, value : value + LANES]
-            for i in range(LANES):
-                to[i, lane] = row[i]
-    for lane in range(len(sums)):
-        for value in range(whole, count):
-            out[value, lane] = sums[lane, value]
+def room(taps):  # type: ignore[no-untyped-def]
+    """Return for how many pixels `_second` needs room: the taps, what it turns, and a vector."""
+    return taps + max(taps, TURNED) + LANES
 
 
 @njit(nogil=True, cache=True)
-def _across(turned, begin, weights, total):  # type: ignore[no-untyped-def]
-    """Second pass of an output column: total = Σ_k weights[k] · turned[begin + k], in order.
+def _second(  # type: ignore[no-untyped-def]
+    finish, sums, row, left, right, start, weights, turned, out
+):
+    """Second pass, along rows, for the output columns that pixels left … right - 1 complete.
 
-    turned: (pixels · 3 · LANES,) float32, a pixel after another; total: (3 · LANES,) float32.
+    Up to LANES rows are summed at once, a lane each. For that their sums are turned, a few pixels
+    at a time, so that they are in the first-level cache when they are added.
+
+    sums: flat, float32, those of the rows from ``row`` on, STRIDE apart. turned: (n,) float32, a
+    pixel's sums, 3 · LANES, after another's, from pixel finish[0] to ``left``; receives the next
+    ones. out: (rows, columns, 3) uint8.
     """
-    size, count = 3 * LANES, len(weights)
-    whole = count // (2 * LOBES) * 2 * LOBES
-    total[:] = 0
-    for k in range(0, whole, 2 * LOBES):
-        p, q, r = weights[k], weights[k + 1], weights[k + 2]
-        s, t, u = weights[k + 3], weights[k + 4], weights[k + 5]
-        a = turned[(begin + k) * size : (begin + k + 6) * size]
-        for i in range(size):
-            v = ((total[i] + p * a[i]) + q * a[i + size]) + r * a[i + 2 * size]
-            v = ((v + s * a[i + 3 * size]) + t * a[i + 4 * size]) + u * a[i + 5 * size]
-            total[i] = v
-    for k in range(whole, count):
-        p, a = weights[k], turned[(begin + k) * size : (begin + k + 1) * size]
-        for i in range(size):
-            total[i] += p * a[i]
-
-
-@njit(nogil=True, cache=True)
-def _second(finish, sums, left, right, start, weights, turned, out):  # type: ignore[no-untyped-def]
-    """Second pass, along the rows, for the output columns that pixels left … right - 1 complete.
-
-    sums: (rows, STRIDE) float32. turned: (pixels · 3 · LANES,) float32, a pixel after another, from
-    pixel finish[0] to ``left``; receives the next ones. out: (rows, columns, 3) uint8, rounded half
-    up.
-    """
-    half, low, high = np.float32(0.5), np.float32(0), np.float32(255)
     size = 3 * LANES
-    total, rounded = np.empty(size, np.float32), np.empty(size, np.uint8)
-    origin, column, columns, taps = finish[0], finish[1], out.shape[1], weights.shape[1]
-    _turn(sums, (right - left) * 3, turned[(left - origin) * size :].reshape(-1, LANES))
-    while column < columns and start[column] + taps <= right:
-        _across(turned, start[column] - origin, weights[column], total)
-        for i in range(size):
-            rounded[i] = np.uint8(min(max(total[i] + half, low), high))
-        for r in range(len(sums)):
-            for c in range(3):
-                out[r, column, c] = rounded[c * LANES + r]
-        column += 1
-    finish[1] = column
-    if column < columns:
-        finish[0] = start[column]
-        gone = (finish[0] - origin) * size
-        for i in range(gone, (right - origin) * size):
-            turned[i - gone] = turned[i]
+    rounded = np.empty(size, np.uint8)
+    (count, columns, _), taps = out.shape, weights.shape[1]
+    origin, column, pixel = finish[0], finish[1], left
+    while pixel < right and column < columns:
+        stop = min(pixel + TURNED, right)
+        if stop + LANES > origin + room(taps):
+            gone, kept = (start[column] - origin) * size, (pixel - start[column]) * size
+            for i in range(0, kept, LANES):
+                store(turned, i, load(turned, gone + i))
+            origin = start[column]
+        first = row * STRIDE - left * 3
+        # the last vector may reach beyond the pixels: STRIDE and room allow for it
+        for value in range(pixel * 3, stop * 3, LANES):
+            turn(sums, first + value, STRIDE, count, turned, (value - origin * 3) * LANES)
+        pixel = stop
+        while column < columns and start[column] + taps <= pixel:
+            red = green = blue = spread(np.float32(0))
+            at, w = (start[column] - origin) * size, weights[column]
+            for k in range(taps):
+                weight = spread(w[k])
+                red = add_product(red, weight, load(turned, at))
+                green = add_product(green, weight, load(turned, at + LANES))
+                blue = add_product(blue, weight, load(turned, at + 2 * LANES))
+                at += size
+            store_rounded(rounded, 0, red)
+            store_rounded(rounded, LANES, green)
+            store_rounded(rounded, 2 * LANES, blue)
+            for r in range(count):
+                for c in range(3):
+                    out[r, column, c] = rounded[c * LANES + r]
+            column += 1
+    finish[0], finish[1] = origin, column
 
 
 @njit(nogil=True, cache=True)
 def both(  # type: ignore[no-untyped-def]
-    rows, origin, edges, first, beyond, tasks, moves, fresh, down, sums, passing,
+    rows, origin, edges, first, beyond, steps, tasks, moves, down, sums, passing,
     finishes, starts, across, turned, out,
 ):  # fmt: skip
     """Add source rows to the open output rows of all levels, and finish those that are complete.
 
     rows: (h, n·3) uint8, pixels from ``origin`` on, of blocks ``first`` … ``beyond`` - 1, which
     follow those of the call before; edges: (blocks + 1,) int64, the pixels at which blocks begin
-    and the last one ends; tasks: of `plan`, of all levels; moves: (n, 2) int64, slots whose sums
-    move, and where to; fresh: slots whose sums begin; down: weights of all levels, one after
-    another; sums: (passing + blocks · slots, STRIDE) float32: first those of slots ~0, ~1, …, of
-    output rows that end with these source rows, which all blocks share.
+    and the last one ends.
+
+    steps: (n + 1, 3) int64, where each step's tasks, moves and finishes begin; one takes some rows
+    of a level, and finishes some. tasks: of `plan`; moves: (n, 2) int64, slots whose sums move, and
+    where to; down: weights of all levels, one after another; sums: (passing + blocks · slots,
+    STRIDE) float32: first those of slots ~0, ~1, …, of output rows that end with these source rows,
+    which all levels and blocks share.
 
     finishes: (n, FINISH) int64, for up to LANES such rows of a level at a time: two places for
     `_second`, which begin as 0; columns; taps; where the level's ``starts`` and weights ``across``
-    begin; first row in ``sums``, and rows; where they begin in ``out``, flat; turned: (n,
-    pixels · 3 · LANES) float32, room for a block and the taps.
+    begin; first row in ``sums``, and rows; where they begin in ``out``, flat; turned: (n, ≥
+    room(taps) · 3 · LANES) float32.
     """
     slots = (len(sums) - passing) // (len(edges) - 1)
     for block in range(first, beyond):
         left, right = edges[block], edges[block + 1]
         base, a, b = passing + block * slots, (left - origin) * 3, (right - origin) * 3
-        _first(rows, a, b, tasks, moves, fresh, down, sums, base)
-        for n in range(len(finishes)):
-            finish = finishes[n]
-            columns, taps, s, w, row, count, o = finish[2:]
-            if finish[1] < columns:
-                _second(
-                    finish, sums[row : row + count], left, right,
-                    starts[s : s + columns],
-                    across[w : w + columns * taps].reshape(columns, taps), turned[n],
-                    out[o : o + count * columns * 3].reshape(count, columns, 3),
-                )  # fmt: skip
+        for step in range(len(steps) - 1):
+            begin, end = steps[step], steps[step + 1]
+            for m in range(begin[1], end[1]):
+                sums[_place(moves[m, 1], base)] = sums[_place(moves[m, 0], base)]
+            _first(rows, a, b, tasks[begin[0] : end[0]], down, sums, base)
+            for n in range(begin[2], end[2]):
+                finish = finishes[n]
+                columns, taps, s, w, row, count, o = finish[2:]
+                if finish[1] < columns:
+                    _second(
+                        finish, sums.reshape(-1), row, left, right,
+                        starts[s : s + columns],
+                        across[w : w + columns * taps].reshape(columns, taps), turned[n],
+                        out[o : o + count * columns * 3].reshape(count, columns, 3),
+                    )  # fmt: skip
