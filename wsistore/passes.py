@@ -208,21 +208,23 @@ def both(  # type: ignore[no-untyped-def]
     begin; first row in ``sums``, and rows; where they begin in ``out``, flat; turned: (n, ≥
     room(taps) · 3 · LANES) float32.
     """
-    slots = (len(sums) - passing) // (len(edges) - 1)
+    slots, flat = (len(sums) - passing) // (len(edges) - 1), sums.reshape(-1)
     for block in range(first, beyond):
         left, right = edges[block], edges[block + 1]
         base, a, b = passing + block * slots, (left - origin) * 3, (right - origin) * 3
         for step in range(len(steps) - 1):
             begin, end = steps[step], steps[step + 1]
             for m in range(begin[1], end[1]):
-                sums[_place(moves[m, 1], base)] = sums[_place(moves[m, 0], base)]
+                old, new = _place(moves[m, 0], base) * STRIDE, _place(moves[m, 1], base) * STRIDE
+                for i in range(0, STRIDE, LANES):
+                    store(flat, new + i, load(flat, old + i))
             _first(rows, a, b, tasks[begin[0] : end[0]], down, sums, base)
             for n in range(begin[2], end[2]):
                 finish = finishes[n]
                 columns, taps, s, w, row, count, o = finish[2:]
                 if finish[1] < columns:
                     _second(
-                        finish, sums.reshape(-1), row, left, right,
+                        finish, flat, row, left, right,
                         starts[s : s + columns],
                         across[w : w + columns * taps].reshape(columns, taps), turned[n],
                         out[o : o + count * columns * 3].reshape(count, columns, 3),

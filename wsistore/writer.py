@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from zarr.codecs import ZstdCodec
 
 from wsistore.ome import AXES
+from wsistore.shard import ZSTD_LEVEL, write_shard
 
 CHUNK = 512
 SHARD_ROWS, SHARD_COLUMNS = 512, 4096
@@ -86,13 +87,14 @@ class LevelWriter:
             dtype="uint8",
             chunks=chunks,
             shards=shards,
-            compressors=[ZstdCodec(level=1, checksum=True)],
+            compressors=[ZstdCodec(level=ZSTD_LEVEL, checksum=True)],
             fill_value=0,
             dimension_names=AXES,
             # an absent chunk must mean damage, never "all zero"
             config={"write_empty_chunks": True},
         )
-        self._shard_columns = shards[2]
+        self._shards = path / "c" / "0"
+        self._chunk, self._columns = (chunks[1], chunks[2]), shards[2]
         self._band: NDArray[np.uint8] = np.empty((3, shards[1], width), np.uint8)
         self._filled = 0
         self._row = 0
@@ -118,14 +120,14 @@ class LevelWriter:
     def _flush(self) -> None:
         if not self._filled:
             return
-        band = self._band[:, : self._filled]
-        rows = slice(self._row, self._row + self._filled)
-        # shard by shard, and of each one chunk at a time: the codecs hold copies of what is written
-        # at once; and other workers have the other cores
-        with zarr.config.set({"async.concurrency": 1}):
-            for left in range(0, self._array.shape[2], self._shard_columns):
-                columns = slice(left, left + self._shard_columns)
-                self._array[:, rows, columns] = band[:, :, columns]
+        row = str(self._row // self._band.shape[1])
+        for number, left in enumerate(range(0, self._band.shape[2], self._columns)):
+            write_shard(
+                self._shards / row / str(number),
+                self._band[:, : self._filled, left : left + self._columns],
+                self._chunk,
+                self._columns // self._chunk[1],
+            )
         self._row += self._filled
         self._filled = 0
 

@@ -33,3 +33,32 @@ def test_missing_rows_are_refused(tmp_path: Path) -> None:
     writer.push(np.zeros((9, 8, 3), np.uint8))
     with pytest.raises(ValueError, match="10 rows got 9"):
         writer.close()
+
+
+@pytest.mark.parametrize(
+    ("height", "width"),
+    [(40, 30), (512, 512), (700, 5000), (513, 4097), (1024, 8192), (100, 9000), (1300, 77)],
+)
+def test_files_are_byte_for_byte_those_that_zarr_writes(
+    tmp_path: Path, height: int, width: int
+) -> None:
+    rows = np.random.default_rng(0).integers(0, 9, (height, width, 3), np.uint8)
+    rows[: height // 2, : width // 2] = 0  # chunks of fill value alone are written all the same
+    writer = LevelWriter(tmp_path / "ours", height, width)
+    writer.push(rows)
+    writer.close()
+    LevelWriter(tmp_path / "theirs", height, width)
+    theirs = zarr.open_array(str(tmp_path / "theirs"), mode="r+")
+    theirs = theirs.with_config({"write_empty_chunks": True})
+    theirs[:] = rows.transpose(2, 0, 1)
+    ours = files(tmp_path / "ours")
+    assert ours == files(tmp_path / "theirs")
+    assert writer.bytes == sum(map(len, ours.values()))
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
