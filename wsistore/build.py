@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from wsistore.annotations.find import AnnotationSource
 from wsistore.errors import SlideError, StoreError, UsageError
 from wsistore.files import fingerprint
 from wsistore.index import read_records, read_settings, update_index
-from wsistore.ingest import BuildSettings, SlideTask, ingest
+from wsistore.ingest import BuildSettings, SlideTask, ingest, load_compiled
 from wsistore.labels import Label, label_of
 from wsistore.readers import AUTO
 from wsistore.records import SlideRecord
@@ -177,15 +177,19 @@ def build(
     due = time.monotonic() + _INDEX_SECONDS
     work = partial(ingest, store=place, settings=settings, overwrite=overwrite)
     try:
-        for task, done in run(work, todo, workers or os.cpu_count() or 1, scheduler):
-            record = done or SlideRecord(task.row("failed", _DIED))
-            tried[task.slide] = record
-            yield Result(record)
-            if time.monotonic() > due:
-                started = time.monotonic()
-                update_index(place, tried)
-                # in a large store the tables take their time: a twentieth of the build's at most
-                took = time.monotonic() - started
-                due = time.monotonic() + max(_INDEX_SECONDS, 20 * took)
+        processes = workers or os.cpu_count() or 1
+        with closing(run(work, todo, processes, scheduler, load_compiled)) as results:
+            for task, done in results:
+                record = done or SlideRecord(task.row("failed", _DIED))
+                tried[task.slide] = record
+                yield Result(record)
+                if time.monotonic() > due:
+                    started = time.monotonic()
+                    update_index(place, tried)
+                    # in a large store the tables take their time: a twentieth of the build's
+                    took = time.monotonic() - started
+                    due = time.monotonic() + max(_INDEX_SECONDS, 20 * took)
     finally:
+        # an interrupted worker cleans up, but a thread of zarr may write one more file after that
+        clear(place)
         update_index(place, tried)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import zarr
 
 from wsistore import layout, staging
@@ -19,11 +20,12 @@ from wsistore.errors import SlideError, StoreError
 from wsistore.found import open_found
 from wsistore.index import read_record, record_to_json
 from wsistore.labels import Label
+from wsistore.lanczos import downsample
 from wsistore.readers import AUTO, Reader
 from wsistore.records import LevelRow, SlideRecord, SlideRow
 from wsistore.storage import Place, Root, root
 from wsistore.tissue import METHOD, TissueSettings
-from wsistore.writer import write_bytes
+from wsistore.writer import take_rows, write_bytes
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,15 @@ def ingest(
         traceback.print_exc()
         return SlideRecord(task.row("failed", f"unexpected {type(error).__name__}: {error}"))
     return record
+
+
+def load_compiled() -> None:
+    """Load the compiled code that `ingest` runs; compile it, where nothing has before.
+
+    An exception in the midst of that would be lost in a callback of LLVM, Ctrl-C's too.
+    """
+    pixel = np.zeros((1, 1, 3), np.uint8)
+    take_rows(downsample(pixel, 1), np.zeros((3, 1, 1), np.uint8), 0, np.zeros((3, 2), np.int64))
 
 
 def _stored_meanwhile(record: SlideRecord, place: Root) -> SlideRecord:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import os
+import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from multiprocessing.connection import wait as wait_for
 from typing import TypeVar
 
@@ -19,11 +21,17 @@ from wsistore.errors import UsageError
 T = TypeVar("T")
 R = TypeVar("R")
 _BLAS_THREADS = "OPENBLAS_NUM_THREADS"
+_CAN_HOLD_BACK = hasattr(signal, "pthread_sigmask")
+"""Whether the system lets a thread hold signals back."""
 
 
 def run(
-    work: Callable[[T], R], items: Sequence[T], workers: int, scheduler: str | None = None
-) -> Iterator[tuple[T, R | None]]:
+    work: Callable[[T], R],
+    items: Sequence[T],
+    workers: int,
+    scheduler: str | None = None,
+    prepare: Callable[[], object] | None = None,
+) -> Generator[tuple[T, R | None], None, None]:
     """Do the work for each item, yielding (item, result) as they come.
 
     A worker that dies (the system kills the largest process when memory runs out) costs no other
@@ -34,6 +42,8 @@ def run(
         items: picklable.
         workers: processes; with 1, or one item, this process does the work.
         scheduler: address of a Dask scheduler, whose workers are used instead.
+        prepare: picklable; each process of this machine begins with it, before Ctrl-C may reach it:
+            for what must not be cut off, such as the loading of compiled code.
 
     Yields:
         (item, result), the result None where the worker died of that item.
@@ -47,36 +57,42 @@ def run(
         for item in items:
             yield item, work(item)
     else:
-        yield from _in_processes(work, items, workers)
+        yield from _in_processes(work, items, workers, prepare)
 
 
 def _in_processes(
-    work: Callable[[T], R], items: Sequence[T], workers: int
+    work: Callable[[T], R],
+    items: Sequence[T],
+    workers: int,
+    prepare: Callable[[], object] | None,
 ) -> Iterator[tuple[T, R | None]]:
     waiting = deque(items)
     while waiting:
-        suspects = yield from _until_a_death(work, waiting, workers)
+        suspects = yield from _until_a_death(work, waiting, workers, prepare)
         for item in suspects:
             # alone in its process: if that dies too, it was this one
-            if (yield from _until_a_death(work, deque([item]), 1)):
+            if (yield from _until_a_death(work, deque([item]), 1, prepare)):
                 yield item, None
 
 
 def _until_a_death(
-    work: Callable[[T], R], waiting: deque[T], workers: int
+    work: Callable[[T], R],
+    waiting: deque[T],
+    workers: int,
+    prepare: Callable[[], object] | None,
 ) -> Generator[tuple[T, R], None, list[T]]:
     """Take items off the queue until it is empty or a worker dies; return what ran then."""
     # spawned, not forked: the parent may hold threads and open files
     pool = ProcessPoolExecutor(
-        min(workers, len(waiting)), multiprocessing.get_context("spawn"), _begin
+        min(workers, len(waiting)), multiprocessing.get_context("spawn"), _begin, (prepare,)
     )
     running: dict[Future[R], T] = {}
     try:
         while waiting or running:
             try:
-                with _without_blas_threads():
+                with _starting():
                     while waiting and len(running) < workers:
-                        running[pool.submit(work, waiting[0])] = waiting[0]
+                        running[pool.submit(_do, work, waiting[0])] = waiting[0]
                         waiting.popleft()
             except BrokenProcessPool:
                 return list(running.values())
@@ -96,7 +112,7 @@ def _until_a_death(
 
 
 @contextmanager
-def _without_blas_threads() -> Iterator[None]:
+def _starting() -> Iterator[None]:
     """Let processes that start meanwhile have no threads of OpenBLAS, unless its variable is set.
 
     numpy starts them when it is imported, which takes a seventh of a second. No work here is linear
@@ -105,18 +121,75 @@ def _without_blas_threads() -> Iterator[None]:
     given = os.environ.get(_BLAS_THREADS)
     os.environ.setdefault(_BLAS_THREADS, "1")
     try:
-        yield
+        with _holding_back():
+            yield
     finally:
         if given is None:
             os.environ.pop(_BLAS_THREADS, None)  # another thread may have been quicker
 
 
-def _begin() -> None:
+@contextmanager
+def _holding_back() -> Iterator[None]:
+    """Hold Ctrl-C back until the end, and in processes that start meanwhile until `_begin`.
+
+    One that is interrupted while it imports, or whose parent is while it writes to it what to do,
+    ends with pages of traceback.
+    """
+    if not _CAN_HOLD_BACK:
+        yield
+        return
+    resource_tracker.ensure_running()  # or it would start meanwhile, and let signals through
+    came: list[int] = []
+    # a signal that this thread holds back goes to another one, and is answered in the main thread
+    main = threading.current_thread() is threading.main_thread()
+    answer = signal.getsignal(signal.SIGINT)
+    if main and callable(answer):
+        signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if main and callable(answer):
+            signal.signal(signal.SIGINT, answer)
+            if came:
+                answer(came[0], None)
+
+
+def _begin(prepare: Callable[[], object] | None) -> None:
     """Prepare a worker process, in which everything has been imported that its work needs."""
     end_with_parent()
+    if prepare is not None:
+        prepare()
     # modules live as long as the process: the collector need not look at them again and again, nor
     # take them apart when it ends, which would take a fifth of a second
     gc.freeze()
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, _interrupt)
+    if _CAN_HOLD_BACK:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+_interrupted = _busy = False
+
+
+def _interrupt(*_: object) -> None:
+    """Answer Ctrl-C: leave the work at hand and take no other; a worker without any stays quiet."""
+    global _interrupted
+    _interrupted = True
+    if _busy:
+        raise KeyboardInterrupt
+
+
+def _do(work: Callable[[T], R], item: T) -> R:
+    global _busy
+    if _interrupted:
+        raise KeyboardInterrupt
+    try:
+        _busy = True
+        return work(item)
+    finally:
+        _busy = False
 
 
 def end_with_parent() -> None:
