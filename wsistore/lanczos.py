@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsistore.lanes import LANES
-from wsistore.passes import PIXELS, STRIDE, both
-from wsistore.schedule import PASSING, Schedule, Work
+from wsistore.passes import PASSING, PIXELS, STRIDE, both
+from wsistore.schedule import Schedule, Work
 from wsistore.taps import taps
 
 Read = Callable[[int, int], NDArray[np.uint8]]
@@ -123,9 +123,9 @@ class LevelStreams:
         out = np.empty(sum(sizes), np.uint8)
         for rows, first, beyond in blocks:
             both(
-                rows, self.edges[first], self._edges, first, beyond, work.steps, work.tasks,
-                work.moves, self._schedule.down, self._sums, PASSING, work.finishes,
-                self._schedule.starts, self._schedule.across, self._turned, out,
+                rows, self._edges, first, beyond, work.steps, work.tasks, work.moves,
+                self._schedule.down, self._sums, work.finishes, self._schedule.starts,
+                self._schedule.across, self._turned, out,
             )  # fmt: skip
         parts = np.split(out, np.cumsum(sizes)[:-1])
         return [part.reshape(shape) for part, shape in zip(parts, work.shapes, strict=True)]

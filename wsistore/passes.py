@@ -24,6 +24,9 @@ TURNED = 64
 """Pixels whose sums are turned at a time in the second pass."""
 TOGETHER = 6
 """Output rows handled together in the first pass: as many as a source row touches of a level."""
+PASSING = 2 * LANES
+"""Slots to pass through, ~0, ~1, …: LANES output rows are finished together, by when fewer than as
+many of the next ones have begun, because some six touch a source row."""
 TASK = 4 + 2 * TOGETHER
 FINISH = 9
 
@@ -188,18 +191,17 @@ def _second(  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def both(  # type: ignore[no-untyped-def]
-    rows, origin, edges, first, beyond, steps, tasks, moves, down, sums, passing,
+    rows, edges, first, beyond, steps, tasks, moves, down, sums,
     finishes, starts, across, turned, out,
 ):  # fmt: skip
     """Add source rows to the open output rows of all levels, and finish those that are complete.
 
-    rows: (h, n·3) uint8, pixels from ``origin`` on, of blocks ``first`` … ``beyond`` - 1, which
-    follow those of the call before; edges: (blocks + 1,) int64, the pixels at which blocks begin
-    and the last one ends.
+    rows: (h, n·3) uint8, of blocks ``first`` … ``beyond`` - 1, which follow those of the call
+    before; edges: (blocks + 1,) int64, the pixels at which blocks begin and the last one ends.
 
     steps: (n + 1, 3) int64, where each step's tasks, moves and finishes begin; one takes some rows
     of a level, and finishes some. tasks: of `plan`; moves: (n, 2) int64, slots whose sums move, and
-    where to; down: weights of all levels, one after another; sums: (passing + blocks · slots,
+    where to; down: weights of all levels, one after another; sums: (PASSING + blocks · slots,
     STRIDE) float32: first those of slots ~0, ~1, …, of output rows that end with these source rows,
     which all levels and blocks share.
 
@@ -208,10 +210,11 @@ def both(  # type: ignore[no-untyped-def]
     begin; first row in ``sums``, and rows; where they begin in ``out``, flat; turned: (n, ≥
     room(taps) · 3 · LANES) float32.
     """
-    slots, flat = (len(sums) - passing) // (len(edges) - 1), sums.reshape(-1)
+    slots, flat = (len(sums) - PASSING) // (len(edges) - 1), sums.reshape(-1)
+    origin = edges[first]
     for block in range(first, beyond):
         left, right = edges[block], edges[block + 1]
-        base, a, b = passing + block * slots, (left - origin) * 3, (right - origin) * 3
+        base, a, b = PASSING + block * slots, (left - origin) * 3, (right - origin) * 3
         for step in range(len(steps) - 1):
             begin, end = steps[step], steps[step + 1]
             for m in range(begin[1], end[1]):

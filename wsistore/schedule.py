@@ -15,12 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsistore.lanes import LANES
-from wsistore.passes import FINISH, plan, room
+from wsistore.passes import FINISH, PASSING, plan, room
 from wsistore.taps import Taps
-
-PASSING = 2 * LANES
-"""Slots to pass through, ~0, ~1, …: LANES output rows are finished together, by when fewer than as
-many of the next ones have begun, because some six touch a source row."""
 
 
 @dataclass(frozen=True)

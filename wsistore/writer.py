@@ -16,6 +16,7 @@ from wsistore.shard import ZSTD_LEVEL, write_shard
 CHUNK = 512
 SHARD_ROWS, SHARD_COLUMNS = 512, 4096
 """A shard is one file; its rows bound what a writer holds in memory."""
+_ZSTD = ZstdCodec(level=ZSTD_LEVEL, checksum=True)
 
 
 def _round_up(value: int, multiple: int) -> int:
@@ -41,7 +42,7 @@ def write_bytes(path: Path, data: bytes) -> None:
         shape=values.shape,
         dtype="uint8",
         chunks=values.shape,
-        compressors=[ZstdCodec(level=1, checksum=True)],
+        compressors=[_ZSTD],
         fill_value=0,
         dimension_names=("byte",),
         config={"write_empty_chunks": True},
@@ -87,7 +88,7 @@ class LevelWriter:
             dtype="uint8",
             chunks=chunks,
             shards=shards,
-            compressors=[ZstdCodec(level=ZSTD_LEVEL, checksum=True)],
+            compressors=[_ZSTD],
             fill_value=0,
             dimension_names=AXES,
             # an absent chunk must mean damage, never "all zero"
