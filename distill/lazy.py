@@ -15,7 +15,7 @@ ROWS = 256
 
 
 class Lazy:
-    """What `distill.tasks.prepare` returns, a few rows at a time.
+    """What `distill.inputs.prepare` returns, a few rows at a time.
 
     Only the contrast looks at more than one pixel: it needs the mean grey of the whole crop, as it
     is when the contrast's turn comes. That is measured once, in float64; so rows differ from

@@ -3,6 +3,9 @@
 import re
 from pathlib import Path
 
+import pytest
+
+from tests.documented_names import Mention, exists, mentions
 from tools.cli_reference import PAGE, reference
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -22,3 +25,29 @@ def test_links_between_pages_resolve() -> None:
     ]
     assert links
     assert [(p.name, t) for p, t in links if not (p.parent / t).exists()] == []
+
+
+def test_dotted_names_exist() -> None:
+    found = set(mentions())
+    assert len(found) > 200
+    assert sorted({(m.place, m.name) for m in found if not exists(m)}) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "there"),
+    [
+        ("wsistore.Store.subset", True),
+        ("wsistore.magnification.Level.factor", True),
+        ("Store.url", True),
+        ("distill.networks", True),
+        ("torch.utils.flop_counter.FlopCounterMode", True),
+        ("wsistore.Store.sets", False),
+        ("Store.colour", False),
+        ("Shop.url", False),
+        ("distill.ways.never", False),
+        ("wsistore.never", False),
+        ("nowhere.at_all", False),
+    ],
+)
+def test_a_name_is_looked_for_where_it_would_be(name: str, there: bool) -> None:
+    assert exists(Mention(name, "")) is there
