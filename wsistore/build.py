@@ -68,6 +68,7 @@ def prepare(place: Place, settings: BuildSettings) -> None:
     if isinstance(store, LocalRoot):
         for folder in (layout.SLIDES, layout.SPLITS, layout.STAGING):
             (store / folder).folder.mkdir(exist_ok=True)
+    _make_slides_group(store)
 
 
 def _make(store: Root, attributes: dict[str, Any]) -> None:
@@ -77,6 +78,20 @@ def _make(store: Root, attributes: dict[str, Any]) -> None:
             zarr.create_group(store=store.zarr(read_only=False), attributes=attributes)
     except store.errors as error:
         raise StoreError(f"{store}: cannot be made: {error}; choose another --out") from error
+
+
+def _make_slides_group(store: Root) -> None:
+    """Make ``slides/`` a group, in a store of before it was one too, so that Zarr readers list it.
+
+    Two builds at once write the same text, each in one step.
+    """
+    metadata = store / layout.SLIDES / METADATA
+    try:
+        if not metadata.exists():
+            group = {"attributes": {}, "zarr_format": 3, "node_type": "group"}
+            metadata.write_text(json.dumps(group, indent=2))
+    except OSError as error:
+        raise StoreError(f"{metadata}: cannot be written: {error}") from error
 
 
 def _check_settings(store: Root, settings: BuildSettings) -> None:

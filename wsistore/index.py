@@ -133,7 +133,7 @@ def read_records(store: Place) -> dict[str, SlideRecord]:
                 known = {str(k): v for k, v in row.items() if v == v}  # NaN: no value
                 records[row["slide"]] = SlideRecord(SlideRow(**known))
     slides = home / layout.SLIDES
-    groups = {f"{name}/{METADATA}": name for name in slides.names()}
+    groups = {f"{name}/{METADATA}": name for name in slides.names() if name != METADATA}
     found = slides.read_each(groups)
     for path, name in groups.items():
         if path in found:

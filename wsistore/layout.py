@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from wsistore.errors import UsageError
-from wsistore.storage import Root
+from wsistore.storage import METADATA, Root
 
 P = TypeVar("P", Path, Root)
 
@@ -35,6 +35,8 @@ def slide_id(path: Path) -> str:
     """
     name = path.resolve().name if path.is_dir() else path.stem
     safe = _UNSAFE.sub("_", name).strip(" .") or "_"
+    if safe.lower() == METADATA:
+        return safe.replace(".", "_")  # beside the slides' groups lies a file of this name
     return safe.replace("__", "_") if safe.startswith("__") else safe
 
 

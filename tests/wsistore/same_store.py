@@ -24,7 +24,7 @@ def content(place: Path | wsistore.Store) -> dict[str, object]:
 def assert_same(path: Path, reference: dict[str, object]) -> None:
     """Fail unless the store at ``path`` says what ``reference`` says, and nothing is left over."""
     assert content(path) == reference
-    names = sorted(p.name for p in (path / "slides").iterdir())
+    names = sorted(p.name for p in (path / "slides").iterdir() if p.is_dir())
     crops = pd.read_csv(path / "crops.csv", dtype=str)
     assert set(crops["slide"]) <= set(names)
     assert not [p for p in (path / ".building").iterdir() if p.is_dir()]

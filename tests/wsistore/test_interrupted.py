@@ -34,7 +34,7 @@ def writing(store: Path) -> bool:
 
 
 def stored(store: Path) -> bool:
-    return any((store / "slides").glob("*"))
+    return any(path.is_dir() for path in (store / "slides").glob("*"))
 
 
 @pytest.mark.parametrize("reached", [begun, writing, stored])

@@ -13,8 +13,10 @@ from wsistore.verify.faults import REMOVE, Fault
 from wsistore.verify.schema import MetadataError, parse, violations
 
 ROOT = "zarr.json"
+REGROUP = "delete it and run the same 'wsistore build' again, which writes it anew"
 RESTORE = "restore it from a copy, or from a store that was built with the same options"
 _TABLES = (layout.SLIDES_CSV, layout.CROPS_CSV, layout.LEVELS_CSV)
+SLIDES_GROUP = f"{layout.SLIDES}/{ROOT}"
 _PARTS = (layout.SLIDES, layout.SPLITS, layout.STAGING)
 
 
@@ -61,6 +63,20 @@ def _order(levels: list[str]) -> Iterator[str]:
         yield f"its levels are {', '.join(levels)}, not {', '.join(right)}, finest first"
 
 
+def slides_group(store: Path) -> list[Fault]:
+    """Return what is wrong with the group that lists the slides; an early store has none."""
+    path = store / SLIDES_GROUP
+    if not path.exists():
+        return []
+    try:
+        wrong = violations("slides", parse(path.read_bytes()))
+    except MetadataError as error:
+        wrong = [str(error)]
+    except OSError as error:
+        wrong = [f"cannot be read ({error.strerror})"]
+    return [Fault(SLIDES_GROUP, sentence, REGROUP) for sentence in wrong]
+
+
 def strangers(store: Path) -> list[Fault]:
     """Return the files and folders that do not belong where they lie."""
     found = []
@@ -72,7 +88,7 @@ def strangers(store: Path) -> list[Fault]:
             found.append(Fault(path.name, "is no part of the store format", REMOVE))
     slides = store / layout.SLIDES
     for path in sorted(slides.iterdir()) if slides.is_dir() else ():
-        if not path.is_dir():
+        if not path.is_dir() and path.name != ROOT and not _unfinished(path.name):
             file = f"{layout.SLIDES}/{path.name}"
             found.append(Fault(file, "is no slide's folder", REMOVE))
     return found
@@ -89,11 +105,16 @@ def leftovers(store: Path) -> list[str]:
             f"{layout.STAGING}/ holds {count} unfinished slides of a build that runs or was "
             "killed; the next build clears them away"
         )
-    for folder in (store, store / layout.SPLITS):
+    for folder in (store, store / layout.SPLITS, store / layout.SLIDES):
         for path in sorted(folder.glob(".*")) if folder.is_dir() else ():
             if path.is_file() and _unfinished(path.name):
                 place = path.relative_to(store).as_posix()
-                notes.append(f"{place} is a table that was never finished; delete it")
+                notes.append(f"{place} is a file that was never finished; delete it")
+    if (store / layout.SLIDES).is_dir() and not (store / SLIDES_GROUP).exists():
+        notes.append(
+            f"{SLIDES_GROUP} is absent, as in early stores: Zarr readers open slides by path but "
+            "do not list them; the next build adds it"
+        )
     return notes
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from wsistore import layout
 from wsistore.find import find_slides
+from wsistore.storage import METADATA
 from wsistore.verify.faults import Check, Fault
 from wsistore.verify.law import Law
 from wsistore.verify.report import Report, count
-from wsistore.verify.root import leftovers, read_root, strangers
+from wsistore.verify.root import leftovers, read_root, slides_group, strangers
 from wsistore.verify.slide import check_slide
 from wsistore.verify.source import Source
 from wsistore.verify.splits import check_splits
@@ -56,9 +57,8 @@ def verify(
         return Report(store, tuple(faults), (), count([], ())[0], {}, {})
     law = Law.of(settings)
     groups = store / layout.SLIDES
-    names = (
-        sorted(path.name for path in groups.iterdir() if path.is_dir()) if groups.is_dir() else []
-    )
+    found = groups.iterdir() if groups.is_dir() else ()
+    names = sorted(path.name for path in found if path.is_dir() and path.name != METADATA)
     sources = {
         name: Source(files[name], settings, sample, seed, annotations)
         for name in names
@@ -71,7 +71,7 @@ def verify(
     unread = set(names) - set(records)
     faults += check_tables(store, records, unread)
     faults += check_splits(store, records, unread)
-    faults += strangers(store)
+    faults += slides_group(store) + strangers(store)
     read, tiles = count(checks, law.levels)
     missing = {name: "not at hand" for name in names if name not in files} if files else {}
     missing |= {check.slide: check.not_compared for check in checks if check.not_compared}

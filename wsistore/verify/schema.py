@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.protocols import Validator
 from jsonschema.validators import extend
 
-KINDS = ("root", "slide", "image", "level", "icc")
+KINDS = ("root", "slides", "slide", "image", "level", "icc")
 _LONGEST = 200
 
 

@@ -104,7 +104,7 @@ def test_the_whole_store_is_whole(whole: Path) -> None:
     assert report.notes == ()
     assert dict(report.counts) == {
         "slides": 3, "crops": 3, "levels": 6, "shards": 8, "chunks": 11,
-        "bytes": sum(p.stat().st_size for p in (whole / "slides").rglob("*") if p.is_file()),
+        "bytes": sum(p.stat().st_size for p in (whole / "slides").glob("*/**/*") if p.is_file()),
     }  # fmt: skip
 
 
