@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from wsistore.index import read_settings
 from wsistore.magnification import nominal_mpp
-from wsistore.split import SUBSETS
+from wsistore.split.set_counts import SplitInfo, count_split
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,27 +73,6 @@ class ClassInfo:
     patients: int
     slides: int
     crops: int
-
-
-@dataclass(frozen=True)
-class Count:
-    """Patients and crops of a subset, of one class or (label None, ``total``) of all."""
-
-    subset: str
-    label: str | None
-    total: bool
-    patients: int
-    crops: int
-
-
-@dataclass(frozen=True)
-class SplitInfo:
-    """One split, as the paper's Tables 2 to 4 count it; cells of nothing are listed as 0."""
-
-    name: str
-    subsets: tuple[str, ...]
-    labels: tuple[str | None, ...]
-    counts: tuple[Count, ...]
 
 
 @dataclass(frozen=True)
@@ -165,7 +143,7 @@ def collect(store: Store) -> Info:
         mpp_sources={str(name): int(sources[name]) for name in sorted(sources.index)},
         slide_mpp=_spread(read["mpp"]),
         levels=_levels(store),
-        splits=tuple(count_split(name, store.split(name)) for name in store.splits),
+        splits=tuple(count_split(name, store.split(name), crops) for name in store.splits),
     )
 
 
@@ -207,31 +185,3 @@ def _levels(store: Store) -> tuple[LevelInfo, ...]:
             )
         )
     return tuple(found)
-
-
-def ordered_subsets(names: Iterable[str]) -> tuple[str, ...]:
-    """Return subsets as they are read: train, val, test, then others as they first appear."""
-    found = list(dict.fromkeys(str(name) for name in names))
-    return tuple(sorted(found, key=lambda name: SUBSETS.index(name) if name in SUBSETS else 3))
-
-
-def count_split(name: str, split: pd.DataFrame) -> SplitInfo:
-    """Count the patients and crops of each class and subset of a split.
-
-    A patient with crops of two classes counts in both and once in the total.
-
-    Args:
-        name: the split's name.
-        split: columns crop, patient, label, subset.
-    """
-    subsets, groups = ordered_subsets(split["subset"]), _by_label(split)
-    counts = []
-    for subset in subsets:
-        for label, total, rows in (
-            *((lab, False, part) for lab, part in groups),
-            (None, True, split),
-        ):
-            part = rows[rows["subset"] == subset]
-            patients = int(part["patient"].nunique())
-            counts.append(Count(subset, label, total, patients, len(part)))
-    return SplitInfo(name, subsets, tuple(label for label, _ in groups), tuple(counts))

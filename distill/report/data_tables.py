@@ -49,16 +49,15 @@ def size_table(store: wsistore.Store) -> Table:
 
 
 def split_table(store: wsistore.Store, split: str) -> Table:
-    """Return the paper's Tables 2 to 4: patients and crops of each class in each subset."""
+    """Return the paper's Tables 2 to 4: patients and crops of each class in each set."""
     (info,) = (one for one in store.info().splits if one.name == split)
     made = columns(
         Column("class", ("class",), number=False),
         *(Column(one, (f"{one}_patients", f"{one}_crops")) for one in info.subsets),
     )
-    cells = {(one.subset, one.label, one.total): one for one in info.counts}
     body = []
     for label, total in (*((one, False) for one in info.labels), (None, True)):
-        found = [cells[subset, label, total] for subset in info.subsets]
+        found = [info.cell(subset, label, total=total) for subset in info.subsets]
         name = "all" if total else NO_LABEL if label is None else label
         body.append(
             (text(name),
@@ -69,6 +68,12 @@ def split_table(store: wsistore.Store, split: str) -> Table:
         "Patients / crops. A patient with crops of two classes counts in both, and once in the "
         "last row."
     )
+    if any(one.startswith("ADv") for one in info.subsets):
+        caption += (
+            " ADv2 holds ADv1, and so on; the classes of these sets are the store's, for reference."
+        )
+    if info.excluded:
+        caption += f" Crops excluded: {info.excluded:,}."
     title = f"Split {split}: patients and crops (Tables 2 to 4 of the paper)"
     return Table("split", title, caption, made, tuple(body))
 

@@ -18,7 +18,7 @@ import wsistore
 from wsistore.build import prepare
 from wsistore.cli import main
 from wsistore.index import write_index
-from wsistore.info import collect, count_split, ordered_subsets
+from wsistore.info import collect
 from wsistore.ingest import BuildSettings
 from wsistore.magnification import levels_of
 from wsistore.records import CropRow, LevelRow, SlideRecord, SlideRow
@@ -154,24 +154,6 @@ def test_a_store_tells_the_same_of_itself(store: Path) -> None:
     assert opened.info() == collect(opened)
 
 
-def test_a_patient_of_two_classes_counts_once_in_the_total() -> None:
-    import pandas as pd
-
-    rows = pd.DataFrame(
-        [("a/0", "p", "x", "val"), ("a/1", "p", "y", "val")],
-        columns=["crop", "patient", "label", "subset"],
-    )
-    counts = count_split("s", rows).counts
-    assert [(c.label, c.total, c.patients, c.crops) for c in counts] == [
-        ("x", False, 1, 1), ("y", False, 1, 1), (None, True, 1, 2),
-    ]  # fmt: skip
-
-
-def test_subsets_are_in_reading_order() -> None:
-    names = ["zeta", "test", "adv1", "train", "zeta", "val"]
-    assert ordered_subsets(names) == ("train", "val", "test", "zeta", "adv1")
-
-
 def test_the_json_keeps_its_schema(store: Path) -> None:
     result = info(store, "--json")
     assert result.exit_code == 0
@@ -193,6 +175,7 @@ def test_the_json_keeps_its_schema(store: Path) -> None:
             "name": "str", "subsets": ["str"], "labels": ["str"],
             "counts": [{"subset": "str", "label": "str", "total": "bool", "patients": "int",
                         "crops": "int"}],
+            "excluded": "int",
         }],
     }  # fmt: skip
 

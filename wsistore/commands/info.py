@@ -11,7 +11,8 @@ from rich.table import Table
 
 from wsistore.commands.options import store_argument
 from wsistore.console import out
-from wsistore.info import Info, LevelInfo, SplitInfo, collect
+from wsistore.info import Info, LevelInfo, collect
+from wsistore.split.set_counts import SplitInfo
 from wsistore.storage import Root
 from wsistore.store import Store
 from wsistore.texts import label_text, size_text
@@ -71,15 +72,17 @@ def scales(levels: tuple[LevelInfo, ...]) -> Table:
 
 
 def split_table(split: SplitInfo) -> Table:
-    """Return a split as the paper's Tables 2 to 4: patients and crops per class and subset."""
+    """Return a split as the paper's Tables 2 to 4: patients and crops per class and set."""
     table = _table(f"Split {split.name}: patients / crops", "class", *split.subsets)
-    cells = {(count.subset, count.label, count.total): count for count in split.counts}
     for label, total in (*((name, False) for name in split.labels), (None, True)):
-        row = [cells[subset, label, total] for subset in split.subsets]
+        row = [split.cell(subset, label, total=total) for subset in split.subsets]
         if total:
             table.add_section()
         name = "all" if total else label_text(label)
         table.add_row(name, *(f"{cell.patients:,} / {cell.crops:,}" for cell in row))
+    if split.excluded:
+        table.caption = f"{split.excluded:,} crops are excluded"
+        table.caption_justify = "left"
     return table
 
 
@@ -108,7 +111,7 @@ def info_command(store: Root, as_json: bool) -> None:
 
     Outcomes with their reasons; where resolutions are from, and how far each level's true scale
     lies from nominal; sizes of crops (Table 1 of the paper); storage per level; patients and crops
-    per class and subset of every split (Tables 2 to 4).
+    per class and set of every split (Tables 2 to 4).
 
     \b
     Examples:

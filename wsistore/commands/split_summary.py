@@ -7,7 +7,9 @@ from collections.abc import Mapping
 import pandas as pd
 from rich.table import Table
 
-from wsistore.split import rows_of, set_names
+from wsistore.split import SUBSETS
+from wsistore.split.set_counts import SplitInfo, count_split
+from wsistore.texts import label_text
 
 
 def summary(tables: Mapping[str, pd.DataFrame], crops: pd.DataFrame, title: str) -> Table:
@@ -18,24 +20,27 @@ def summary(tables: Mapping[str, pd.DataFrame], crops: pd.DataFrame, title: str)
         crops: the store's, for the classes of auxiliary crops, which the split itself withholds.
         title: the table's title.
     """
-    first = next(iter(tables.values()))
-    names = set_names(first)
-    sets = {name: rows_of(first, name) for name in names}
-    if len(tables) > 1:
-        folds = {f"test {suffix}": rows_of(table, "test") for suffix, table in tables.items()}
-        sets = folds | {name: sets[name] for name in names if name not in ("train", "val", "test")}
-    label = crops.set_index("crop")["label"].fillna("(none)")
-    sets = {name: rows.assign(label=rows["crop"].map(label)) for name, rows in sets.items()}
+    counted = {suffix: count_split(suffix, table, crops) for suffix, table in tables.items()}
+    first = next(iter(counted.values()))
+    shown: list[tuple[str, SplitInfo, str]] = [(name, first, name) for name in first.subsets]
+    if len(counted) > 1:
+        shown = [(f"test {suffix}", info, "test") for suffix, info in counted.items()] + [
+            one for one in shown if one[0] not in SUBSETS
+        ]
     table = Table(title=title, title_justify="left", caption="patients / crops")
     table.add_column("class")
-    for name in sets:
+    for name, _, _ in shown:
         table.add_column(name, justify="right")
-    for each in sorted({str(name) for rows in sets.values() for name in rows["label"]}):
-        table.add_row(each, *(_cell(rows[rows["label"] == each]) for rows in sets.values()))
+    labels = {label for info in counted.values() for label in info.labels}
+    for label in sorted(labels, key=lambda name: (name is None, name or "")):
+        table.add_row(label_text(label), *(_cell(info, name, label) for _, info, name in shown))
     table.add_section()
-    table.add_row("all", *(_cell(rows) for rows in sets.values()))
+    table.add_row("all", *(_cell(info, name, None, total=True) for _, info, name in shown))
     return table
 
 
-def _cell(rows: pd.DataFrame) -> str:
-    return f"{rows['patient'].nunique()} / {len(rows)}"
+def _cell(info: SplitInfo, subset: str, label: str | None, *, total: bool = False) -> str:
+    if not total and label not in info.labels:
+        return "0 / 0"  # a class of another fold's split alone
+    count = info.cell(subset, label, total=total)
+    return f"{count.patients} / {count.crops}"

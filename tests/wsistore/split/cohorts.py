@@ -67,7 +67,8 @@ def patients_of(table: pd.DataFrame, *subsets: str) -> set[str]:
 def write_store(path: Path, crops: pd.DataFrame, empty: Sequence[str] = ()) -> Path:
     """Write a store of these crops, and of slides without any; also what it is extended by."""
     path.mkdir(exist_ok=True)
-    attributes = {"wsistore": {"format": 1, "levels": ["10x"], "regions": "tissue"}}
+    settings = {"format": 1, "levels": ["10x"], "regions": "tissue", "exact_mpp": False}
+    attributes = {"wsistore": settings}
     root = {"zarr_format": 3, "node_type": "group", "attributes": attributes}
     (path / "zarr.json").write_text(json.dumps(root))
     records = {name: SlideRecord(SlideRow(name, "empty", file=f"{name}.svs")) for name in empty}
