@@ -61,6 +61,8 @@ class Answers:
         """
         try:
             wide = pd.read_csv(file, dtype=str, keep_default_na=False)
+            if not isinstance(wide.index, pd.RangeIndex):
+                raise ValueError("its rows have more cells than its header")
         except (OSError, ValueError) as error:
             raise RunError(f"{file} cannot be read ({error}); evaluate the run again") from error
         columns = UNIT_COLUMNS[kind]

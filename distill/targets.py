@@ -193,6 +193,9 @@ def _places(path: Path) -> dict[str, _Place]:
     file = path / form.CROPS_CSV
     try:
         table = pd.read_csv(file, dtype={"crop": str}, keep_default_na=False)
+        if not isinstance(table.index, pd.RangeIndex):
+            # pandas has taken the first column for an index: cells are one column to the left
+            raise ValueError("its rows have more cells than its header")
         columns = [field.name for field in fields(_Place)]
         rows = table.set_index("crop")[columns].astype("int64")
     except (OSError, ValueError, KeyError) as error:

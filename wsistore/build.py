@@ -177,7 +177,7 @@ def build(
     clear(place)
     source = annotations or AnnotationSource()
     tasks = [
-        SlideTask(path.resolve(), label_of(path, dict(labels or {})), mpp, source, reader)
+        SlideTask(path.resolve(), label_of(path, labels or {}), mpp, source, reader)
         for path in slides
     ]
     records = read_records(place)

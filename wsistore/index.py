@@ -66,6 +66,9 @@ def read_table(path: Place) -> pd.DataFrame:
         table = pd.read_csv(content, dtype=text, keep_default_na=False, na_values=_blanks(header))
     except (OSError, ValueError) as error:
         raise StoreError(f"{path}: cannot be read: {error}") from error
+    if not isinstance(table.index, pd.RangeIndex):
+        # pandas has taken the first column for an index, and every cell is one column to the left
+        raise StoreError(f"{path}: its rows have more cells than its header")
     if "label" in table:
         table["label"] = table["label"].where(table["label"] != "")
     return table

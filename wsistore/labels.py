@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from wsistore.errors import UsageError
+from wsistore.user_table import Row, read_user_table
+
+_COLUMNS = (("slide",), ("patient",), ("label",))
 
 
 @dataclass(frozen=True)
@@ -16,56 +21,105 @@ class Label:
         patient: the patient's pseudonym.
         label: the class.
         mpp: µm per level-0 pixel, which wins over the file's, or None.
+        line: of the labels table, counted from 1; None where it is from none.
     """
 
     patient: str = ""
     label: str = ""
     mpp: float | None = None
+    line: int | None = field(default=None, compare=False)
 
 
-def read_labels(path: Path) -> dict[str, Label]:
-    """Read a CSV with columns ``slide``, ``patient``, ``label`` and, optionally, ``mpp``.
+@dataclass(frozen=True, eq=False)
+class Labels(Mapping[str, Label]):
+    """A labels table: a mapping from its column ``slide``, as written, to what is known.
+
+    Attributes:
+        path: the file.
+        rows: the mapping.
+        notes: sentences on what had to be guessed when it was read.
+    """
+
+    path: Path
+    rows: Mapping[str, Label]
+    notes: tuple[str, ...] = ()
+
+    def __getitem__(self, slide: str) -> Label:
+        return self.rows[slide]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def read_labels(path: Path) -> Labels:
+    """Read a table with columns ``slide``, ``patient``, ``label`` and, optionally, ``mpp``.
+
+    Every cell is text: "NA", "001" and "None" are labels and patients like any other. A row that
+    repeats another is read once.
 
     Returns:
         Labels by the slide column as written: a file name, with or without extension.
 
     Raises:
-        UsageError: the file is missing, no CSV, lacks a column, names a slide twice, or holds an
-            mpp that is no positive number.
+        UsageError: the file cannot be read as a table or lacks a column, see
+            `wsistore.user_table.read_user_table`; two rows disagree about a slide, a row names no
+            slide, or holds an mpp that is no positive number.
     """
-    # imported here: a build worker reads no table and need not wait for pandas
-    import pandas as pd
-
-    try:
-        # every cell is text: "NA", "001" and "None" are labels and patients like any other
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"--labels {path}: cannot be read as CSV: {error}") from error
-    missing = [column for column in ("slide", "patient", "label") if column not in table]
-    if missing:
-        raise UsageError(f"--labels {path}: lacks the column {' and '.join(missing)}")
-    table = table.apply(lambda column: column.str.strip())
-    twice = table["slide"][table["slide"].duplicated()]
-    if len(twice):
-        raise UsageError(f"--labels {path}: names slide {twice.iloc[0]!r} twice")
-    return {
-        row["slide"]: Label(row["patient"], row["label"], _mpp(row.get("mpp", ""), row, path))
-        for row in table.to_dict("records")
-    }
+    table = read_user_table(path, "--labels", _COLUMNS, ["mpp"])
+    rows: dict[str, Label] = {}
+    for row in table.rows:
+        name = row["slide"]
+        if not name:
+            raise UsageError(f"--labels {path}: line {row.line} names no slide")
+        mpp = _mpp(row.cells.get("mpp", ""), row, path)
+        label = Label(row["patient"], row["label"], mpp, row.line)
+        known = rows.setdefault(name, label)
+        if known != label:
+            raise UsageError(f"--labels {path}: {disagreement(name, known, label)}")
+    return Labels(path, rows, table.notes)
 
 
-def _mpp(text: str, row: dict[str, str], path: Path) -> float | None:
+def disagreement(slide: str, one: Label, other: Label) -> str:
+    """Return in what two different rows of one slide differ."""
+    differ = " and ".join(
+        f"{name} {getattr(one, name)!r} and {getattr(other, name)!r}"
+        for name in ("patient", "label", "mpp")
+        if getattr(one, name) != getattr(other, name)
+    )
+    return (
+        f"lines {one.line} and {other.line} disagree about slide {slide!r}: {differ}; remove one "
+        "of them"
+    )
+
+
+def _mpp(text: str, row: Row, path: Path) -> float | None:
     if not text:
         return None
     try:
-        value = float(text)
+        # a spreadsheet of most languages writes decimal commas
+        value = float(text.replace(",", ".") if text.count(",") == 1 else text)
     except ValueError:
-        value = -1.0
-    if not value > 0:
-        raise UsageError(f"--labels {path}: slide {row['slide']!r} has mpp {text!r}, not a number")
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise UsageError(
+            f"--labels {path}: line {row.line}: slide {row['slide']!r} has mpp {text!r}, which is "
+            "no number of µm per pixel"
+        )
     return value
 
 
-def label_of(slide: Path, labels: dict[str, Label]) -> Label:
-    """Return a slide's label by file name or by file name without extension."""
-    return labels.get(slide.name) or labels.get(slide.stem) or Label()
+def label_of(slide: Path, labels: Mapping[str, Label]) -> Label:
+    """Return a slide's label by file name or by file name without extension.
+
+    Raises:
+        UsageError: there are rows of both names, and they disagree.
+    """
+    found = [labels[name] for name in dict.fromkeys((slide.name, slide.stem)) if name in labels]
+    for other in found[1:]:
+        if other != found[0]:
+            said = f"--labels {labels.path}: " if isinstance(labels, Labels) else ""
+            raise UsageError(said + disagreement(slide.name, found[0], other))
+    return found[0] if found else Label()

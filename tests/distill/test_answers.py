@@ -94,3 +94,11 @@ def test_only_crops_add_up() -> None:
         crops().by("slide").by("patient")
     with pytest.raises(ValueError, match="median"):
         crops().by("slide", "median")
+
+
+def test_rows_longer_than_their_header_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "crop.csv"
+    header, *rows = crops().csv().decode().splitlines()
+    file.write_text("\n".join([header, *(f"{row},0.5" for row in rows)]) + "\n")
+    with pytest.raises(RunError, match="its rows have more cells than its header"):
+        Answers.read(file)

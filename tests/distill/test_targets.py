@@ -315,3 +315,13 @@ def test_any_zarr_reader_finds_named_axes(tmp_path: Path) -> None:
         "logits": ("view", "class"),
         "draws": ("view", "parameter"),
     }
+
+
+def test_rows_longer_than_their_header_shift_nothing(tmp_path: Path) -> None:
+    # a table that another program wrote, with a column that its header does not name
+    write(tmp_path / "t")
+    file = tmp_path / "t" / "crops.csv"
+    header, *rows = file.read_text().splitlines()
+    file.write_text("\n".join([header, *(f"{row},1" for row in rows)]) + "\n")
+    with pytest.raises(TargetsError, match=r"crops\.csv cannot be read \(its rows have more"):
+        Targets(tmp_path / "t")

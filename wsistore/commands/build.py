@@ -157,9 +157,11 @@ def build_command(
     settings = BuildSettings(parse_levels(levels), exact_mpp, regions, tissue, drawn, apply_icc)
     source = _annotation_source(regions, folder, offset)
     files = find_slides(slides)
-    table = read_labels(labels) if labels else {}
+    table = read_labels(labels) if labels else None
+    for note in table.notes if table else ():
+        click.echo(note, err=True)
     known = {name for file in files for name in (file.name, file.stem)}
-    unused = [name for name in table if name not in known]
+    unused = [name for name in table or () if name not in known]
     if unused:
         click.echo(f"{labels}: {len(unused)} rows name slides not given ({unused[0]}, …)", err=True)
     results = build(

@@ -75,10 +75,12 @@ def plan_command(
       wsistore plan slides/ --labels labels.csv --levels 5x,1.25x --json
     """
     names = parse_levels(levels)
-    known = read_labels(labels) if labels else {}
+    known = read_labels(labels) if labels else None
+    for note in known.notes if known else ():
+        click.echo(note, err=True)
     plans = []
     for file in find_slides(slides):
-        given = label_of(file, known).mpp
+        given = label_of(file, known or {}).mpp
         wins = mpp if given is None else given
         plans.append(plan_slide(file, names, wins, exact_mpp, reader, apply_icc))
     failed = [plan for plan in plans if plan.error]

@@ -152,7 +152,9 @@ def _extend(store: Store, name: str, into: str) -> None:
 
 
 def _own(store: Store, name: str, file: Path, overwrite: bool) -> None:
-    table, faults, empty = read_own(file, store.crops, store.slides)
+    table, faults, empty, notes = read_own(file, store.crops, store.slides)
+    for note in notes:
+        out().print(note)
     if faults:
         texts = [fault.text for fault in faults]
         more = len(texts) - _SHOWN
@@ -171,7 +173,10 @@ def _check(store: Store, name: str | None, file: Path | None) -> int:
     if file is not None:
         if name is not None:
             raise UsageError("--check takes --name or --from-csv, not both")
-        _, faults, _ = read_own(file, store.crops, store.slides)
+        own = read_own(file, store.crops, store.slides)
+        faults = own.faults
+        for note in own.notes:
+            console.print(note)
         for fault in faults:
             console.print(f"{file}: {fault.text}")
         console.print(f"{file}: {len(faults) or 'no'} faults")

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
-from wsistore.errors import UsageError
 from wsistore.split.faults import Fault, faults
 from wsistore.split.sets import EXCLUDED, is_aux
 from wsistore.split.tables import tabulate
+from wsistore.user_table import UserTable, read_user_table
 
 _KEYS = ("crop", "slide", "patient")
 
 
-def read_own(
-    path: Path, crops: pd.DataFrame, slides: pd.DataFrame
-) -> tuple[pd.DataFrame, list[Fault], list[str]]:
+class Own(NamedTuple):
+    """A split of one's own as it was read.
+
+    Attributes:
+        table: columns crop, slide, patient, label, subset.
+        faults: see `wsistore.split.faults.faults`.
+        empty: names of slides or patients that the store knows but has no crop of.
+        notes: sentences on how the file had to be read.
+    """
+
+    table: pd.DataFrame
+    faults: list[Fault]
+    empty: list[str]
+    notes: tuple[str, ...]
+
+
+def read_own(path: Path, crops: pd.DataFrame, slides: pd.DataFrame) -> Own:
     """Read a CSV with a column ``subset`` and one or more of ``crop``, ``slide``, ``patient``.
 
     The finest of the three says which crops a row is about; the coarser ones, where they are given,
@@ -27,22 +43,17 @@ def read_own(
         crops: the store's, columns crop, slide, patient, label.
         slides: the store's, columns slide, file, patient: slides without a crop are known too.
 
-    Returns:
-        The split's table; its faults (see `wsistore.split.faults.faults`); and the names of slides
-        or patients that the store knows but has no crop of.
-
     Raises:
-        UsageError: the file cannot be read as CSV or lacks a column.
+        UsageError: the file cannot be read as a table or lacks a column; see
+            `wsistore.user_table.read_user_table`.
     """
-    own = _read(path)
+    given = read_user_table(path, "--from-csv", [("subset",), _KEYS], ["label"])
+    own = pd.DataFrame([row.cells for row in given.rows], dtype=object)
     key = next(column for column in _KEYS if column in own)
     if "slide" in own:
         by_file = dict(zip(slides["file"].astype(str), slides["slide"].astype(str), strict=True))
         own["slide"] = own["slide"].map(lambda name: by_file.get(name, name))
-    found = [
-        Fault("twice", f"{key} {name!r} is listed more than once")
-        for name in own.loc[own[key].duplicated(), key].unique()
-    ]
+    found = _twice(given, own[key], key)
     seen = set(crops[key])
     tried = set(slides[key]) if key in slides else set()
     strangers = [name for name in own[key].unique() if name not in seen]
@@ -61,21 +72,18 @@ def read_own(
     table = tabulate(split, split["subset"].where(split["subset"] != ""))
     # a slide or patient listed twice has been named; its crops need not be named one by one
     found += [fault for fault in faults(table, crops) if fault.kind != "twice"]
-    return table, found, [name for name in strangers if name in tried]
+    return Own(table, found, [name for name in strangers if name in tried], given.notes)
 
 
-def _read(path: Path) -> pd.DataFrame:
-    try:
-        own = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"--from-csv {path}: cannot be read as CSV: {error}") from error
-    if "subset" not in own or not any(column in own for column in _KEYS):
-        raise UsageError(
-            f"--from-csv {path}: needs the column subset and one of {', '.join(_KEYS)}"
-        )
-    for column in own:
-        own[column] = own[column].str.strip()
-    return own
+def _twice(given: UserTable, names: pd.Series[str], key: str) -> list[Fault]:
+    lines = defaultdict(list)
+    for row, name in zip(given.rows, names, strict=True):
+        lines[name].append(str(row.line))
+    return [
+        Fault("twice", f"{key} {name!r} is listed more than once, in lines {' and '.join(where)}")
+        for name, where in lines.items()
+        if len(where) > 1
+    ]
 
 
 def _disagreements(joined: pd.DataFrame, key: str) -> list[Fault]:

@@ -117,3 +117,11 @@ def test_checks_name_the_file(tmp_path: Path) -> None:
     one.unlink()
     assert [fault.kind for fault in check_split(store, "cv", CROPS)] == ["file"]
     assert [fault.kind for fault in check_split(store, "nothing", CROPS)] == ["file"]
+
+
+def test_an_edited_split_whose_rows_are_longer_than_its_header_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "splits" / "main.csv"
+    path.parent.mkdir()
+    path.write_text("crop,slide,patient,label,subset\ns1/0,s1,p1,a,train,\ns2/0,s2,p2,a,test,\n")
+    with pytest.raises(StoreError, match=r"main\.csv: its rows have more cells than its header"):
+        read_tables(tmp_path, "main")

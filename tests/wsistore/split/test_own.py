@@ -25,7 +25,7 @@ SLIDES = pd.DataFrame(
 def own(path: Path, text: str) -> tuple[dict[str, str], list[str], list[str]]:
     file = path / "own.csv"
     file.write_text(text)
-    table, faults, empty = read_own(file, CROPS, SLIDES)
+    table, faults, empty, _ = read_own(file, CROPS, SLIDES)
     subsets = dict(zip(table["crop"], table["subset"], strict=True))
     return subsets, [fault.text for fault in faults], empty
 
@@ -48,7 +48,7 @@ def test_patients_slides_or_crops(tmp_path: Path, text: str) -> None:
 
 def test_labels_are_the_stores_and_auxiliary_ones_withheld(tmp_path: Path) -> None:
     (tmp_path / "own.csv").write_text("patient,subset\np1,train\np2,aux1\n")
-    table, _, _ = read_own(tmp_path / "own.csv", CROPS, SLIDES)
+    table, *_ = read_own(tmp_path / "own.csv", CROPS, SLIDES)
     assert list(table.columns) == ["crop", "slide", "patient", "label", "subset"]
     assert table["label"].fillna("-").tolist() == ["a", "a", "-"]
 
@@ -61,7 +61,8 @@ def test_labels_are_the_stores_and_auxiliary_ones_withheld(tmp_path: Path) -> No
         ("slide,subset\ns1,train\n", [
             "patient 'p1' is in train, but these crops are not listed: s2/0"]),
         ("patient,subset\np1,train\np8,test\n", ["patient 'p8' is not in the store"]),
-        ("patient,subset\np2,train\np2,train\n", ["patient 'p2' is listed more than once"]),
+        ("patient,subset\np2,train\np2,train\n", [
+            "patient 'p2' is listed more than once, in lines 2 and 3"]),
         ("patient,subset\np2,train\np3,val\n", ["patient 'p3' is put into val without a label"]),
         ("patient,subset\np2,\n", ["patient 'p2' has no subset"]),
         ("slide,patient,subset\ns3,p1,train\n", ["slide 's3' has patient 'p1'; the store: 'p2'"]),
@@ -90,3 +91,15 @@ def test_a_file_without_the_columns_is_refused(tmp_path: Path, text: str) -> Non
         own(tmp_path, text)
     with pytest.raises(UsageError, match=r"absent\.csv: cannot be read"):
         read_own(tmp_path / "absent.csv", CROPS, SLIDES)
+
+
+def test_a_trailing_comma_shifts_nothing(tmp_path: Path) -> None:
+    text = "patient,subset\np3,aux1,\np1,train,\np2,test,\n"
+    assert own(tmp_path, text) == (WANTED, [], [])
+    # as spreadsheets save it: semicolons, UTF-16 with tabs, another case
+    (tmp_path / "own.csv").write_bytes("Patient\tSubset\np1\ttrain\np2\ttest".encode("utf-16"))
+    assert read_own(tmp_path / "own.csv", CROPS, SLIDES).table["subset"].tolist() == [
+        "train", "train", "test",
+    ]  # fmt: skip
+    with pytest.raises(UsageError, match=r"--from-csv .*line 2 has 3 cells, the header 2"):
+        own(tmp_path, "patient,subset\np3,aux1,left\n")
