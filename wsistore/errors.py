@@ -25,5 +25,9 @@ class DamagedSlideError(SlideError):
     """A slide's format is known and the file is damaged; no other reader is tried."""
 
 
+class SlideImageError(SlideError):
+    """None of a file's images is the slide, or several could be; no other reader is tried."""
+
+
 class ResolutionError(SlideError):
     """A slide's µm per pixel is missing, implausible, or cannot give a level."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from wsistore.errors import DamagedSlideError, SlideError
+from wsistore.errors import DamagedSlideError, SlideError, SlideImageError
 from wsistore.readers.base import Reader
 from wsistore.readers.dicom import WsiDicomReader
 from wsistore.readers.openslide import OpenSlideReader
@@ -33,6 +33,7 @@ def open_slide(path: Path, reader: str = AUTO) -> Reader:
     Raises:
         SlideError: it is missing or no reader opens it; the message holds each one's reason.
         DamagedSlideError: a reader knows the format and finds the file damaged.
+        SlideImageError: none of the file's images is the slide, or several could be.
     """
     if not path.exists():
         raise SlideError("there is no such file")
@@ -40,7 +41,7 @@ def open_slide(path: Path, reader: str = AUTO) -> Reader:
     for name in READERS if reader == AUTO else (reader,):
         try:
             return READERS[name](path)
-        except DamagedSlideError:
+        except (DamagedSlideError, SlideImageError):
             raise
         except SlideError as error:
             reasons.append(f"{name}: {error}")

@@ -12,6 +12,7 @@ from wsistore.errors import SlideError
 from wsistore.files import dicom_files, strangers
 from wsistore.readers.base import WHITE, BaseReader, Properties, positive
 from wsistore.readers.tiff import require_rgb, tiff_tags
+from wsistore.readers.tiff_pages import slide_pages
 
 
 class OpenSlideReader(BaseReader):
@@ -34,8 +35,8 @@ class OpenSlideReader(BaseReader):
             self._path = path
         self._slide = self._open()
         found = self._slide.properties
-        if found.get("openslide.vendor") == "generic-tiff":
-            self._refuse_other_depths()
+        if found.get("openslide.vendor") in ("generic-tiff", "aperio"):
+            self._check_tiff(found["openslide.vendor"])
         if path.is_dir() and (others := strangers(files, found.get("dicom.SeriesInstanceUID", ""))):
             self._slide.close()
             raise SlideError(
@@ -59,11 +60,25 @@ class OpenSlideReader(BaseReader):
         except (openslide.OpenSlideError, OSError) as error:
             raise SlideError(str(error).rstrip(".")) from error
 
-    def _refuse_other_depths(self) -> None:
-        """Refuse a tiled TIFF that is not 8-bit RGB: OpenSlide would make it so silently."""
+    def _check_tiff(self, vendor: str) -> None:
+        """Refuse a TIFF of which OpenSlide takes the first image for the slide, and it is not.
+
+        A tiled TIFF that is not 8-bit RGB is refused too: OpenSlide would make it so silently.
+
+        Raises:
+            SlideError: its first image is not the slide, or not 8-bit RGB.
+        """
         try:
             with tiff_tags(self._path) as file:
-                require_rgb(file.pages.first)
+                base = slide_pages(file).levels[0]
+                size, taken = (base.imagewidth, base.imagelength), self._slide.dimensions
+                if size != taken:
+                    raise SlideError(
+                        f"OpenSlide takes an image of {taken[0]} × {taken[1]} pixels for the "
+                        f"slide, which has {size[0]} × {size[1]}"
+                    )
+                if vendor == "generic-tiff":
+                    require_rgb(base)
         except SlideError:
             self._slide.close()
             raise

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import tiffslide
 from numpy.typing import NDArray
-from tifffile import COMPRESSION, PHOTOMETRIC, TiffFile, TiffPage
+from tifffile import COMPRESSION, PHOTOMETRIC, RESUNIT, TiffFile, TiffPage
 
 from wsistore.errors import DamagedSlideError, SlideError
 from wsistore.readers.base import BaseReader, Properties, positive
+from wsistore.readers.tiff_pages import SlidePages, slide_pages
 
 
 class TiffReader(BaseReader):
@@ -34,8 +35,11 @@ class TiffReader(BaseReader):
         try:
             self._slide = tiffslide.TiffSlide(self._file)
             found = self._slide.properties
-            self.level_sizes = tuple((int(w), int(h)) for w, h in self._slide.level_dimensions)
-            self._pages = _pages(self._slide)
+            chosen = _pages(self._slide)
+            self._pages = chosen.levels
+            self.level_sizes = tuple(
+                (int(page.imagewidth), int(page.imagelength)) for page in self._pages
+            )
             self.tile_rows = int(self._pages[0].tilelength)
             self.tile_columns = int(self._pages[0].tilewidth)
             self._missing = [missing_tiles(page, path.stat().st_size) for page in self._pages]
@@ -48,14 +52,19 @@ class TiffReader(BaseReader):
             raise SlideError(str(error)) from error
         missing, tiles = int(self._missing[0].sum()), self._missing[0].size
         note = f"{missing} of its {tiles} tiles are missing and get the glass's colour"
+        if found.get("tiffslide.vendor") is None and self._pages[0].index != 0:
+            # tiffslide took the first image's
+            mpp_x, mpp_y = _tag_mpp(self._pages[0])
+        else:
+            mpp_x, mpp_y = (positive(found.get(f"tiffslide.mpp-{axis}")) for axis in "xy")
         icc = self._pages[0].tags.valueof("InterColorProfile")
         self.properties = Properties(
-            mpp_x=positive(found.get("tiffslide.mpp-x")),
-            mpp_y=positive(found.get("tiffslide.mpp-y")),
+            mpp_x=mpp_x,
+            mpp_y=mpp_y,
             objective_power=positive(found.get("tiffslide.objective-power")),
             vendor=str(found.get("tiffslide.vendor") or "generic").lower(),
             icc=icc if isinstance(icc, bytes) else None,
-            notes=(note,) if missing else (),
+            notes=(*chosen.notes, *((note,) if missing else ())),
         )
 
     def _pixels(
@@ -108,26 +117,34 @@ class TiffReader(BaseReader):
         self._file.close()
 
 
-def _pages(slide: tiffslide.TiffSlide) -> list[TiffPage]:
-    """Return the first page of each level, checked to be what this reader takes.
+def _pages(slide: tiffslide.TiffSlide) -> SlidePages:
+    """Return the slide's images, checked to be what this reader takes.
 
     Raises:
         SlideError: another reader suits the file better; the message says why.
+        SlideImageError: which image is the slide cannot be told, or none is.
     """
-    found, file = slide.properties, slide.ts_tifffile
+    file = slide.ts_tifffile
     if file.is_bif:
         raise SlideError("its tiles overlap (Ventana), which tiffslide does not undo")
-    if "tiffslide.series-composition" in found:
+    if "tiffslide.series-composition" in slide.properties:
         raise SlideError("it places scans on a slide (Leica), which tiffslide fills with black")
-    levels = file.series[found["tiffslide.series-index"]].levels
-    pages = [level.keyframe for level in levels]
-    base = pages[0]
+    chosen = slide_pages(file)
+    base = chosen.levels[0]
     if not base.is_tiled:
         raise SlideError("it is not tiled")
-    if found["tiffslide.series-axes"] != "YXS":
-        raise SlideError(f"its axes are {found['tiffslide.series-axes']}, not YXS")
+    if base.axes != "YXS":
+        raise SlideError(f"its axes are {base.axes}, not YXS")
     require_rgb(base)
-    return pages
+    return chosen
+
+
+def _tag_mpp(page: TiffPage) -> tuple[float | None, float | None]:
+    """Return µm per pixel by a page's resolution tags, None without a unit."""
+    if page.resolutionunit == RESUNIT.NONE or "XResolution" not in page.tags:
+        return None, None
+    x, y = page.get_resolution(RESUNIT.MICROMETER)
+    return positive(1 / x), positive(1 / y)
 
 
 @contextmanager

@@ -8,9 +8,10 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
-from wsistore.errors import SlideError
+from wsistore.errors import SlideError, SlideImageError
 from wsistore.readers.base import BaseReader, Properties
 from wsistore.readers.tiff import missing_tiles, tiff_tags
+from wsistore.readers.tiff_pages import slide_pages
 
 # libvips would keep every image opened here, with its buffers, for calls that never come: a slide
 # with ten crops took 90 MB for each
@@ -49,25 +50,30 @@ class VipsReader(BaseReader):
         if not path.is_file():
             raise SlideError("not a file")
         self._path = path
+        self._page = 0
         self._image = self._open()
         self._region: pyvips.Region | None = None
         self._next = 0
         kind = str(self._image.get("vips-loader")).removesuffix("_source").removesuffix("load")
         if kind not in LOADERS:
             raise SlideError(f"a {kind} file is no image of a slide")
+        notes = self._choose_page() if kind == "tiff" else ()
         self._check(kind)
         self.level_sizes = ((self._image.width, self._image.height),)
         mpp_x, mpp_y = self._resolution(kind)
         fields = self._image.get_fields()
         icc = self._image.get("icc-profile-data") if "icc-profile-data" in fields else None
-        self.properties = Properties(mpp_x, mpp_y, None, "generic", icc)
+        self.properties = Properties(mpp_x, mpp_y, None, "generic", icc, notes)
 
     def _open(self) -> pyvips.Image:
         try:
             # by source: a path would be searched for loader options in brackets
             source = pyvips.Source.new_from_file(str(self._path))
             # without fail_on, libvips paints what it cannot decode black or grey
-            return pyvips.Image.new_from_source(source, "", access="sequential", fail_on="warning")
+            return pyvips.Image.new_from_source(
+                source, f"page={self._page}" if self._page else "",
+                access="sequential", fail_on="warning",
+            )  # fmt: skip
         except pyvips.Error as error:
             raise SlideError(_reason(error)) from error
 
@@ -85,24 +91,34 @@ class VipsReader(BaseReader):
                 f"{image.width} × {image.height} pixels of interlaced {kind} decode only as a "
                 "whole; convert it to a tiled TIFF"
             )
-        if kind == "tiff":
-            self._check_tiff()
+        # animations and bursts: libvips takes the first
+        count = image.get("n-pages") if "n-pages" in image.get_fields() else 1
+        if kind != "tiff" and count > 1:
+            raise SlideImageError(
+                f"it holds {count} images; export the one that is meant to a file of its own"
+            )
 
-    def _check_tiff(self) -> None:
-        """Refuse a TIFF of which libvips's one image is not the whole truth.
+    def _choose_page(self) -> tuple[str, ...]:
+        """Open the page of a TIFF that is the slide; return what is to be said of the others.
 
         Raises:
             SlideError: parts of it are missing, or its format needs a reader of its own.
+            SlideImageError: which page is the slide cannot be told, or none is.
         """
         with tiff_tags(self._path) as file:
-            page, series = file.pages.first, file.series[0]
             if file.is_bif or file.is_scn or file.is_ndpi:
                 raise SlideError("a scanner's format, of which libvips sees the first image only")
-            if len(series) != 1 or series.keyframe.index != 0:
-                raise SlideError(f"it has {len(series)} pages for one image (axes {series.axes})")
+            chosen = slide_pages(file)
+            page = chosen.levels[0]
+            if page.is_subifd:
+                raise SlideError("its slide is a SubIFD, of which libvips sees nothing")
             missing = missing_tiles(page, self._path.stat().st_size)
         if missing.any():
             raise SlideError("parts of it are missing, which libvips would paint black")
+        if page.index:
+            self._page = page.index
+            self._image = self._open()
+        return chosen.notes
 
     def _resolution(self, kind: str) -> tuple[float | None, float | None]:
         """Return µm per pixel, None where the file says nothing."""

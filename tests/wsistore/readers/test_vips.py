@@ -9,7 +9,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from wsistore.errors import SlideError
+from wsistore.errors import SlideError, SlideImageError
 from wsistore.readers import open_slide
 
 WIDTH, HEIGHT = 501, 703
@@ -94,7 +94,7 @@ def test_other_depths_and_spaces_are_refused(tmp_path: Path, pixels: np.ndarray)
 def test_planes_of_a_stack_are_not_taken_for_the_image(tmp_path: Path, pixels: np.ndarray) -> None:
     planes = np.moveaxis(pixels, 2, 0)
     tifffile.imwrite(tmp_path / "stack.tif", planes, photometric="minisblack")
-    with pytest.raises(SlideError, match="vips: it has 3 pages for one image"):
+    with pytest.raises(SlideError, match=r"could be the slide \(3 images of"):
         open_slide(tmp_path / "stack.tif")
 
 
@@ -171,3 +171,10 @@ def test_memory_does_not_grow_with_the_image_nor_with_passes(tmp_path: Path) -> 
     )  # fmt: skip
     # the file's own pages may be mapped; the decoded image would be 108 MB, kept images 27 MB each
     assert int(run.stdout) < 0.5 * side * side * 3
+
+
+def test_an_animation_is_no_slide(tmp_path: Path, pixels: np.ndarray) -> None:
+    frames = [Image.fromarray(pixels), Image.fromarray(pixels[::-1].copy())]
+    frames[0].save(tmp_path / "a.webp", save_all=True, append_images=frames[1:], lossless=True)
+    with pytest.raises(SlideImageError, match="it holds 2 images; export the one that is meant"):
+        open_slide(tmp_path / "a.webp")
