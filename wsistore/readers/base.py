@@ -178,6 +178,35 @@ def over(
     return mixed.astype(np.uint8)
 
 
+def orientation_notes(orientation: int) -> tuple[str, ...]:
+    """Return what the user should know of a file's orientation tag (TIFF's and EXIF's 274).
+
+    Args:
+        orientation: 1 where rows run down and columns to the right, as nearly always.
+    """
+    if orientation == 1:
+        return ()
+    return (
+        f"its orientation tag ({orientation}) is not applied: pixels are taken as the file stores "
+        "them, so a viewer that turns or mirrors it shows other places",
+    )
+
+
+def straight(rgb: NDArray[np.uint8], opacity: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Undo premultiplication (associated alpha): ``min(255, rgb · 255 / a)``, rounded half up.
+
+    Args:
+        rgb: (h, w, 3) uint8, each sample times ``a / 255``.
+        opacity: ``a``, (h, w) uint8.
+
+    Returns:
+        (h, w, 3) uint8; 0 where ``a`` is 0, which no color is known of.
+    """
+    alpha = opacity.astype(np.uint32)[..., np.newaxis]
+    full = (rgb.astype(np.uint32) * 255 + alpha // 2) // np.maximum(alpha, 1)
+    return np.where(alpha == 0, 0, np.minimum(full, 255)).astype(np.uint8)
+
+
 def positive(value: Any) -> float | None:
     """Return a property as a positive float, or None where it is absent or not a number."""
     try:

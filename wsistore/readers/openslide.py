@@ -7,12 +7,17 @@ from pathlib import Path
 import numpy as np
 import openslide
 from numpy.typing import NDArray
+from tifffile import COMPRESSION, TiffFile, TiffPage
 
 from wsistore.errors import SlideError
 from wsistore.files import dicom_files, strangers
-from wsistore.readers.base import WHITE, BaseReader, Properties, positive
-from wsistore.readers.tiff import require_rgb, tiff_tags
+from wsistore.readers.base import WHITE, BaseReader, Properties, orientation_notes, positive
+from wsistore.readers.tiff import tiff_tags
+from wsistore.readers.tiff_kinds import PIXEL_LOSSLESS, orientation_of, require_kind
 from wsistore.readers.tiff_pages import slide_pages
+from wsistore.readers.tile_colors import page_color
+
+TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 class OpenSlideReader(BaseReader):
@@ -35,8 +40,7 @@ class OpenSlideReader(BaseReader):
             self._path = path
         self._slide = self._open()
         found = self._slide.properties
-        if found.get("openslide.vendor") in ("generic-tiff", "aperio"):
-            self._check_tiff(found["openslide.vendor"])
+        notes = self._tiff_notes()
         if path.is_dir() and (others := strangers(files, found.get("dicom.SeriesInstanceUID", ""))):
             self._slide.close()
             raise SlideError(
@@ -52,6 +56,7 @@ class OpenSlideReader(BaseReader):
             objective_power=positive(found.get("openslide.objective-power")),
             vendor=found.get("openslide.vendor", "generic").replace("generic-tiff", "generic"),
             icc=self._profile(),
+            notes=notes,
         )
 
     def _open(self) -> openslide.OpenSlide:
@@ -60,25 +65,20 @@ class OpenSlideReader(BaseReader):
         except (openslide.OpenSlideError, OSError) as error:
             raise SlideError(str(error).rstrip(".")) from error
 
-    def _check_tiff(self, vendor: str) -> None:
-        """Refuse a TIFF of which OpenSlide takes the first image for the slide, and it is not.
-
-        A tiled TIFF that is not 8-bit RGB is refused too: OpenSlide would make it so silently.
+    def _tiff_notes(self) -> tuple[str, ...]:
+        """Refuse a TIFF that OpenSlide would show otherwise than it is, else return notes on it.
 
         Raises:
-            SlideError: its first image is not the slide, or not 8-bit RGB.
+            SlideError: it takes another image for the slide, or its samples for other colors.
         """
+        with self._path.open("rb") as file:
+            if file.read(4) not in TIFF_MAGIC:
+                return ()
         try:
-            with tiff_tags(self._path) as file:
-                base = slide_pages(file).levels[0]
-                size, taken = (base.imagewidth, base.imagelength), self._slide.dimensions
-                if size != taken:
-                    raise SlideError(
-                        f"OpenSlide takes an image of {taken[0]} × {taken[1]} pixels for the "
-                        f"slide, which has {size[0]} × {size[1]}"
-                    )
-                if vendor == "generic-tiff":
-                    require_rgb(base)
+            with tiff_tags(self._path) as tiff:
+                if self._slide.properties["openslide.vendor"] in ("generic-tiff", "aperio"):
+                    _check_choice(tiff, self._slide.dimensions)
+                return _checked_pages(tiff, set(self._slide.level_dimensions))
         except SlideError:
             self._slide.close()
             raise
@@ -108,6 +108,45 @@ class OpenSlideReader(BaseReader):
     def close(self) -> None:
         """Release the file."""
         self._slide.close()
+
+
+def _check_choice(tiff: TiffFile, taken: tuple[int, int]) -> None:
+    """Refuse a file of which OpenSlide takes an image (width, height) that is not the slide."""
+    base = slide_pages(tiff).levels[0]
+    size = (base.imagewidth, base.imagelength)
+    if size != taken:
+        raise SlideError(
+            f"OpenSlide takes an image of {taken[0]} × {taken[1]} pixels for the slide, which "
+            f"has {size[0]} × {size[1]}"
+        )
+
+
+def _checked_pages(tiff: TiffFile, sizes: set[tuple[int, int]]) -> tuple[str, ...]:
+    """Check the pages that are levels: those of a level's size, or the largest one.
+
+    Returns:
+        What the user should know of them.
+
+    Raises:
+        SlideError: OpenSlide would make something else of one of them than it holds.
+    """
+    pages = [page for page in tiff.pages if isinstance(page, TiffPage)]
+    levels = [page for page in pages if (page.imagewidth, page.imagelength) in sizes]
+    if not levels:
+        # overlapping tiles and several scans: a level is larger than a page
+        levels = [max(pages, key=lambda page: page.imagewidth * page.imagelength)]
+    for page in levels:
+        require_kind(page, OpenSlideReader.name)
+        if orientation_of(page) != 1 and page.compression in PIXEL_LOSSLESS | {COMPRESSION.ZSTD}:
+            raise SlideError(
+                f"its orientation tag is {orientation_of(page)}, by which OpenSlide would turn "
+                "each tile by itself"
+            )
+        _, contradiction = page_color(page)
+        # of NDPI it takes what the stream says, of other TIFFs what the tag says
+        if contradiction and not tiff.is_ndpi:
+            raise SlideError(f"{contradiction}, and OpenSlide follows the tag")
+    return orientation_notes(orientation_of(levels[0]))
 
 
 def _colour(text: str | None) -> tuple[int, int, int]:

@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import tiffslide
 from numpy.typing import NDArray
-from tifffile import COMPRESSION, PHOTOMETRIC, RESUNIT, TiffFile, TiffPage
+from tifffile import RESUNIT, TiffFile, TiffPage
 
 from wsistore.errors import DamagedSlideError, SlideError
-from wsistore.readers.base import BaseReader, Properties, positive
+from wsistore.readers.base import BaseReader, Properties, orientation_notes, positive
+from wsistore.readers.tiff_kinds import orientation_of, require_kind
 from wsistore.readers.tiff_pages import SlidePages, slide_pages
+from wsistore.readers.tile_colors import page_color, tile_decoder
 
 
 class TiffReader(BaseReader):
@@ -43,6 +45,12 @@ class TiffReader(BaseReader):
             self.tile_rows = int(self._pages[0].tilelength)
             self.tile_columns = int(self._pages[0].tilewidth)
             self._missing = [missing_tiles(page, path.stat().st_size) for page in self._pages]
+            orientation = orientation_of(self._pages[0])
+            colors = [page_color(page) for page in self._pages]
+            self._decoders = [
+                tile_decoder(page, color)
+                for page, (color, _) in zip(self._pages, colors, strict=True)
+            ]
         except SlideError:
             self._file.close()
             raise
@@ -51,7 +59,8 @@ class TiffReader(BaseReader):
             self._file.close()
             raise SlideError(str(error)) from error
         missing, tiles = int(self._missing[0].sum()), self._missing[0].size
-        note = f"{missing} of its {tiles} tiles are missing and get the glass's colour"
+        holes = f"{missing} of its {tiles} tiles are missing and get the glass's colour"
+        contradiction = next((note for _, note in colors if note), "")
         if found.get("tiffslide.vendor") is None and self._pages[0].index != 0:
             # tiffslide took the first image's
             mpp_x, mpp_y = _tag_mpp(self._pages[0])
@@ -64,7 +73,12 @@ class TiffReader(BaseReader):
             objective_power=positive(found.get("tiffslide.objective-power")),
             vendor=str(found.get("tiffslide.vendor") or "generic").lower(),
             icc=icc if isinstance(icc, bytes) else None,
-            notes=(*chosen.notes, *((note,) if missing else ())),
+            notes=(
+                *chosen.notes,
+                *((holes,) if missing else ()),
+                *((f"{contradiction}; colors follow the tiles",) if contradiction else ()),
+                *orientation_notes(orientation),
+            ),
         )
 
     def _pixels(
@@ -99,17 +113,11 @@ class TiffReader(BaseReader):
         try:
             self._file.seek(offset)
             data = self._file.read(length)
-            tile, _, _ = page.decode(
-                data, index, jpegtables=page.jpegtables, jpegheader=page.jpegheader
-            )
-            if tile is None:
-                raise ValueError("the tile is empty")
+            return self._decoders[level](data, index)
         except Exception as error:
             columns = -(-page.imagewidth // page.tilewidth)
             x, y = index % columns * page.tilewidth, index // columns * page.tilelength
             raise SlideError(f"level {level} cannot be decoded at x {x}, y {y}: {error}") from error
-        pixels: NDArray[np.uint8] = tile[0]
-        return pixels
 
     def close(self) -> None:
         """Release the file."""
@@ -135,7 +143,8 @@ def _pages(slide: tiffslide.TiffSlide) -> SlidePages:
         raise SlideError("it is not tiled")
     if base.axes != "YXS":
         raise SlideError(f"its axes are {base.axes}, not YXS")
-    require_rgb(base)
+    for page in chosen.levels:
+        require_kind(page, TiffReader.name)
     return chosen
 
 
@@ -162,25 +171,6 @@ def tiff_tags(path: Path) -> Iterator[TiffFile]:
     # tifffile raises many kinds for tags that contradict each other
     except Exception as error:
         raise SlideError(f"its TIFF tags make no sense: {error}") from error
-
-
-def require_rgb(page: TiffPage) -> None:
-    """Refuse a page that is not 8-bit RGB, or YCbCr that its codec turns into RGB.
-
-    Raises:
-        SlideError: its pixels are something else, which a decoder could turn into colours silently.
-    """
-    photometric = PHOTOMETRIC(page.photometric)
-    coded = photometric == PHOTOMETRIC.YCBCR and page.compression != COMPRESSION.NONE
-    if (
-        page.samplesperpixel != 3
-        or page.dtype != np.uint8
-        or not (photometric == PHOTOMETRIC.RGB or coded)
-    ):
-        raise SlideError(
-            f"its pixels are {page.samplesperpixel} × {page.dtype} {photometric.name}, "
-            "not 8-bit RGB"
-        )
 
 
 def missing_tiles(page: TiffPage, size: int) -> NDArray[np.bool_]:

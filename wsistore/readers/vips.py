@@ -7,11 +7,14 @@ from pathlib import Path
 import numpy as np
 import pyvips
 from numpy.typing import NDArray
+from tifffile import EXTRASAMPLE
 
 from wsistore.errors import SlideError, SlideImageError
-from wsistore.readers.base import BaseReader, Properties
+from wsistore.readers.base import BaseReader, Properties, orientation_notes, straight
 from wsistore.readers.tiff import missing_tiles, tiff_tags
+from wsistore.readers.tiff_kinds import extra_samples, require_kind
 from wsistore.readers.tiff_pages import slide_pages
+from wsistore.readers.tile_colors import page_color
 
 # libvips would keep every image opened here, with its buffers, for calls that never come: a slide
 # with ten crops took 90 MB for each
@@ -52,6 +55,8 @@ class VipsReader(BaseReader):
         self._path = path
         self._page = 0
         self._image = self._open()
+        # what the last of 2 or 4 bands is: PNG, WebP and HEIF have no other than this
+        self._extra: EXTRASAMPLE = EXTRASAMPLE.UNASSALPHA
         self._region: pyvips.Region | None = None
         self._next = 0
         kind = str(self._image.get("vips-loader")).removesuffix("_source").removesuffix("load")
@@ -63,6 +68,10 @@ class VipsReader(BaseReader):
         mpp_x, mpp_y = self._resolution(kind)
         fields = self._image.get_fields()
         icc = self._image.get("icc-profile-data") if "icc-profile-data" in fields else None
+        orientation = self._image.get("orientation") if "orientation" in fields else 1
+        notes += orientation_notes(int(orientation))
+        if self._image.bands in (2, 4) and self._extra == EXTRASAMPLE.UNSPECIFIED:
+            notes += ("what its last sample is the file does not say: it is left out",)
         self.properties = Properties(mpp_x, mpp_y, None, "generic", icc, notes)
 
     def _open(self) -> pyvips.Image:
@@ -112,7 +121,13 @@ class VipsReader(BaseReader):
             page = chosen.levels[0]
             if page.is_subifd:
                 raise SlideError("its slide is a SubIFD, of which libvips sees nothing")
+            require_kind(page, VipsReader.name, "; convert it to 8-bit RGB or grey first")
+            if extra := extra_samples(page):
+                self._extra = EXTRASAMPLE(extra[0])
             missing = missing_tiles(page, self._path.stat().st_size)
+            _, contradiction = page_color(page)
+        if contradiction:
+            raise SlideError(f"{contradiction}, and libvips follows the tag")
         if missing.any():
             raise SlideError("parts of it are missing, which libvips would paint black")
         if page.index:
@@ -138,9 +153,12 @@ class VipsReader(BaseReader):
             part[:] = self._fetch(x, y + top, width, len(part)).reshape(part.shape)
         colours = bands - 1 + bands % 2
         rgb = pixels[:, :, :colours]
-        if colours == 1:
-            rgb = np.repeat(rgb, 3, axis=2)
-        return rgb, pixels[:, :, colours] if bands > colours else None
+        opacity = pixels[:, :, colours] if bands > colours else None
+        if self._extra == EXTRASAMPLE.UNSPECIFIED:
+            opacity = None
+        if opacity is not None and self._extra == EXTRASAMPLE.ASSOCALPHA:
+            rgb = straight(rgb, opacity)
+        return np.repeat(rgb, 3, axis=2) if colours == 1 else rgb, opacity
 
     def _fetch(self, x: int, y: int, width: int, height: int) -> NDArray[np.uint8]:
         if self._region is None or y < self._next:

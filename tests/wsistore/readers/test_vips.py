@@ -86,8 +86,10 @@ def test_orientation_is_not_applied(tmp_path: Path, pixels: np.ndarray) -> None:
 def test_other_depths_and_spaces_are_refused(tmp_path: Path, pixels: np.ndarray) -> None:
     tifffile.imwrite(tmp_path / "deep.tif", pixels.astype(np.uint16), photometric="rgb")
     Image.fromarray(pixels).convert("CMYK").save(tmp_path / "cmyk.jpg")
-    for name, found in (("deep.tif", "3 × ushort rgb16"), ("cmyk.jpg", "4 × uchar cmyk")):
-        with pytest.raises(SlideError, match=f"vips: its pixels are {found}; convert it"):
+    for name, found in (("deep.tif", "3 × uint16 RGB.*"), ("cmyk.jpg", "4 × uchar cmyk")):
+        with pytest.raises(
+            SlideError, match=f"vips: its pixels are {found}; convert it to 8-bit RGB"
+        ):
             open_slide(tmp_path / name)
 
 
@@ -109,13 +111,10 @@ def test_half_a_file_is_an_error_and_never_black(
         read_all(path)
 
 
-def test_jpeg_2000_raises(shared: Path) -> None:
+def test_jpeg_2000_is_refused_when_it_is_opened(shared: Path) -> None:
     # libvips's binary has no such codec, and older ones gave black
-    with (
-        open_slide(shared / "slides" / "tcga-cr-7395-01a-01-ts1.svs", "vips") as slide,
-        pytest.raises(SlideError, match="cannot be decoded at x 0, y 0"),
-    ):
-        slide.read(0, 0, 0, 256, 256)
+    with pytest.raises(SlideError, match=r"vips: .*APERIO_JP2000_RGB"):
+        open_slide(shared / "slides" / "tcga-cr-7395-01a-01-ts1.svs", "vips")
 
 
 @pytest.mark.parametrize("kind", ["png", "jpg", "tif"])
