@@ -33,6 +33,7 @@ class Options:
     out: Path
     overwrite: bool = False
     resume: bool = False
+    no_lock: bool = False
     init_from: Path | None = None
     log: tuple[str, ...] = ()
     preset: str | None = None

@@ -71,6 +71,13 @@ level_option = option(
     "Data", "--level", required=True, metavar="N×", help="Level of the input, e.g. 1.25x."
 )
 
+no_lock_option = option(
+    "Run",
+    "--no-lock",
+    is_flag=True,
+    help="Take no lock, on a file system without any. Nothing else may write to --out meanwhile.",
+)
+
 run_options = stack(
     option("Run", "--out", required=True, type=FOLDER, help="Run folder to make."),
     option("Run", "--overwrite", is_flag=True, help="Replace the run that --out holds."),
@@ -87,6 +94,7 @@ run_options = stack(
         type=click.Choice(sorted(TRACKERS)),
         help="Tracker to tell of each epoch; may be given several times.",
     ),
+    no_lock_option,
 )
 
 init_option = option(
@@ -273,6 +281,7 @@ def gather(given: dict[str, Any]) -> Options:
         out=given["out"],
         overwrite=given["overwrite"],
         resume=given["resume"],
+        no_lock=given["no_lock"],
         init_from=given.get("init_from"),
         log=tuple(dict.fromkeys(given["log"])),
         preset=given["preset"],

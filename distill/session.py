@@ -146,6 +146,7 @@ class Session:
                         weights,
                         overwrite=options.overwrite,
                         resume=options.resume,
+                        lock=not options.no_lock,
                     )
                     stack.callback(run.close)
                     self.say(_announcement(config, task, schedule.epochs, run.done))
@@ -264,6 +265,8 @@ def session(options: Options, say: Say) -> Iterator[Session]:
                 check_resume(options.out)
             elif processes.first:
                 check_out(options.out, options.overwrite)
+            if processes.first and not options.no_lock:
+                wsistore.require_locks(options.out)  # before a folder is made or replaced
         speak = say if processes.first else _silence
         yield Session(options, wsistore.open(options.store), device, processes, speak)
 

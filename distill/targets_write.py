@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 import torch
 import zarr
-from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
+import wsistore
 from distill import targets_format as form
 from distill.errors import DistillError, UsageError
 from distill.targets_arrays import EMPTY_TOO, Tail, check_targets_out, create, differs
@@ -45,14 +45,22 @@ class TargetsWriter:
         about: what is true of all targets.
         lessons: the crops and their views.
         overwrite: whether targets at `path` are replaced, once the new ones are whole.
+        lock: False takes no lock, for a file system that has none.
 
     Raises:
         UsageError: if `path` holds something that may not be replaced, another process is writing
             it, or what was begun there was begun with something else.
+        wsistore.NoLocksError: if the file system has no locks.
     """
 
     def __init__(
-        self, path: Path | str, about: About, lessons: Sequence[Lesson], *, overwrite: bool = False
+        self,
+        path: Path | str,
+        about: About,
+        lessons: Sequence[Lesson],
+        *,
+        overwrite: bool = False,
+        lock: bool = True,
     ) -> None:
         self.path = path = Path(path)
         check_targets_out(path, overwrite)
@@ -62,10 +70,10 @@ class TargetsWriter:
         self.done = 0
         self._aside = path.with_name(f"{path.name}.part")
         self._aside.mkdir(parents=True, exist_ok=True)
-        self._lock = FileLock(self._aside / ".lock", timeout=0)
+        self._lock = wsistore.Lock(self._aside / ".lock", lock)
         try:
-            self._lock.acquire()
-        except Timeout as error:
+            self._lock.acquire(wait=False)
+        except wsistore.LockedError as error:
             raise UsageError(
                 f"another process is writing {self._aside}; wait for it or choose another --out"
             ) from error

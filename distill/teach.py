@@ -40,6 +40,8 @@ def teach(request: Teaching, say: Say, watch: Watch = lambda samples, total: sam
         wsistore.WsistoreError: if the store or the split cannot be opened, or a crop be read.
     """
     there = _check_out(request)
+    if not request.no_lock:
+        wsistore.require_locks(request.out)
     device = resolve_device(request.device)
     if request.threads is not None:
         torch.set_num_threads(request.threads)
@@ -66,7 +68,9 @@ def teach(request: Teaching, say: Say, watch: Watch = lambda samples, total: sam
                 require_same(out, artifact, lessons)
                 say(f"{out}: is there already")
                 continue
-            writer = TargetsWriter(out, artifact, lessons, overwrite=request.overwrite)
+            writer = TargetsWriter(
+                out, artifact, lessons, overwrite=request.overwrite, lock=not request.no_lock
+            )
             writers.append(stack.enter_context(writer))
             say(_summary(writer))
         _answer(writers, teacher, request, store, look.limit(network), watch)

@@ -17,6 +17,7 @@ from distill.options import (
     batch_option,
     machine_options,
     memory_option,
+    no_lock_option,
     option,
 )
 from distill.pairs import Sample
@@ -55,6 +56,7 @@ from distill.teach_plan import Teaching
     "it, several levels make folders OUT/LEVEL.",
 )
 @option("Run", "--overwrite", is_flag=True, help="Replace the targets that --out holds.")
+@no_lock_option
 @option(
     "Targets",
     "--views",

@@ -47,6 +47,7 @@ class Teaching:
     memory_gib: float | None = None
     batch_pixels: int | None = None
     overwrite: bool = False
+    no_lock: bool = False
 
     def folder(self, level: str) -> Path:
         """Return where the targets of students at a level go.

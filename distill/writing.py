@@ -11,10 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
-import filelock
 from torch import nn
 from torch.optim import Optimizer
 
+import wsistore
 from distill import curves
 from distill.checkpoint import Modules, Progress, load_checkpoint, read_progress, save_checkpoint
 from distill.errors import RunError, UsageError
@@ -63,6 +63,7 @@ class RunWriter:
         weights: what will be true of the weights, but for the epoch.
         overwrite: whether a run in that folder is removed first.
         resume: whether to continue the run that is there instead.
+        lock: False takes no lock, for a file system that has none.
 
     Attributes:
         config: config.json as it is on the disk: the one that the run was started with.
@@ -72,6 +73,7 @@ class RunWriter:
         UsageError: if the folder is not empty and may not be replaced; or if there is no run to
             resume, it is over, it was configured otherwise, or another process is at it.
         RunError: if the run to resume is damaged.
+        wsistore.NoLocksError: if the file system has no locks.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class RunWriter:
         *,
         overwrite: bool = False,
         resume: bool = False,
+        lock: bool = True,
     ) -> None:
         self.path = path
         self._weights = weights
@@ -96,10 +99,10 @@ class RunWriter:
         else:
             _make(path, {"format": FORMAT, **config}, overwrite)
         self.config = read_json(path / "config.json")
-        self._lock = filelock.FileLock(path / ".lock", blocking=False)
+        self._lock = wsistore.Lock(path / ".lock", lock)
         try:
-            self._lock.acquire()
-        except filelock.Timeout as error:
+            self._lock.acquire(wait=False)
+        except wsistore.LockedError as error:
             raise UsageError(
                 f"{path} is in use by another training; choose another --out"
             ) from error

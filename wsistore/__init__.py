@@ -14,6 +14,7 @@ from wsistore.find import find_slides
 from wsistore.handle import Crop, Pair
 from wsistore.layers import write_layer
 from wsistore.layout import slide_id
+from wsistore.locks import Lock, LockedError, NoLocksError, require_locks
 from wsistore.physical import Grid, Span
 from wsistore.slide import Slide, open_slide, reader_names
 from wsistore.store import Store, open
@@ -22,6 +23,9 @@ from wsistore.workers import run as in_workers
 __all__ = [
     "Crop",
     "Grid",
+    "Lock",
+    "LockedError",
+    "NoLocksError",
     "Pair",
     "ResolutionError",
     "Slide",
@@ -39,6 +43,7 @@ __all__ = [
     "open",
     "open_slide",
     "reader_names",
+    "require_locks",
     "slide_id",
     "statistics",
     "write_layer",

@@ -25,7 +25,7 @@ from wsistore.labels import Label, label_of
 from wsistore.readers import AUTO
 from wsistore.records import SlideRecord
 from wsistore.remote import RemoteRoot
-from wsistore.staging import clear
+from wsistore.staging import clear, require_locks
 from wsistore.storage import METADATA, LocalRoot, Place, Root, root
 from wsistore.workers import run
 
@@ -151,6 +151,7 @@ def build(
     annotations: AnnotationSource | None = None,
     reader: str = AUTO,
     scheduler: str | None = None,
+    lock: bool = True,
 ) -> Iterator[Result]:
     """Store slides, yielding each one's result as it is known; one bad slide stops no other.
 
@@ -167,14 +168,17 @@ def build(
         reader: who reads them, by name; ``"auto"`` takes the first that can.
         scheduler: address of a Dask scheduler, whose workers do the work in place of ``workers``;
             they find slides and store under the same paths.
+        lock: False takes no locks, for a file system that has none: no other build may run.
 
     Raises:
         UsageError: the store was built with other settings or is no store; or no scheduler answers.
-        StoreError: the tables cannot be written.
+        StoreError: the tables cannot be written, or the store's file system has no locks.
     """
     place = root(store).absolute()
     prepare(place, settings)
-    clear(place)
+    if lock:
+        require_locks(place)
+    clear(place, lock)
     source = annotations or AnnotationSource()
     tasks = [
         SlideTask(path.resolve(), label_of(path, labels or {}), mpp, source, reader)
@@ -190,7 +194,7 @@ def build(
             yield _kept(task, known, settings)
     tried: dict[str, SlideRecord] = {}
     due = time.monotonic() + _INDEX_SECONDS
-    work = partial(ingest, store=place, settings=settings, overwrite=overwrite)
+    work = partial(ingest, store=place, settings=settings, overwrite=overwrite, lock=lock)
     try:
         processes = workers or os.cpu_count() or 1
         with closing(run(work, todo, processes, scheduler, load_compiled)) as results:
@@ -200,11 +204,11 @@ def build(
                 yield Result(record)
                 if time.monotonic() > due:
                     started = time.monotonic()
-                    update_index(place, tried)
+                    update_index(place, tried, lock)
                     # in a large store the tables take their time: a twentieth of the build's
                     took = time.monotonic() - started
                     due = time.monotonic() + max(_INDEX_SECONDS, 20 * took)
     finally:
         # an interrupted worker cleans up, but a thread of zarr may write one more file after that
-        clear(place)
-        update_index(place, tried)
+        clear(place, lock)
+        update_index(place, tried, lock)

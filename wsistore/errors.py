@@ -1,5 +1,15 @@
 """Errors a user can meet. Each message is one sentence that names the file and what to change."""
 
+import errno
+
+_ADVICE = {
+    errno.ENOSPC: "make room",
+    errno.EDQUOT: "make room, the quota is used up",
+    errno.EACCES: "get the right to write there",
+    errno.EPERM: "get the right to write there",
+    errno.EROFS: "mount it for writing, or choose another place",
+}
+
 
 class WsistoreError(Exception):
     """Base of every error that wsistore raises on purpose; the CLI exits 1 on it."""
@@ -31,3 +41,8 @@ class SlideImageError(SlideError):
 
 class ResolutionError(SlideError):
     """A slide's µm per pixel is missing, implausible, or cannot give a level."""
+
+
+def advice(error: OSError) -> str:
+    """Return what a user can do about a failed write, as an imperative."""
+    return _ADVICE.get(error.errno or 0, "mend that")

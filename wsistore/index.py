@@ -9,7 +9,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from wsistore import layout
-from wsistore.errors import StorageError, StoreError
+from wsistore.errors import StorageError, StoreError, advice
 from wsistore.records import CropRow, LevelRow, SlideRecord, SlideRow
 from wsistore.staging import index_lock
 from wsistore.storage import METADATA, LocalRoot, Place, Root, root
@@ -146,18 +146,19 @@ def read_records(store: Place) -> dict[str, SlideRecord]:
     return records
 
 
-def update_index(store: Place, tried: Mapping[str, SlideRecord]) -> None:
+def update_index(store: Place, tried: Mapping[str, SlideRecord], lock: bool = True) -> None:
     """Write the tables from the slide groups, so that builds at the same time lose no row.
 
     Args:
         store: the store.
         tried: this build's records; of slides that are not stored, failures are kept.
+        lock: False where the user has said that no other build runs.
 
     Raises:
-        StoreError: the tables cannot be written.
+        StoreError: the tables cannot be written, or the file system has no locks.
     """
     try:
-        with index_lock(store):
+        with index_lock(store, lock):
             records = read_records(store)
             for slide, record in tried.items():
                 if slide not in records or records[slide].slide.outcome == "failed":
@@ -166,7 +167,7 @@ def update_index(store: Place, tried: Mapping[str, SlideRecord]) -> None:
     except OSError as error:
         raise StoreError(
             f"{store}: its tables cannot be written ({error}); every slide that was finished is "
-            "whole: make room and run the same command again"
+            f"whole: {advice(error)} and run the same command again"
         ) from error
 
 

@@ -126,18 +126,23 @@ class SlideTask:
 
 
 def ingest(
-    task: SlideTask, store: Place, settings: BuildSettings, overwrite: bool = False
+    task: SlideTask,
+    store: Place,
+    settings: BuildSettings,
+    overwrite: bool = False,
+    lock: bool = True,
 ) -> SlideRecord:
     """Store one slide and return its record; a slide that cannot be used gives a failed one.
 
     The slide is written below ``.building/`` and renamed into ``slides/`` when whole, so that a
     crash at any moment leaves either all of it or nothing. With ``overwrite`` it takes the place
     of the stored one, which stays as it is if the new one fails. Behind a URL see
-    `wsistore.upload.publish`.
+    `wsistore.upload.publish`. Without ``lock`` nothing keeps another build from clearing away what
+    is being written.
     """
     place = root(store) / layout.SLIDES / task.slide
     try:
-        with staging.aside(store, task.slide) as folder:
+        with staging.aside(store, task.slide, lock) as folder:
             record = _write(task, folder, settings)
             try:
                 staging.publish(folder, place, overwrite)

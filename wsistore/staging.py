@@ -17,19 +17,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from wsistore import layout, upload
+from wsistore.errors import StoreError, advice
+from wsistore.locks import Lock, is_free
 from wsistore.remote import RemoteRoot
-from wsistore.storage import Place, root
+from wsistore.storage import Place, Root, root
 
 _LOCK, _REPLACED = ".lock", ".replaced"
 _SECONDS = 60.0
 
 
 @contextmanager
-def aside(store: Place, slide: str) -> Iterator[Path]:
-    """Yield a path to write a slide at, not yet a folder; what is left there goes afterwards."""
+def aside(store: Place, slide: str, lock: bool = True) -> Iterator[Path]:
+    """Yield a path to write a slide at, not yet a folder; what is left there goes afterwards.
+
+    Args:
+        store: the store.
+        slide: the slide's id.
+        lock: False where the user has said that no other build runs, here and below.
+
+    Raises:
+        NoLocksError: the file system has no locks, and ``lock`` is True; here and below.
+        OSError: the lock cannot be taken.
+    """
     place = root(store)
     if isinstance(place, RemoteRoot):
         # private: a slide is not for everybody's eyes
@@ -37,13 +47,13 @@ def aside(store: Place, slide: str) -> Iterator[Path]:
             yield Path(temporary) / slide
         return
     folder = place.folder / layout.STAGING / f"{slide}.{uuid.uuid4().hex}"
-    lock = Path(f"{folder}{_LOCK}")
-    with FileLock(lock):
+    file = Path(f"{folder}{_LOCK}")
+    with Lock(file, lock):
         try:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-            lock.unlink(missing_ok=True)
+            file.unlink(missing_ok=True)
 
 
 def publish(whole: Path, target: Place, overwrite: bool) -> None:
@@ -74,7 +84,23 @@ def publish(whole: Path, target: Place, overwrite: bool) -> None:
     shutil.rmtree(replaced, ignore_errors=True)
 
 
-def clear(store: Place) -> None:
+def require_locks(store: Place) -> None:
+    """Find out at once, before a slide is read, whether a store's file system has locks.
+
+    Raises:
+        NoLocksError: it has none.
+        StoreError: lock files cannot be written there.
+    """
+    home = root(store)
+    if isinstance(home, RemoteRoot):
+        return
+    try:
+        is_free(_index_file(home))
+    except OSError as error:
+        raise StoreError(f"{home}: no build can write there ({error}): {advice(error)}") from error
+
+
+def clear(store: Place, lock: bool = True) -> None:
     """Remove what killed builds left, and put back a slide that one was about to replace.
 
     Behind a URL there is nothing to do: a slide's leavings go when it is uploaded again.
@@ -84,30 +110,28 @@ def clear(store: Place) -> None:
         return
     staging = home.folder / layout.STAGING
     for folder in sorted(path for path in staging.iterdir() if path.is_dir()):
-        lock = Path(f"{str(folder).removesuffix(_REPLACED)}{_LOCK}")
-        if not _free(lock):
+        file = Path(f"{str(folder).removesuffix(_REPLACED)}{_LOCK}")
+        if not is_free(file, lock):
             continue
-        place = home.folder / layout.SLIDES / lock.name.removesuffix(_LOCK).rpartition(".")[0]
+        place = home.folder / layout.SLIDES / file.name.removesuffix(_LOCK).rpartition(".")[0]
         if folder.name.endswith(_REPLACED) and not place.exists():
             folder.rename(place)
         shutil.rmtree(folder, ignore_errors=True)
-        lock.unlink(missing_ok=True)
-    for lock in staging.glob(f"*{_LOCK}"):
-        # a young one may be about to be locked
-        if time.time() - lock.stat().st_mtime > _SECONDS and _free(lock):
-            lock.unlink(missing_ok=True)
+        file.unlink(missing_ok=True)
+    for file in staging.glob(f"*{_LOCK}"):
+        # that of the tables is waited for; a young one may be about to be locked
+        if file == _index_file(home):
+            continue
+        if time.time() - file.stat().st_mtime > _SECONDS and is_free(file, lock):
+            file.unlink(missing_ok=True)
 
 
-def _free(lock: Path) -> bool:
-    try:
-        with FileLock(lock, timeout=0):
-            return True
-    except Timeout:
-        return False
+def _index_file(home: Root) -> Path:
+    return home.folder / layout.STAGING / f"index{_LOCK}"
 
 
 @contextmanager
-def index_lock(store: Place) -> Iterator[None]:
+def index_lock(store: Place, lock: bool = True) -> Iterator[None]:
     """Hold the right to write the tables; other builds into the store wait for it.
 
     Behind a URL there is no lock.
@@ -116,5 +140,5 @@ def index_lock(store: Place) -> Iterator[None]:
     if isinstance(home, RemoteRoot):
         yield
         return
-    with FileLock(home.folder / layout.STAGING / f"index{_LOCK}"):
+    with Lock(_index_file(home), lock, f"the tables of {home}"):
         yield

@@ -14,9 +14,9 @@ import wsistore
 from distill.errors import DistillError
 from distill.experiment.carry_out import DISTILL, carry_out, check, program
 from distill.experiment.file import read
+from distill.experiment.jobs import Job, report
 from distill.experiment.jobs import jobs as jobs_of
-from distill.experiment.jobs import report
-from distill.options import FOLDER, Grouped, option
+from distill.options import FOLDER, Grouped, no_lock_option, option
 from distill.subsets import require_level, rows_of
 
 
@@ -47,6 +47,7 @@ from distill.subsets import require_level, rows_of
     help="CPU threads of each.  [default: cores / --jobs]",
 )
 @option("Machine", "--device", default="auto", metavar="auto|cpu|cuda|cuda:N", help="Of each.")
+@no_lock_option
 @option("Output", "--dry-run", is_flag=True, help="Print the commands and run none.")
 def experiment(
     file: Path,
@@ -56,6 +57,7 @@ def experiment(
     jobs: int | None,
     threads: int | None,
     device: str,
+    no_lock: bool,
     dry_run: bool,
 ) -> None:
     """Carry out the design that FILE describes: teachers, baselines, students, and a report.
@@ -89,9 +91,16 @@ def experiment(
             click.echo(shlex.join(["distill", *job.words]) + state)
         click.echo(shlex.join(["distill", *report(plan, out)]))
         return
+    if not no_lock:
+        wsistore.require_locks(out)
     out.mkdir(parents=True, exist_ok=True)
+
+    def command(job: Job) -> list[str]:
+        writes = no_lock and job.words[0] in ("train", "teach")
+        return [*program(job), *machine, *(["--no-lock"] if writes else [])]
+
     try:
-        result = carry_out(found, out, lambda job: [*program(job), *machine], jobs, click.echo)
+        result = carry_out(found, out, command, jobs, click.echo)
     except KeyboardInterrupt:
         click.echo(f"Interrupted: the same command goes on with {out}.", err=True)
         raise SystemExit(130) from None

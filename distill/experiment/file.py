@@ -17,7 +17,18 @@ from distill.teach_command import command as teach
 from distill.train_command import train
 
 Values = Mapping[str, Any]
-PLANNED = {"level", "out", "seed", "split", "subset", "store", "overwrite", "resume", "threads"}
+PLANNED = {
+    "level",
+    "out",
+    "seed",
+    "split",
+    "subset",
+    "store",
+    "overwrite",
+    "resume",
+    "threads",
+    "no_lock",
+}
 """Options that the experiment itself gives."""
 
 

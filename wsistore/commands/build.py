@@ -19,6 +19,7 @@ from wsistore.commands.options import (
     labels_option,
     levels_option,
     mpp_option,
+    no_lock_option,
     reader_option,
     storage_option,
 )
@@ -113,6 +114,7 @@ def _annotation_source(regions: str, folder: Path | None, offset: str | None) ->
 @click.option("--scheduler", metavar="ADDRESS",
               help="Dask scheduler whose workers do the work.")  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Store again slides that are in the store.")
+@no_lock_option
 @click.pass_context
 def build_command(
     ctx: click.Context,
@@ -134,6 +136,7 @@ def build_command(
     workers: int | None,
     scheduler: str | None,
     overwrite: bool,
+    no_lock: bool,
 ) -> None:
     """Store the tissue of SLIDES (files or folders) as multiscale crops.
 
@@ -165,8 +168,9 @@ def build_command(
     if unused:
         click.echo(f"{labels}: {len(unused)} rows name slides not given ({unused[0]}, …)", err=True)
     results = build(
-        files, store, settings, table, mpp, workers, overwrite, source, reader, scheduler
-    )
+        files, store, settings, table, mpp, workers, overwrite, source, reader, scheduler,
+        lock=not no_lock,
+    )  # fmt: skip
     outcomes: Counter[str] = Counter()
     crops = 0
     for result in progress(results, len(files), "slides", _line):

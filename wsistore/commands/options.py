@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from wsistore.errors import UsageError
+from wsistore.locks import NO_LOCK
 from wsistore.magnification import DEFAULT_LEVELS
 from wsistore.readers import AUTO, READERS
 from wsistore.storage import root
@@ -35,6 +36,11 @@ reader_option = click.option(
 apply_icc_option = click.option(
     "--apply-icc", is_flag=True,
     help="Convert colours to sRGB by each slide's ICC profile; else pixels stay as stored.",
+)  # fmt: skip
+
+no_lock_option = click.option(
+    NO_LOCK, is_flag=True,
+    help="Take no locks, on a file system without any. Nothing else may write there meanwhile.",
 )  # fmt: skip
 
 
