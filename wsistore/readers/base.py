@@ -37,6 +37,26 @@ class Properties:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Tiles:
+    """The tiles of a vendor level, as its file lists them.
+
+    Attributes:
+        width, height: of a tile, in pixels of the level.
+        bytes: stored length of each, (tile rows, tile columns) int64; 0 where one is left out.
+    """
+
+    width: int
+    height: int
+    bytes: NDArray[np.int64]
+
+    @property
+    def missing(self) -> NDArray[np.bool_]:
+        """Which tiles are left out, (tile rows, tile columns) bool."""
+        missing: NDArray[np.bool_] = self.bytes == 0
+        return missing
+
+
 class Reader(Protocol):
     """An open slide. Not shared between threads or processes: each opens its own.
 
@@ -49,6 +69,7 @@ class Reader(Protocol):
         properties: what the file says of itself.
         fill: RGB of pixels that were never scanned (missing tiles, transparent areas): the file's
             own background colour, else white, until the caller sets the glass's.
+        scanned: a pixel that was scanned is among those read so far.
     """
 
     name: str
@@ -57,6 +78,7 @@ class Reader(Protocol):
     tile_columns: int | None
     properties: Properties
     fill: tuple[int, int, int]
+    scanned: bool
 
     def read(self, level: int, x: int, y: int, width: int, height: int) -> NDArray[np.uint8]:
         """Return a region of a vendor level, which must lie inside it.
@@ -72,6 +94,10 @@ class Reader(Protocol):
             SlideError: the pixels cannot be decoded; nothing is invented in their place.
             ValueError: the region is not inside the level.
         """
+        ...
+
+    def tiles(self, level: int) -> Tiles | None:
+        """Return the tiles of a vendor level; None where the format does not list them."""
         ...
 
     def apply_icc(self) -> None:
@@ -107,6 +133,7 @@ class BaseReader(ABC):
     tile_columns: int | None = None
     properties: Properties
     fill: tuple[int, int, int] = WHITE
+    scanned: bool = False
     _convert: Callable[[NDArray[np.uint8]], NDArray[np.uint8]] | None = None
 
     @abstractmethod
@@ -133,9 +160,14 @@ class BaseReader(ABC):
         if x < 0 or y < 0 or x + width > level_width or y + height > level_height:
             raise ValueError(f"({x}, {y}, {width}, {height}) is outside level {level}")
         rgb, opacity = self._pixels(level, x, y, width, height)
+        self.scanned = self.scanned or opacity is None or bool(opacity.any())
         if self._convert is not None:
             rgb = self._convert(rgb)
         return np.ascontiguousarray(over(rgb, opacity, self.fill))
+
+    def tiles(self, level: int) -> Tiles | None:
+        """Return None; see `Reader.tiles`."""
+        return None
 
     def apply_icc(self) -> None:
         """Convert what is read from now on to sRGB; see `Reader.apply_icc`."""

@@ -15,6 +15,7 @@ from wsistore.readers.base import WHITE, BaseReader, Properties, orientation_not
 from wsistore.readers.tiff import tiff_tags
 from wsistore.readers.tiff_kinds import PIXEL_LOSSLESS, orientation_of, require_kind
 from wsistore.readers.tiff_pages import slide_pages
+from wsistore.readers.tiff_tiles import require_tiles, tiles_of
 from wsistore.readers.tile_colors import page_color
 
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -77,7 +78,7 @@ class OpenSlideReader(BaseReader):
         try:
             with tiff_tags(self._path) as tiff:
                 if self._slide.properties["openslide.vendor"] in ("generic-tiff", "aperio"):
-                    _check_choice(tiff, self._slide.dimensions)
+                    _check_choice(tiff, self._slide.dimensions, self._path)
                 return _checked_pages(tiff, set(self._slide.level_dimensions))
         except SlideError:
             self._slide.close()
@@ -110,8 +111,13 @@ class OpenSlideReader(BaseReader):
         self._slide.close()
 
 
-def _check_choice(tiff: TiffFile, taken: tuple[int, int]) -> None:
-    """Refuse a file of which OpenSlide takes an image (width, height) that is not the slide."""
+def _check_choice(tiff: TiffFile, taken: tuple[int, int], path: Path) -> None:
+    """Refuse a file of which OpenSlide takes an image (width, height) that is not the slide.
+
+    Raises:
+        SlideError: it does.
+        DamagedSlideError: tiles are not listed, or beyond the file's end, or all missing.
+    """
     base = slide_pages(tiff).levels[0]
     size = (base.imagewidth, base.imagelength)
     if size != taken:
@@ -119,6 +125,7 @@ def _check_choice(tiff: TiffFile, taken: tuple[int, int]) -> None:
             f"OpenSlide takes an image of {taken[0]} × {taken[1]} pixels for the slide, which "
             f"has {size[0]} × {size[1]}"
         )
+    require_tiles(tiles_of(base, path))
 
 
 def _checked_pages(tiff: TiffFile, sizes: set[tuple[int, int]]) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,10 +11,11 @@ import tiffslide
 from numpy.typing import NDArray
 from tifffile import RESUNIT, TiffFile, TiffPage
 
-from wsistore.errors import DamagedSlideError, SlideError
-from wsistore.readers.base import BaseReader, Properties, orientation_notes, positive
+from wsistore.errors import SlideError
+from wsistore.readers.base import BaseReader, Properties, Tiles, orientation_notes, positive
 from wsistore.readers.tiff_kinds import orientation_of, require_kind
 from wsistore.readers.tiff_pages import SlidePages, slide_pages
+from wsistore.readers.tiff_tiles import require_tiles, tiles_of
 from wsistore.readers.tile_colors import page_color, tile_decoder
 
 
@@ -28,7 +29,7 @@ class TiffReader(BaseReader):
 
         Raises:
             SlideError: it is none of tiffslide's, or better left to another reader.
-            DamagedSlideError: the file ends before its tiles do.
+            DamagedSlideError: the slide's tiles are not listed, or lie beyond the file's end.
         """
         if not path.is_file():
             raise SlideError("not a file")
@@ -38,13 +39,12 @@ class TiffReader(BaseReader):
             self._slide = tiffslide.TiffSlide(self._file)
             found = self._slide.properties
             chosen = _pages(self._slide)
-            self._pages = chosen.levels
+            self._pages, self._tiles, left_out = _whole_levels(chosen.levels, path)
             self.level_sizes = tuple(
                 (int(page.imagewidth), int(page.imagelength)) for page in self._pages
             )
             self.tile_rows = int(self._pages[0].tilelength)
             self.tile_columns = int(self._pages[0].tilewidth)
-            self._missing = [missing_tiles(page, path.stat().st_size) for page in self._pages]
             orientation = orientation_of(self._pages[0])
             colors = [page_color(page) for page in self._pages]
             self._decoders = [
@@ -58,7 +58,7 @@ class TiffReader(BaseReader):
         except Exception as error:
             self._file.close()
             raise SlideError(str(error)) from error
-        missing, tiles = int(self._missing[0].sum()), self._missing[0].size
+        missing, tiles = int(self._tiles[0].missing.sum()), self._tiles[0].missing.size
         holes = f"{missing} of its {tiles} tiles are missing and get the glass's colour"
         contradiction = next((note for _, note in colors if note), "")
         if found.get("tiffslide.vendor") is None and self._pages[0].index != 0:
@@ -75,11 +75,16 @@ class TiffReader(BaseReader):
             icc=icc if isinstance(icc, bytes) else None,
             notes=(
                 *chosen.notes,
+                *left_out,
                 *((holes,) if missing else ()),
                 *((f"{contradiction}; colors follow the tiles",) if contradiction else ()),
                 *orientation_notes(orientation),
             ),
         )
+
+    def tiles(self, level: int) -> Tiles:
+        """Return the tiles of a vendor level; see `Reader.tiles`."""
+        return self._tiles[level]
 
     def _pixels(
         self, level: int, x: int, y: int, width: int, height: int
@@ -93,7 +98,7 @@ class TiffReader(BaseReader):
             for column in range(x // tile_width, -(-(x + width) // tile_width)):
                 left, top = column * tile_width - x, row * tile_height - y
                 part = np.s_[max(top, 0) : top + tile_height, max(left, 0) : left + tile_width]
-                if self._missing[level][row, column]:
+                if self._tiles[level].bytes[row, column] == 0:
                     opacity = (
                         np.full((height, width), 255, np.uint8) if opacity is None else opacity
                     )
@@ -143,9 +148,28 @@ def _pages(slide: tiffslide.TiffSlide) -> SlidePages:
         raise SlideError("it is not tiled")
     if base.axes != "YXS":
         raise SlideError(f"its axes are {base.axes}, not YXS")
-    for page in chosen.levels:
-        require_kind(page, TiffReader.name)
+    require_kind(base, TiffReader.name)
     return chosen
+
+
+def _whole_levels(
+    pages: Sequence[TiffPage], path: Path
+) -> tuple[list[TiffPage], list[Tiles], list[str]]:
+    """Return the levels that can be read, their tiles, and a sentence on each other level.
+
+    Raises:
+        DamagedSlideError: tiles of level 0 are not listed, or all of them are left out.
+    """
+    levels, tiles, notes = [pages[0]], [tiles_of(pages[0], path)], []
+    require_tiles(tiles[0])
+    for page in pages[1:]:
+        try:
+            require_kind(page, TiffReader.name)
+            tiles.append(tiles_of(page, path))
+            levels.append(page)
+        except SlideError as error:
+            notes.append(f"one of its smaller levels is not used: {error}")
+    return levels, tiles, notes
 
 
 def _tag_mpp(page: TiffPage) -> tuple[float | None, float | None]:
@@ -171,32 +195,3 @@ def tiff_tags(path: Path) -> Iterator[TiffFile]:
     # tifffile raises many kinds for tags that contradict each other
     except Exception as error:
         raise SlideError(f"its TIFF tags make no sense: {error}") from error
-
-
-def missing_tiles(page: TiffPage, size: int) -> NDArray[np.bool_]:
-    """Return which tiles (or strips) of a page are absent: length or offset 0, or not listed.
-
-    TIFF leaves such tiles out on purpose (sparse files, Philips' empty areas).
-
-    Args:
-        page: any page; where samples are apart, a tile of each makes a row of its own.
-        size: the file's length in bytes.
-
-    Returns:
-        (tile rows, tile columns) bool.
-
-    Raises:
-        DamagedSlideError: a tile lies beyond the end of the file.
-    """
-    columns = -(-page.imagewidth // page.tilewidth) if page.is_tiled else 1
-    tiles = int(np.prod(page.chunked))
-    offsets, counts = np.zeros(tiles, np.int64), np.zeros(tiles, np.int64)
-    offsets[: len(page.dataoffsets)] = page.dataoffsets
-    counts[: len(page.databytecounts)] = page.databytecounts
-    if int((offsets + counts).max()) > size:
-        raise DamagedSlideError(
-            f"the file is cut short: it has {size} bytes, its tiles end at "
-            f"{int((offsets + counts).max())}; copy it again"
-        )
-    missing: NDArray[np.bool_] = ((offsets == 0) | (counts == 0)).reshape(-1, columns)
-    return missing

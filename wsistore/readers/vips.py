@@ -11,9 +11,10 @@ from tifffile import EXTRASAMPLE
 
 from wsistore.errors import SlideError, SlideImageError
 from wsistore.readers.base import BaseReader, Properties, orientation_notes, straight
-from wsistore.readers.tiff import missing_tiles, tiff_tags
+from wsistore.readers.tiff import tiff_tags
 from wsistore.readers.tiff_kinds import extra_samples, require_kind
 from wsistore.readers.tiff_pages import slide_pages
+from wsistore.readers.tiff_tiles import require_tiles, tiles_of
 from wsistore.readers.tile_colors import page_color
 
 # libvips would keep every image opened here, with its buffers, for calls that never come: a slide
@@ -113,6 +114,7 @@ class VipsReader(BaseReader):
         Raises:
             SlideError: parts of it are missing, or its format needs a reader of its own.
             SlideImageError: which page is the slide cannot be told, or none is.
+            DamagedSlideError: its tiles are not listed, or beyond the file's end, or all missing.
         """
         with tiff_tags(self._path) as file:
             if file.is_bif or file.is_scn or file.is_ndpi:
@@ -124,11 +126,12 @@ class VipsReader(BaseReader):
             require_kind(page, VipsReader.name, "; convert it to 8-bit RGB or grey first")
             if extra := extra_samples(page):
                 self._extra = EXTRASAMPLE(extra[0])
-            missing = missing_tiles(page, self._path.stat().st_size)
+            tiles = tiles_of(page, self._path)
+            require_tiles(tiles)
             _, contradiction = page_color(page)
         if contradiction:
             raise SlideError(f"{contradiction}, and libvips follows the tag")
-        if missing.any():
+        if tiles.missing.any():
             raise SlideError("parts of it are missing, which libvips would paint black")
         if page.index:
             self._page = page.index
