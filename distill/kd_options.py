@@ -8,12 +8,47 @@ import click
 
 from distill.errors import UsageError
 from distill.kd import Criterion
-from distill.losses import DISTANCES
-from distill.options import FOLDER, option, stack
+from distill.losses import DISTANCES, PAPER, RESIZERS
+from distill.options import FOLDER, Decorator, option, stack
 from distill.sources import Distillation
 
-RESIZES = ("max+bicubic", "max", "bicubic", "max+bicubic-antialias", "bicubic-antialias")
-"""What `--resize` takes: names of `distill.losses.RESIZERS`, joined."""
+
+def resizers_of(joined: str) -> tuple[str, ...]:
+    """Return the names in a value of `--resize`, in the order of `distill.losses.RESIZERS`.
+
+    Raises:
+        UsageError: if a name is unknown, or there twice.
+    """
+    names = joined.split("+")
+    if len(set(names)) < len(names) or not set(names) <= RESIZERS.keys():
+        raise UsageError(
+            f"--resize {joined}: give one or several of {', '.join(RESIZERS)}, each once, "
+            "joined by +"
+        )
+    return tuple(name for name in RESIZERS if name in names)
+
+
+def resize_of(joined: str) -> str:
+    """Return a value of `--resize` with its names in their one order; errors as `resizers_of`."""
+    return "+".join(resizers_of(joined))
+
+
+PAPER_RESIZE = "+".join(PAPER)
+"""The value of `--resize` that is the paper's."""
+
+
+def resize_option(group: str, default: str | None, note: str = "") -> Decorator[Any]:
+    """Return `--resize` as an option of a group of a command's help."""
+    return option(
+        group,
+        "--resize",
+        callback=lambda _, __, value: None if value is None else resize_of(value),
+        default=default,
+        metavar="NAME[+NAME…]",
+        help="How the teacher's feature map is brought to the student's size; of several, joined "
+        f"by +, the pixel loss is the mean: {', '.join(RESIZERS)}.{note}",
+    )
+
 
 distillation_options = stack(
     option("Distillation", "--teacher", type=FOLDER, help="The teacher's run; or give --targets."),
@@ -58,14 +93,7 @@ distillation_options = stack(
         default=0.0,
         help="Weight of attention transfer with positive gradients (AT+).",
     ),
-    option(
-        "Distillation",
-        "--resize",
-        type=click.Choice(RESIZES),
-        default=None,
-        help="How the teacher's feature map is brought to the student's size.  "
-        "[default: max+bicubic, or as --targets were made]",
-    ),
+    resize_option("Distillation", None, f"  [default: {PAPER_RESIZE}, or as --targets were made]"),
     option(
         "Distillation",
         "--pixel-distance",
@@ -112,8 +140,3 @@ def distillation(given: dict[str, Any]) -> Distillation:
         given["subset"],
         given["student_colours"],
     )
-
-
-def resizers_of(joined: str) -> tuple[str, ...]:
-    """Return the names in a value of `--resize`."""
-    return tuple(joined.split("+"))

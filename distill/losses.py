@@ -44,13 +44,44 @@ def bicubic_antialias(teacher_map: Tensor, size: tuple[int, int]) -> Tensor:
     )
 
 
+def average_pool(teacher_map: Tensor, size: tuple[int, int]) -> Tensor:
+    """Adaptive average-pool of (B, C, H, W) to (B, C, *size), over the cells of `max_pool`."""
+    return F.adaptive_avg_pool2d(teacher_map, size)
+
+
+def bilinear(teacher_map: Tensor, size: tuple[int, int]) -> Tensor:
+    """Bilinear interpolation of (B, C, H, W) to (B, C, *size).
+
+    Corners are not aligned, and there is no antialiasing: two taps a side, whatever the factor.
+    """
+    return F.interpolate(
+        teacher_map, size=size, mode="bilinear", align_corners=False, antialias=False
+    )
+
+
+def nearest(teacher_map: Tensor, size: tuple[int, int]) -> Tensor:
+    """Nearest neighbour, as torch's mode "nearest": cell i of n is row ⌊i·H/n⌋, columns alike.
+
+    In whole numbers: torch rounds H/n to float32, and for one pair of sizes in sixty that takes
+    the cell before.
+    """
+    rows, columns = (
+        torch.arange(n, device=teacher_map.device) * there // n
+        for n, there in zip(size, teacher_map.shape[-2:], strict=True)
+    )
+    return teacher_map[:, :, rows[:, None], columns]
+
+
 RESIZERS: dict[str, Callable[[Tensor, tuple[int, int]], Tensor]] = {
     "max": max_pool,
     "bicubic": bicubic,
     "bicubic-antialias": bicubic_antialias,
+    "average": average_pool,
+    "bilinear": bilinear,
+    "nearest": nearest,
 }
 PAPER = ("max", "bicubic")
-"""The two of equation 3."""
+"""The two of equation 3; its Appendix A compares them with others, alone and together."""
 
 DISTANCES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"mse": F.mse_loss, "l1": F.l1_loss}
 """Mean over batch, channels and cells of the squared, or of the absolute, difference."""

@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.progress import track
 
-from distill.kd_options import RESIZES, resizers_of
+from distill.kd_options import PAPER_RESIZE, resize_option, resizers_of
 from distill.networks import NETWORKS
 from distill.options import (
     FOLDER,
@@ -78,13 +78,7 @@ from distill.teach_plan import Teaching
     default="resnet10",
     help="Network of the students; decides the size of their feature map.",
 )
-@option(
-    "Targets",
-    "--resize",
-    type=click.Choice(RESIZES),
-    default=RESIZES[0],
-    help="How the teacher's feature map is brought to that size.",
-)
+@resize_option("Targets", PAPER_RESIZE)
 @option(
     "Targets",
     "--hint",

@@ -9,7 +9,7 @@ from typing import Any
 
 from distill.errors import UsageError
 from distill.experiment.file import Experiment, Values
-from distill.kd_options import RESIZES
+from distill.kd_options import PAPER_RESIZE, resize_of
 from distill.presets import PRESETS
 from distill.teach_plan import LEVEL
 
@@ -164,7 +164,8 @@ def _attends(options: Values) -> bool:
 def _resize(options: Values) -> str | None:
     """Return how targets are resized, None where it is as `distill teach` does it unasked."""
     resize = _value(options, "resize")
-    return None if resize == RESIZES[0] else resize
+    wanted = None if resize is None else resize_of(str(resize))
+    return None if wanted == PAPER_RESIZE else wanted
 
 
 def _value(options: Values, name: str) -> Any:

@@ -6,7 +6,7 @@ import pytest
 from distill import augment, bootstrap
 from distill.cost import parameters
 from distill.kd import Criterion
-from distill.kd_options import RESIZES
+from distill.kd_options import PAPER_RESIZE
 from distill.losses import PAPER
 from distill.networks import build
 from distill.presets import DIPALMA2021, PRESETS
@@ -35,7 +35,7 @@ def test_the_defaults_are_the_preset(command: str) -> None:
     defaults = {parameter.name: parameter.default for parameter in params}
     if "resize" in defaults:  # by default it follows the targets, and is the preset's without any
         assert defaults["resize"] is None
-        defaults["resize"] = RESIZES[0]
+        defaults["resize"] = PAPER_RESIZE
     shared = DIPALMA2021.options().keys() & defaults.keys()
     assert {"epochs", "accumulate", "lr", "weight_decay"} <= shared
     assert {name: defaults[name] for name in shared} == {

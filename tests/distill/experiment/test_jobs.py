@@ -37,11 +37,15 @@ def test_every_seed_has_a_teacher_and_every_level_a_baseline_and_a_student_of_ea
 def test_recipes_share_the_targets_that_they_can_share() -> None:
     recipes = {"kd": {}, "soft": {"pixel-weight": 0}, "at": {"attention-weight": 2}}
     recipes["smooth"] = {"resize": "bicubic-antialias"}
+    recipes["same"] = {"resize": "bicubic+max"}
+    recipes["appendix"] = {"resize": "nearest+average"}
     found = jobs(replace(PLAN, views=4, kd=recipes, seeds=(1,), students=("5x",)), OUT)
     needs = {job.name: job.needs for job in found}
     assert needs["seed-1/kd-5x-train"] == needs["seed-1/soft-5x-ADv2"] == ("seed-1/targets",)
     assert needs["seed-1/at-5x-train"] == ("seed-1/targets-attention",)
     assert needs["seed-1/smooth-5x-train"] == ("seed-1/targets-bicubic-antialias",)
+    assert needs["seed-1/same-5x-train"] == ("seed-1/targets",)
+    assert needs["seed-1/appendix-5x-train"] == ("seed-1/targets-average+nearest",)
     words = {job.name: " ".join(job.words) for job in found}
     assert "--subset train+ADv2 --student-level 5x --views 4" in words["seed-1/targets"]
     assert words["seed-1/targets-attention"].endswith(
