@@ -81,14 +81,19 @@ class ClockedTeacher(StoredTeacher):
 
     waited = 0.0
 
-    def ask(self, samples: Sequence[Sample], draws: Sequence[Draw | None]) -> Answer:
+    def ask(
+        self,
+        samples: Sequence[Sample],
+        draws: Sequence[Draw | None],
+        sizes: Sequence[tuple[int, int]],
+    ) -> Answer:
         started = time.perf_counter()
-        answer = super().ask(samples, draws)
+        answer = super().ask(samples, draws, sizes)
         self.waited += time.perf_counter() - started
 
-        def clocked(sizes: Sequence[tuple[int, int]]) -> list[Taught]:
+        def clocked() -> list[Taught]:
             started = time.perf_counter()
-            said = answer(sizes)
+            said = answer()
             self.waited += time.perf_counter() - started
             return said
 

@@ -73,6 +73,11 @@ def recoloured(chosen: Draw, seed: int, index: int) -> Draw:
     return replace(other, hflip=chosen.hflip, vflip=chosen.vflip, turns=chosen.turns)
 
 
+def unchanged(epoch: int) -> Draw:
+    """Return the draw of an epoch that changes nothing of an image but by rounding."""
+    return Draw(1.0, 1.0, 1.0, 0.0, OPERATIONS, False, False, 0, epoch)
+
+
 def _draw(seed: int, purpose: Purpose, epoch: int, index: int) -> Draw:
     rng = generator(seed, purpose, epoch, index)
     brightness, contrast, saturation = rng.uniform(1 - COLOUR_RANGE, 1 + COLOUR_RANGE, size=3)

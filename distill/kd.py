@@ -9,7 +9,7 @@ from itertools import chain
 import torch
 from torch import Tensor, nn
 
-from distill.augment import Draw, recoloured
+from distill.augment import Draw, recoloured, turned, unchanged
 from distill.look import PLAIN, Look
 from distill.losses import (
     PAPER,
@@ -118,8 +118,8 @@ class KDTask:
         device: where the student runs, and what the teacher says arrives.
         seed: of the projection's initial weights, He, fan in, and of the student's own colours.
         look: how the student is run.
-        own_colours: whether the student's colours are drawn apart from the teacher's in training;
-            see `distill.augment.recoloured`.
+        own_colours: whether the student's colours are drawn apart from the teacher's in training,
+            also where the teacher saw a crop as it is; see `distill.augment.recoloured`.
     """
 
     def __init__(
@@ -140,10 +140,11 @@ class KDTask:
         self.level = level
         self.levels = (*teacher.levels, level)
         self.projection: nn.Module = nn.Identity()
-        channels = feature_map(student).channels
-        if criterion.pixel_weight and teacher.channels not in (None, channels):
+        self._map = feature_map(student)
+        if criterion.pixel_weight and teacher.channels not in (None, self._map.channels):
             assert teacher.channels is not None
-            self.projection = _projection(channels, teacher.channels, seed).to(device)
+            made = _projection(self._map.channels, teacher.channels, seed)
+            self.projection = made.to(device)
         self._standard = standard
         self._criterion = criterion
         self._device = device
@@ -162,16 +163,28 @@ class KDTask:
         return chain(self.network.parameters(), self.projection.parameters())
 
     def view(self, crop: str, draw: Draw | None) -> Draw | None:
-        """Return the draw that the teacher can speak of; see `distill.teachers.Teacher.view`."""
-        return self.teacher.view(crop, draw)
+        """Return the draw that the teacher can speak of; see `distill.teachers.Teacher.view`.
+
+        A teacher that saw a crop as it is speaks of no draw. A student with colours of its own is
+        shown such a crop in others all the same: the draw returned says for which epoch.
+        """
+        seen = self.teacher.view(crop, draw)
+        if self._own_colours and seen is None and draw is not None:
+            return unchanged(draw.epoch)
+        return seen
 
     def losses(self, samples: Sequence[Sample], draws: Sequence[Draw | None]) -> list[Figures]:
         """Return "loss" (equation 1) and its unweighted parts "soft" (2), "pixel" (3), "attention".
 
         A draw is one that `view` returned.
         """
-        answer = self.teacher.ask(samples, draws)
         images = [sample.images[self.level] for sample in samples]
+        sizes = [
+            self._map.cells(*turned(chosen, *image.shape[1:]))
+            for image, chosen in zip(images, draws, strict=True)
+        ]
+        # first the teacher, of whom a few cells remain: each pass may take the whole memory
+        answer = self.teacher.ask(samples, draws, sizes)
         if self._own_colours:
             draws = [
                 chosen and recoloured(chosen, self._seed, sample.index)
@@ -180,11 +193,13 @@ class KDTask:
         learning = torch.is_grad_enabled()
         # the attention map is itself made of gradients, so validation needs them too
         with torch.set_grad_enabled(learning or self._criterion.attention_weight > 0):
-            outputs = self._look(self.network, images, draws, self._standard, self._device)
-            sizes = [(int(o.features.shape[2]), int(o.features.shape[3])) for o in outputs]
+            held = [sample.beside(self.level) for sample in samples]
+            outputs = self._look(self.network, images, draws, self._standard, self._device, held)
+            if [tuple(output.features.shape[2:]) for output in outputs] != sizes:
+                raise ValueError(f"the student's maps are not of {sizes} cells, as its stride says")
             parts = [
                 self._criterion.parts(learnt, taught, self.projection)
-                for learnt, taught in zip(outputs, answer(sizes), strict=True)
+                for learnt, taught in zip(outputs, answer(), strict=True)
             ]
         return [self._figures(one, learning) for one in parts]
 

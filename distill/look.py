@@ -43,7 +43,7 @@ class Look:
         self.memory = memory
         self.batch_pixels = batch_pixels
         self._learns = learns
-        self._ways: dict[tuple[int, int, int, bool], Way | None] = {}
+        self._ways: dict[tuple[int, int, int, bool, int], Way | None] = {}
         self._limits: dict[int, int] = {}
 
     def __call__(
@@ -53,6 +53,7 @@ class Look:
         draws: Sequence[Draw | None],
         standard: Standard,
         device: torch.device,
+        held: Sequence[int] | None = None,
     ) -> list[Output]:
         """Return what the network says of each crop under its draw.
 
@@ -62,15 +63,21 @@ class Look:
             draws: the augmentation of each, or None.
             standard: what its input is standardised with.
             device: where it runs.
+            held: bytes of each crop that are in memory beside its image, and part of the budget
+                of a crop that passes alone; None for none. Crops of a batch are small, and what is
+                read of them has a budget of its own, --read-ahead.
 
         Raises:
             TrainingError: if no way fits the memory.
         """
         found: dict[int, Output] = {}
+        held = held or [0] * len(images)
         for places in self.batches(network, images, draws):
             if len(places) == 1:
                 (one,) = places
-                found[one] = self._alone(network, images[one], draws[one], standard, device)
+                found[one] = self._alone(
+                    network, images[one], draws[one], standard, device, held[one]
+                )
                 continue
             assert isinstance(network, ResNet)
             inputs = [prepare(images[i], draws[i], standard, device) for i in places]
@@ -104,8 +111,9 @@ class Look:
         draw: Draw | None,
         standard: Standard,
         device: torch.device,
+        held: int,
     ) -> Output:
-        way = self._way(network, pixels.shape[1], pixels.shape[2], draw is not None)
+        way = self._way(network, pixels.shape[1], pixels.shape[2], draw is not None, held)
         if way is None:
             output: Output = network(prepare(pixels, draw, standard, device))
             return output
@@ -114,14 +122,17 @@ class Look:
             return forward(network, Lazy(pixels, draw, standard, device), way)
         return forward(network, prepare(pixels, draw, standard, device), way)
 
-    def _way(self, network: nn.Module, height: int, width: int, drawn: bool = False) -> Way | None:
+    def _way(
+        self, network: nn.Module, height: int, width: int, drawn: bool = False, held: int = 0
+    ) -> Way | None:
         """Return the way to run the network, None for at once."""
         if self.memory is None or not isinstance(network, ResNet):
             return None
-        key = (id(network), height, width, drawn)
+        key = (id(network), height, width, drawn, held)
         if key not in self._ways:
             needs = memory_of_ways if self._learns else memory_of_forward
             needed = needs(network, height, width, drawn=drawn)
+            needed = {way: need + held for way, need in needed.items()}
             self._ways[key] = _choose(network, (height, width), needed, self.memory, self._learns)
         return self._ways[key]
 

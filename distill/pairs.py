@@ -31,6 +31,10 @@ class Sample:
     index: int
     images: Mapping[str, Tensor]
 
+    def beside(self, level: str) -> int:
+        """Return the bytes of its pixels at other levels, there while a network sees this one."""
+        return sum(image.nbytes for name, image in self.images.items() if name != level)
+
 
 @dataclass(frozen=True)
 class LabelledSample(Sample):

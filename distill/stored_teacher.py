@@ -60,24 +60,25 @@ class StoredTeacher:
         """Return the draw of the view that stands for the draw's epoch; see `Targets.view`."""
         return self.targets.view(crop, draw.epoch if draw else None)[1]
 
-    def ask(self, samples: Sequence[Sample], draws: Sequence[Draw | None]) -> Answer:
+    def ask(
+        self,
+        samples: Sequence[Sample],
+        draws: Sequence[Draw | None],
+        sizes: Sequence[tuple[int, int]],
+    ) -> Answer:
         """Begin to read what is stored; see `distill.teachers.Teacher.ask`.
 
         Raises:
-            TargetsError: from the answer, if maps are not of the student's size, or damaged.
+            TargetsError: if maps are not of the student's size; from the answer, if damaged.
         """
         crops = [sample.crop for sample in samples]
+        for crop, draw, size in zip(crops, draws, sizes, strict=True):
+            self._check(crop, draw, size)
         coming = [
             self._thread.submit(self._read, crop, draw)
             for crop, draw in zip(crops, draws, strict=True)
         ]
-
-        def answer(sizes: Sequence[tuple[int, int]]) -> list[Taught]:
-            for crop, draw, size in zip(crops, draws, sizes, strict=True):
-                self._check(crop, draw, size)
-            return [self._sent(one.result()) for one in coming]
-
-        return answer
+        return lambda: [self._sent(one.result()) for one in coming]
 
     def _check(self, crop: str, draw: Draw | None, size: tuple[int, int]) -> None:
         held = self.targets.shape(crop, draw)

@@ -36,8 +36,8 @@ class Taught:
     attention: Tensor | None = None
 
 
-Answer = Callable[[Sequence[tuple[int, int]]], list[Taught]]
-"""From the rows and columns of the student's feature map for each crop to what is said of it."""
+Answer = Callable[[], list[Taught]]
+"""Returns what is said of each crop; to be called once, when the student has looked."""
 
 
 @dataclass(frozen=True)
@@ -79,11 +79,24 @@ class Teacher(Protocol):
         """
         ...
 
-    def ask(self, samples: Sequence[Sample], draws: Sequence[Draw | None]) -> Answer:
-        """Ask about crops under draws that `view` returned.
+    def ask(
+        self,
+        samples: Sequence[Sample],
+        draws: Sequence[Draw | None],
+        sizes: Sequence[tuple[int, int]],
+    ) -> Answer:
+        """Ask about crops, before the student looks at them.
 
-        The answer is taken by calling what is returned, when the student has looked. Between the
-        two a teacher may prepare it.
+        A network looks at once: its maps must be gone before the student's are made, since each
+        pass may take the whole --memory. Stored targets are read while the student looks.
+
+        Args:
+            samples: the crops.
+            draws: one for each, that `view` returned.
+            sizes: rows and columns of the student's feature map of each.
+
+        Returns:
+            What gives the answers.
         """
         ...
 
@@ -130,13 +143,15 @@ class NetworkTeacher:
         """Return the draw itself: a network can look at any."""
         return draw
 
-    def ask(self, samples: Sequence[Sample], draws: Sequence[Draw | None]) -> Answer:
-        """Look at the crops when the answer is taken; see `Teacher.ask`."""
-
-        def answer(sizes: Sequence[tuple[int, int]]) -> list[Taught]:
-            return [said for (said,) in self.answers(samples, draws, [[size] for size in sizes])]
-
-        return answer
+    def ask(
+        self,
+        samples: Sequence[Sample],
+        draws: Sequence[Draw | None],
+        sizes: Sequence[tuple[int, int]],
+    ) -> Answer:
+        """Look at the crops, and keep what is said at the student's size; see `Teacher.ask`."""
+        said = [one for (one,) in self.answers(samples, draws, [[size] for size in sizes])]
+        return lambda: said
 
     @torch.no_grad()
     def answers(
@@ -160,7 +175,8 @@ class NetworkTeacher:
         # a batch after another, so that no more than one batch's maps are there at a time
         for places in self._look.batches(self.network, images, draws):
             pixels, chosen = [images[i] for i in places], [draws[i] for i in places]
-            seen = self._look(self.network, pixels, chosen, self._standard, self._device)
+            held = [samples[i].beside(self.levels[0]) for i in places]
+            seen = self._look(self.network, pixels, chosen, self._standard, self._device, held)
             for place, one in zip(places, seen, strict=True):
                 found[place] = self._says(*one, sizes[place])
         return [found[place] for place in range(len(images))]

@@ -1,4 +1,5 @@
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from distill.networks import Output, build
 from distill.pairs import Sample
 from distill.probe import feature_map
 from distill.standardise import Standard, to_input
-from distill.teachers import NetworkTeacher
+from distill.teachers import Answer, NetworkTeacher, Taught
 
 CPU = torch.device("cpu")
 HIGH, LOW = Standard((0.4,) * 3, (0.2,) * 3), Standard((0.5,) * 3, (0.1,) * 3)
@@ -108,6 +109,55 @@ def test_with_own_colours_student_and_teacher_see_one_geometry_in_two_colours() 
     assert not torch.allclose(found["soft"], shared["soft"])
     # validation has no draw, and nothing of its own
     torch.testing.assert_close(loss(task)["loss"], loss(kd_task()[0])["loss"])
+
+
+class Plain:
+    """A teacher that saw every crop as it is, as stored targets of a foundation model."""
+
+    levels: tuple[str, ...] = ()
+    channels = 256
+
+    def __init__(self) -> None:
+        self.said: list[Taught] = []
+
+    def view(self, crop: str, chosen: Draw | None) -> Draw | None:
+        return None
+
+    def ask(self, samples: Any, draws: Any, sizes: Sequence[tuple[int, int]]) -> Answer:
+        made = torch.Generator().manual_seed(1)
+        self.said = [
+            Taught(
+                torch.randn(1, 3, generator=made),
+                (torch.rand(1, 256, *size, generator=made),),
+                torch.tensor(0.5),
+            )
+            for size in sizes
+        ]
+        return lambda: self.said
+
+
+def test_own_colours_are_shown_where_the_teacher_saw_the_crop_as_it_is() -> None:
+    seen: list[Tensor] = []
+
+    def shown(own: bool, epoch: int | None, seed: int = 3) -> Tensor:
+        student = build("resnet10", 3, seed=0)
+        student.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+        task = KDTask(student, "2.5x", LOW, Plain(), Criterion(), CPU, seed, own_colours=own)
+        offered = None if epoch is None else draw(seed, epoch, SAMPLE.index)
+        loss(task, task.view(SAMPLE.crop, offered))
+        return seen[-1]
+
+    plain = prepare(SAMPLE.images["2.5x"], None, LOW, CPU)
+    assert torch.equal(shown(False, 1), plain)  # the teacher's colours are the crop's own
+    assert torch.equal(shown(True, None), plain)  # and validation changes nothing
+    first = shown(True, 1)
+    own = recoloured(draw(3, 1, SAMPLE.index), 3, SAMPLE.index)
+    upright = dataclasses.replace(own, hflip=False, vflip=False, turns=0)
+    assert torch.equal(first, prepare(SAMPLE.images["2.5x"], upright, LOW, CPU))
+    assert first.shape == plain.shape
+    assert not torch.allclose(first, plain)
+    assert not torch.allclose(first, shown(True, 2))
+    assert torch.equal(first, shown(True, 1))
 
 
 def test_the_loss_is_the_weighted_sum_of_its_parts_each_level_by_its_own_standard() -> None:

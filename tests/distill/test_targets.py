@@ -87,7 +87,7 @@ def test_what_is_read_is_what_was_said(tmp_path: Path) -> None:
             assert teacher.view(lesson.crop, asked) == chosen
             wanted = said(lesson, chosen)
             size = shape(lesson.rows, lesson.columns, chosen)
-            (found,) = teacher.ask([sample], [chosen])([size])
+            (found,) = teacher.ask([sample], [chosen], [size])()
             assert torch.equal(found.logits, wanted.logits)
             assert torch.equal(found.maps[0], wanted.maps[0])
             assert torch.equal(found.constant, wanted.constant)
@@ -303,7 +303,7 @@ def test_maps_of_another_size_than_the_students_are_refused(tmp_path: Path) -> N
     write(tmp_path / "t")
     teacher = StoredTeacher(Targets(tmp_path / "t"), Question(), CPU)
     with pytest.raises(TargetsError, match=r"maps of \(1, 1\) cells .* student's are \(2, 1\)"):
-        teacher.ask([Sample("001", 0, {})], [None])([(2, 1)])
+        teacher.ask([Sample("001", 0, {})], [None], [(2, 1)])
 
 
 def test_any_zarr_reader_finds_named_axes(tmp_path: Path) -> None:

@@ -128,6 +128,31 @@ def test_the_run_records_teacher_and_targets_and_reads_the_students_level_only(
     assert config["targets"]["draws"]["views"] == 3
 
 
+def test_any_resizers_joined_in_any_order_are_those_of_the_online_teacher(
+    wide_store: Path, teacher: Path, tmp_path: Path
+) -> None:
+    teach(wide_store, teacher, tmp_path / "t", "--views", 3, "--resize", "nearest+average")
+    assert Targets(tmp_path / "t").about.resizers == ["average", "nearest"]
+    more = ("--resize", "average+nearest", *ALONE)
+    kd(wide_store, tmp_path / "stored", "--targets", tmp_path / "t", *more)
+    kd(wide_store, tmp_path / "kd", "--teacher", teacher, *more)
+    kd(wide_store, tmp_path / "paper", "--teacher", teacher, *ALONE)
+    assert Run.open(tmp_path / "kd").config["resizers"] == ["average", "nearest"]
+    stored, online, paper = (figures(tmp_path / name) for name in ("stored", "kd", "paper"))
+    for ours, theirs in zip(stored, online, strict=True):
+        for subset in ("train", "val"):
+            assert ours[subset] == pytest.approx(theirs[subset], rel=1e-5)
+    assert online[0]["train"]["pixel"] != pytest.approx(paper[0]["train"]["pixel"], rel=1e-3)
+    for wrong in ("max+max", "area", "max+", ""):
+        result = distill(
+            *("train", "kd", wide_store, "--level", "2.5x", "--out", tmp_path / "no", *QUICK),
+            *("--teacher", teacher, "--resize", wrong),
+        )
+        assert result.exit_code == 2
+        assert f"--resize {wrong}: give one or several of max, bicubic" in result.output
+    assert not (tmp_path / "no").exists()
+
+
 def test_with_fewer_views_than_epochs_they_come_round_again(
     wide_store: Path, teacher: Path, targets: Path, tmp_path: Path
 ) -> None:

@@ -167,7 +167,7 @@ def test_a_teacher_answers_each_size_of_a_crop_as_if_it_were_the_only_one() -> N
     found = asked.answers(samples, draws, sizes)
     assert [len(one) for one in found] == [3, 1, 0]
     for number, size in enumerate(sizes[0]):
-        wanted = asked.ask(samples, draws)([size] * 3)[0]
+        wanted = asked.ask(samples, draws, [size] * 3)()[0]
         for ours, theirs in (
             (found[0][number].logits, wanted.logits),
             (found[0][number].maps[0], wanted.maps[0]),
