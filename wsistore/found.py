@@ -113,6 +113,8 @@ def open_found(
                 layout.crop_id(task.slide, number), task.slide, row.patient,
                 region.label or row.label, **asdict(region.box), mpp=plan.mpp,
                 tissue_mm2=region.tissue_mm2,
+                annotation_class=region.label,
+                annotation_name=region.annotation.name if region.annotation else "",
             )
             for number, region in enumerate(found.regions)
         )  # fmt: skip

@@ -24,7 +24,7 @@ _TABLES: dict[str, type] = {
 }
 _TEXT = {"crop", "slide", "patient", "label", "level", "subset", "outcome", "reason", "file"} | {
     "fingerprint", "reader", "vendor", "mpp_source", "glass", "icc", "warning",
-    "annotations", "annotation_offset",
+    "annotations", "annotation_offset", "annotation_class", "annotation_name",
 }  # fmt: skip
 
 

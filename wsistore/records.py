@@ -34,7 +34,12 @@ class SlideRow:
 
 @dataclass(frozen=True)
 class CropRow:
-    """One tissue crop; its box is in level-0 pixels of the slide, ``mpp`` is µm per such pixel."""
+    """One tissue crop; its box is in level-0 pixels of the slide, ``mpp`` is µm per such pixel.
+
+    ``annotation_class`` is the class of the region it was drawn as, which its label then is, and
+    ``annotation_name`` what that region is called in its program; empty where it has none or was
+    not drawn, None where a store from before they were recorded does not say.
+    """
 
     crop: str
     slide: str
@@ -46,6 +51,8 @@ class CropRow:
     height: int
     mpp: float
     tissue_mm2: float | None
+    annotation_class: str | None = None
+    annotation_name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -78,3 +85,11 @@ class SlideRecord:
     slide: SlideRow
     crops: tuple[CropRow, ...] = field(default=())
     levels: tuple[LevelRow, ...] = field(default=())
+
+
+LATER: dict[type, frozenset[str]] = {
+    SlideRow: frozenset(),
+    CropRow: frozenset({"annotation_class", "annotation_name"}),
+    LevelRow: frozenset({"bytes"}),
+}
+"""Columns that tables and records of early stores lack."""

@@ -1,1 +1,1 @@
-"""Regions drawn by people: QuPath, ASAP and Aperio ImageScope files, and the crops they ask for."""
+"""Regions drawn in QuPath, ASAP, Aperio ImageScope or HALO, and the crops they ask for."""

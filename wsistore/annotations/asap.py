@@ -6,10 +6,12 @@ from xml.etree.ElementTree import Element
 
 from wsistore.annotations.model import Annotations, Collector, text
 from wsistore.annotations.outline import outline, rectangle
-from wsistore.annotations.xml import number, points
+from wsistore.annotations.xml import number, points, refuse_strangers
 
 ROOT = "ASAP_Annotations"
 _AREAS = {"polygon", "spline", "rectangle"}
+_TAGS = frozenset({ROOT, "Annotations", "AnnotationGroups", "Group", "Attributes"})
+"""All that a file without annotations may hold."""
 
 
 def read_asap(root: Element, file: str) -> Annotations:
@@ -24,10 +26,11 @@ def read_asap(root: Element, file: str) -> Annotations:
         file: its name, for messages.
 
     Raises:
-        SlideError: a coordinate is damaged.
+        SlideError: a coordinate is damaged, or nothing that is there is a region.
     """
     collector = Collector(file)
-    for count, annotation in enumerate(root.iterfind("Annotations/Annotation")):
+    annotations = root.findall("Annotations/Annotation")
+    for count, annotation in enumerate(annotations):
         name = text(annotation.get("Name"), file)
         where = f"{file}: annotation {count}" + (f" ({name!r})" if name else "")
         kind = text(annotation.get("Type", "Polygon"), where)
@@ -42,5 +45,11 @@ def read_asap(root: Element, file: str) -> Annotations:
             corners = rectangle(outline(corners, where)).tolist()
         polygon = collector.polygon(corners, [], where)
         group = text(annotation.get("PartOfGroup"), where)
-        collector.add([polygon] if polygon else [], "" if group == "None" else group, name)
+        label = "" if group == "None" else group
+        collector.add([polygon] if polygon else [], label, name, where)
+    outside = sum(1 for _ in root.iter("Annotation")) - len(annotations)
+    for _ in range(outside):
+        collector.leave_out("annotation outside <Annotations>")
+    if not annotations and not outside:
+        refuse_strangers(root, _TAGS, file)
     return collector.done()

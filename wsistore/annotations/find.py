@@ -6,13 +6,15 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from wsistore.annotations import aperio, asap
+from wsistore.annotations import asap, halo, layers
+from wsistore.annotations.aperio import read_aperio
 from wsistore.annotations.model import Annotations
 from wsistore.annotations.qupath import read_geojson
 from wsistore.annotations.xml import parse_xml
 from wsistore.errors import SlideError
 
-EXTENSIONS = (".geojson", ".json", ".xml")
+EXTENSIONS = (".geojson", ".json", ".xml", ".annotations")
+_XML = (".xml", ".annotations")
 
 
 @dataclass(frozen=True)
@@ -87,15 +89,16 @@ def read_annotations(data: bytes, file: str) -> Annotations:
         file: its name, without folder.
 
     Raises:
-        SlideError: it is damaged or of no known kind.
+        SlideError: it is damaged or of no known kind, or nothing that it holds is a region.
     """
-    if not file.endswith(".xml"):
+    if not file.endswith(_XML):
         return read_geojson(data, file)
     root = parse_xml(data, file)
     if root.tag == asap.ROOT:
         return asap.read_asap(root, file)
-    if root.tag == aperio.ROOT:
-        return aperio.read_aperio(root, file)
+    if root.tag == layers.ROOT:
+        return halo.read_halo(root, file) if halo.is_halo(root) else read_aperio(root, file)
     raise SlideError(
-        f"{file}: holds <{root.tag}>, neither ASAP's <{asap.ROOT}> nor Aperio's <{aperio.ROOT}>"
+        f"{file}: holds <{root.tag}>, neither ASAP's <{asap.ROOT}> nor Aperio's and HALO's "
+        f"<{layers.ROOT}>"
     )

@@ -58,6 +58,10 @@ class Annotations:
     notes: tuple[str, ...] = ()
 
 
+_NAMED = 3
+"""Regions without a class that a note names."""
+
+
 class Collector:
     """Gathers the regions of one file and counts what is left out."""
 
@@ -67,6 +71,7 @@ class Collector:
         self._regions: list[Annotation] = []
         self._left_out: Counter[str] = Counter()
         self._crossing = 0
+        self._unlabelled: list[str] = []
 
     def leave_out(self, kind: str) -> None:
         """Count something that is no region, such as ``"point"``."""
@@ -99,20 +104,39 @@ class Collector:
                 self.leave_out("hole that encloses nothing")
         return ring, tuple(kept)
 
-    def add(self, polygons: list[Polygon], label: str, name: str) -> None:
-        """Add a region; one without polygons is none."""
+    def add(self, polygons: list[Polygon], label: str, name: str, where: str) -> None:
+        """Add a region; one without polygons is none, one without a class is noted by its place."""
         if polygons:
             self._regions.append(Annotation(tuple(polygons), label, name))
+            if not label:
+                place = where.removeprefix(f"{self._file}: ")
+                self._unlabelled.append(place if repr(name) in place else _named(place, name))
 
     def done(self) -> Annotations:
-        """Return what was gathered."""
+        """Return what was gathered; a file of which nothing was left out may be empty.
+
+        Raises:
+            SlideError: there is something in the file, and none of it is a region.
+        """
         notes = []
-        if self._left_out:
-            counts = ", ".join(f"{n} × {kind}" for kind, n in sorted(self._left_out.items()))
+        counts = ", ".join(f"{n} × {kind}" for kind, n in sorted(self._left_out.items()))
+        if counts and not self._regions:
+            raise SlideError(
+                f"{self._file}: nothing in it is a region that can be cropped: {counts}"
+            )
+        if counts:
             notes.append(f"left out of {self._file}: {counts}")
+        if self._unlabelled:
+            count, shown = len(self._unlabelled), "; ".join(self._unlabelled[:_NAMED])
+            more = "; …" if count > _NAMED else ""
+            notes.append(f"{count} × region without a class in {self._file} ({shown}{more})")
         if self._crossing:
             notes.append(f"{self._crossing} × outline in {self._file} crosses itself")
         return Annotations(tuple(self._regions), tuple(notes))
+
+
+def _named(place: str, name: str) -> str:
+    return f"{place} ({name!r})" if name else place
 
 
 def text(value: object, where: str) -> str:

@@ -25,7 +25,7 @@ def read_geojson(data: bytes, file: str) -> Annotations:
         file: its name, for messages.
 
     Raises:
-        SlideError: it is no JSON, holds no features, or a feature is damaged.
+        SlideError: it is no JSON, holds no features, a feature is damaged, or none is a region.
     """
     try:
         document = json.loads(data)
@@ -42,7 +42,8 @@ def read_geojson(data: bytes, file: str) -> Annotations:
         if name:
             where = f"{where} ({name!r})"
         label = _label(properties.get("classification"), where)
-        collector.add(list(_polygons(feature.get("geometry"), where, collector)), label, name)
+        polygons = list(_polygons(feature.get("geometry"), where, collector))
+        collector.add(polygons, label, name, where)
     return collector.done()
 
 

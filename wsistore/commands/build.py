@@ -99,7 +99,8 @@ def _annotation_source(regions: str, folder: Path | None, offset: str | None) ->
 )  # fmt: skip
 @click.option(
     "--annotations", "folder", type=click.Path(path_type=Path),
-    help="Folder of annotation files (SLIDE.geojson, .json, .xml).  [default: beside each slide]",
+    help="Folder of annotation files (SLIDE.geojson, .json, .xml, .annotations).  "
+    "[default: beside each slide]",
 )  # fmt: skip
 @click.option("--annotation-offset", "offset", metavar="X,Y",
               help="Level-0 pixels added to the coordinates of annotations.")  # fmt: skip

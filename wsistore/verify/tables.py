@@ -9,7 +9,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 
 from wsistore import layout
-from wsistore.records import CropRow, LevelRow, SlideRecord, SlideRow
+from wsistore.records import LATER, CropRow, LevelRow, SlideRecord, SlideRow
 from wsistore.verify.faults import REINDEX, Fault
 
 Row = Mapping[str, object]
@@ -19,8 +19,8 @@ class TableError(ValueError):
     """A table is no table; the message says why."""
 
 
-def read_rows(path: Path, columns: list[str]) -> list[dict[str, str]]:
-    """Read a CSV whose header must be ``columns``; cells stay text.
+def read_rows(path: Path, kind: type) -> list[dict[str, str]]:
+    """Read a CSV whose header must be the fields of a row's kind, `LATER` aside; cells stay text.
 
     Raises:
         TableError: it is missing, no CSV in UTF-8, or has another header.
@@ -33,13 +33,14 @@ def read_rows(path: Path, columns: list[str]) -> list[dict[str, str]]:
         raise TableError("is missing") from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise TableError(f"cannot be read as CSV ({error})") from error
-    if not lines or lines[0] != columns:
-        found = ",".join(lines[0]) if lines else ""
-        raise TableError(f"has the header {found!r}, not {','.join(columns)!r}")
+    columns = [field.name for field in fields(kind)]
+    header = lines[0] if lines else []
+    if header != [name for name in columns if name in header or name not in LATER[kind]]:
+        raise TableError(f"has the header {','.join(header)!r}, not {','.join(columns)!r}")
     for number, line in enumerate(lines[1:], start=2):
-        if len(line) != len(columns):
-            raise TableError(f"row {number} has {len(line)} cells, not {len(columns)}")
-    return [dict(zip(columns, line, strict=True)) for line in lines[1:]]
+        if len(line) != len(header):
+            raise TableError(f"row {number} has {len(line)} cells, not {len(header)}")
+    return [dict(zip(header, line, strict=True)) for line in lines[1:]]
 
 
 def check_tables(store: Path, records: Mapping[str, SlideRecord], unread: set[str]) -> list[Fault]:
@@ -65,7 +66,7 @@ def check_tables(store: Path, records: Mapping[str, SlideRecord], unread: set[st
                 cells = asdict(row)  # type: ignore[call-overload]
                 wanted[tuple(cells[key] for key in keys)] = cells
         try:
-            found = read_rows(store / name, [field.name for field in fields(kind)])
+            found = read_rows(store / name, kind)
         except TableError as error:
             faults.append(Fault(name, str(error), REINDEX))
             continue
@@ -94,8 +95,9 @@ def _differences(
                 yield f"has a row of {what!r}, which no slide group holds"
             continue
         for column, value in wanted[key].items():
-            if not same_cell(row[column], value):
-                yield f"row {what!r} has {column} {row[column]!r}; the slide group has {value!r}"
+            cell = row.get(column, "")
+            if not same_cell(cell, value):
+                yield f"row {what!r} has {column} {cell!r}; the slide group has {value!r}"
     for key in wanted:
         if key not in seen:
             yield f"has no row of {' '.join(key)!r}"

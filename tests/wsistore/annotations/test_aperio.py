@@ -22,8 +22,14 @@ def region(points: list[tuple[int, int]], extra: str = "", inner: str = "") -> s
     return f'<Region Id="7" {extra}>{inner}<Vertices>{corners}</Vertices></Region>'
 
 
-def layer(*regions: str, name: str = "") -> str:
-    return f'<Annotation Id="1" Name="{name}"><Regions>{"".join(regions)}</Regions></Annotation>'
+def attributes(**values: str) -> str:
+    parts = (f'<Attribute Name="{name}" Id="0" Value="{text}"/>' for name, text in values.items())
+    return f"<Attributes>{''.join(parts)}</Attributes>"
+
+
+def layer(*regions: str, name: str = "", own: str = "") -> str:
+    inside = f"{own}<Regions>{''.join(regions)}</Regions>"
+    return f'<Annotation Id="1" Name="{name}">{inside}</Annotation>'
 
 
 def read(*layers: str) -> Annotations:
@@ -37,7 +43,11 @@ def test_the_real_file(shared: Path) -> None:
     found = read_annotations(path.read_bytes(), path.name)
     # its four regions, by GeoShape: Points, Rectangle, Area, Ellipse
     assert [one.label for one in found.regions] == ["Necrosis", "Fold", ""]
-    assert found.notes[0] == "left out of CMU-1-JP2K-33005.xml: 1 × region of shape Points"
+    # ImageScope's own attribute Description, which is empty there, is no class
+    assert found.notes == (
+        "left out of CMU-1-JP2K-33005.xml: 1 × region of shape Points",
+        "1 × region without a class in CMU-1-JP2K-33005.xml (layer 0, region 4)",
+    )
     boxes = []
     for element in parse(path).getroot().iter("Region"):
         xs = [float(vertex.attrib["X"]) for vertex in element.iter("Vertex")]
@@ -54,17 +64,32 @@ def test_the_real_file(shared: Path) -> None:
     assert area(ellipse) == pytest.approx(math.pi / 4 * (right - left) * (bottom - top), rel=0.01)
 
 
-def test_layers_texts_and_attributes_are_classes() -> None:
-    attribute = (
-        '<Attributes><Attribute Name="1" Value=""/><Attribute Name="2" Value="c"/></Attributes>'
-    )
+def test_a_class_is_looked_for_where_programs_write_it() -> None:
+    plain, texted = region(SQUARE), region(SQUARE, 'Text="t"')
+    own = region(SQUARE, 'Text="t"', attributes(a="", b="own"))
     found = read(
-        layer(region(SQUARE, 'Text="a"'), region(SQUARE), name="tumour"),
-        layer(region(SQUARE, 'Text="null"'), region(SQUARE, "", attribute), region(SQUARE)),
+        # its own attributes first, then the layer's value, the layer's name for it, its Name
+        layer(own, texted, name="N", own=attributes(Description="value", CaP="")),
+        layer(own, texted, name="N", own=attributes(Description="", CaP="")),
+        layer(own, texted, name="N", own=attributes(Description="")),
+        layer(texted, plain, own=attributes(Description="")),
+        layer(texted, plain, name="N"),
+        layer(region(SQUARE, 'Text="null"')),
+        # of two names nobody knows which is the class
+        layer(plain, own=attributes(CaP="", Gleason="")),
     )
     assert [(one.label, one.name) for one in found.regions] == [
-        ("tumour", "a"), ("tumour", ""), ("null", "null"), ("c", "c"), ("", ""),
+        ("own", "t"), ("value", "t"),
+        ("own", "t"), ("CaP", "t"),
+        ("own", "t"), ("N", "t"),
+        ("t", "t"), ("", ""),
+        ("N", "t"), ("N", ""),
+        ("null", "null"),
+        ("", ""),
     ]  # fmt: skip
+    assert found.notes == (
+        "2 × region without a class in a.xml (layer 3, region 7; layer 6, region 7)",
+    )
 
 
 def test_negative_regions_are_holes_of_what_they_meet_in_their_layer() -> None:
@@ -86,8 +111,8 @@ def test_negative_regions_are_holes_of_what_they_meet_in_their_layer() -> None:
         [[list(p) for p in across]],
         [],
     ]
-    assert found.notes == (
-        "left out of a.xml: 1 × negative region outside every region of its layer",
+    assert found.notes[0] == (
+        "left out of a.xml: 1 × negative region outside every region of its layer"
     )
 
 
@@ -104,9 +129,9 @@ def test_types() -> None:
     )
     areas = [area(one.polygons[0][0]) for one in found.regions]
     assert areas == [800, pytest.approx(math.pi * 200, rel=0.03), 10_000]
-    assert found.notes == (
+    assert found.notes[0] == (
         "left out of a.xml: 1 × outline that encloses nothing, 1 × region of type 3, "
-        "1 × region of type 4",
+        "1 × region of type 4"
     )
 
 
@@ -114,3 +139,16 @@ def test_damage_is_one_sentence() -> None:
     bad = '<Region Id="7"><Vertices><Vertex X="1"/></Vertices></Region>'
     with pytest.raises(SlideError, match=r"a\.xml: layer 0, region 7: has Y None, which is no"):
         read(layer(bad))
+
+
+def test_nothing_understood_is_not_empty() -> None:
+    assert read(layer(own=attributes(Description="")), layer()).regions == ()
+    with pytest.raises(SlideError, match=r"a\.xml: nothing in it is a region .*: 2 × region of ty"):
+        read(layer(region(SQUARE, 'Type="3"'), region(SQUARE, 'Type="3"')))
+    with pytest.raises(SlideError, match=r"nothing in it .*: 1 × region outside every layer"):
+        read(f"<Annotation>{region(SQUARE)}</Annotation>")
+    with pytest.raises(SlideError, match=r"a\.xml: holds <Polygon> and no region of a known kind"):
+        read('<Annotation><Polygon points="1,2 3,4"/></Annotation>')
+    assert read(layer(region(SQUARE)), region(SQUARE)).notes[0] == (
+        "left out of a.xml: 1 × region outside every layer"
+    )

@@ -70,8 +70,9 @@ def test_dots_and_measurements_are_counted() -> None:
         annotation(SQUARE[:2], "Measurement"),
         annotation(SQUARE[:2]),
         annotation([]),
+        annotation(SQUARE, group="tumor"),
     )
-    assert found.regions == ()
+    assert [one.label for one in found.regions] == ["tumor"]
     assert found.notes == (
         "left out of a.xml: 1 × annotation of type Dot, 1 × annotation of type Measurement, "
         "1 × annotation of type PointSet, 2 × outline that encloses nothing",
@@ -89,3 +90,22 @@ def test_dots_and_measurements_are_counted() -> None:
 def test_damage_is_one_sentence(points: list[tuple[object, float, float]], message: str) -> None:
     with pytest.raises(SlideError, match=message):
         read(annotation(points))
+
+
+def test_nothing_understood_is_not_empty() -> None:
+    groups = '<AnnotationGroups><Group Name="a"><Attributes/></Group></AnnotationGroups>'
+    for empty in ("", "<Annotations/>", f"<Annotations/>{groups}"):
+        data = f"<ASAP_Annotations>{empty}</ASAP_Annotations>".encode()
+        assert read_annotations(data, "a.xml").regions == ()
+    for inside, message in (
+        (annotation(SQUARE), "nothing in it is a region .*: 1 × annotation outside <Annotations>"),
+        (f"<Annotations>{annotation([(0, 1, 1)], 'Dot')}</Annotations>", "1 × annotation of type"),
+        ("<Annotations><Polyline/></Annotations>", "holds <Polyline> and no region of a known"),
+    ):
+        with pytest.raises(SlideError, match=f"a.xml: .*{message}"):
+            read_annotations(f"<ASAP_Annotations>{inside}</ASAP_Annotations>".encode(), "a.xml")
+
+
+def test_a_region_without_a_group_is_named() -> None:
+    found = read(annotation(SQUARE, group="None"), annotation(SQUARE, group="tumor"))
+    assert found.notes == ("1 × region without a class in a.xml (annotation 0 ('one'))",)

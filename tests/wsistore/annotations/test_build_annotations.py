@@ -162,16 +162,64 @@ def test_a_changed_annotation_file_is_noticed(slide: Path, drawn: Path, tmp_path
     assert "no annotation file beside it" in build(slide, "--out", store).output
 
 
-def test_no_region_is_empty_and_says_what_was_left_out(slide: Path, tmp_path: Path) -> None:
+def test_no_region_is_empty_and_nothing_but_points_is_a_failed_slide(
+    slide: Path, tmp_path: Path
+) -> None:
     point = {"type": "Feature", "geometry": {"type": "Point", "coordinates": [1, 2]}}
     (tmp_path / "drawn").mkdir()
-    (tmp_path / "drawn" / "a.tiff.geojson").write_text(json.dumps([point]))
-    result = build(slide, "--out", tmp_path / "s", "--annotations", tmp_path / "drawn")
+    file = tmp_path / "drawn" / "a.tiff.geojson"
+    options = (slide, "--out", tmp_path / "s", "--annotations", tmp_path / "drawn")
+    file.write_text(json.dumps([point]))
+    result = build(*options)
+    assert result.exit_code == 1
+    row = wsistore.open(tmp_path / "s").slides.iloc[0]
+    assert (row["outcome"], row["reason"]) == (
+        "failed", "a.tiff.geojson: nothing in it is a region that can be cropped: 1 × point",
+    )  # fmt: skip
+    file.write_text("[]")
+    result = build(*options)
     assert result.exit_code == 0, result.output
     row = wsistore.open(tmp_path / "s").slides.iloc[0]
     assert (row["outcome"], row["reason"]) == ("empty", "its annotation file holds no region")
-    assert row["warning"] == "left out of a.tiff.geojson: 1 × point"
-    assert "1 × point" in result.output
+
+
+def test_crops_have_the_class_and_name_of_their_region(slide: Path, tmp_path: Path) -> None:
+    """Aperio: the class is on the layer, the name on the region, one region has no class."""
+    corners = "".join(f'<Vertex X="{x}" Y="{y}"/>' for x, y in SQUARE)
+    shape = f"<Vertices>{corners}</Vertices>"
+    (tmp_path / "a.xml").write_text(
+        '<Annotations><Annotation Id="1" Name="">'
+        '<Attributes><Attribute Name="CaP" Id="0" Value=""/></Attributes>'
+        f'<Regions><Region Id="1" Type="0" Text="core 1">{shape}</Region></Regions></Annotation>'
+        '<Annotation Id="2" Name=""><Attributes><Attribute Name="Description" Value=""/>'
+        f'</Attributes><Regions><Region Id="2" Type="0">{shape}</Region></Regions></Annotation>'
+        "</Annotations>"
+    )
+    labels = tmp_path / "labels.csv"
+    labels.write_text("slide,patient,label\na,p1,whole\n")
+    result = build(slide, "--out", tmp_path / "s", "--labels", labels)
+    assert result.exit_code == 0, result.output
+    assert "1 × region without a class in a.xml (layer 1, region 2)" in result.output
+    columns = ["label", "annotation_class", "annotation_name"]
+    assert wsistore.open(tmp_path / "s").crops[columns].to_numpy().tolist() == [
+        ["CaP", "CaP", "core 1"], ["whole", "", ""],
+    ]  # fmt: skip
+    verified = CliRunner().invoke(main, ["verify", str(tmp_path / "s")])
+    assert verified.exit_code == 0, verified.output
+
+
+def test_halo_files_are_found_and_read(slide: Path, tmp_path: Path) -> None:
+    vertices = "".join(f'<V X="{x}" Y="{y}" />' for x, y in ((130, 130), (498, 498)))
+    (tmp_path / "a.annotations").write_text(
+        '<Annotations><Annotation LineColor="65280" Name="Tumour" Visible="True"><Regions>'
+        '<Region Type="Rectangle" HasEndcaps="0" NegativeROA="0">'
+        f"<Vertices>{vertices}</Vertices><Comments /></Region></Regions></Annotation></Annotations>"
+    )
+    result = build(slide, "--out", tmp_path / "s")
+    assert result.exit_code == 0, result.output
+    assert wsistore.open(tmp_path / "s").crops[
+        ["label", "x", "y", "width", "height"]
+    ].to_numpy().tolist() == [["Tumour", 130, 130, 368, 368]]
 
 
 def test_a_slide_without_a_file_fails_alone(slide: Path, drawn: Path, tmp_path: Path) -> None:

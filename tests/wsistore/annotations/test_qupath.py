@@ -118,6 +118,7 @@ def test_what_is_no_region_is_counted() -> None:
     assert found.notes == (
         "left out of a.geojson: 1 × feature without a shape, 1 × hole that encloses nothing, "
         "1 × line, 2 × outline that encloses nothing, 3 × point",
+        "3 × region without a class in a.geojson (feature 6; feature 7; feature 8)",
         "1 × outline in a.geojson crosses itself",
     )
 
@@ -153,3 +154,25 @@ def test_damage_is_one_sentence(data: bytes, message: str) -> None:
     with pytest.raises(SlideError, match=message) as caught:
         read_geojson(data, "a.geojson")
     assert str(caught.value).startswith("a.geojson: ")
+
+
+def test_nothing_understood_is_not_empty() -> None:
+    assert read({"type": "FeatureCollection", "features": []}).regions == ()
+    assert read([]).regions == ()
+    for document, message in (
+        ([feature({"type": "Point", "coordinates": [1, 2]})] * 2, "2 × point"),
+        (feature(None), "1 × feature without a shape"),
+        ([feature(polygon([[0, 0], [5, 5]]))], "1 × outline that encloses nothing"),
+    ):
+        with pytest.raises(SlideError, match=f"a.geojson: nothing in it is a region .*: {message}"):
+            read(document)
+    with pytest.raises(SlideError, match="holds no GeoJSON features"):
+        read({"annotations": [{"polygon": [[0, 0], [5, 5], [5, 0]]}]})
+
+
+def test_regions_without_a_class_are_named() -> None:
+    found = read([feature(polygon(RING), name="A1"), *[feature(polygon(RING))] * 4])
+    assert [one.name for one in found.regions] == ["A1", "", "", "", ""]
+    assert found.notes == (
+        "5 × region without a class in a.geojson (feature 0 ('A1'); feature 1; feature 2; …)",
+    )

@@ -182,10 +182,10 @@ METADATA: list[tuple[str, Break, str, str]] = [
 ]  # fmt: skip
 
 INDEX: list[tuple[str, Break, str, str]] = [
-    ("crop missing from the index", sub("crops.csv", "b/0,b,p2,x,0,0,400,300,0.5,\n", ""),
+    ("crop missing from the index", sub("crops.csv", "b/0,b,p2,x,0,0,400,300,0.5,,,\n", ""),
      "crops.csv", "has no row of 'b/0'"),
-    ("crop twice in the index", sub("crops.csv", "b/0,b,p2,x,0,0,400,300,0.5,\n",
-     "b/0,b,p2,x,0,0,400,300,0.5,\n" * 2), "crops.csv", "has two rows of 'b/0'"),
+    ("crop twice in the index", sub("crops.csv", "b/0,b,p2,x,0,0,400,300,0.5,,,\n",
+     "b/0,b,p2,x,0,0,400,300,0.5,,,\n" * 2), "crops.csv", "has two rows of 'b/0'"),
     ("stale cell", sub("crops.csv", "b/0,b,p2,x,0,0,400", "b/0,b,p2,x,0,0,401"), "crops.csv",
      "row 'b/0' has width '401'; the slide group has 400"),
     ("stale label", sub("slides.csv", ",p2,x,", ",p2,y,"), "slides.csv", "has label 'y'"),
