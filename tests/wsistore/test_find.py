@@ -18,14 +18,15 @@ def test_folders_are_searched_by_extension_and_files_named_outright_are_taken(
     tmp_path: Path,
 ) -> None:
     touch(tmp_path, "a.SVS", "x/b.png", "x/c.jpeg", "x/y/d.mrxs", "e.czi", "notes.txt", "raw")
-    names = [path.name for path in find_slides([tmp_path])]
+    names = [slide.file for slide in find_slides([tmp_path])]
     assert sorted(names) == ["a.SVS", "b.png", "c.jpeg", "d.mrxs", "e.czi"]
-    assert find_slides([tmp_path / "raw", tmp_path / "raw"]) == [tmp_path / "raw"]
+    (raw,) = find_slides([tmp_path / "raw", tmp_path / "raw"])
+    assert raw.path == tmp_path / "raw"
 
 
 def test_a_mirax_slide_is_its_folder_too(tmp_path: Path) -> None:
     touch(tmp_path, "d.mrxs", "d/Slidedat.ini", "d/Data0000.dat")
-    assert [path.name for path in find_slides([tmp_path])] == ["d.mrxs"]
+    assert [slide.file for slide in find_slides([tmp_path])] == ["d.mrxs"]
     files = [path.name for path in slide_files(tmp_path / "d.mrxs")]
     assert files == ["d.mrxs", "Data0000.dat", "Slidedat.ini"]
 
@@ -35,12 +36,12 @@ def test_images_of_a_vms_slide_are_not_slides(tmp_path: Path) -> None:
     (tmp_path / "cmu.vms").write_text(
         "[Virtual Microscope Specimen]\nImageFile(0,1)=cmu (0,1).jpg\nMapFile=cmu_map2.jpg\n"
     )
-    assert [path.name for path in find_slides([tmp_path])] == ["cmu.vms", "other.jpg"]
+    assert [slide.file for slide in find_slides([tmp_path])] == ["cmu.vms", "other.jpg"]
 
 
 def test_what_cannot_be_meant_is_said(tmp_path: Path) -> None:
     touch(tmp_path, "x/a.svs", "y/a.png", "z/notes.txt")
-    with pytest.raises(UsageError, match="would both be slide 'a'; rename one, or name the files"):
+    with pytest.raises(UsageError, match="would both be slide 'a'; rename one, name the files"):
         find_slides([tmp_path])
     with pytest.raises(UsageError, match="holds no slide"):
         find_slides([tmp_path / "z"])

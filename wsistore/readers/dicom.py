@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsistore.errors import SlideError
-from wsistore.files import dicom_files, is_dicom
-from wsistore.readers.base import BaseReader, Properties, positive
+from wsistore.files import data_path, dicom_files, is_dicom
+from wsistore.readers.base import BaseReader, Properties, positive, without_target
 
 INSTALL = "pip install 'resolution-distillation[dicom]'"
 
@@ -38,7 +38,7 @@ class WsiDicomReader(BaseReader):
         import wsidicom
 
         try:
-            self._slide: Any = wsidicom.WsiDicom.open(_series(path))
+            self._slide: Any = wsidicom.WsiDicom.open(_series(data_path(path)))
             self._levels = [level.level for level in self._slide.pyramid]
             self.level_sizes = tuple(
                 (int(level.size.width), int(level.size.height)) for level in self._slide.pyramid
@@ -49,7 +49,8 @@ class WsiDicomReader(BaseReader):
             raise
         # pydicom and wsidicom raise many kinds; all of them mean one thing to the user
         except Exception as error:
-            raise SlideError(str(error) or type(error).__name__) from error
+            text = without_target(str(error), path)
+            raise SlideError(text or type(error).__name__) from error
         objective = optics[0].objective if optics else None
         self.properties = Properties(
             mpp_x=positive(mpp.width),
