@@ -23,7 +23,7 @@ def nfc(text: str) -> str:
 
 
 def hidden(name: str) -> bool:
-    """Tell a file or folder that a system keeps for itself: ``.x``, ``@eaDir``, ``Thumbs.db``, …"""
+    """Tell a file or folder that a system keeps for itself: ``.x``, ``@eaDir``, ``#recycle``, …"""
     lower = name.lower()
     return name.startswith(".") or lower in _HIDDEN or lower.endswith(_HIDDEN_ENDS)
 
