@@ -19,3 +19,12 @@ def shared() -> Path:
 def cmu(shared: Path) -> Path:
     """The real CMU-1-Small-Region slide: 2220 × 2967 pixels of 0.499 µm."""
     return shared / "slides" / "CMU-1-Small-Region.svs"
+
+
+@pytest.fixture(scope="session")
+def cases(shared: Path) -> Path:
+    """Folder of inputs from public complaints, a folder each, beside the real slides."""
+    folder = shared.parent / "cases"
+    if not folder.is_dir():
+        pytest.skip(f"inputs from public complaints are not at hand: no folder {folder}")
+    return folder

@@ -15,13 +15,14 @@ from wsistore import layout
 from wsistore.annotations.raster import Cover
 from wsistore.annotations.regions import cover_of, find_annotated
 from wsistore.errors import SlideError
-from wsistore.files import fingerprint, slide_bytes
+from wsistore.files import fingerprint, slide_files
 from wsistore.geometry import Box
 from wsistore.magnification import Level
 from wsistore.plan import open_planned
 from wsistore.readers import Reader
 from wsistore.records import CropRow, SlideRow
 from wsistore.regions import find_regions
+from wsistore.seams import seam_warning
 
 if TYPE_CHECKING:
     from wsistore.ingest import BuildSettings, SlideTask
@@ -78,16 +79,17 @@ def open_found(
         if settings.regions == "annotations":
             found = find_annotated(
                 reader, task.path, plan.mpp, multiple, task.annotations,
-                settings.annotations, settings.tissue.mpp, task.slide,
+                settings.annotations, settings.tissue.mpp,
             )  # fmt: skip
         else:
             found = find_regions(reader, plan.mpp, multiple, settings.regions, settings.tissue)
+        seams = seam_warning(reader)
         # what was never scanned gets the colour of what was scanned and is empty
         reader.fill = _rgb(found.glass)
         row = replace(
             task.row("ok" if found.regions else "empty"),
             reason="" if found.regions else found.none,
-            bytes=slide_bytes(task.path),
+            bytes=sum(file.stat().st_size for file in slide_files(task.path)),
             fingerprint=fingerprint(task.path),
             reader=plan.reader,
             vendor=plan.vendor,
@@ -98,7 +100,7 @@ def open_found(
             objective_power=plan.objective_power,
             crops=len(found.regions),
             glass=found.glass,
-            warning="; ".join((*plan.warnings, *found.notes)),
+            warning="; ".join((*plan.warnings, *((seams,) if seams else ()), *found.notes)),
             annotations=found.annotations,
             annotation_offset=task.annotations.offset_text if found.annotations else "",
         )

@@ -10,7 +10,6 @@ from typing import Any
 from wsistore import layout
 from wsistore.errors import SlideError
 from wsistore.magnification import Level, levels_of
-from wsistore.paths import nfc
 from wsistore.readers import AUTO, Reader, open_slide
 from wsistore.resolution import resolve
 
@@ -90,7 +89,7 @@ def open_planned(
     width, height = opened.level_sizes[0]
     plan = SlidePlan(
         slide=layout.slide_id(path),
-        file=nfc(path.name),
+        file=path.name,
         reader=opened.name,
         vendor=opened.properties.vendor,
         width=width,
@@ -100,7 +99,7 @@ def open_planned(
         objective_power=resolution.objective_power,
         icc=opened.properties.icc is not None,
         levels=levels,
-        warnings=tuple(_warnings(opened, levels, apply_icc)),
+        warnings=(*resolution.warnings, *_warnings(opened, levels, apply_icc)),
     )
     return opened, plan
 
@@ -132,6 +131,6 @@ def plan_slide(
     try:
         opened, plan = open_planned(path, names, mpp, exact_mpp, reader, apply_icc)
     except (SlideError, OSError) as error:
-        return SlidePlan(layout.slide_id(path), nfc(path.name), str(error))
+        return SlidePlan(layout.slide_id(path), path.name, str(error))
     opened.close()
     return plan

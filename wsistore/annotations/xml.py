@@ -10,7 +10,7 @@ from wsistore.errors import SlideError
 class _Builder(TreeBuilder):
     def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
         # entities can only be declared in a document type; this runs before any of them is read
-        raise ParseError("it declares a document type, which annotations have no use for")
+        raise ParseError("it declares a document type, for which there is no use here")
 
 
 def parse_xml(data: bytes, file: str) -> Element:

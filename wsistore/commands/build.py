@@ -16,7 +16,6 @@ from wsistore.build import Result, build
 from wsistore.commands.options import (
     apply_icc_option,
     exact_mpp_option,
-    id_option,
     labels_option,
     levels_option,
     mpp_option,
@@ -27,9 +26,8 @@ from wsistore.commands.options import (
 from wsistore.console import OK, SOME_FAILED, out, progress
 from wsistore.errors import UsageError
 from wsistore.find import find_slides
-from wsistore.identity import shown
 from wsistore.ingest import BuildSettings
-from wsistore.labels import read_labels, unmatched
+from wsistore.labels import read_labels
 from wsistore.magnification import parse_levels
 from wsistore.regions import REGION_KINDS
 from wsistore.storage import root
@@ -38,12 +36,11 @@ from wsistore.tissue import TissueSettings
 
 def _line(result: Result) -> str:
     row = result.record.slide
-    name = shown(row.slide, row.file)
     if row.outcome == "failed":
-        return f"{name}: failed: {row.reason}"
+        return f"{row.file}: failed: {row.reason}"
     if result.stored_before:
-        return f"{name}: stored before"
-    text = f"{name}: {row.outcome}, {row.crops} crops, {row.mpp:g} µm/px ({row.mpp_source})"
+        return f"{row.file}: stored before"
+    text = f"{row.file}: {row.outcome}, {row.crops} crops, {row.mpp:g} µm/px ({row.mpp_source})"
     return f"{text}; {row.warning}" if row.warning else text
 
 
@@ -88,7 +85,6 @@ def _annotation_source(regions: str, folder: Path | None, offset: str | None) ->
               help="The store: a folder, or a URL such as s3://bucket/store.")  # fmt: skip
 @storage_option
 @labels_option
-@id_option
 @levels_option
 @exact_mpp_option
 @click.option(
@@ -127,7 +123,6 @@ def build_command(
     place: str,
     storage: dict[str, Any],
     labels: Path | None,
-    rule: str,
     levels: str,
     exact_mpp: bool,
     regions: str,
@@ -155,7 +150,6 @@ def build_command(
       wsistore build slides/ --out store --labels labels.csv
       wsistore build a.svs b.svs --out store --levels 5x,1.25x
       wsistore build old.tif --out store --mpp 0.25
-      wsistore build scanner1/ scanner2/ --out store --id relative-path
       wsistore build slides/ --out s3://bucket/store
       wsistore build slides/ --out store --regions annotations --annotations drawn/
       wsistore build slides/ --out store --scheduler tcp://login1:8786
@@ -166,11 +160,12 @@ def build_command(
     tissue, drawn = _region_settings(regions, min_area, margin, outside)
     settings = BuildSettings(parse_levels(levels), exact_mpp, regions, tissue, drawn, apply_icc)
     source = _annotation_source(regions, folder, offset)
+    files = find_slides(slides)
     table = read_labels(labels) if labels else None
     for note in table.notes if table else ():
         click.echo(note, err=True)
-    files = find_slides(slides, rule, table)
-    unused = unmatched(files, table or {})
+    known = {name for file in files for name in (file.name, file.stem)}
+    unused = [name for name in table or () if name not in known]
     if unused:
         click.echo(f"{labels}: {len(unused)} rows name slides not given ({unused[0]}, …)", err=True)
     results = build(

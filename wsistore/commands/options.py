@@ -11,20 +11,15 @@ from typing import Any
 import click
 
 from wsistore.errors import UsageError
-from wsistore.identity import NAME, RULES
 from wsistore.locks import NO_LOCK
 from wsistore.magnification import DEFAULT_LEVELS
+from wsistore.quantities import micrometers
 from wsistore.readers import AUTO, READERS
 from wsistore.storage import root
 
 labels_option = click.option(
-    "--labels", type=click.Path(path_type=Path), help="CSV: slide, patient, label[, mpp][, id]."
+    "--labels", type=click.Path(path_type=Path), help="CSV: slide, patient, label[, mpp]."
 )
-id_option = click.option(
-    "--id", "rule", type=click.Choice(RULES), default=NAME, show_default=True,
-    help="Slides' ids: the file's name; the given folder's name and the path below it; or the "
-    "column 'id' of --labels.",
-)  # fmt: skip
 levels_option = click.option(
     "--levels", default=",".join(DEFAULT_LEVELS), show_default=True,
     help="Magnifications to store; 10x is 1 µm/px.",
@@ -32,8 +27,25 @@ levels_option = click.option(
 exact_mpp_option = click.option(
     "--exact-mpp", is_flag=True, help="Scale each slide to exactly the nominal µm/px."
 )
+
+
+class Micrometers(click.ParamType[float]):
+    """A positive length in µm, with a decimal point or comma and perhaps a unit."""
+
+    name = "um"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return µm."""
+        try:
+            return micrometers(value)
+        except ValueError as error:
+            self.fail(f"{error}; write µm per pixel, such as 0.25", param, ctx)
+
+
 mpp_option = click.option(
-    "--mpp", type=float, help="µm per level-0 pixel of these slides; wins over the file."
+    "--mpp", type=Micrometers(), help="µm per level-0 pixel of these slides; wins over the file."
 )
 reader_option = click.option(
     "--reader", type=click.Choice([AUTO, *READERS]), default=AUTO, show_default=True,

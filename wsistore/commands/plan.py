@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -13,7 +12,6 @@ from rich.table import Table
 from wsistore.commands.options import (
     apply_icc_option,
     exact_mpp_option,
-    id_option,
     labels_option,
     levels_option,
     mpp_option,
@@ -21,8 +19,7 @@ from wsistore.commands.options import (
 )
 from wsistore.console import OK, SOME_FAILED, out
 from wsistore.find import find_slides
-from wsistore.identity import shown
-from wsistore.labels import match_labels, read_labels
+from wsistore.labels import label_of, read_labels
 from wsistore.magnification import parse_levels
 from wsistore.plan import SlidePlan, plan_slide
 
@@ -33,28 +30,20 @@ def table(plans: Sequence[SlidePlan]) -> Table:
     for title in ("slide", "reader", "pixels", "µm/px", "level: factor, deviation"):
         made.add_column(title, overflow="fold")
     for plan in plans:
-        name = shown(plan.slide, plan.file)
         if plan.error:
-            made.add_row(name, "fails")
+            made.add_row(plan.file, "fails")
             continue
         levels = "\n".join(
             f"{level.name}: {level.factor:g}, {level.deviation:+.1%}" for level in plan.levels
         )
         size = f"{plan.width} × {plan.height}"
-        made.add_row(
-            shown(plan.slide, plan.file),
-            plan.reader,
-            size,
-            f"{plan.mpp:g}\n({plan.mpp_source})",
-            levels,
-        )
+        made.add_row(plan.file, plan.reader, size, f"{plan.mpp:g}\n({plan.mpp_source})", levels)
     return made
 
 
 @click.command("plan")
 @click.argument("slides", nargs=-1, required=True, type=click.Path(path_type=Path))
 @labels_option
-@id_option
 @levels_option
 @exact_mpp_option
 @mpp_option
@@ -66,7 +55,6 @@ def plan_command(
     ctx: click.Context,
     slides: tuple[Path, ...],
     labels: Path | None,
-    rule: str,
     levels: str,
     exact_mpp: bool,
     mpp: float | None,
@@ -91,11 +79,10 @@ def plan_command(
     for note in known.notes if known else ():
         click.echo(note, err=True)
     plans = []
-    files = find_slides(slides, rule, known)
-    for file, label in zip(files, match_labels(files, known or {}), strict=True):
-        wins = mpp if label.mpp is None else label.mpp
-        plan = plan_slide(file.path, names, wins, exact_mpp, reader, apply_icc)
-        plans.append(replace(plan, slide=file.slide))
+    for file in find_slides(slides):
+        given = label_of(file, known or {}).mpp
+        wins = mpp if given is None else given
+        plans.append(plan_slide(file, names, wins, exact_mpp, reader, apply_icc))
     failed = [plan for plan in plans if plan.error]
     console = out()
     if as_json:
@@ -104,8 +91,8 @@ def plan_command(
         console.print(table(plans))
         for plan in plans:
             for warning in plan.warnings:
-                console.print(f"{shown(plan.slide, plan.file)}: {warning}")
+                console.print(f"{plan.file}: {warning}")
         for plan in failed:
-            console.print(f"{shown(plan.slide, plan.file)}: fails: {plan.error}")
+            console.print(f"{plan.file}: fails: {plan.error}")
         console.print(f"{len(plans) - len(failed)} would be built, {len(failed)} would fail")
     ctx.exit(SOME_FAILED if failed else OK)

@@ -5,15 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wsistore.colour import srgb_conversion
-from wsistore.files import data_path
+from wsistore.readers.pixel_size import ObjectivePower, PixelSize
 
 WHITE = (255, 255, 255)
 """Colour of what was never scanned, until the slide's glass is known."""
@@ -24,19 +23,34 @@ class Properties:
     """What a slide file says of itself, as far as wsistore uses it; nothing about the patient.
 
     Attributes:
-        mpp_x, mpp_y: µm per level-0 pixel, or None where the file does not say.
-        objective_power: the scanner's objective (20, 40), or None.
+        pixel_sizes: µm per level-0 pixel, as each place of the file states it, the one to trust
+            first; empty where the file does not say.
+        objective: the scanner's objective (20×, 40×) as the file states it, or None.
         vendor: the format's vendor in lower case, or ``"generic"``.
         icc: the ICC profile's bytes as the file holds them, or None.
         notes: what the user should know of the file before it is read, one sentence each.
     """
 
-    mpp_x: float | None
-    mpp_y: float | None
-    objective_power: float | None
+    pixel_sizes: tuple[PixelSize, ...]
+    objective: ObjectivePower | None
     vendor: str
     icc: bytes | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def mpp_x(self) -> float | None:
+        """Width of a level-0 pixel in µm as the most trusted place says, or None."""
+        return next((size.x for size in self.pixel_sizes if not size.unitless), None)
+
+    @property
+    def mpp_y(self) -> float | None:
+        """Its height in µm, or None."""
+        return next((size.y for size in self.pixel_sizes if not size.unitless), None)
+
+    @property
+    def objective_power(self) -> float | None:
+        """The objective's power, or None where the file does not say or cannot be understood."""
+        return None if self.objective is None else self.objective.value
 
 
 @dataclass(frozen=True)
@@ -68,6 +82,8 @@ class Reader(Protocol):
         tile_rows: height in pixels of the level-0 tiles, which are decoded as a whole.
         tile_columns: their width, where some tiles of a row are read as quickly as all at once;
             None where they are not.
+        frame_size: (width, height) in pixels of level-0 frames that are placed by tags alone
+            (DICOM), or None.
         properties: what the file says of itself.
         fill: RGB of pixels that were never scanned (missing tiles, transparent areas): the file's
             own background colour, else white, until the caller sets the glass's.
@@ -78,6 +94,7 @@ class Reader(Protocol):
     level_sizes: tuple[tuple[int, int], ...]
     tile_rows: int
     tile_columns: int | None
+    frame_size: tuple[int, int] | None
     properties: Properties
     fill: tuple[int, int, int]
     scanned: bool
@@ -133,6 +150,7 @@ class BaseReader(ABC):
     level_sizes: tuple[tuple[int, int], ...]
     tile_rows: int
     tile_columns: int | None = None
+    frame_size: tuple[int, int] | None = None
     properties: Properties
     fill: tuple[int, int, int] = WHITE
     scanned: bool = False
@@ -239,21 +257,3 @@ def straight(rgb: NDArray[np.uint8], opacity: NDArray[np.uint8]) -> NDArray[np.u
     alpha = opacity.astype(np.uint32)[..., np.newaxis]
     full = (rgb.astype(np.uint32) * 255 + alpha // 2) // np.maximum(alpha, 1)
     return np.where(alpha == 0, 0, np.minimum(full, 255)).astype(np.uint8)
-
-
-def without_target(text: str, given: Path) -> str:
-    """Return a message about a slide that is a link without the name and place of its target."""
-    opened = data_path(given)
-    if opened == given:
-        return text
-    text = text.replace(str(opened.parent), str(given.parent))
-    return text.replace(opened.stem, given.stem)
-
-
-def positive(value: Any) -> float | None:
-    """Return a property as a positive float, or None where it is absent or not a number."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return None
-    return number if np.isfinite(number) and number > 0 else None

@@ -10,9 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsistore.errors import SlideError
-from wsistore.files import data_path, dicom_files, is_dicom
-from wsistore.readers.base import BaseReader, Properties, positive, without_target
+from wsistore.files import dicom_files, is_dicom
+from wsistore.readers.base import BaseReader, Properties
+from wsistore.readers.dicom_frames import frame_colors
+from wsistore.readers.pixel_size import ObjectivePower, PixelSize
+from wsistore.readers.ycbcr import rgb_of_ycbcr
 
+_SPARSE = (
+    "its frames are YCbCr that wsidicom leaves as it is, and of a sparse series it does not tell "
+    "frames from what it fills in"
+)
 INSTALL = "pip install 'resolution-distillation[dicom]'"
 
 
@@ -38,26 +45,60 @@ class WsiDicomReader(BaseReader):
         import wsidicom
 
         try:
-            self._slide: Any = wsidicom.WsiDicom.open(_series(data_path(path)))
+            files = _series(path)
+            self._slide: Any = wsidicom.WsiDicom.open(files)
             self._levels = [level.level for level in self._slide.pyramid]
             self.level_sizes = tuple(
                 (int(level.size.width), int(level.size.height)) for level in self._slide.pyramid
             )
             self.tile_rows = int(self._slide.tile_size.height)
-            mpp, optics = self._slide.mpp, self._slide.metadata.pyramid.optical_paths
+            self.frame_size = int(self._slide.tile_size.width), self.tile_rows
         except SlideError:
             raise
         # pydicom and wsidicom raise many kinds; all of them mean one thing to the user
         except Exception as error:
-            text = without_target(str(error), path)
-            raise SlideError(text or type(error).__name__) from error
-        objective = optics[0].objective if optics else None
-        self.properties = Properties(
-            mpp_x=positive(mpp.width),
-            mpp_y=positive(mpp.height),
-            objective_power=positive(objective.objective_power) if objective else None,
+            raise SlideError(_reason(error)) from error
+        colors = {found.size: found for found in frame_colors(files)}
+        known = [colors[size] for size in self.level_sizes if size in colors]
+        base = _base(files, self.level_sizes[0])
+        sparse = base.get("DimensionOrganizationType") == "TILED_SPARSE"
+        for found in known:
+            if found.unknown or (found.left_ycbcr and sparse):
+                self._slide.close()
+                raise SlideError(found.unknown or _SPARSE)
+        self._ycbcr = [size in colors and colors[size].left_ycbcr for size in self.level_sizes]
+        notes = [
+            f"{found.contradiction}; the frames' word was taken"
+            for found in known
+            if found.contradiction
+        ]
+        self.properties = self._stated(base, notes)
+
+    def _stated(self, base: Any, notes: list[str]) -> Properties:
+        """Return the properties; what of them cannot be read decides nothing and is noted.
+
+        Args:
+            base: data set of level 0.
+            notes: what is known already.
+        """
+        light: Any = (base.get("OpticalPathSequence") or [{}])[0]
+        power, icc = light.get("ObjectiveLensPower"), light.get("ICCProfile")
+        try:
+            self._slide.metadata  # noqa: B018
+        # it reads what its pixels do not need, and raises many kinds
+        except Exception as error:
+            named = (("objective power", power), ("color profile", icc))
+            absent = [name for name, value in named if not value]
+            without = f"; it gives no {' and no '.join(absent)}" if absent else ""
+            notes.append(f"parts of its metadata cannot be read ({_reason(error)}){without}")
+        mpp = self._slide.mpp
+        size = PixelSize.read("PixelSpacing in µm", mpp.width, mpp.height)
+        return Properties(
+            pixel_sizes=(size,) if size else (),
+            objective=ObjectivePower.read("ObjectiveLensPower", power),
             vendor="dicom",
-            icc=optics[0].icc_profile if optics else None,
+            icc=bytes(icc) if icc else None,
+            notes=tuple(dict.fromkeys(notes)),
         )
 
     def _pixels(
@@ -72,11 +113,33 @@ class WsiDicomReader(BaseReader):
         rgb = np.asarray(region)
         if rgb.dtype != np.uint8 or rgb.shape != (height, width, 3):
             raise SlideError(f"its pixels are {rgb.dtype} {rgb.shape}; 8-bit RGB is needed")
-        return rgb, None
+        return rgb_of_ycbcr(rgb) if self._ycbcr[level] else rgb, None
 
     def close(self) -> None:
         """Release the files."""
         self._slide.close()
+
+
+def _base(files: list[Path], size: tuple[int, int]) -> Any:
+    """Return the data set, without pixels, of the file of level 0.
+
+    Args:
+        files: of the series.
+        size: (width, height) of level 0 in pixels.
+    """
+    import pydicom
+
+    tags = ["OpticalPathSequence", "DimensionOrganizationType"]
+    sides = ["TotalPixelMatrixColumns", "TotalPixelMatrixRows"]
+    heads = [
+        pydicom.dcmread(file, stop_before_pixels=True, specific_tags=[*tags, *sides])
+        for file in files
+    ]
+    return next(head for head in heads if tuple(head.get(side) for side in sides) == size)
+
+
+def _reason(error: Exception) -> str:
+    return str(error).rstrip(".") or type(error).__name__
 
 
 def _series(path: Path) -> list[Path]:

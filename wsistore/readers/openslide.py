@@ -10,20 +10,16 @@ from numpy.typing import NDArray
 from tifffile import COMPRESSION, TiffFile, TiffPage
 
 from wsistore.errors import SlideError
-from wsistore.files import data_path, dicom_files, strangers
-from wsistore.readers.base import (
-    WHITE,
-    BaseReader,
-    Properties,
-    orientation_notes,
-    positive,
-    without_target,
-)
+from wsistore.files import dicom_files, strangers
+from wsistore.readers.base import WHITE, BaseReader, Properties, orientation_notes
+from wsistore.readers.dicom_frames import frame_colors
+from wsistore.readers.openslide_resolution import stated_by_openslide
 from wsistore.readers.tiff import tiff_tags
 from wsistore.readers.tiff_kinds import PIXEL_LOSSLESS, orientation_of, require_kind
 from wsistore.readers.tiff_pages import slide_pages
 from wsistore.readers.tiff_tiles import require_tiles, tiles_of
 from wsistore.readers.tile_colors import page_color
+from wsistore.readers.ycbcr import rgb_of_ycbcr
 
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
@@ -45,8 +41,7 @@ class OpenSlideReader(BaseReader):
                 raise SlideError("the folder holds no DICOM file")
             self._path = files[0]
         else:
-            self._path = data_path(path)
-        self._given = path
+            self._path = path
         self._slide = self._open()
         found = self._slide.properties
         notes = self._tiff_notes()
@@ -57,12 +52,16 @@ class OpenSlideReader(BaseReader):
                 f"{others[0].name}); give each a folder of its own"
             )
         self.level_sizes = tuple(self._slide.level_dimensions)
+        self._ycbcr: set[int] = set()
         self.tile_rows = int(found.get("openslide.level[0].tile-height", 256))
+        if found.get("openslide.vendor") == "dicom":
+            notes = self._contradictions(found.get("dicom.SeriesInstanceUID", ""))
+            self.frame_size = int(found["openslide.level[0].tile-width"]), self.tile_rows
         self.fill = _colour(found.get("openslide.background-color"))
+        pixel_sizes, objective = stated_by_openslide(found, self._path)
         self.properties = Properties(
-            mpp_x=positive(found.get("openslide.mpp-x")),
-            mpp_y=positive(found.get("openslide.mpp-y")),
-            objective_power=positive(found.get("openslide.objective-power")),
+            pixel_sizes=pixel_sizes,
+            objective=objective,
             vendor=found.get("openslide.vendor", "generic").replace("generic-tiff", "generic"),
             icc=self._profile(),
             notes=notes,
@@ -72,7 +71,7 @@ class OpenSlideReader(BaseReader):
         try:
             return openslide.OpenSlide(self._path)
         except (openslide.OpenSlideError, OSError) as error:
-            raise SlideError(without_target(str(error), self._given).rstrip(".")) from error
+            raise SlideError(str(error).rstrip(".")) from error
 
     def _tiff_notes(self) -> tuple[str, ...]:
         """Refuse a TIFF that OpenSlide would show otherwise than it is, else return notes on it.
@@ -91,6 +90,31 @@ class OpenSlideReader(BaseReader):
         except SlideError:
             self._slide.close()
             raise
+
+    def _contradictions(self, uid: str) -> tuple[str, ...]:
+        """Return where a DICOM series' frames contradict its tags, which OpenSlide believes.
+
+        Raises:
+            SlideError: OpenSlide's pixels cannot be set right.
+        """
+        files = dicom_files(self._path.parent)
+        away = set(strangers(files, uid))
+        colors = {found.size: found for found in frame_colors(f for f in files if f not in away)}
+        notes: dict[str, None] = {}
+        for level, size in enumerate(self.level_sizes):
+            if size not in colors:
+                continue
+            found = colors[size]
+            if found.unknown or (found.contradiction and not found.left_ycbcr):
+                self._slide.close()
+                raise SlideError(
+                    found.unknown or f"{found.contradiction}; OpenSlide would believe the tag"
+                )
+            # taken for RGB they come as they are stored, so that nothing is lost
+            if found.left_ycbcr:
+                self._ycbcr.add(level)
+                notes[f"{found.contradiction}; the frames' word was taken"] = None
+        return tuple(notes)
 
     def _profile(self) -> bytes | None:
         """Return the profile's bytes; a region of no pixels carries them and decodes nothing."""
@@ -112,7 +136,8 @@ class OpenSlideReader(BaseReader):
             self._slide.close()
             self._slide = self._open()
             raise SlideError(f"level {level} cannot be decoded at x {x}, y {y}: {error}") from error
-        return rgba[:, :, :3], rgba[:, :, 3]
+        rgb = rgba[:, :, :3]
+        return rgb_of_ycbcr(rgb) if level in self._ycbcr else rgb, rgba[:, :, 3]
 
     def close(self) -> None:
         """Release the file."""

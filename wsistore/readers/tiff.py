@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import tiffslide
 from numpy.typing import NDArray
-from tifffile import RESUNIT, TiffFile, TiffPage
+from tifffile import TiffFile, TiffPage
 
 from wsistore.errors import SlideError
-from wsistore.readers.base import BaseReader, Properties, Tiles, orientation_notes, positive
+from wsistore.readers.base import BaseReader, Properties, Tiles, orientation_notes
 from wsistore.readers.tiff_kinds import orientation_of, require_kind
 from wsistore.readers.tiff_pages import SlidePages, slide_pages
+from wsistore.readers.tiff_resolution import stated_in_tiff
 from wsistore.readers.tiff_tiles import require_tiles, tiles_of
 from wsistore.readers.tile_colors import page_color, tile_decoder
 
@@ -51,6 +52,7 @@ class TiffReader(BaseReader):
                 tile_decoder(page, color)
                 for page, (color, _) in zip(self._pages, colors, strict=True)
             ]
+            pixel_sizes, objective = stated_in_tiff(self._slide.ts_tifffile, self._pages[0])
         except SlideError:
             self._file.close()
             raise
@@ -61,16 +63,10 @@ class TiffReader(BaseReader):
         missing, tiles = int(self._tiles[0].missing.sum()), self._tiles[0].missing.size
         holes = f"{missing} of its {tiles} tiles are missing and get the glass's colour"
         contradiction = next((note for _, note in colors if note), "")
-        if found.get("tiffslide.vendor") is None and self._pages[0].index != 0:
-            # tiffslide took the first image's
-            mpp_x, mpp_y = _tag_mpp(self._pages[0])
-        else:
-            mpp_x, mpp_y = (positive(found.get(f"tiffslide.mpp-{axis}")) for axis in "xy")
         icc = self._pages[0].tags.valueof("InterColorProfile")
         self.properties = Properties(
-            mpp_x=mpp_x,
-            mpp_y=mpp_y,
-            objective_power=positive(found.get("tiffslide.objective-power")),
+            pixel_sizes=pixel_sizes,
+            objective=objective,
             vendor=str(found.get("tiffslide.vendor") or "generic").lower(),
             icc=icc if isinstance(icc, bytes) else None,
             notes=(
@@ -170,14 +166,6 @@ def _whole_levels(
         except SlideError as error:
             notes.append(f"one of its smaller levels is not used: {error}")
     return levels, tiles, notes
-
-
-def _tag_mpp(page: TiffPage) -> tuple[float | None, float | None]:
-    """Return µm per pixel by a page's resolution tags, None without a unit."""
-    if page.resolutionunit == RESUNIT.NONE or "XResolution" not in page.tags:
-        return None, None
-    x, y = page.get_resolution(RESUNIT.MICROMETER)
-    return positive(1 / x), positive(1 / y)
 
 
 @contextmanager

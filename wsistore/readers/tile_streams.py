@@ -39,7 +39,7 @@ _COD = 0x52
 
 
 def jpeg_head(stream: bytes) -> StreamHead:
-    """Read a JPEG stream up to its frame header.
+    """Read a JPEG stream up to its scan: markers may come after the frame header too.
 
     The rules are libjpeg's: a JFIF marker means YCbCr; else Adobe's marker says which; else
     components named R, G and B are that; else nothing is said.
@@ -50,7 +50,7 @@ def jpeg_head(stream: bytes) -> StreamHead:
     Raises:
         ValueError: it is no JPEG stream, or has no frame.
     """
-    color, said_by, place = None, "", 2
+    color, said_by, frame, place = None, "", b"", 2
     if stream[:2] != b"\xff\xd8":
         raise ValueError("it is no JPEG stream")
     while place + 4 <= len(stream):
@@ -62,17 +62,19 @@ def jpeg_head(stream: bytes) -> StreamHead:
             continue
         length = int.from_bytes(stream[place + 2 : place + 4], "big")
         part = stream[place + 4 : place + 2 + length]
-        if marker in _FRAMES:
-            return _frame(part, color, said_by)
         if marker in (_SOS, _EOI):
             break
+        if marker in _FRAMES:
+            frame = part
         if marker == _APP0 and part[:5] == b"JFIF\0":
             color, said_by = StreamColor.YCBCR, "JFIF marker"
         elif marker == _APP14 and part[:5] == b"Adobe" and len(part) > 11 and color is None:
             color = StreamColor.YCBCR if part[11] else StreamColor.RGB
             said_by = "Adobe marker"
         place += 2 + length
-    raise ValueError("a JPEG stream has no frame header")
+    if not frame:
+        raise ValueError("a JPEG stream has no frame header")
+    return _frame(frame, color, said_by)
 
 
 def _frame(part: bytes, color: StreamColor | None, said_by: str) -> StreamHead:

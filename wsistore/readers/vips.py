@@ -11,9 +11,11 @@ from tifffile import EXTRASAMPLE
 
 from wsistore.errors import SlideError, SlideImageError
 from wsistore.readers.base import BaseReader, Properties, orientation_notes, straight
+from wsistore.readers.pixel_size import ObjectivePower, PixelSize
 from wsistore.readers.tiff import tiff_tags
 from wsistore.readers.tiff_kinds import extra_samples, require_kind
 from wsistore.readers.tiff_pages import slide_pages
+from wsistore.readers.tiff_resolution import stated_in_tiff
 from wsistore.readers.tiff_tiles import require_tiles, tiles_of
 from wsistore.readers.tile_colors import page_color
 
@@ -63,17 +65,18 @@ class VipsReader(BaseReader):
         kind = str(self._image.get("vips-loader")).removesuffix("_source").removesuffix("load")
         if kind not in LOADERS:
             raise SlideError(f"a {kind} file is no image of a slide")
+        self._stated: tuple[tuple[PixelSize, ...], ObjectivePower | None]
+        self._stated = self._pixel_sizes(kind), None
         notes = self._choose_page() if kind == "tiff" else ()
         self._check(kind)
         self.level_sizes = ((self._image.width, self._image.height),)
-        mpp_x, mpp_y = self._resolution(kind)
         fields = self._image.get_fields()
         icc = self._image.get("icc-profile-data") if "icc-profile-data" in fields else None
         orientation = self._image.get("orientation") if "orientation" in fields else 1
         notes += orientation_notes(int(orientation))
         if self._image.bands in (2, 4) and self._extra == EXTRASAMPLE.UNSPECIFIED:
             notes += ("what its last sample is the file does not say: it is left out",)
-        self.properties = Properties(mpp_x, mpp_y, None, "generic", icc, notes)
+        self.properties = Properties(*self._stated, "generic", icc, notes)
 
     def _open(self) -> pyvips.Image:
         try:
@@ -129,6 +132,7 @@ class VipsReader(BaseReader):
             tiles = tiles_of(page, self._path)
             require_tiles(tiles)
             _, contradiction = page_color(page)
+            self._stated = stated_in_tiff(file, page)
         if contradiction:
             raise SlideError(f"{contradiction}, and libvips follows the tag")
         if tiles.missing.any():
@@ -138,13 +142,16 @@ class VipsReader(BaseReader):
             self._image = self._open()
         return chosen.notes
 
-    def _resolution(self, kind: str) -> tuple[float | None, float | None]:
-        """Return µm per pixel, None where the file says nothing."""
+    def _pixel_sizes(self, kind: str) -> tuple[PixelSize, ...]:
+        """Return what PNG, JPEG and others state; nothing where libvips fills in its default."""
         x, y = float(self._image.xres), float(self._image.yres)
         # only PNG has its resolution without naming a unit; what no file says reads as 1 or 72 dpi
         said = kind == "png" or "resolution-unit" in self._image.get_fields()
         default = x == y and (x == 1.0 or abs(x - SCREEN) < 1e-3)
-        return (1000 / x, 1000 / y) if said and not default else (None, None)
+        if not said or default:
+            return ()
+        text = f"{kind.upper()} resolution = {x:g} × {y:g} per mm"
+        return (PixelSize.of(text, 1 / x, 1 / y, "mm", printing=True),)
 
     def _pixels(
         self, level: int, x: int, y: int, width: int, height: int

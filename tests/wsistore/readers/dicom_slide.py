@@ -1,10 +1,12 @@
 """A small DICOM VL whole-slide image, written with pydicom, to read back."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from pydicom import dcmwrite
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
@@ -25,8 +27,21 @@ def write_dicom(
     mpp: float = 0.5,
     without: tuple[tuple[int, int], ...] = (),
     icc: bytes | None = None,
+    photometric: str = "RGB",
+    encode: Callable[[np.ndarray], bytes] | None = None,
+    syntax: str = ExplicitVRLittleEndian,
+    order: str = "rows",
+    change: Callable[[Dataset], None] | None = None,
 ) -> None:
-    """Write (h, w, 3) uint8 as uncompressed tiles; those at (y, x) in ``without`` are left out."""
+    """Write (h, w, 3) uint8 as tiles; those at (y, x) in ``without`` are left out.
+
+    Args:
+        photometric: the tag, whatever the frames are.
+        encode: a tile to its compressed bytes; uncompressed by default.
+        syntax: the transfer syntax that fits.
+        order: of frames: ``"rows"``, or ``"columns"``, against what the tags say.
+        change: what to do to the data set before it is written.
+    """
     height, width = image.shape[:2]
     ds = _of(
         SOPClassUID=SLIDE_IMAGE, SOPInstanceUID=generate_uid(),
@@ -47,7 +62,7 @@ def write_dicom(
             [_of(XOffsetInSlideCoordinateSystem=0.0, YOffsetInSlideCoordinateSystem=0.0)]
         ),
         ImageOrientationSlide=[0, 1, 0, 1, 0, 0], SamplesPerPixel=3,
-        PhotometricInterpretation="RGB", PlanarConfiguration=0, Rows=tile, Columns=tile,
+        PhotometricInterpretation=photometric, PlanarConfiguration=0, Rows=tile, Columns=tile,
         BitsAllocated=8, BitsStored=8, HighBit=7, PixelRepresentation=0,
         LossyImageCompression="00", BurnedInAnnotation="NO", SpecimenLabelInImage="NO",
         FocusMethod="AUTO", ExtendedDepthOfField="NO", VolumetricProperties="VOLUME",
@@ -85,7 +100,7 @@ def write_dicom(
             part = image[y : y + tile, x : x + tile]
             frame = np.full((tile, tile, 3), 255, np.uint8)
             frame[: part.shape[0], : part.shape[1]] = part
-            frames.append(frame.tobytes())
+            frames.append(frame.tobytes() if encode is None else encode(frame))
             place = _of(
                 ColumnPositionInTotalImagePixelMatrix=x + 1,
                 RowPositionInTotalImagePixelMatrix=y + 1,
@@ -96,10 +111,15 @@ def write_dicom(
     ds.NumberOfFrames = len(frames)
     if without:
         ds.PerFrameFunctionalGroupsSequence = Sequence(places)
-    ds.PixelData = b"".join(frames)
+    if order == "columns":
+        down, across = -(-height // tile), -(-width // tile)
+        frames = [frames[n % down * across + n // down] for n in range(len(frames))]
+    ds.PixelData = b"".join(frames) if encode is None else encapsulate(frames)
     ds["PixelData"].VR = "OB"
     ds.file_meta = FileMetaDataset()
-    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    ds.file_meta.TransferSyntaxUID = syntax
     ds.file_meta.MediaStorageSOPClassUID = ds.SOPClassUID
     ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
+    if change is not None:
+        change(ds)
     dcmwrite(path, ds, enforce_file_format=True)

@@ -1,17 +1,27 @@
 """DICOM series written here, read by OpenSlide and by wsidicom; no real slide has been at hand."""
 
+import io
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from imagecodecs import jpeg2k_encode
 from PIL import Image, ImageCms
 
 from wsistore.errors import SlideError, UsageError
 from wsistore.files import fingerprint
 from wsistore.find import find_slides
 from wsistore.readers import open_slide
+from wsistore.seams import seam_warning
 
 pytest.importorskip("wsidicom", reason="the dicom extra is not installed")
+
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from pydicom.encaps import generate_frames
+from pydicom.sequence import Sequence
 
 from tests.wsistore.readers.dicom_slide import write_dicom
 
@@ -32,7 +42,7 @@ def test_a_series_reads_back(tmp_path: Path, pixels: np.ndarray, reader: str, na
         assert slide.level_sizes == ((500, 300),)
         assert slide.tile_rows == 128
         found = slide.properties
-        assert (found.mpp_x, found.mpp_y) == (pytest.approx(0.5), pytest.approx(0.5))
+        assert found.pixel_sizes[0].mpp == pytest.approx(0.5)
         assert (found.objective_power, found.vendor, found.icc) == (20, "dicom", ICC)
         assert np.array_equal(slide.read(0, 0, 0, 500, 300), pixels)
         assert np.array_equal(slide.read(0, 33, 101, 257, 99), pixels[101:200, 33:290])
@@ -73,8 +83,176 @@ def test_a_folder_is_a_slide_with_an_identity(tmp_path: Path, pixels: np.ndarray
     series = tmp_path / "1.2.840.7"
     series.mkdir()
     write_dicom(series / "1.2.840.7.1", pixels)
-    assert [slide.path for slide in find_slides([tmp_path])] == [series]
-    assert [slide.path for slide in find_slides([series])] == [series]
+    assert find_slides([tmp_path]) == [series]
+    assert find_slides([series]) == [series]
     before = fingerprint(series)
     write_dicom(series / "1.2.840.7.2", pixels)
     assert fingerprint(series) != before
+
+
+JPEG, JPEG_2000 = "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.90"
+
+
+def jpeg(tile: np.ndarray, **options: object) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(tile).save(stream, "JPEG", quality=95, **options)
+    return stream.getvalue()
+
+
+def by_pillow(pixels: np.ndarray, encode: Callable[[np.ndarray], bytes]) -> np.ndarray:
+    """The pixels as Pillow decodes each frame by itself, whatever tags say."""
+    height, width = pixels.shape[:2]
+    padded = np.full((384, 512, 3), 255, np.uint8)
+    padded[:height, :width] = pixels
+    for y in range(0, 384, 128):
+        for x in range(0, 512, 128):
+            part = np.s_[y : y + 128, x : x + 128]
+            padded[part] = np.asarray(Image.open(io.BytesIO(encode(padded[part]))).convert("RGB"))
+    return padded[:height, :width]
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [("YCbCr", {}), ("YCbCr", {"subsampling": 0}), ("RGB", {"keep_rgb": True})],
+)
+@pytest.mark.parametrize("tag", ["RGB", "YBR_FULL_422", "YBR_FULL", "YBR_ICT"])
+@pytest.mark.parametrize("reader", ["openslide", "wsidicom"])
+def test_a_jpeg_streams_own_colors_win_over_the_tag(
+    tmp_path: Path, pixels: np.ndarray, reader: str, tag: str, kind: str, options: dict[str, object]
+) -> None:
+    encode = partial(jpeg, **options)
+    write_dicom(tmp_path / "a.dcm", pixels, photometric=tag, encode=encode, syntax=JPEG)
+    refused = reader == "openslide" and (tag in ("YBR_FULL", "YBR_ICT") or tag[0] != kind[0])
+    if refused and (tag, kind) != ("RGB", "YCbCr"):
+        with pytest.raises(SlideError, match=r"Unsupported photometric|believe the tag"):
+            open_slide(tmp_path, reader)
+        return
+    with open_slide(tmp_path, reader) as slide:
+        assert np.array_equal(slide.read(0, 0, 0, 500, 300), by_pillow(pixels, encode))
+        said = f"its photometric tag says {tag}, its JPEG frames say {kind} themselves; "
+        agree = tag[0] == kind[0]
+        assert slide.properties.notes == (() if agree else (f"{said}the frames' word was taken",))
+
+
+def test_openslides_frames_left_out_stay_left_out(tmp_path: Path, pixels: np.ndarray) -> None:
+    write_dicom(
+        tmp_path / "a.dcm", pixels, photometric="RGB", encode=jpeg, syntax=JPEG,
+        without=((128, 256),),
+    )  # fmt: skip
+    expected = by_pillow(pixels, jpeg)
+    expected[128:256, 256:384] = (241, 240, 239)
+    with open_slide(tmp_path) as slide:
+        slide.fill = (241, 240, 239)
+        assert np.array_equal(slide.read(0, 0, 0, 500, 300), expected)
+    with pytest.raises(SlideError, match="of a sparse series it does not tell"):
+        open_slide(tmp_path, "wsidicom")
+
+
+def jpeg2000(tile: np.ndarray, transform: bool = False) -> bytes:
+    return bytes(jpeg2k_encode(tile, level=0, codecformat="j2k", mct=transform, reversible=True))
+
+
+def test_jpeg_2000_by_its_tag_where_its_stream_says_nothing(
+    tmp_path: Path, pixels: np.ndarray
+) -> None:
+    """Frames that hold YCbCr without a transform of their own, as Aperio's kind 33003 does."""
+
+    def as_ycbcr(tile: np.ndarray) -> bytes:
+        return jpeg2000(np.asarray(Image.fromarray(tile).convert("YCbCr")))
+
+    write_dicom(
+        tmp_path / "a.dcm", pixels, photometric="YBR_FULL", encode=as_ycbcr, syntax=JPEG_2000
+    )
+    with open_slide(tmp_path) as slide:
+        assert slide.name == "wsidicom"
+        expected = Image.fromarray(pixels).convert("YCbCr").convert("RGB")
+        off = np.abs(slide.read(0, 0, 0, 500, 300).astype(int) - np.asarray(expected))
+        assert off.max() <= 1  # Pillow's own matrix is rounded otherwise than libjpeg's
+
+
+@pytest.mark.parametrize("tag", ["RGB", "YBR_RCT"])
+@pytest.mark.parametrize("reader", ["openslide", "wsidicom"])
+def test_jpeg_2000_with_its_own_transform(
+    tmp_path: Path, pixels: np.ndarray, tag: str, reader: str
+) -> None:
+    encode = partial(jpeg2000, transform=True)
+    write_dicom(tmp_path / "a.dcm", pixels, photometric=tag, encode=encode, syntax=JPEG_2000)
+    with open_slide(tmp_path, reader) as slide:
+        assert np.array_equal(slide.read(0, 0, 0, 500, 300), pixels)
+        assert slide.properties.notes == ()
+
+
+def test_a_tag_that_the_frames_know_nothing_of_is_refused(
+    tmp_path: Path, pixels: np.ndarray
+) -> None:
+    write_dicom(tmp_path / "a.dcm", pixels, photometric="YBR_RCT", encode=jpeg2000,
+                syntax=JPEG_2000)  # fmt: skip
+    for reader in ("openslide", "wsidicom"):
+        with pytest.raises(SlideError, match="tag says YBR_RCT, of which its frames show nothing"):
+            open_slide(tmp_path, reader)
+
+
+def drop_ratio(dataset: Dataset) -> None:
+    dataset.LossyImageCompression = "01"
+    dataset.LossyImageCompressionMethod = "ISO_10918_1"
+    dataset.OpticalPathSequence[0].ObjectiveLensPower = None
+
+
+def empty_illumination(dataset: Dataset) -> None:
+    dataset.OpticalPathSequence[0].IlluminationTypeCodeSequence = Sequence([Dataset()])
+
+
+def empty_preparation(dataset: Dataset) -> None:
+    specimen = dataset.SpecimenDescriptionSequence[0]
+    specimen.SpecimenPreparationSequence = Sequence([Dataset()])
+
+
+@pytest.mark.parametrize("change", [drop_ratio, empty_illumination, empty_preparation])
+def test_metadata_that_pixels_do_not_need_decides_nothing(
+    tmp_path: Path, pixels: np.ndarray, change: Callable[[Dataset], None]
+) -> None:
+    write_dicom(tmp_path / "a.dcm", pixels, icc=ICC, change=change)
+    with open_slide(tmp_path, "wsidicom") as slide:
+        assert np.array_equal(slide.read(0, 0, 0, 500, 300), pixels)
+        found = slide.properties
+        # what is there is read all the same
+        assert (found.icc, found.mpp_x) == (ICC, pytest.approx(0.5))
+        assert found.objective_power == (None if change is drop_ratio else 20)
+        (note,) = found.notes
+        assert note.startswith("parts of its metadata cannot be read (")
+        assert note.endswith("it gives no objective power") == (change is drop_ratio)
+
+
+@pytest.mark.filterwarnings("ignore:The value length")
+def test_the_real_slide_with_broken_metadata_equals_its_svs(cases: Path, cmu: Path) -> None:
+    folder = cases / "dicom-optional-metadata" / "wsic-dicom"
+    with open_slide(folder) as slide, open_slide(cmu) as svs:
+        assert slide.level_sizes == svs.level_sizes
+        size = slide.level_sizes[0]
+        assert np.array_equal(slide.read(0, 0, 0, *size), svs.read(0, 0, 0, *size))
+        assert slide.properties.notes[0].startswith("its photometric tag says YBR_FULL, its JPEG")
+        assert "number of ratios 0" in slide.properties.notes[1]
+        assert "no objective power and no color profile" in slide.properties.notes[1]
+
+
+def test_the_real_slide_whose_tags_lie_has_its_streams_colors(cases: Path) -> None:
+    path = cases / "dicom-tags-lie" / "small_dicom_imagetype_added.dcm"
+    frame = next(generate_frames(dcmread(path).PixelData, number_of_frames=42))
+    expected = np.asarray(Image.open(io.BytesIO(frame)).convert("RGB"))
+    with open_slide(path) as slide:
+        assert np.array_equal(slide.read(0, 0, 0, 500, 500), expected)
+        assert "tag says RGB, its JPEG frames say YCbCr" in slide.properties.notes[0]
+        assert "borders of frames" in seam_warning(slide)
+
+
+@pytest.mark.parametrize("reader", ["openslide", "wsidicom"])
+def test_frames_in_another_order_than_the_tags_say_leave_seams(
+    tmp_path: Path, pixels: np.ndarray, reader: str
+) -> None:
+    for order in ("rows", "columns"):
+        (tmp_path / order).mkdir()
+        write_dicom(tmp_path / order / "a.dcm", pixels, tile=64, order=order)
+        with open_slide(tmp_path / order, reader) as slide:
+            assert slide.frame_size == (64, 64)
+            said = seam_warning(slide)
+            assert ("another order than its tags say" in said) == (order == "columns")

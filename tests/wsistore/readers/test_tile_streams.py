@@ -53,6 +53,12 @@ def adobe(transform: int) -> bytes:
     return b"\xff\xee\x00\x0eAdobe\0\x64\0\0\0\0" + bytes([transform])
 
 
+def test_a_marker_after_the_frame_header_counts_too() -> None:
+    """Aperio's tiles, cut out of their file, have Adobe's there; libjpeg reads up to the scan."""
+    stream = by_hand() + adobe(0) + b"\xff\xda\x00\x02"
+    assert (jpeg_head(stream).color, jpeg_head(stream).said_by) == (StreamColor.RGB, "Adobe marker")
+
+
 def test_what_counts_is_libjpegs_order() -> None:
     assert jpeg_head(by_hand()).color is None
     assert jpeg_head(by_hand(names=b"\0\1\2")).color is None

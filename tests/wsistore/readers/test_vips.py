@@ -123,10 +123,10 @@ def test_resolution_where_the_file_says_it(tmp_path: Path, pixels: np.ndarray, k
     image.save(tmp_path / f"said.{kind}", dpi=(50800, 50800))
     image.save(tmp_path / f"silent.{kind}")
     with open_slide(tmp_path / f"said.{kind}") as slide:
-        assert slide.properties.mpp_x == pytest.approx(0.5, rel=1e-4)
-        assert slide.properties.mpp_y == pytest.approx(0.5, rel=1e-4)
+        (size,) = slide.properties.pixel_sizes
+        assert (size.x, size.y) == (pytest.approx(0.5, rel=1e-4), pytest.approx(0.5, rel=1e-4))
     with open_slide(tmp_path / f"silent.{kind}") as slide:
-        assert (slide.properties.mpp_x, slide.properties.mpp_y) == (None, None)
+        assert slide.properties.pixel_sizes == ()
 
 
 def test_images_that_decode_as_a_whole_are_limited(
