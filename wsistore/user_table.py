@@ -98,7 +98,7 @@ def read_user_table(
     rows = tuple(_rows(records[1:], header, places, said))
     if not rows:
         raise UsageError(f"{said}: has a header and no row below it")
-    notes = () if not guessed else (_guess_note(path, guessed, text),)
+    notes = () if not guessed else (_guess_note(guessed, text),)
     return UserTable(tuple(places), rows, notes)
 
 
@@ -116,9 +116,9 @@ def _text(path: Path, said: str) -> tuple[str, str]:
         raise UsageError(f"{said}: {error}; {SAVE_AS}") from error
 
 
-def _guess_note(path: Path, encoding: str, text: str) -> str:
+def _guess_note(encoding: str, text: str) -> str:
     word = next(word for word in re.split(r'[\s,;"]+', text) if not word.isascii())
-    return f"{path}: is not UTF-8 and was read as {encoding}, such as {word!r}"
+    return f"it is not UTF-8 and was read as {encoding}, such as {word!r}"
 
 
 def _separator_line(text: str) -> tuple[str | None, str, int]:

@@ -72,7 +72,7 @@ def test_labels_reach_the_table_and_unknown_slides_are_their_own_patients(tmp_pa
     store = tmp_path / "store"
     result = build(*slides, "--out", store, "--labels", labels, "--levels", "5x", "--workers", 2)
     assert result.exit_code == 0, result.output
-    assert "1 rows name slides not given (z" in result.output
+    assert "1 row names a slide not given (z)" in result.output
     crops = wsistore.open(store).crops.set_index("slide")
     assert list(crops.index) == ["001", "b", "c"]
     assert list(crops["patient"]) == ["07", "07", "c"]

@@ -18,7 +18,9 @@ from wsistore.readers.base import BaseReader
 def plans(*arguments: object, code: int) -> dict[str, dict[str, Any]]:
     result = CliRunner().invoke(main, ["plan", *map(str, arguments), "--json"])
     assert result.exit_code == code, result.output
-    return {plan["file"]: plan for plan in json.loads(result.stdout)}
+    found = json.loads(result.stdout)
+    found = found if isinstance(found, list) else found["slides"]
+    return {plan["file"]: plan for plan in found}
 
 
 def test_the_build_ends_as_planned(shared: Path, tmp_path: Path) -> None:

@@ -10,9 +10,11 @@ from typing import Any
 
 import click
 
+from wsistore import layout
 from wsistore.annotations.find import AnnotationSource
 from wsistore.annotations.regions import OUTSIDE_KINDS, AnnotationSettings
 from wsistore.build import Result, build
+from wsistore.commands.label_lines import short_lines
 from wsistore.commands.options import (
     apply_icc_option,
     exact_mpp_option,
@@ -27,7 +29,8 @@ from wsistore.console import OK, SOME_FAILED, out, progress
 from wsistore.errors import UsageError
 from wsistore.find import find_slides
 from wsistore.ingest import BuildSettings
-from wsistore.labels import read_labels
+from wsistore.label_report import label_report
+from wsistore.labels import label_of, read_labels
 from wsistore.magnification import parse_levels
 from wsistore.regions import REGION_KINDS
 from wsistore.storage import root
@@ -162,12 +165,11 @@ def build_command(
     source = _annotation_source(regions, folder, offset)
     files = find_slides(slides)
     table = read_labels(labels) if labels else None
-    for note in table.notes if table else ():
-        click.echo(note, err=True)
-    known = {name for file in files for name in (file.name, file.stem)}
-    unused = [name for name in table or () if name not in known]
-    if unused:
-        click.echo(f"{labels}: {len(unused)} rows name slides not given ({unused[0]}, …)", err=True)
+    if labels is not None and table is not None:
+        given = [label_of(file, table) for file in files]
+        named = [(layout.slide_id(file), file.name) for file in files]
+        for line in short_lines(label_report(named, given, table), labels):
+            click.echo(line, err=True)
     results = build(
         files, store, settings, table, mpp, workers, overwrite, source, reader, scheduler,
         lock=not no_lock,

@@ -9,6 +9,8 @@ from pathlib import Path
 import click
 from rich.table import Table
 
+from wsistore import layout
+from wsistore.commands.label_lines import all_lines, class_table
 from wsistore.commands.options import (
     apply_icc_option,
     exact_mpp_option,
@@ -19,6 +21,7 @@ from wsistore.commands.options import (
 )
 from wsistore.console import OK, SOME_FAILED, out
 from wsistore.find import find_slides
+from wsistore.label_report import LabelReport, label_report
 from wsistore.labels import label_of, read_labels
 from wsistore.magnification import parse_levels
 from wsistore.plan import SlidePlan, plan_slide
@@ -41,6 +44,11 @@ def table(plans: Sequence[SlidePlan]) -> Table:
     return made
 
 
+def _json(plans: Sequence[SlidePlan], report: LabelReport | None) -> object:
+    slides = [plan.to_json() for plan in plans]
+    return slides if report is None else {"slides": slides, "labels": report.to_json()}
+
+
 @click.command("plan")
 @click.argument("slides", nargs=-1, required=True, type=click.Path(path_type=Path))
 @labels_option
@@ -49,7 +57,11 @@ def table(plans: Sequence[SlidePlan]) -> Table:
 @mpp_option
 @reader_option
 @apply_icc_option
-@click.option("--json", "as_json", is_flag=True, help="Write JSON, one object a slide.")
+@click.option(
+    "--json", "as_json", is_flag=True,
+    help="Write JSON: a list, one object a slide; with --labels an object of that list, 'slides', "
+    "and 'labels'.",
+)  # fmt: skip
 @click.pass_context
 def plan_command(
     ctx: click.Context,
@@ -65,8 +77,10 @@ def plan_command(
     """Show what 'wsistore build' with the same options would do with SLIDES; reads no pixels.
 
     For each slide: who reads it, its size, its µm per pixel and where that is from, the factor of
-    each level and how far it lies from nominal, warnings, or the error it would end with. The exit
-    code is 0 if all would be built and 1 if some would fail. What only pixels tell (a damaged
+    each level and how far it lies from nominal, warnings, or the error it would end with. With
+    --labels also: classes and patients, every row that names no slide, every slide without a row,
+    with what is spelled nearly alike, and words such as NA that are taken as names. The exit code
+    is 0 if all would be built and 1 if some would fail. What only pixels tell (a damaged
     tile, a slide without tissue) is not foreseen.
 
     \b
@@ -75,18 +89,19 @@ def plan_command(
       wsistore plan slides/ --labels labels.csv --levels 5x,1.25x --json
     """
     names = parse_levels(levels)
+    files = find_slides(slides)
     known = read_labels(labels) if labels else None
-    for note in known.notes if known else ():
-        click.echo(note, err=True)
+    given = [label_of(file, known or {}) for file in files]
+    named = [(layout.slide_id(file), file.name) for file in files]
+    report = label_report(named, given, known) if known is not None else None
     plans = []
-    for file in find_slides(slides):
-        given = label_of(file, known or {}).mpp
-        wins = mpp if given is None else given
+    for file, label in zip(files, given, strict=True):
+        wins = mpp if label.mpp is None else label.mpp
         plans.append(plan_slide(file, names, wins, exact_mpp, reader, apply_icc))
     failed = [plan for plan in plans if plan.error]
     console = out()
     if as_json:
-        click.echo(json.dumps([plan.to_json() for plan in plans], ensure_ascii=False, indent=2))
+        click.echo(json.dumps(_json(plans, report), ensure_ascii=False, indent=2))
     else:
         console.print(table(plans))
         for plan in plans:
@@ -94,5 +109,9 @@ def plan_command(
                 console.print(f"{plan.file}: {warning}")
         for plan in failed:
             console.print(f"{plan.file}: fails: {plan.error}")
+        if labels is not None and report is not None:
+            console.print(class_table(report, labels))
+            for line in all_lines(report, labels):
+                console.print(line)
         console.print(f"{len(plans) - len(failed)} would be built, {len(failed)} would fail")
     ctx.exit(SOME_FAILED if failed else OK)

@@ -154,7 +154,7 @@ def _extend(store: Store, name: str, into: str) -> None:
 def _own(store: Store, name: str, file: Path, overwrite: bool) -> None:
     table, faults, empty, notes = read_own(file, store.crops, store.slides)
     for note in notes:
-        out().print(note)
+        out().print(f"{file}: {note}")
     if faults:
         texts = [fault.text for fault in faults]
         more = len(texts) - _SHOWN
@@ -176,7 +176,7 @@ def _check(store: Store, name: str | None, file: Path | None) -> int:
         own = read_own(file, store.crops, store.slides)
         faults = own.faults
         for note in own.notes:
-            console.print(note)
+            console.print(f"{file}: {note}")
         for fault in faults:
             console.print(f"{file}: {fault.text}")
         console.print(f"{file}: {len(faults) or 'no'} faults")
