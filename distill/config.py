@@ -16,6 +16,7 @@ import torch
 from distill.errors import DistillError, UsageError
 from distill.fingerprint import location, split_sha256
 from distill.loop import Schedule
+from distill.subsets import VAL
 
 PACKAGES = ("resolution-distillation", "torch", "torchvision", "numpy", "zarr", "safetensors")
 
@@ -47,6 +48,7 @@ class Options:
     memory_gib: float | None = None
     batch_pixels: int | None = None
     threads: int | None = None
+    val_subset: str = VAL
 
     def resolved(self) -> dict[str, Any]:
         """Return every option as config.json records it, in the units of the command line."""
@@ -54,6 +56,7 @@ class Options:
             "store": location(self.store),
             "split": self.split,
             "split_sha256": split_sha256(self.store, self.split),
+            "val_subset": self.val_subset,
             "level": self.level,
             "network": self.network,
             "epochs": self.schedule.epochs,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 
 import wsistore
@@ -17,12 +18,13 @@ from distill.calibration import Temperature, fit_temperature, probabilities
 from distill.config import resolve_device, sha256
 from distill.errors import DistillError
 from distill.evaluate_plan import Plan
+from distill.fingerprint import slide_fingerprints
 from distill.look import PLAIN, Look, for_answers
 from distill.metrics import Floats, Indices
 from distill.pairs import Crops, Sample, Samples
 from distill.runs import Run
 from distill.standardise import Standard
-from distill.subsets import median_mpp
+from distill.subsets import Subset, median_mpp, rows_of
 from distill.tensors import publish
 
 FORMAT = "distill-evaluation/2"
@@ -84,8 +86,11 @@ def carry_out(plan: Plan, watch: Watch = unwatched) -> Evaluation:
     }
     folder = request.folder(plan.run)
     folder.mkdir(parents=True, exist_ok=True)
-    for stale in ("metrics.json", "differences.json"):  # they would not belong to the predictions
+    # they would not belong to the predictions
+    for stale in ("metrics.json", "differences.json", leakage.CALIBRATION_CSV):
         (folder / stale).unlink(missing_ok=True)
+    if plan.calibration is not None:
+        publish(folder / leakage.CALIBRATION_CSV, _calibration_csv(plan, plan.calibration))
     publish(folder / "predictions.csv", answers.csv())
     for kind in ("slide", "patient"):
         publish(folder / f"{kind}s.csv", answers.by(kind, request.aggregate).csv())
@@ -161,6 +166,16 @@ def _fit(network: torch.nn.Module, plan: Plan, watch: Watch, look: Look) -> Temp
         raise DistillError(f"{plan.run.path}: {error}") from error
 
 
+def _calibration_csv(plan: Plan, subset: Subset) -> bytes:
+    """Return the crops that the temperature is fitted on, with the fingerprint of their slides."""
+    rows = rows_of(plan.store, plan.request.split, subset.name).set_index("crop")
+    rows = rows.loc[list(subset.crops), ["slide", "patient"]].reset_index()
+    found = rows["slide"].map(slide_fingerprints(plan.store))
+    labels = pd.Series(subset.labels, dtype=object)
+    table = rows.assign(label=labels, fingerprint=found)
+    return table.to_csv(index=False, lineterminator="\n").encode()
+
+
 def _sizes(plan: Plan) -> list[tuple[int, int]]:
     """Height and width of every crop of the plan at the run's level."""
     levels = plan.store.levels
@@ -184,7 +199,7 @@ def _about(plan: Plan, temperature: Temperature | None) -> dict[str, Any]:
         "split": request.split,
         "split_sha256": sha256(leakage.split_file(store, request.split)),
         "subset": request.subset,
-        "training_patients": plan.trained_on,
+        **{f"{way}_patients": number for way, number in plan.seen.items()},
         "skipped": dict(plan.subset.left_out),
         "aggregate": request.aggregate,
         "calibration": None

@@ -20,11 +20,17 @@ from distill.errors import UsageError
 from distill.evaluate import Watch, carry_out
 from distill.evaluate_plan import Plan, Request, prepare
 from distill.evaluate_table import tables
+from distill.leakage import EPOCH, TEMPERATURE, TRAINING
 from distill.options import FOLDER, Grouped, machine_options, memory_option, option
 from distill.pairs import Sample
 from distill.runs import Run
 from distill.scoring import Bootstrap
 
+SEEN = {
+    TRAINING: "patients that it was trained on",
+    EPOCH: "patients that its epoch was chosen on, so that the scores are too good",
+    TEMPERATURE: "patients that a temperature was fitted on",
+}
 WIDTH = 110
 """Characters of the table in a file or a pipe, where no terminal says how many there are."""
 
@@ -38,7 +44,8 @@ WIDTH = 110
     "Data",
     "--allow-training-patients",
     is_flag=True,
-    help="Evaluate on patients that a run (or its teacher) was trained on, or may have been.",
+    help="Evaluate on patients that a run (or its teacher) was trained on, or whose scores chose "
+    "its epoch or temperature, or of whom nobody can tell.",
 )
 @option(
     "Scores",
@@ -124,7 +131,7 @@ def evaluate(
 
 
 def notes(plan: Plan) -> list[str]:
-    """Say what is unusual about an evaluation: crops not scored, patients trained on."""
+    """Say what is unusual about an evaluation: crops not scored, patients that were seen before."""
     said = []
     labels, left_out = plan.subset.labels, plan.subset.left_out
     if left_out:
@@ -132,10 +139,11 @@ def notes(plan: Plan) -> list[str]:
         said.append(f"crops skipped: {len(left_out)}, for example {crop}, which {reason}")
     if unlabelled := labels.count(None):
         said.append(f"crops without a label, not scored: {unlabelled} of {len(labels)}")
-    if plan.trained_on is None:
+    if plan.seen[TRAINING] is None:
         said.append("nobody can tell which patients it was trained on")
-    elif plan.trained_on:
-        said.append(f"patients that it was trained on: {plan.trained_on}")
+    for way, what in SEEN.items():
+        if plan.seen[way]:
+            said.append(f"{what}: {plan.seen[way]}")
     return [f"{plan.run.path}: {note}" for note in said]
 
 

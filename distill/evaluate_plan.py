@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pandas as pd
 import wsistore
 from distill import leakage
 from distill.errors import SubsetError, UsageError
+from distill.fingerprint import slide_fingerprints
 from distill.networks import smallest_input
 from distill.runs import Run
 from distill.scoring import Bootstrap
@@ -49,7 +51,8 @@ class Plan:
         subset: crops to predict, labels, and the crops left out with the reason.
         table: columns crop, slide, patient, label, area_mm2 (of the crop's box); one row per crop
             to predict, in that order; label is None where there is none.
-        trained_on: how many of its patients the run was trained on; None where nobody can tell.
+        seen: how many of its patients the run has seen, by a way of `distill.leakage.HOW`; None
+            where nobody can tell.
         calibration: labelled crops to fit the temperature on; None where none is wanted.
     """
 
@@ -58,7 +61,7 @@ class Plan:
     request: Request
     subset: Subset
     table: pd.DataFrame
-    trained_on: int | None
+    seen: Mapping[str, int | None]
     calibration: Subset | None = None
 
 
@@ -92,9 +95,9 @@ def prepare(run: Run, store: wsistore.Store, request: Request) -> Plan:
     if request.bootstrap.unit == "patient" and patients == 1:
         raise SubsetError(f"the labelled crops {where} are of one patient; use --unit crop")
     allowed = request.allow_training_patients
-    trained_on = leakage.check(run, store, table["patient"], name, allowed=allowed)
-    calibration = _calibration(run, store, request, set(table["patient"]))
-    return Plan(run, store, request, subset, table, trained_on, calibration)
+    seen = leakage.check(run, store, table, request.split, name, allowed=allowed)
+    calibration = _calibration(run, store, request, table)
+    return Plan(run, store, request, subset, table, seen, calibration)
 
 
 def _select(run: Run, store: wsistore.Store, split: str, name: str, *, labelled: bool) -> Subset:
@@ -120,7 +123,7 @@ def _rows(store: wsistore.Store, split: str, subset: Subset) -> pd.DataFrame:
 
 
 def _calibration(
-    run: Run, store: wsistore.Store, request: Request, patients: set[str]
+    run: Run, store: wsistore.Store, request: Request, scored: pd.DataFrame
 ) -> Subset | None:
     """Labelled crops to fit the temperature on; their patients are neither scored nor learnt."""
     name = request.calibrate
@@ -129,11 +132,20 @@ def _calibration(
     if name == request.subset:
         raise UsageError(f"--calibrate {name} is the subset to be scored; name another")
     subset = _select(run, store, request.split, name, labelled=True)
-    there = set(_rows(store, request.split, subset)["patient"])
-    leakage.check(run, store, there, name, allowed=request.allow_training_patients)
-    if both := sorted(there & patients):
-        raise SubsetError(
-            f"patient {both[0]} is in {name} and in {request.subset} of split {request.split} of "
-            f"{store.url}; choose another --calibrate"
-        )
+    rows = _rows(store, request.split, subset)
+    leakage.check(
+        run, store, rows, request.split, name,
+        allowed=request.allow_training_patients, how=(leakage.TRAINING,),
+    )  # fmt: skip
+    where = f"of split {request.split} of {store.url}; choose another --calibrate"
+    if both := sorted(set(rows["patient"]) & set(scored["patient"])):
+        raise SubsetError(f"patient {both[0]} is in {name} and in {request.subset} {where}")
+    known = slide_fingerprints(store)
+    slides = {known[slide]: slide for slide in rows["slide"] if slide in known}
+    for slide in scored["slide"]:
+        if (other := slides.get(known.get(slide, ""))) is not None:
+            raise SubsetError(
+                f"slide {other} in {name} and slide {slide} in {request.subset} are one slide "
+                f"under two names {where}"
+            )
     return subset

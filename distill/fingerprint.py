@@ -66,5 +66,17 @@ def crops_sha256(store: wsistore.Store, crops: Sequence[str], levels: Sequence[s
     return digest.hexdigest()
 
 
+def slide_fingerprints(store: wsistore.Store) -> dict[str, str]:
+    """Return slide → SHA-256 of its file's size and parts, of the slides whose is recorded.
+
+    Two slides of one fingerprint are one slide under two names.
+    """
+    slides = store.slides
+    if "fingerprint" not in slides:
+        return {}
+    known = slides[slides["fingerprint"].notna() & (slides["fingerprint"] != "")]
+    return dict(zip(known["slide"].astype(str), known["fingerprint"].astype(str), strict=True))
+
+
 def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value

@@ -1,76 +1,168 @@
-"""Which patients a run has learnt from, so that none of them is taken for a new one."""
+"""Which patients and slides a run has seen, and how, so that none is taken for a new one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+
+import pandas as pd
 
 import wsistore
 from distill.config import sha256
 from distill.errors import RunError, SubsetError, UsageError
+from distill.fingerprint import slide_fingerprints
 from distill.runs import Run
+from distill.weights import read_json
 
 HINT = "--allow-training-patients evaluates anyway"
+TRAINING, EPOCH, TEMPERATURE = "training", "epoch", "temperature"
+HOW: Mapping[str, str] = {
+    TRAINING: "{run} was trained on",
+    EPOCH: "the epoch of {run} was chosen on",
+    TEMPERATURE: "a temperature of {run} was fitted on",
+}
+"""How a run can have seen a patient, as the beginning of a sentence."""
+CALIBRATION_CSV = "calibration.csv"
+"""Beside metrics.json: the crops that its temperature was fitted on."""
 
 
-def training_patients(run: Run, store: wsistore.Store) -> set[str]:
-    """Return the patients in the sets that the run and its teachers were trained on.
+@dataclass(frozen=True)
+class Use:
+    """Slides of a split's set that a run has seen in one way.
 
-    A split is the recorded one if its bytes have the recorded SHA-256. It is looked for in the
-    store at hand (which may have moved since) and then in the recorded store.
+    Attributes:
+        run: the run; that in question, or one that it was made from.
+        how: a key of `HOW`.
+        split_sha256, subset: the set.
+        patients: of its crops.
+        fingerprints: of its slides, where they are known.
+    """
+
+    run: Path
+    how: str
+    split_sha256: str
+    subset: str
+    patients: frozenset[str]
+    fingerprints: frozenset[str]
+
+    def of(self, rows: pd.DataFrame, fingerprints: Mapping[str, str]) -> pd.Series[bool]:
+        """Return which rows are of a patient or a slide that was seen.
+
+        Args:
+            rows: columns slide, patient.
+            fingerprints: slide → SHA-256 of its file, of the slides whose is known.
+        """
+        slides = rows["slide"].map(fingerprints)
+        return rows["patient"].isin(self.patients) | slides.isin(self.fingerprints)
+
+
+def uses(run: Run, store: wsistore.Store) -> list[Use]:
+    """Return what the run and the runs that it was made from have seen.
+
+    Their sets are what they were trained on, what chose their epoch, and what their evaluations
+    have fitted a temperature on. A split is the recorded one if its bytes have the recorded
+    SHA-256. It is looked for in the store at hand (which may have moved since) and then in the
+    recorded store.
 
     Raises:
-        RunError: if a teacher's run or a split is gone or has changed, or lacks a set.
+        RunError: if a run or a split is gone or has changed, or lacks a set.
     """
-    patients: set[str] = set()
+    return [use for one in ancestry(run) for use in _uses(one, store)]
+
+
+def ancestry(run: Run) -> Iterator[Run]:
+    """Yield the run, then those that it was made from: its teacher, student, initial weights.
+
+    Raises:
+        RunError: if one of them is gone.
+    """
     pending, visited = [run], {run.path.resolve()}
     while pending:
-        config = (current := pending.pop()).config
-        patients |= _recorded(current, store)
-        for origin in config.values():
+        current = pending.pop()
+        yield current
+        for origin in current.config.values():
             if isinstance(origin, dict) and isinstance(origin.get("run"), str):
                 path = Path(origin["run"])
                 if path.resolve() not in visited:
                     visited.add(path.resolve())
                     pending.append(Run.open(path))
-    return patients
+
+
+def training_patients(run: Run, store: wsistore.Store) -> set[str]:
+    """Return the patients in the sets that the run and its teachers were trained on.
+
+    Raises:
+        RunError: as `uses`.
+    """
+    found = [use.patients for use in uses(run, store) if use.how == TRAINING]
+    return {patient for patients in found for patient in patients}
 
 
 def check(
-    run: Run, store: wsistore.Store, patients: Iterable[str], subset: str, *, allowed: bool
-) -> int | None:
-    """Count the patients that the run was trained on, or refuse them.
+    run: Run,
+    store: wsistore.Store,
+    rows: pd.DataFrame,
+    split: str,
+    subset: str,
+    *,
+    allowed: bool,
+    how: Collection[str] = tuple(HOW),
+) -> dict[str, int | None]:
+    """Count the patients that the run has seen, or refuse them.
+
+    The very set that chose an epoch, or that a temperature was fitted on, is counted and not
+    refused: a score on the validation set is asked for as such.
 
     Args:
         run: the run.
         store: the store they are in.
-        patients: of the crops to be used.
+        rows: the crops to be used, columns slide, patient.
+        split: name of the split.
         subset: what the split calls them.
-        allowed: whether to go on where the patients, or nobody knows whether they, trained the run.
+        allowed: whether to go on where the run has seen them, or nobody knows whether it has.
+        how: the ways of seeing that count; keys of `HOW`.
 
     Returns:
-        How many trained it; None where nobody can tell.
+        Way → how many patients of `rows` were seen so; None where nobody can tell.
 
     Raises:
         UsageError: if the subset is train.
-        SubsetError: if a patient is one that the run was trained on.
-        RunError: if it cannot be told which patients the run was trained on.
+        SubsetError: if a patient, or a slide under whatever name, is one that the run has seen.
+        RunError: if it cannot be told what the run has seen.
     """
     if subset == "train" and not allowed:
         raise UsageError(f"{run.path}: scores on train say nothing about new patients; {HINT}")
     try:
-        known = training_patients(run, store)
+        found = [use for use in uses(run, store) if use.how in how]
     except RunError as error:
         if allowed:
-            return None
+            return dict.fromkeys(how)
         raise RunError(f"cannot tell who {run.path} was trained on ({error}); {HINT}") from error
-    shared = sorted(known & set(patients))
-    if shared and not allowed:
-        others = f" and {len(shared) - 1} more" if len(shared) > 1 else ""
-        raise SubsetError(
-            f"{run.path} was trained on patient {shared[0]}{others} of {subset}; {HINT}"
-        )
-    return len(shared)
+    fingerprints = slide_fingerprints(store)
+    if not allowed:
+        digest = sha256(split_file(store.path, split))
+        for use in found:
+            itself = (use.split_sha256, use.subset) == (digest, subset)
+            seen = rows[use.of(rows, fingerprints)]
+            if len(seen) and (use.how == TRAINING or not itself):
+                raise SubsetError(f"{_said(run, use, seen, subset)}; {HINT}")
+    return _counts(found, rows, fingerprints, how)
+
+
+def count(run: Run, store: wsistore.Store, rows: pd.DataFrame) -> dict[str, int | None]:
+    """Return what `check` counts, refusing nothing: way → patients of `rows`, None if not known.
+
+    Args:
+        run: the run.
+        store: the store they are in.
+        rows: columns slide, patient.
+    """
+    try:
+        found = uses(run, store)
+    except RunError:
+        return dict.fromkeys(HOW)
+    return _counts(found, rows, slide_fingerprints(store), HOW)
 
 
 def split_file(store: Path, name: str) -> Path:
@@ -78,21 +170,103 @@ def split_file(store: Path, name: str) -> Path:
     return store / "splits" / f"{name}.csv"
 
 
-def _recorded(run: Run, store: wsistore.Store) -> set[str]:
-    """Patients in the sets of the split that this run alone learnt from."""
+def _counts(
+    found: Iterable[Use], rows: pd.DataFrame, fingerprints: Mapping[str, str], how: Iterable[str]
+) -> dict[str, int | None]:
+    seen = {one: pd.Series(False, index=rows.index) for one in how}
+    for use in found:
+        seen[use.how] |= use.of(rows, fingerprints)
+    return {one: int(rows["patient"][mask].nunique()) for one, mask in seen.items()}
+
+
+def _said(run: Run, use: Use, seen: pd.DataFrame, subset: str) -> str:
+    """Return how the run has seen these rows, as a sentence without a full stop."""
+    words = HOW[use.how]
+    if use.run == run.path:
+        said = words.format(run=run.path)
+    else:
+        said = f"{run.path} was made from {use.run}, and {words.format(run='that')}"
+    patients = sorted(set(seen["patient"]))
+    others = f" and {len(patients) - 1} more" if len(patients) > 1 else ""
+    named = sorted(set(patients) & use.patients)
+    if named:
+        return f"{said} patient {named[0]}{others} of {subset}"
+    slide = seen["slide"].iloc[0]
+    return (
+        f"{said} slide {slide} of patient {patients[0]}{others} of {subset}, under another name "
+        "(the files have equal fingerprints)"
+    )
+
+
+def _uses(run: Run, store: wsistore.Store) -> Iterator[Use]:
+    """Yield what this run alone has seen."""
     place, name, digest = (run.config.get(key) for key in ("store", "split", "split_sha256"))
     if not all(isinstance(value, str) for value in (place, name, digest)):
         raise RunError(f"{run.path / 'config.json'} does not name the store and split of the run")
-    for home in (store.path, Path(str(place))):
-        file = split_file(home, str(name))
+    sets = [(TRAINING, subset) for subset in run.learnt_from()]
+    chosen = run.epoch_chosen_on()
+    for how, subset in [*sets, *([(EPOCH, chosen)] if chosen else [])]:
+        yield _use(run, how, store, str(name), str(digest), subset)
+    yield from _temperatures(run, store)
+
+
+def _use(run: Run, how: str, store: wsistore.Store, split: str, digest: str, subset: str) -> Use:
+    place = str(run.config["store"])
+    for home in (store.path, Path(place)):
+        file = split_file(home, split)
         if file.is_file() and sha256(file) == digest:
             opened = wsistore.open(home)
             try:
-                return {
-                    str(patient)
-                    for learnt in run.learnt_from()
-                    for patient in opened.subset(str(name), learnt)["patient"]
-                }
+                return _as_use(run, how, digest, subset, opened.subset(split, subset), opened)
             except wsistore.StoreError as error:
                 raise RunError(str(error)) from error
-    raise RunError(f"split {name} of {place} is gone or has changed since {run.path} was trained")
+    raise RunError(f"split {split} of {place} is gone or has changed since {run.path} was trained")
+
+
+def _as_use(
+    run: Run, how: str, digest: str, subset: str, rows: pd.DataFrame, store: wsistore.Store
+) -> Use:
+    fingerprints = rows["slide"].map(slide_fingerprints(store)).dropna()
+    return Use(
+        run.path, how, digest, subset, frozenset(map(str, rows["patient"])), frozenset(fingerprints)
+    )
+
+
+def _temperatures(run: Run, store: wsistore.Store) -> Iterator[Use]:
+    """Yield what the run's evaluations have fitted temperatures of its present weights on."""
+    weights = None
+    for file in sorted(run.path.glob("evaluation/*/metrics.json")):
+        report = read_json(file)
+        if not (fitted := report.get("calibration")):
+            continue
+        weights = weights or sha256(run.path / "weights.safetensors")
+        if report.get("weights_sha256") != weights:
+            continue
+        split, digest, subset = report["split"], report["split_sha256"], fitted["subset"]
+        rows = calibration_rows(file)
+        if rows is None:  # of an evaluation from before they were recorded
+            yield _use(run, TEMPERATURE, store, split, digest, subset)
+        else:
+            yield Use(
+                run.path, TEMPERATURE, digest, subset,
+                frozenset(rows["patient"]), frozenset(rows["fingerprint"]) - {""},
+            )  # fmt: skip
+
+
+def calibration_rows(metrics: Path) -> pd.DataFrame | None:
+    """Return the crops that the temperature beside a metrics.json was fitted on.
+
+    Returns:
+        Columns crop, slide, patient, label, fingerprint (of the slide, "" where it is not known);
+        None where an evaluation of an earlier version did not record them.
+
+    Raises:
+        RunError: if the table cannot be read.
+    """
+    file = metrics.with_name(CALIBRATION_CSV)
+    if not file.exists():
+        return None
+    try:
+        return pd.read_csv(file, dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise RunError(f"{file} cannot be read ({error})") from error

@@ -14,6 +14,7 @@ from distill.look import BATCH_PIXELS
 from distill.loop import Schedule
 from distill.networks import NETWORKS
 from distill.presets import PRESETS
+from distill.subsets import VAL
 from distill.trackers import TRACKERS
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -95,6 +96,14 @@ run_options = stack(
         help="Tracker to tell of each epoch; may be given several times.",
     ),
     no_lock_option,
+)
+
+val_option = option(
+    "Data",
+    "--val-subset",
+    default=VAL,
+    metavar="NAME",
+    help="Set whose loss chooses the epoch, such as dev. Without val, the last epoch is kept.",
 )
 
 init_option = option(
@@ -258,7 +267,9 @@ precision_options = stack(
 )
 
 work_options = stack(run_options, optimisation_options, machine_options, precision_options)
-training_options = stack(data_options, level_option, init_option, network_option, work_options)
+training_options = stack(
+    data_options, val_option, level_option, init_option, network_option, work_options
+)
 
 
 def gather(given: dict[str, Any]) -> Options:
@@ -303,4 +314,5 @@ def gather(given: dict[str, Any]) -> Options:
         memory_gib=given["memory"],
         batch_pixels=given["batch_pixels"],
         threads=given["threads"],
+        val_subset=given["val_subset"],
     )

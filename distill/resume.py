@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from distill.subsets import VAL
+
 PLACES = frozenset(
     {
         "format", "id", "store", "run", "file", "path",
         "workers", "read_ahead_mib", "cache_mib", "log", "processes", "environment", "preset",
-        "store_settings", "colours",
+        "store_settings", "colours", "fingerprints",
     }
 )  # fmt: skip
 """Keys of config.json, at any depth, that change no result but by rounding, or follow from
-hashes beside them: how the store was built, and the colours of the training crops."""
+hashes beside them: how the store was built, the colours of the training crops, their slides."""
+LATER: Mapping[str, Any] = {"val_subset": VAL}
+"""Keys that runs of earlier versions do not record, and what was true of those."""
 
 
 def differences(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
@@ -21,7 +25,7 @@ def differences(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
     Where the store lies does not matter, nor where the teacher's run: their fingerprints do.
     """
-    before, after = dict(_flat(was)), dict(_flat(now))
+    before, after = {**LATER, **dict(_flat(was))}, {**LATER, **dict(_flat(now))}
     keys = [*before, *(key for key in after if key not in before)]
     return [
         f"{key} was {before.get(key, 'not set')} and is {after.get(key, 'not set')}"

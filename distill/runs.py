@@ -12,7 +12,7 @@ from distill.checkpoint import read_progress
 from distill.errors import RunError, UsageError
 from distill.networks import NETWORKS, build
 from distill.tensors import fill, load
-from distill.weights import FORMAT, Weights, read_json, read_weights
+from distill.weights import FORMAT, LOWEST, Weights, read_json, read_weights
 
 CHECKPOINT = "checkpoint.safetensors"
 
@@ -55,6 +55,14 @@ class Run:
         if initial and initial["run"] is None:
             raise RunError(f"{initial['file']}, which {self.path} started from, is of no run")
         return str(self.config.get("subset", "train")).split("+")
+
+    def epoch_chosen_on(self) -> str | None:
+        """Return the name of the subset whose loss chose the epoch, or ended the training.
+
+        None where no validation crop had a say: with --select last and no --patience.
+        """
+        chose = self.weights.chosen == LOWEST or self.config.get("patience") is not None
+        return str(self.config.get("val_subset", "val")) if chose else None
 
     def load_network(self, device: torch.device | str = "cpu") -> nn.Module:
         """Return the network with its trained weights, in evaluation mode, on `device`.

@@ -18,7 +18,7 @@ from distill.colours import measure_colours
 from distill.config import Options, resolve_device
 from distill.console import Console, left_out_note
 from distill.errors import UsageError
-from distill.fingerprint import crops_sha256, settings_sha256
+from distill.fingerprint import crops_sha256, settings_sha256, slide_fingerprints
 from distill.groups import Cut, by_size, one_by_one
 from distill.initial import start_from
 from distill.look import BATCH_PIXELS, Look, available
@@ -29,10 +29,10 @@ from distill.presets import PRESETS
 from distill.processes import Processes, joined
 from distill.runs import CHECKPOINT, check_out, check_resume
 from distill.standardise import Standard
-from distill.subsets import Subset, has_subset, median_mpp, select
+from distill.subsets import VAL, Subset, has_subset, median_mpp, require_apart, select
 from distill.tasks import Task
 from distill.trackers import TRACKERS, require
-from distill.weights import Weights, read_json
+from distill.weights import LOWEST, Weights, read_json
 from distill.writing import Follower, RunWriter, Writer
 
 S = TypeVar("S", bound=Sample)
@@ -81,14 +81,21 @@ class Session:
     def data(
         self, levels: Sequence[str], smallest: int, *, labelled: bool, subset: str = "train"
     ) -> Data:
-        """Choose the crops to train on and to validate on, and say which are left out."""
+        """Choose the crops to train on and to validate on, and say which are left out.
+
+        Raises:
+            UsageError: if --val-subset is test, or holds a crop that is trained on.
+            SubsetError: if there is no such set, or none of its crops can be used.
+        """
+        split, val = self.options.split, self.options.val_subset
+        names = [subset, val]
+        if val == VAL and not has_subset(self.store, split, val):
+            names.remove(val)
+        else:
+            require_apart(self.store, split, subset, val)
         found: list[Subset] = []
-        for name in (subset, "val"):
-            if name == "val" and not has_subset(self.store, self.options.split, name):
-                continue
-            crops = select(
-                self.store, self.options.split, name, levels, smallest, labelled=labelled
-            )
+        for name in names:
+            crops = select(self.store, split, name, levels, smallest, labelled=labelled)
             if crops.left_out:
                 self.say(left_out_note(name, crops.left_out))
             found.append(crops)
@@ -103,7 +110,7 @@ class Session:
         elif data.val is None:
             chosen = "last epoch, because the split has no val crops"
         else:
-            chosen = "lowest validation loss"
+            chosen = LOWEST
         mpp = median_mpp(self.store, data.train.crops, level)
         return Weights(network, classes, level, mpp, standard.mean, standard.std, 0, chosen)
 
@@ -127,7 +134,8 @@ class Session:
         options, schedule = self.options, self.options.schedule
         if schedule.patience is not None and data.val is None:
             raise UsageError(
-                f"--patience needs validation crops, and split {options.split} has no subset val"
+                f"--patience needs validation crops, and split {options.split} has no subset "
+                f"{options.val_subset}"
             )
         if schedule.accumulate < self.processes.world:
             raise UsageError(
@@ -229,6 +237,9 @@ class Session:
                 },
                 "store_settings": self.store.settings,
                 "colours": colours.record() if colours else None,
+                "fingerprints": {
+                    subset.name: self._fingerprints(subset.crops) for subset in subsets
+                },
             },
             "processes": self.processes.world,
             "id": uuid.uuid4().hex,
@@ -236,6 +247,13 @@ class Session:
         preset = self.options.preset
         config["preset_departures"] = PRESETS[preset].departures(config) if preset else {}
         return config
+
+    def _fingerprints(self, crops: Sequence[str]) -> list[str]:
+        """Return those of the slides of some crops, sorted: what prediction knows them by."""
+        rows = self.store.split(self.options.split)
+        slides = set(rows["slide"][rows["crop"].isin(list(crops))])
+        known = slide_fingerprints(self.store)
+        return sorted({known[slide] for slide in slides if slide in known})
 
 
 @contextmanager

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 import pandas as pd
 
 import wsistore
-from distill.errors import SubsetError
+from distill.errors import SubsetError, UsageError
+
+VAL = "val"
+"""The set that validates unless another is named; a split may lack it."""
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,31 @@ def has_subset(store: wsistore.Store, split: str, subset: str) -> bool:
     return bool((store.split(split)["subset"] == subset).any())
 
 
+def require_apart(store: wsistore.Store, split: str, subset: str, val: str) -> None:
+    """Refuse to validate on what is trained on, or on what is kept for scores.
+
+    Args:
+        store, split: of both sets.
+        subset: what is trained on; several joined by +.
+        val: what shall validate.
+
+    Raises:
+        UsageError: if `val` is test, or the two share a crop.
+        SubsetError: if one of the sets does not exist.
+    """
+    if val == "test":
+        raise UsageError(
+            "--val-subset test: scores are taken on test, so it must not choose the epoch; "
+            "validate on another set"
+        )
+    both = set(rows_of(store, split, subset)["crop"]) & set(rows_of(store, split, val)["crop"])
+    if both:
+        raise UsageError(
+            f"--val-subset {val} shares {len(both)} crops with {subset}, which is trained on, "
+            f"for example {min(both)}; validate on another set of split {split}"
+        )
+
+
 def class_names(train: Subset, val: Subset | None) -> list[str]:
     """Return the sorted labels of the training crops.
 
@@ -155,9 +183,9 @@ def class_names(train: Subset, val: Subset | None) -> list[str]:
             f"the training crops have one class only ({names[0]}); classifying needs two or more"
         )
     for crop, label in zip(val.crops, val.labels, strict=True) if val else ():
-        if label not in names:
+        if val and label not in names:
             raise SubsetError(
-                f"val crop {crop} is labelled {label}, a class that no training crop has "
+                f"{val.name} crop {crop} is labelled {label}, a class that no training crop has "
                 f"({', '.join(names)}); choose another --split"
             )
     return names

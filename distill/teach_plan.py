@@ -15,7 +15,7 @@ from distill.losses import PAPER
 from distill.networks import smallest_input
 from distill.probe import FeatureMap
 from distill.runs import Run
-from distill.subsets import Subset, has_subset, median_mpp, rows_of, select
+from distill.subsets import VAL, Subset, has_subset, median_mpp, rows_of, select
 from distill.targets_format import About, Lesson, pixels_sha256
 
 DRAW_RULE = "distill.augment.draw(seed, view, index), view from 1, index in the subset"
@@ -62,7 +62,7 @@ class Teaching:
 def _names(store: wsistore.Store, request: Teaching) -> dict[str, bool]:
     """Return the subsets' names, and whether the view is plain."""
     plain = request.plain_subset
-    if plain is None or not has_subset(store, request.split, plain):
+    if plain is None or (plain == VAL and not has_subset(store, request.split, plain)):
         return {request.subset: False}
     if plain == request.subset:
         raise UsageError(f"--subset {plain} and --plain-subset {plain} are the same")

@@ -17,6 +17,7 @@ from distill.options import (
     gather,
     option,
     training_options,
+    val_option,
     work_options,
 )
 from distill.runs import Run
@@ -74,6 +75,7 @@ def kd(**given: Any) -> None:
 
 @train.command(cls=Grouped)
 @data_options
+@val_option
 @option("Data", "--student", required=True, type=FOLDER, help="Run of the student.")
 @work_options
 def finetune(student: Path, **given: Any) -> None:

@@ -71,10 +71,10 @@ def train_kd(options: Options, distillation: Distillation, say: Say) -> Progress
     for what, path in (("run", distillation.teacher), ("targets", distillation.targets)):
         if path is not None:
             _require_other(path, options.out, f"teacher's {what}")
-    if {"val", "test"} & set(distillation.subset.split("+")):
+    if {options.val_subset, "test"} & set(distillation.subset.split("+")):
         raise UsageError(
-            f"--subset {distillation.subset}: epochs are chosen on val and scores taken on test; "
-            "distil on other subsets"
+            f"--subset {distillation.subset}: epochs are chosen on {options.val_subset} and scores "
+            "taken on test; distil on other subsets, or choose another --val-subset"
         )
     with session(options, say) as here:
         name, level, seed = options.network, options.level, options.schedule.seed
@@ -116,7 +116,8 @@ def train_kd(options: Options, distillation: Distillation, say: Say) -> Progress
         }
         weights = here.weights(name, source.classes, level, standard, data)
         if there.val is not None and data.val is None and options.schedule.select == "best":
-            weights = replace(weights, chosen="last epoch, because the targets have no val crops")
+            why = f"because the targets have no {there.val.name} crops"
+            weights = replace(weights, chosen=f"last epoch, {why}")
 
         def crops(subset: Subset) -> Crops:
             return Crops(options.store, subset.crops, task.levels)

@@ -15,7 +15,7 @@ def doubts(
     unit: str,
     *,
     trained: int | None,
-    chose: bool,
+    chose: int | None,
     classes: Mapping[str, int] | None = None,
     draws: tuple[int, int] | None = None,
 ) -> tuple[str, ...]:
@@ -26,7 +26,7 @@ def doubts(
         crops: that were scored.
         unit: what the bootstrap drew, "patient" or "crop".
         trained: how many of the patients trained a network; None where nobody can tell.
-        chose: whether these patients chose the epochs.
+        chose: how many of the patients chose an epoch; None where nobody can tell.
         classes: patients of each class, for a score that is a mean over classes.
         draws: how many draws define the score, and of how many; None if all do.
     """
@@ -53,6 +53,8 @@ def doubts(
         found.append("nobody can tell which of these patients the networks were trained on")
     elif trained:
         found.append(f"{trained:,} of these patients trained the networks")
-    if chose:
-        found.append("these patients chose the epochs, so the scores are too good")
+    if chose is None and trained is not None:
+        found.append("nobody can tell whether these patients chose the epochs")
+    elif chose:
+        found.append(f"{chose:,} of these patients chose the epochs, so the scores are too good")
     return tuple(found)

@@ -12,6 +12,8 @@ from distill.errors import RunError
 from distill.standardise import Channels
 
 FORMAT = "distill-run/1"
+LOWEST = "lowest validation loss"
+"""Why an epoch was chosen: what `Weights.chosen` says where validation crops chose it."""
 
 
 @dataclass(frozen=True)

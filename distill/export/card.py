@@ -38,9 +38,13 @@ def limits(card: Card) -> list[str]:
             scored["crops"],
             one["crops"]["bootstrap"]["unit"],
             trained=one["training_patients"],
-            chose=one["subset"] == "val" and card["training"]["chosen"] == "lowest validation loss",
+            chose=one["epoch_patients"],
             draws=_draws(one["crops"]),
         )
+        if one["temperature_patients"]:
+            said.append(
+                f"A temperature was fitted on {one['temperature_patients']} patients of {where}."
+            )
         if reasons:
             said.append(f"Scores on {where} are not to be relied on: {'; '.join(reasons)}.")
     return said

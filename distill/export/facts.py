@@ -112,7 +112,8 @@ def evaluations(run: Run) -> tuple[list[dict[str, Any]], int]:
         if report.get("weights_sha256") != wanted or report.get("format") != FORMAT:
             others += 1
             continue
-        names = ("store", "split", "split_sha256", "subset", "training_patients", "aggregate")
+        names = ("store", "split", "split_sha256", "subset", "training_patients",
+                 "epoch_patients", "temperature_patients", "aggregate")  # fmt: skip
         found.append(
             {
                 **{name: report.get(name) for name in (*names, "calibration", "absent_classes")},

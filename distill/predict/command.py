@@ -33,6 +33,7 @@ from distill.predict.report import (
     predictions,
     slides_csv,
 )
+from distill.predict.seen import seen_slides
 from distill.predict.slide import VENDOR, Job, SlideLogits, failed, predict_slide
 from distill.predict.table import crops_table, slides_table
 from distill.predict.trained import Trained, trained
@@ -54,6 +55,7 @@ class Asked:
     known: Trained
     calibrated: Calibration
     aggregate: str
+    unseen: str = ""
 
     @property
     def notes(self) -> list[str]:
@@ -61,6 +63,8 @@ class Asked:
         said = []
         if why := self.known.unknown:
             said.append(f"nobody can tell whether colours are like those of training: {why}")
+        if self.unseen:
+            said.append(f"nobody can tell whether it has seen these slides: {self.unseen}")
         was, now = self.known.settings["regions"], self.job.settings["regions"]
         if was != now:
             said.append(f"crops are of regions {now}, and the run was trained on regions {was}")
@@ -157,11 +161,14 @@ def _asked(path: Path, workers: int, picture: int, given: dict[str, Any]) -> Ask
     elif threads is not None:
         torch.set_num_threads(threads)
     memory = given["memory"] or round(available(torch.device(device)) / workers, 2)
+    calibrated = calibration(run, weights, given["temperature"], given["calibration"])
+    seen, unseen = seen_slides(run, calibrated.file)
     job = Job(
         run=path,
         weights=weights,
         settings=settings,
         colours=known.colours,
+        seen=seen,
         mpp=given["mpp"],
         reader=given["reader"],
         annotations=given["annotations"],
@@ -174,8 +181,7 @@ def _asked(path: Path, workers: int, picture: int, given: dict[str, Any]) -> Ask
         threads=threads,
         memory_gib=memory,
     )
-    calibrated = calibration(run, weights, given["temperature"], given["calibration"])
-    return Asked(run, job, known, calibrated, given["aggregate"])
+    return Asked(run, job, known, calibrated, given["aggregate"], unseen)
 
 
 def _carry_out(

@@ -38,6 +38,7 @@ class Job:
         weights: SHA-256 of its weights.
         settings: how slides become crops.
         colours: of the training slides, or None.
+        seen: fingerprint of each slide that the run has seen → how; see `distill.predict.seen`.
         pixels: `BASE`, or `VENDOR` for the pyramid of the slide's file.
         compare: with `VENDOR`, see each crop from the base as well.
         mpp_tolerance: share by which the µm per pixel may differ from the run's.
@@ -50,6 +51,7 @@ class Job:
     weights: str
     settings: Mapping[str, Any]
     colours: Colours | None = None
+    seen: Mapping[str, str] = field(default_factory=dict)
     mpp: float | None = None
     reader: str = "auto"
     annotations: Path | None = None
@@ -141,6 +143,8 @@ def _predict(path: Path, job: Job) -> SlideLogits:
     ) as slide:  # fmt: skip
         row, level = slide.row, slide.level(about.level)
         warnings = [row.warning] if row.warning else []
+        if how := job.seen.get(row.fingerprint):
+            warnings.append(f"{how}, so its answer says nothing about new ones")
         warnings += _scale(level.mpp / about.mpp - 1, level.mpp, run, job.mpp_tolerance)
         vendor = slide.vendor_factor(about.level) if job.pixels == VENDOR else None
         if vendor is not None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import wsistore
+from distill import leakage
 from distill.answers import Answers
 from distill.config import sha256
 from distill.errors import RunError, UsageError
@@ -139,6 +140,9 @@ def _read(name: str, run: Run, folder: Path, again: _Again) -> Evaluated:
         raise RunError(
             f"{folder / 'metrics.json'} and predictions.csv do not belong together; {again(run)}"
         )
+    if "epoch_patients" not in metrics:  # of an evaluation from before it was recorded
+        seen = leakage.count(run, again.store, answers.table)
+        metrics |= {f"{way}_patients": seen[way] for way in (leakage.EPOCH, leakage.TEMPERATURE)}
     weights = sha256(run.path / "weights.safetensors")
     return Evaluated(name, run, weights, metrics, answers, _epochs(run.path / "metrics.jsonl"))
 

@@ -88,6 +88,16 @@ def _patients(measured: Measured) -> list[str]:
             found.append(f"Nobody can tell which patients {one.name} was trained on.")
         elif known:
             found.append(f"{one.name} was trained on {known} of these patients.")
+        chose, fitted = one.metrics["epoch_patients"], one.metrics["temperature_patients"]
+        if chose is None and known is not None:
+            found.append(f"Nobody can tell whether these patients chose the epoch of {one.name}.")
+        elif chose:
+            found.append(
+                f"The epoch of {one.name} (or of a run that it was made from) was chosen on "
+                f"{chose} of these patients, so its scores are too good."
+            )
+        if fitted:
+            found.append(f"A temperature of {one.name} was fitted on {fitted} of these patients.")
     return found
 
 

@@ -132,14 +132,14 @@ def doubts(difference: Difference, question: Question, collected: Collected) -> 
     block, runs = difference.blocks["crops"], [*difference.row.runs, *difference.others]
     group, score = SCORES[question.score][1]
     known = [one.metrics["training_patients"] for one in runs]
-    chosen = {one.run.weights.chosen for one in runs}
+    chose = [one.metrics["epoch_patients"] for one in runs]
     draws = block[group][score].get("draws")
     return trust.doubts(
         block["scored"]["patients"],
         block["scored"]["crops"],
         collected.how.unit,
         trained=None if None in known else max(known),
-        chose=runs[0].metrics["subset"] == "val" and "lowest validation loss" in chosen,
+        chose=None if None in chose else max(chose),
         classes=class_patients(runs[0].answers),  # every score of `SCORES` is a mean over classes
         draws=None if draws is None else (draws, collected.how.draws),
     )

@@ -58,6 +58,11 @@ class FakeStore:
             rows.append(row)
         self.levels = pd.concat([self.levels, pd.DataFrame(rows)], ignore_index=True)
 
+    @property
+    def slides(self) -> pd.DataFrame:
+        slides = self._table["slide"].drop_duplicates()
+        return pd.DataFrame({"slide": slides, "fingerprint": slides})
+
     def split(self, name: str) -> pd.DataFrame:
         if name != "main":
             raise wsistore.WsistoreError(f"no split {name}; there is: main")

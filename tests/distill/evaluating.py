@@ -51,6 +51,9 @@ def make_store(path: Path, rows: list[tuple[str, str, str, str, str]], sizes: An
         path / "crops.csv", index=False
     )
     pd.DataFrame(levels).to_csv(path / "levels.csv", index=False)
+    slides = table[["slide", "patient"]].drop_duplicates("slide")
+    prints = [f"{path}/{slide}" for slide in slides["slide"]]
+    slides.assign(outcome="ok", fingerprint=prints).to_csv(path / "slides.csv", index=False)
     write_split(path, "main", rows)
     return path
 

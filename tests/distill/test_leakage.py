@@ -62,7 +62,7 @@ def test_the_teachers_patients_are_training_patients_too(tmp_path: Path, store: 
     with pytest.raises(RunError, match=r"cannot tell who .* was trained on"):
         prepare(run, opened, Request("main", "test"))
     plan = prepare(run, opened, Request("main", "test", allow_training_patients=True))
-    assert plan.trained_on is None
+    assert plan.seen == {"training": None, "epoch": None, "temperature": None}
     assert carry_out(plan).report["training_patients"] is None
 
 
@@ -78,13 +78,13 @@ def test_a_split_without_the_set_that_the_run_learnt_from_proves_nothing(tmp_pat
     with pytest.raises(RunError, match="has no 'train'"):
         prepare(run, wsistore.open(store), Request("main", "test"))
     plan = prepare(run, wsistore.open(store), Request("main", "test", allow_training_patients=True))
-    assert plan.trained_on is None
+    assert plan.seen == {"training": None, "epoch": None, "temperature": None}
 
 
 def test_a_store_that_moved_is_still_known(run: Path, store: Path, tmp_path: Path) -> None:
     store.rename(tmp_path / "moved")
     plan = prepare(Run.open(run), wsistore.open(tmp_path / "moved"), Request("main", "test"))
-    assert plan.trained_on == 0
+    assert plan.seen == {"training": 0, "epoch": 0, "temperature": 0}
 
 
 def test_a_run_from_the_training_command_is_evaluated_and_guarded(

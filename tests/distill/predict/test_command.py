@@ -17,6 +17,7 @@ from distill.calibration import probabilities
 from distill.colours import crop_colour, summarise
 from distill.config import sha256
 from distill.predict.slide import Job, predict_slide
+from distill.weights import LOWEST
 from tests.distill.evaluating import strict
 from tests.distill.predict.cohort import (
     CLASSES,
@@ -306,6 +307,32 @@ def two_scanners(tmp_path: Path) -> tuple[Path, Path]:
         resolution=(10000 / (2 * mpp),) * 2, resolutionunit="CENTIMETER",
     )  # fmt: skip
     return fine, coarse
+
+
+def test_a_slide_that_the_run_has_seen_is_said_under_any_name(
+    run: Path, store: Path, slides: list[Path], tmp_path: Path
+) -> None:
+    marks = wsistore.open(store).slides.set_index("slide")["fingerprint"]
+    config = json.loads((run / "config.json").read_text())
+    teacher = Path(shutil.copytree(run, tmp_path / "teacher"))
+    for place, part, sets in ((run, slides[0], "train"), (teacher, slides[1], "val")):
+        own = {**config, "teacher": {"run": str(teacher)} if place == run else None}
+        own["data"] = {**config["data"], "fingerprints": {sets: [marks[part.stem]]}}
+        (place / "config.json").write_text(json.dumps(own))
+    about = json.loads((teacher / "weights.json").read_text())
+    (teacher / "weights.json").write_text(json.dumps(about | {"chosen": LOWEST}))
+    renamed = [Path(shutil.copy(s, tmp_path / f"other-{n}.svs")) for n, s in enumerate(slides)]
+    report = json.loads(predict(run, *renamed, "--json").stdout)
+    assert report["notes"][1:] == []
+    said = ["; ".join(one["warnings"]) for one in report["slides"]]
+    assert "run was trained on this very slide, so its answer says nothing about new" in said[0]
+    assert "the epoch of teacher was chosen on this very slide" in said[1]
+    assert not any("very slide" in one for one in said[2:])
+
+    shutil.rmtree(teacher)
+    report = json.loads(predict(run, renamed[0], "--json").stdout)
+    assert "nobody can tell whether it has seen these slides: a run" in report["notes"][1]
+    assert str(tmp_path) not in json.dumps(report["notes"])
 
 
 def test_another_scanners_scale_is_met_by_another_factor(run: Path, tmp_path: Path) -> None:

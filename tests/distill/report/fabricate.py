@@ -136,6 +136,8 @@ def evaluate(path: Path, store: Path, given: Answers, how: Bootstrap, **more: An
         "split_sha256": sha256(store / "splits" / "main.csv"),
         "subset": "test",
         "training_patients": 0,
+        "epoch_patients": 0,
+        "temperature_patients": 0,
         "skipped": {},
         "aggregate": "mean",
         "calibration": None,

@@ -19,6 +19,7 @@ def run(
     gmac: float,
     value: float = 0.5,
     trained: int | None = 0,
+    chose: int | None = 0,
     subset: str = "test",
     patients: tuple[int, int] = (40, 5),
 ) -> Any:
@@ -29,11 +30,10 @@ def run(
         "cost": {"gmac_per_crop": {"mean": gmac}},
         "macro": {"f1": {"value": value}},
         "training_patients": trained,
+        "epoch_patients": chose,
         "subset": subset,
     }
-    weights = SimpleNamespace(chosen="lowest validation loss")
-    of = SimpleNamespace(weights=weights)
-    return SimpleNamespace(metrics=metrics, run=of, name="run", answers=answers)
+    return SimpleNamespace(metrics=metrics, name="run", answers=answers)
 
 
 STUDENT, TEACHER = run(0.243), run(15.1)
@@ -130,7 +130,7 @@ def test_digits_show_on_which_side_of_the_margin_an_end_lies() -> None:
         ({"unit": "crop"}, "resamples crops as if those of one patient were independent"),
         ({"runs": (run(0.2, trained=3),)}, "3 of these patients trained the networks"),
         ({"teacher": run(15.1, trained=None)}, "nobody can tell which of these patients"),
-        ({"runs": (run(0.2, subset="val"),)}, "these patients chose the epochs"),
+        ({"runs": (run(0.2, chose=40),)}, "40 of these patients chose the epochs"),
         ({"runs": (run(0.2, patients=(41, 4)),)}, "fewer than 5 patients of a class (b 4)"),
         ({"runs": (run(0.2, patients=(45, 0)),)}, "fewer than 5 patients of a class (b 0)"),
         ({"draws": 9_990}, "only 9,990 of 10,000 draws define the score"),
