@@ -12,6 +12,9 @@ from wsistore.errors import (
 )
 from wsistore.find import find_slides
 from wsistore.handle import Crop, Pair
+from wsistore.identity import RULES as ID_RULES
+from wsistore.identity import SlideFile
+from wsistore.labels import read_labels
 from wsistore.layers import write_layer
 from wsistore.layout import slide_id
 from wsistore.locks import Lock, LockedError, NoLocksError, require_locks
@@ -21,6 +24,7 @@ from wsistore.store import Store, open
 from wsistore.workers import run as in_workers
 
 __all__ = [
+    "ID_RULES",
     "Crop",
     "Grid",
     "Lock",
@@ -30,6 +34,7 @@ __all__ = [
     "ResolutionError",
     "Slide",
     "SlideError",
+    "SlideFile",
     "Span",
     "Statistics",
     "StorageError",
@@ -42,6 +47,7 @@ __all__ = [
     "in_workers",
     "open",
     "open_slide",
+    "read_labels",
     "reader_names",
     "require_locks",
     "slide_id",

@@ -19,9 +19,10 @@ from wsistore import layout
 from wsistore.annotations.find import AnnotationSource
 from wsistore.errors import SlideError, StoreError, UsageError
 from wsistore.files import fingerprint
+from wsistore.identity import SlideFile, distinct, stored_as
 from wsistore.index import read_records, read_settings, update_index
-from wsistore.ingest import BuildSettings, SlideTask, ingest, load_compiled
-from wsistore.labels import Label, label_of
+from wsistore.ingest import BuildSettings, SlideTask, another_file, ingest, load_compiled
+from wsistore.labels import Label, match_labels
 from wsistore.readers import AUTO
 from wsistore.records import SlideRecord
 from wsistore.remote import RemoteRoot
@@ -111,15 +112,15 @@ def _kept(task: SlideTask, record: SlideRecord, settings: BuildSettings) -> Resu
         same = fingerprint(task.path) == row.fingerprint
         drawn, offset = "", ""
         if settings.regions == "annotations":
-            drawn = task.annotations.fingerprint(task.path)
+            drawn = task.annotations.fingerprint(task.path, task.slide)
             offset = task.annotations.offset_text
     except (SlideError, OSError) as error:
         return Result(SlideRecord(task.row("failed", str(error))))
     wanted = task.row(row.outcome)
     given = task.given_mpp
     if not same:
-        reason = f"stored from another file ({row.file}, {row.bytes} bytes)"
-    elif (row.patient, row.label) != (wanted.patient, wanted.label):
+        return Result(SlideRecord(task.row("failed", another_file(row))))
+    if (row.patient, row.label) != (wanted.patient, wanted.label):
         reason = (
             f"stored as patient {row.patient!r}, label {row.label!r}; "
             f"now {wanted.patient!r}, {wanted.label!r}"
@@ -141,7 +142,7 @@ def _kept(task: SlideTask, record: SlideRecord, settings: BuildSettings) -> Resu
 
 
 def build(
-    slides: Iterable[Path],
+    slides: Iterable[Path | SlideFile],
     store: Place,
     settings: BuildSettings,
     labels: Mapping[str, Label] | None = None,
@@ -156,10 +157,10 @@ def build(
     """Store slides, yielding each one's result as it is known; one bad slide stops no other.
 
     Args:
-        slides: files.
+        slides: files, whose names become ids; or slides that have one.
         store: the store's folder or URL, made if it does not exist.
         settings: what decides the pixels.
-        labels: by file name, with or without extension.
+        labels: by what names a slide, see `wsistore.labels.match_labels`.
         mpp: µm per level-0 pixel for slides whose labels row gives none; wins over the file's.
         workers: processes; the number of cores by default.
         overwrite: store again what is there already.
@@ -171,20 +172,24 @@ def build(
         lock: False takes no locks, for a file system that has none: no other build may run.
 
     Raises:
-        UsageError: the store was built with other settings or is no store; or no scheduler answers.
+        UsageError: the store was built with other settings or is no store; or no scheduler answers;
+            or two slides have one id, or the labels are ambiguous.
         StoreError: the tables cannot be written, or the store's file system has no locks.
     """
+    files = distinct(s if isinstance(s, SlideFile) else SlideFile.named(s) for s in slides)
+    known_labels = match_labels(files, labels or {})
     place = root(store).absolute()
     prepare(place, settings)
     if lock:
         require_locks(place)
     clear(place, lock)
     source = annotations or AnnotationSource()
-    tasks = [
-        SlideTask(path.resolve(), label_of(path, labels or {}), mpp, source, reader)
-        for path in slides
-    ]
     records = read_records(place)
+    stored = {slide: record.slide.file for slide, record in records.items()}
+    tasks = [
+        SlideTask(file.path, label, mpp, source, reader, stored_as(file, stored))
+        for file, label in zip(files, known_labels, strict=True)
+    ]
     todo = []
     for task in tasks:
         known = records.get(task.slide)

@@ -15,7 +15,7 @@ from wsistore import layout
 from wsistore.annotations.raster import Cover
 from wsistore.annotations.regions import cover_of, find_annotated
 from wsistore.errors import SlideError
-from wsistore.files import fingerprint, slide_files
+from wsistore.files import fingerprint, slide_bytes
 from wsistore.geometry import Box
 from wsistore.magnification import Level
 from wsistore.plan import open_planned
@@ -79,7 +79,7 @@ def open_found(
         if settings.regions == "annotations":
             found = find_annotated(
                 reader, task.path, plan.mpp, multiple, task.annotations,
-                settings.annotations, settings.tissue.mpp,
+                settings.annotations, settings.tissue.mpp, task.slide,
             )  # fmt: skip
         else:
             found = find_regions(reader, plan.mpp, multiple, settings.regions, settings.tissue)
@@ -89,7 +89,7 @@ def open_found(
         row = replace(
             task.row("ok" if found.regions else "empty"),
             reason="" if found.regions else found.none,
-            bytes=sum(file.stat().st_size for file in slide_files(task.path)),
+            bytes=slide_bytes(task.path),
             fingerprint=fingerprint(task.path),
             reader=plan.reader,
             vendor=plan.vendor,

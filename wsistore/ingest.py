@@ -21,6 +21,7 @@ from wsistore.found import open_found
 from wsistore.index import read_record, record_to_json
 from wsistore.labels import Label
 from wsistore.lanczos import downsample
+from wsistore.paths import nfc
 from wsistore.readers import AUTO, Reader
 from wsistore.records import LevelRow, SlideRecord, SlideRow
 from wsistore.storage import Place, Root, root
@@ -95,6 +96,7 @@ class SlideTask:
         mpp: µm per level-0 pixel from ``--mpp``, used where the labels table gives none.
         annotations: where its annotation file is, if regions are taken from one.
         reader: the reader's name, or ``"auto"``.
+        slide: its id; by default its name.
     """
 
     path: Path
@@ -102,16 +104,16 @@ class SlideTask:
     mpp: float | None = None
     annotations: AnnotationSource = field(default_factory=AnnotationSource)
     reader: str = AUTO
+    slide: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.slide:
+            object.__setattr__(self, "slide", layout.slide_id(self.path))
 
     @property
     def given_mpp(self) -> float | None:
         """µm per level-0 pixel as the user gives it, or None."""
         return self.label.mpp if self.label.mpp is not None else self.mpp
-
-    @property
-    def slide(self) -> str:
-        """The slide's id."""
-        return layout.slide_id(self.path)
 
     def row(self, outcome: str, reason: str = "") -> SlideRow:
         """Return the slide's row with what is known before it is opened."""
@@ -119,7 +121,7 @@ class SlideTask:
             slide=self.slide,
             outcome=outcome,
             reason=reason,
-            file=self.path.name,
+            file=nfc(self.path.name),
             patient=self.label.patient or self.slide,
             label=self.label.label,
         )
@@ -144,6 +146,7 @@ def ingest(
     try:
         with staging.aside(store, task.slide, lock) as folder:
             record = _write(task, folder, settings)
+            _refuse_other(task, place)
             try:
                 staging.publish(folder, place, overwrite)
             except FileExistsError:
@@ -174,11 +177,34 @@ def _stored_meanwhile(record: SlideRecord, place: Root) -> SlideRecord:
     """
     stored = read_record(place)
     if stored != record:
-        raise SlideError(
-            f"another build stored {stored.slide.file} under the same name; "
-            "rename one of them, or replace it with --overwrite"
-        )
+        raise SlideError(f"meanwhile, by another build: {another_file(stored.slide)}")
     return stored
+
+
+def another_file(row: SlideRow) -> str:
+    """Return what to do where another file is stored by a slide's id, so that neither is lost."""
+    return (
+        f"another file is stored as slide {row.slide!r} ({row.file}, {row.bytes} bytes): if this "
+        "is another version of that slide, replace it with --overwrite; if it is another slide, "
+        "rename it or choose another --id"
+    )
+
+
+def _refuse_other(task: SlideTask, place: Root) -> None:
+    """Refuse to replace a slide of another id: file systems may take ``A`` and ``a`` for one name.
+
+    Raises:
+        SlideError: there is one.
+    """
+    try:
+        stored = read_record(place).slide
+    except StoreError:
+        return  # nothing is there, or nothing that can be read
+    if stored.slide != task.slide:
+        raise SlideError(
+            f"slide {stored.slide!r} ({stored.file}) has the same name on this file system; "
+            "rename it or choose another --id"
+        )
 
 
 def _write(task: SlideTask, group: Path, settings: BuildSettings) -> SlideRecord:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from wsistore import layout
 from wsistore.errors import UsageError
+from wsistore.paths import nfc
 from wsistore.quantities import micrometers
 from wsistore.user_table import Row, read_user_table
+
+if TYPE_CHECKING:
+    from wsistore.identity import SlideFile
 
 _COLUMNS = (("slide",), ("patient",), ("label",))
 
@@ -22,12 +28,14 @@ class Label:
         label: the class.
         mpp: µm per level-0 pixel, which wins over the file's, or None.
         line: of the labels table, counted from 1; None where it is from none.
+        id: the slide's id, where ids are taken from the table.
     """
 
     patient: str = ""
     label: str = ""
     mpp: float | None = None
     line: int | None = field(default=None, compare=False)
+    id: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,27 +63,27 @@ class Labels(Mapping[str, Label]):
 
 
 def read_labels(path: Path) -> Labels:
-    """Read a table with columns ``slide``, ``patient``, ``label`` and, optionally, ``mpp``.
+    """Read a table with columns ``slide``, ``patient``, ``label`` and, if wanted, ``mpp``, ``id``.
 
     Every cell is text: "NA", "001" and "None" are labels and patients like any other. A row that
     repeats another is read once.
 
     Returns:
-        Labels by the slide column as written: a file name, with or without extension.
+        Labels by the slide column, in NFC: see `match_labels` for what it may hold.
 
     Raises:
         UsageError: the file cannot be read as a table or lacks a column, see
             `wsistore.user_table.read_user_table`; two rows disagree about a slide, a row names no
             slide, or holds an mpp that is no positive number.
     """
-    table = read_user_table(path, "--labels", _COLUMNS, ["mpp"])
+    table = read_user_table(path, "--labels", _COLUMNS, ["mpp", "id"])
     rows: dict[str, Label] = {}
     for row in table.rows:
         name = row["slide"]
         if not name:
             raise UsageError(f"--labels {path}: line {row.line} names no slide")
         mpp = _mpp(row.cells.get("mpp", ""), row, path)
-        label = Label(row["patient"], row["label"], mpp, row.line)
+        label = Label(row["patient"], row["label"], mpp, row.line, row.cells.get("id", ""))
         known = rows.setdefault(name, label)
         if known != label:
             raise UsageError(f"--labels {path}: {disagreement(name, known, label)}")
@@ -86,7 +94,7 @@ def disagreement(slide: str, one: Label, other: Label) -> str:
     """Return in what two different rows of one slide differ."""
     differ = " and ".join(
         f"{name} {getattr(one, name)!r} and {getattr(other, name)!r}"
-        for name in ("patient", "label", "mpp")
+        for name in ("patient", "label", "mpp", "id")
         if getattr(one, name) != getattr(other, name)
     )
     return (
@@ -107,15 +115,67 @@ def _mpp(text: str, row: Row, path: Path) -> float | None:
         ) from error
 
 
-def label_of(slide: Path, labels: Mapping[str, Label]) -> Label:
-    """Return a slide's label by file name or by file name without extension.
+def match_labels(slides: Sequence[SlideFile], labels: Mapping[str, Label]) -> list[Label]:
+    """Return the label of each slide, an empty one where no row names it.
+
+    A row names a slide by its id, or by the end of its path in whole parts, with or without
+    extension: ``a``, ``a.svs``, ``scanner1/a.svs``. A slide whose id is made of its path is not
+    named by its file's name alone, which other slides share.
 
     Raises:
-        UsageError: there are rows of both names, and they disagree.
+        UsageError: two rows name one slide and disagree, or one row names two slides.
     """
-    found = [labels[name] for name in dict.fromkeys((slide.name, slide.stem)) if name in labels]
-    for other in found[1:]:
-        if other != found[0]:
-            said = f"--labels {labels.path}: " if isinstance(labels, Labels) else ""
-            raise UsageError(said + disagreement(slide.name, found[0], other))
-    return found[0] if found else Label()
+    said = f"--labels {labels.path}: " if isinstance(labels, Labels) else "--labels: "
+    rows: dict[tuple[str, ...], list[str]] = {}
+    for text in labels:
+        rows.setdefault(_parts(text), []).append(text)
+    found, owners = [], dict[str, Path]()
+    for slide in slides:
+        named = [text for name in sorted(_names(slide)) for text in rows.get(name, ())]
+        for text in named:
+            if (other := owners.setdefault(text, slide.path)) != slide.path:
+                raise UsageError(
+                    f"{said}the row {text!r} names {other} and {slide.path}; write the folder "
+                    f"too, as {slide.path.parent.name}/{slide.path.name}"
+                )
+            if _bare(slide, text, labels[text]):
+                raise UsageError(
+                    f"{said}the row {text!r} names {slide.path} by its file's name alone; with "
+                    f"this --id write {slide.path.parent.name}/{slide.path.name}, or {slide.slide}"
+                )
+            if labels[text] != labels[named[0]]:
+                raise UsageError(
+                    f"{said}the rows {named[0]!r} and {text!r} both name {slide.path}: "
+                    f"{disagreement(slide.file, labels[named[0]], labels[text])}"
+                )
+        found.append(labels[named[0]] if named else Label())
+    return found
+
+
+def unmatched(slides: Sequence[SlideFile], labels: Mapping[str, Label]) -> list[str]:
+    """Return the rows that name none of the slides, as written."""
+    names = {name for slide in slides for name in _names(slide)}
+    return [text for text in labels if _parts(text) not in names]
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    """Return the parts of a path as a table holds it, in NFC; Windows writes ``\\``."""
+    parts = nfc(text).replace("\\", "/").split("/")
+    return tuple(part for part in parts if part not in ("", "."))
+
+
+def _names(slide: SlideFile) -> set[tuple[str, ...]]:
+    """Return all that a table may call a slide."""
+    folders = _parts(slide.path.parent.as_posix())
+    ends = {slide.file, layout.own_name(slide.path)}
+    tails = (folders[start:] for start in range(len(folders) + 1))
+    return {(*tail, end) for tail in tails for end in ends} | {(slide.slide,)}
+
+
+def _bare(slide: SlideFile, text: str, label: Label) -> bool:
+    """Tell a file's name for a slide whose id is its path.
+
+    A slide of that name in another folder would get the same row by another build.
+    """
+    ids = {layout.slide_id(slide.path), layout.earlier_id(slide.path), label.id, ""}
+    return slide.slide not in ids and len(_parts(text)) == 1 and nfc(text) != slide.slide

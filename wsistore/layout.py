@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from pathlib import Path
 from typing import TypeVar
 
 from wsistore.errors import UsageError
+from wsistore.paths import absolute, nfc
 from wsistore.storage import METADATA, Root
 
 P = TypeVar("P", Path, Root)
@@ -27,21 +29,38 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 def slide_id(path: Path) -> str:
-    """Return a slide's id: its file name without extension, other characters as ``_``.
+    """Return a slide's id by its name: without extension, other characters as ``_``.
 
-    The id is a folder name and a Zarr node name, so it never starts with a dot or two underscores
-    and holds no separator. A folder (a DICOM series) keeps its whole name: ``1.2.840`` has no
-    extension.
+    The name is the one that was given, in NFC: links are not followed. A folder (a DICOM series)
+    keeps its whole name: ``1.2.840`` has no extension.
     """
-    name = path.resolve().name if path.is_dir() else path.stem
-    safe = _UNSAFE.sub("_", name).strip(" .") or "_"
+    return safe_name(own_name(path))
+
+
+def own_name(path: Path) -> str:
+    """Return a slide's name as given, in NFC: a file's without extension, a folder's whole."""
+    return nfc(absolute(path).name if path.is_dir() else path.stem)
+
+
+def safe_name(text: str) -> str:
+    """Return text as an id: characters that file systems disagree on become ``_``.
+
+    An id is a folder name and a Zarr node name, so it never starts with a dot or two underscores
+    and holds no separator.
+    """
+    safe = _UNSAFE.sub("_", text).strip(" .") or "_"
     if safe.lower() == METADATA:
         return safe.replace(".", "_")  # beside the slides' groups lies a file of this name
     return safe.replace("__", "_") if safe.startswith("__") else safe
 
 
+def earlier_id(path: Path) -> str:
+    """Return the id that a decomposed name had before names were composed: ``ä`` gave ``a_``."""
+    return safe_name(unicodedata.normalize("NFD", own_name(path)))
+
+
 def is_slide_id(text: str) -> bool:
-    """Tell whether `slide_id` could have made a name: it is then a file name of one folder."""
+    """Tell whether `safe_name` could have made a name: it is then a file name of one folder."""
     return bool(text.strip(" .")) and _UNSAFE.search(text) is None and not text.startswith(".")
 
 

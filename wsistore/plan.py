@@ -10,6 +10,7 @@ from typing import Any
 from wsistore import layout
 from wsistore.errors import SlideError
 from wsistore.magnification import Level, levels_of
+from wsistore.paths import nfc
 from wsistore.readers import AUTO, Reader, open_slide
 from wsistore.resolution import resolve
 
@@ -89,7 +90,7 @@ def open_planned(
     width, height = opened.level_sizes[0]
     plan = SlidePlan(
         slide=layout.slide_id(path),
-        file=path.name,
+        file=nfc(path.name),
         reader=opened.name,
         vendor=opened.properties.vendor,
         width=width,
@@ -131,6 +132,6 @@ def plan_slide(
     try:
         opened, plan = open_planned(path, names, mpp, exact_mpp, reader, apply_icc)
     except (SlideError, OSError) as error:
-        return SlidePlan(layout.slide_id(path), path.name, str(error))
+        return SlidePlan(layout.slide_id(path), nfc(path.name), str(error))
     opened.close()
     return plan

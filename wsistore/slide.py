@@ -144,6 +144,7 @@ def open_slide(
     reader: str = "auto",
     annotations: Path | None = None,
     annotation_offset: tuple[int, int] = (0, 0),
+    slide: str = "",
 ) -> Iterator[Slide]:
     """Open a slide and find its crops as a build with those settings does.
 
@@ -156,6 +157,7 @@ def open_slide(
         annotations: folder of annotation files, where crops come from them; beside the slide by
             default.
         annotation_offset: level-0 pixels (x, y) added to coordinates of annotations.
+        slide: its id; by default its name, see `slide_id`.
 
     Raises:
         StoreError: the settings are of another wsistore, or lack the level.
@@ -167,6 +169,7 @@ def open_slide(
     from wsistore.found import open_found
     from wsistore.ingest import BuildSettings, SlideTask
     from wsistore.labels import Label
+    from wsistore.paths import absolute
 
     known = BuildSettings.of(settings)
     if level not in known.levels:
@@ -174,6 +177,6 @@ def open_slide(
     # of the others, only the coarsest has a part in what is made: boxes are multiples of it
     names = tuple(dict.fromkeys((level, known.levels[-1])))
     source = AnnotationSource(annotations, annotation_offset)
-    task = SlideTask(path.resolve(), Label(), mpp, source, reader)
+    task = SlideTask(absolute(path), Label(), mpp, source, reader, slide)
     with open_found(task, known, names) as found:
         yield Slide(found)

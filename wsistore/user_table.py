@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wsistore.errors import UsageError
+from wsistore.paths import nfc
 from wsistore.text_encoding import EncodingError, decode, kind_of
 
 SEPARATORS = (",", ";", "\t")
@@ -225,12 +226,12 @@ def _rows(
 
 
 def _clean(cell: str) -> str:
-    """Return a cell without what surrounds its text; a line break in it counts as a space."""
-    return _BREAK.sub(" ", cell.strip().strip(_INVISIBLE).strip())
+    """Return a cell's text in NFC, without what surrounds it; a line break counts as a space."""
+    return nfc(_BREAK.sub(" ", cell.strip().strip(_INVISIBLE).strip()))
 
 
 def _key(cell: str) -> str:
-    return unicodedata.normalize("NFC", _clean(cell)).casefold()
+    return _clean(cell).casefold()
 
 
 def _short(text: str) -> str:

@@ -83,6 +83,8 @@ def predict(
     /,
     run: Path,
     slides: tuple[Path, ...],
+    rule: str,
+    labels: Path | None,
     out: Path | None,
     overwrite: bool,
     as_json: bool,
@@ -108,10 +110,13 @@ def predict(
       distill predict runs/student slide.svs --from-level vendor --compare
       distill predict runs/old slide.svs --store STORE --temperature 1
     """
+    if labels is not None and rule != "column":
+        raise UsageError("--labels needs --id column")
     if out is not None:
         output.check_out(out, overwrite)
     asked = _asked(run, workers, PICTURE if out is not None else 0, given)
-    files = wsistore.find_slides(slides)
+    table = wsistore.read_labels(labels) if labels is not None else None
+    files = wsistore.find_slides(slides, rule, table)
     stderr = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
     for note in asked.notes:
         stderr.print(note)
@@ -185,14 +190,18 @@ def _asked(path: Path, workers: int, picture: int, given: dict[str, Any]) -> Ask
 
 
 def _carry_out(
-    files: list[Path], asked: Asked, workers: int, folder: Path | None, stderr: Console
+    files: list[wsistore.SlideFile],
+    asked: Asked,
+    workers: int,
+    folder: Path | None,
+    stderr: Console,
 ) -> Predictions:
     """Predict the slides, in the order in which they were named, and draw them."""
     classes, calibrated = asked.run.weights.classes, asked.calibrated
-    done: dict[Path, SlideLogits] = {}
+    done: dict[wsistore.SlideFile, SlideLogits] = {}
     results = wsistore.in_workers(partial(predict_slide, job=asked.job), files, workers)
-    for path, result in _watched(results, len(files), stderr):
-        one = result or failed(path, "its worker died (out of memory?); try with fewer --workers")
+    for file, result in _watched(results, len(files), stderr):
+        one = result or failed(file, "its worker died (out of memory?); try with fewer --workers")
         if one.outcome != "ok":
             stderr.print(f"{one.file}: {one.outcome}: {one.reason}")
         for warning in one.warnings:
@@ -200,8 +209,8 @@ def _carry_out(
         if folder is not None and one.picture is not None:
             _draw(one, predictions([one], classes, calibrated.temperature, asked.aggregate),
                   folder, asked)  # fmt: skip
-        done[path] = replace(one, picture=None)
-    slides = [done[path] for path in files]
+        done[file] = replace(one, picture=None)
+    slides = [done[file] for file in files]
     return predictions(slides, classes, calibrated.temperature, asked.aggregate)
 
 
@@ -217,8 +226,8 @@ def _draw(one: SlideLogits, found: Predictions, folder: Path, asked: Asked) -> N
 
 
 def _watched(
-    results: Iterable[tuple[Path, SlideLogits | None]], total: int, console: Console
-) -> Iterable[tuple[Path, SlideLogits | None]]:
+    results: Iterable[tuple[wsistore.SlideFile, SlideLogits | None]], total: int, console: Console
+) -> Iterable[tuple[wsistore.SlideFile, SlideLogits | None]]:
     return track(
         results,
         description="slides",

@@ -35,6 +35,12 @@ def _offset(_: click.Context, __: click.Parameter, text: str | None) -> tuple[in
 slide_options = stack(
     option("Slides", "--store", metavar="STORE", help="Store that RUN was trained on: for a run "
            "from before runs recorded how its slides were built."),
+    option("Slides", "--id", "rule", type=click.Choice(wsistore.ID_RULES),
+           default=wsistore.ID_RULES[0],
+           help="Slides' ids, as in wsistore build: the file's name; the given folder's name and "
+           "the path below it; or the column 'id' of --labels."),
+    option("Slides", "--labels", type=FILE, default=None, metavar="FILE",
+           help="CSV with the column 'id', as in wsistore build; for --id column."),
     option("Slides", "--mpp", type=click.FloatRange(min=0, min_open=True),
            help="µm per level-0 pixel of these slides; wins over the file."),
     option("Slides", "--mpp-tolerance", type=click.FloatRange(min=0), default=0.1,

@@ -115,31 +115,31 @@ class SlideLogits:
     picture: NDArray[np.uint8] | None = None
 
 
-def predict_slide(path: Path, job: Job) -> SlideLogits:
+def predict_slide(slide: wsistore.SlideFile, job: Job) -> SlideLogits:
     """Predict one slide; one that cannot be used gives a failed result and stops no other."""
     if job.threads is not None:
         torch.set_num_threads(job.threads)
     try:
-        return _predict(path, job)
+        return _predict(slide, job)
     except (DistillError, wsistore.WsistoreError, OSError) as error:
-        return failed(path, str(error))
+        return failed(slide, str(error))
     # whatever a decoder or an allocation does with one slide, the others go on
     except Exception as error:
         traceback.print_exc()
-        return failed(path, f"unexpected {type(error).__name__}: {error}")
+        return failed(slide, f"unexpected {type(error).__name__}: {error}")
 
 
-def failed(path: Path, reason: str) -> SlideLogits:
+def failed(slide: wsistore.SlideFile, reason: str) -> SlideLogits:
     """Return the result of a slide that cannot be used."""
-    return SlideLogits(wsistore.slide_id(path), path.name, "failed", reason)
+    return SlideLogits(slide.slide, slide.file, "failed", reason)
 
 
-def _predict(path: Path, job: Job) -> SlideLogits:
+def _predict(given: wsistore.SlideFile, job: Job) -> SlideLogits:
     run, network, look = _loaded(job.run, job.weights, job.device, job.memory_gib)
     about = run.weights
     with wsistore.open_slide(
-        path, job.settings, about.level, mpp=job.mpp, reader=job.reader,
-        annotations=job.annotations, annotation_offset=job.annotation_offset,
+        given.path, job.settings, about.level, mpp=job.mpp, reader=job.reader,
+        annotations=job.annotations, annotation_offset=job.annotation_offset, slide=given.slide,
     ) as slide:  # fmt: skip
         row, level = slide.row, slide.level(about.level)
         warnings = [row.warning] if row.warning else []

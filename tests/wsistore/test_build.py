@@ -125,7 +125,7 @@ def test_changed_slides_and_labels_are_noticed(tmp_path: Path) -> None:
     assert wsistore.open(store).crops["label"].tolist() == ["x"]
     flat_slide(slide, size=1280)
     assert (
-        "stored from another file"
+        "another file is stored as slide 'a'"
         in build(slide, "--out", store, "--levels", "5x", "--labels", labels).output
     )
 

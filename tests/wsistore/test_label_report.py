@@ -10,8 +10,9 @@ import tifffile
 from click.testing import CliRunner
 
 from wsistore.cli import main
+from wsistore.identity import SlideFile
 from wsistore.label_report import ClassCount, LabelReport, Unmatched, label_report
-from wsistore.labels import label_of, read_labels
+from wsistore.labels import match_labels, read_labels
 
 SLIDES = ["S1.svs", "S2.svs", "S 3.tif", "x.svs"]
 
@@ -19,7 +20,7 @@ SLIDES = ["S1.svs", "S2.svs", "S 3.tif", "x.svs"]
 def report(folder: Path, *rows: str) -> LabelReport:
     (folder / "l.csv").write_text("\n".join(["slide,patient,label", *rows]))
     table = read_labels(folder / "l.csv")
-    given = [label_of(Path(name), table) for name in SLIDES]
+    given = match_labels([SlideFile.named(Path(name)) for name in SLIDES], table)
     return label_report([(Path(name).stem, name) for name in SLIDES], given, table)
 
 
@@ -123,5 +124,5 @@ def test_rows_that_disagree_end_both_and_make_nothing(slides: Path) -> None:
         command, *rest = arguments
         result = run(command, slides / "slides", *rest, "--labels", table, "--levels", "10x")
         assert result.exit_code == 2
-        assert "lines 4 and 2 disagree about slide 'S1.tif': label 'b' and 'a'" in result.output
+        assert "lines 2 and 4 disagree about slide 'S1.tif': label 'a' and 'b'" in result.output
     assert not (slides / "st").exists()

@@ -3,7 +3,13 @@ from pathlib import Path
 import pytest
 
 from wsistore.errors import UsageError
-from wsistore.labels import Label, Labels, label_of, read_labels
+from wsistore.identity import SlideFile
+from wsistore.labels import Label, Labels, match_labels, read_labels
+
+
+def label_of(slide: Path, labels: Labels) -> Label:
+    (found,) = match_labels([SlideFile.named(slide)], labels)
+    return found
 
 
 def labels(folder: Path, text: str) -> Labels:
@@ -30,11 +36,14 @@ def test_rows_that_disagree_are_named_and_repeats_are_not(tmp_path: Path) -> Non
 
 def test_a_name_and_its_stem_are_one_slide(tmp_path: Path) -> None:
     found = labels(tmp_path, "slide,patient,label\nS1,P1,a\nS1.svs,P1,b\nS2.svs,P2,c\nS2,P2,c\n")
-    assert label_of(Path("x/S2.svs"), found) == Label("P2", "c")
-    assert label_of(Path("x/S1.tif"), found) == Label("P1", "a")
-    assert label_of(Path("x/S3.svs"), found) == Label()
-    with pytest.raises(UsageError, match=r"l\.csv: lines 3 and 2 disagree about slide 'S1\.svs'"):
-        label_of(Path("x/S1.svs"), found)
+    assert label_of(Path("/x/S2.svs"), found) == Label("P2", "c")
+    assert label_of(Path("/x/S1.tif"), found) == Label("P1", "a")
+    assert label_of(Path("/x/S3.svs"), found) == Label()
+    with pytest.raises(
+        UsageError,
+        match=r"l\.csv: the rows 'S1' and .* lines 2 and 3 disagree about slide 'S1\.svs'",
+    ):
+        label_of(Path("/x/S1.svs"), found)
 
 
 def test_numbers_with_decimal_commas(tmp_path: Path) -> None:

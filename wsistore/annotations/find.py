@@ -6,12 +6,14 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from wsistore import layout
 from wsistore.annotations import asap, halo, layers
 from wsistore.annotations.aperio import read_aperio
 from wsistore.annotations.model import Annotations
 from wsistore.annotations.qupath import read_geojson
 from wsistore.annotations.xml import parse_xml
 from wsistore.errors import SlideError
+from wsistore.paths import nfc
 
 EXTENSIONS = (".geojson", ".json", ".xml", ".annotations")
 _XML = (".xml", ".annotations")
@@ -35,16 +37,31 @@ class AnnotationSource:
         x, y = self.offset
         return f"{x},{y}" if (x, y) != (0, 0) else ""
 
-    def find(self, slide: Path) -> Path:
-        """Return the annotation file of a slide: ``STEM`` or ``STEM.svs``, then an extension.
+    def find(self, slide: Path, name: str = "") -> Path:
+        """Return the annotation file of a slide: ``NAME`` or ``NAME.svs``, then an extension.
+
+        Names are compared in NFC. In a folder of their own, files of slides whose id is not their
+        name have the id's: another slide of that name may have a file there.
+
+        Args:
+            slide: the slide's path.
+            name: its id; by default its name.
 
         Raises:
-            SlideError: there is none, or more than one.
+            SlideError: there is none, or more than one, or the folder cannot be read.
         """
+        stems = [layout.own_name(slide), nfc(slide.name)]
+        if self.folder is not None and name not in ("", *_ids(slide)):
+            stems = [name]
         folder = self.folder if self.folder is not None else slide.parent
-        names = [stem + end for stem in (slide.stem, slide.name) for end in EXTENSIONS]
-        names = [name for name in dict.fromkeys(names) if name != slide.name]
-        found = [folder / name for name in names if (folder / name).is_file()]
+        names = [stem + end for stem in dict.fromkeys(stems) for end in EXTENSIONS]
+        names = [each for each in names if each != nfc(slide.name)]
+        # a listing, for a name may be written in several ways
+        try:
+            files = [path for path in sorted(folder.iterdir()) if nfc(path.name) in names]
+        except OSError as error:
+            raise SlideError(f"annotation files cannot be looked for: {error.strerror}") from error
+        found = [path for path in files if path.is_file()]
         if not found:
             place = "beside it" if self.folder is None else "in the folder of --annotations"
             raise SlideError(f"no annotation file {place}; looked for {', '.join(names)}")
@@ -56,25 +73,30 @@ class AnnotationSource:
             )
         return found[0]
 
-    def fingerprint(self, slide: Path) -> str:
+    def fingerprint(self, slide: Path, name: str = "") -> str:
         """Return the SHA-256 of a slide's annotation file, in hexadecimal.
 
         Raises:
             SlideError: there is none, or more than one.
             OSError: it cannot be read.
         """
-        return _digest(self.find(slide).read_bytes())
+        return _digest(self.find(slide, name).read_bytes())
 
-    def read(self, slide: Path) -> tuple[Annotations, str]:
+    def read(self, slide: Path, name: str = "") -> tuple[Annotations, str]:
         """Return a slide's annotations, not yet moved by the offset, and their file's fingerprint.
 
         Raises:
             SlideError: there is no file, more than one, or it is damaged.
             OSError: it cannot be read.
         """
-        path = self.find(slide)
+        path = self.find(slide, name)
         data = path.read_bytes()
         return read_annotations(data, path.name), _digest(data)
+
+
+def _ids(slide: Path) -> tuple[str, str]:
+    """Return the ids that a slide has, or had, by its name."""
+    return layout.slide_id(slide), layout.earlier_id(slide)
 
 
 def _digest(data: bytes) -> str:

@@ -95,6 +95,7 @@ def find_annotated(
     source: AnnotationSource,
     settings: AnnotationSettings,
     glass_mpp: float,
+    name: str = "",
 ) -> Regions:
     """Return the crops that a slide's annotation file asks for.
 
@@ -106,13 +107,14 @@ def find_annotated(
         source: where the file is, and how far its coordinates are to be moved.
         settings: how annotations become crops.
         glass_mpp: µm per pixel of the image that the colour of the glass is taken from.
+        name: the slide's id; by default its name.
 
     Raises:
         SlideError: the file is missing, ambiguous or damaged, an annotation lies off the slide, or
             the slide's pixels cannot be decoded.
         OSError: the file cannot be read.
     """
-    drawn, digest = source.read(slide)
+    drawn, digest = source.read(slide, name)
     regions, notes = annotation_regions(
         [annotation.shifted(*source.offset) for annotation in drawn.regions],
         reader.level_sizes[0], mpp, coarsest_factor, settings,

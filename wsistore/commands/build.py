@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 
-from wsistore import layout
 from wsistore.annotations.find import AnnotationSource
 from wsistore.annotations.regions import OUTSIDE_KINDS, AnnotationSettings
 from wsistore.build import Result, build
@@ -18,6 +17,7 @@ from wsistore.commands.label_lines import short_lines
 from wsistore.commands.options import (
     apply_icc_option,
     exact_mpp_option,
+    id_option,
     labels_option,
     levels_option,
     mpp_option,
@@ -28,9 +28,10 @@ from wsistore.commands.options import (
 from wsistore.console import OK, SOME_FAILED, out, progress
 from wsistore.errors import UsageError
 from wsistore.find import find_slides
+from wsistore.identity import shown
 from wsistore.ingest import BuildSettings
 from wsistore.label_report import label_report
-from wsistore.labels import label_of, read_labels
+from wsistore.labels import match_labels, read_labels
 from wsistore.magnification import parse_levels
 from wsistore.regions import REGION_KINDS
 from wsistore.storage import root
@@ -39,11 +40,12 @@ from wsistore.tissue import TissueSettings
 
 def _line(result: Result) -> str:
     row = result.record.slide
+    name = shown(row.slide, row.file)
     if row.outcome == "failed":
-        return f"{row.file}: failed: {row.reason}"
+        return f"{name}: failed: {row.reason}"
     if result.stored_before:
-        return f"{row.file}: stored before"
-    text = f"{row.file}: {row.outcome}, {row.crops} crops, {row.mpp:g} µm/px ({row.mpp_source})"
+        return f"{name}: stored before"
+    text = f"{name}: {row.outcome}, {row.crops} crops, {row.mpp:g} µm/px ({row.mpp_source})"
     return f"{text}; {row.warning}" if row.warning else text
 
 
@@ -88,6 +90,7 @@ def _annotation_source(regions: str, folder: Path | None, offset: str | None) ->
               help="The store: a folder, or a URL such as s3://bucket/store.")  # fmt: skip
 @storage_option
 @labels_option
+@id_option
 @levels_option
 @exact_mpp_option
 @click.option(
@@ -126,6 +129,7 @@ def build_command(
     place: str,
     storage: dict[str, Any],
     labels: Path | None,
+    rule: str,
     levels: str,
     exact_mpp: bool,
     regions: str,
@@ -153,6 +157,7 @@ def build_command(
       wsistore build slides/ --out store --labels labels.csv
       wsistore build a.svs b.svs --out store --levels 5x,1.25x
       wsistore build old.tif --out store --mpp 0.25
+      wsistore build scanner1/ scanner2/ --out store --id relative-path
       wsistore build slides/ --out s3://bucket/store
       wsistore build slides/ --out store --regions annotations --annotations drawn/
       wsistore build slides/ --out store --scheduler tcp://login1:8786
@@ -163,11 +168,11 @@ def build_command(
     tissue, drawn = _region_settings(regions, min_area, margin, outside)
     settings = BuildSettings(parse_levels(levels), exact_mpp, regions, tissue, drawn, apply_icc)
     source = _annotation_source(regions, folder, offset)
-    files = find_slides(slides)
     table = read_labels(labels) if labels else None
+    files = find_slides(slides, rule, table)
     if labels is not None and table is not None:
-        given = [label_of(file, table) for file in files]
-        named = [(layout.slide_id(file), file.name) for file in files]
+        given = match_labels(files, table)
+        named = [(file.slide, file.file) for file in files]
         for line in short_lines(label_report(named, given, table), labels):
             click.echo(line, err=True)
     results = build(

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from wsistore.errors import UsageError
+from wsistore.identity import NAME, RULES
 from wsistore.locks import NO_LOCK
 from wsistore.magnification import DEFAULT_LEVELS
 from wsistore.quantities import micrometers
@@ -18,8 +19,13 @@ from wsistore.readers import AUTO, READERS
 from wsistore.storage import root
 
 labels_option = click.option(
-    "--labels", type=click.Path(path_type=Path), help="CSV: slide, patient, label[, mpp]."
+    "--labels", type=click.Path(path_type=Path), help="CSV: slide, patient, label[, mpp][, id]."
 )
+id_option = click.option(
+    "--id", "rule", type=click.Choice(RULES), default=NAME, show_default=True,
+    help="Slides' ids: the file's name; the given folder's name and the path below it; or the "
+    "column 'id' of --labels.",
+)  # fmt: skip
 levels_option = click.option(
     "--levels", default=",".join(DEFAULT_LEVELS), show_default=True,
     help="Magnifications to store; 10x is 1 µm/px.",

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
 from rich.table import Table
 
-from wsistore import layout
 from wsistore.commands.label_lines import all_lines, class_table
 from wsistore.commands.options import (
     apply_icc_option,
     exact_mpp_option,
+    id_option,
     labels_option,
     levels_option,
     mpp_option,
@@ -21,8 +22,9 @@ from wsistore.commands.options import (
 )
 from wsistore.console import OK, SOME_FAILED, out
 from wsistore.find import find_slides
+from wsistore.identity import shown
 from wsistore.label_report import LabelReport, label_report
-from wsistore.labels import label_of, read_labels
+from wsistore.labels import match_labels, read_labels
 from wsistore.magnification import parse_levels
 from wsistore.plan import SlidePlan, plan_slide
 
@@ -33,14 +35,21 @@ def table(plans: Sequence[SlidePlan]) -> Table:
     for title in ("slide", "reader", "pixels", "µm/px", "level: factor, deviation"):
         made.add_column(title, overflow="fold")
     for plan in plans:
+        name = shown(plan.slide, plan.file)
         if plan.error:
-            made.add_row(plan.file, "fails")
+            made.add_row(name, "fails")
             continue
         levels = "\n".join(
             f"{level.name}: {level.factor:g}, {level.deviation:+.1%}" for level in plan.levels
         )
         size = f"{plan.width} × {plan.height}"
-        made.add_row(plan.file, plan.reader, size, f"{plan.mpp:g}\n({plan.mpp_source})", levels)
+        made.add_row(
+            shown(plan.slide, plan.file),
+            plan.reader,
+            size,
+            f"{plan.mpp:g}\n({plan.mpp_source})",
+            levels,
+        )
     return made
 
 
@@ -52,6 +61,7 @@ def _json(plans: Sequence[SlidePlan], report: LabelReport | None) -> object:
 @click.command("plan")
 @click.argument("slides", nargs=-1, required=True, type=click.Path(path_type=Path))
 @labels_option
+@id_option
 @levels_option
 @exact_mpp_option
 @mpp_option
@@ -67,6 +77,7 @@ def plan_command(
     ctx: click.Context,
     slides: tuple[Path, ...],
     labels: Path | None,
+    rule: str,
     levels: str,
     exact_mpp: bool,
     mpp: float | None,
@@ -89,15 +100,16 @@ def plan_command(
       wsistore plan slides/ --labels labels.csv --levels 5x,1.25x --json
     """
     names = parse_levels(levels)
-    files = find_slides(slides)
     known = read_labels(labels) if labels else None
-    given = [label_of(file, known or {}) for file in files]
-    named = [(layout.slide_id(file), file.name) for file in files]
+    files = find_slides(slides, rule, known)
+    given = match_labels(files, known or {})
+    named = [(file.slide, file.file) for file in files]
     report = label_report(named, given, known) if known is not None else None
     plans = []
     for file, label in zip(files, given, strict=True):
         wins = mpp if label.mpp is None else label.mpp
-        plans.append(plan_slide(file, names, wins, exact_mpp, reader, apply_icc))
+        plan = plan_slide(file.path, names, wins, exact_mpp, reader, apply_icc)
+        plans.append(replace(plan, slide=file.slide))
     failed = [plan for plan in plans if plan.error]
     console = out()
     if as_json:
@@ -106,9 +118,9 @@ def plan_command(
         console.print(table(plans))
         for plan in plans:
             for warning in plan.warnings:
-                console.print(f"{plan.file}: {warning}")
+                console.print(f"{shown(plan.slide, plan.file)}: {warning}")
         for plan in failed:
-            console.print(f"{plan.file}: fails: {plan.error}")
+            console.print(f"{shown(plan.slide, plan.file)}: fails: {plan.error}")
         if labels is not None and report is not None:
             console.print(class_table(report, labels))
             for line in all_lines(report, labels):

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import click
 
+from wsistore.commands.options import id_option, labels_option
 from wsistore.console import OK, SOME_FAILED, out, progress
 from wsistore.errors import UsageError
+from wsistore.identity import NAME
+from wsistore.labels import read_labels
 from wsistore.storage import LocalRoot, root
 from wsistore.verify import Check, verify
 from wsistore.verify.faults import shown
@@ -37,6 +40,8 @@ def _watch(checks: Iterable[Check], total: int) -> Iterable[Check]:
     "--annotations", "folder", type=click.Path(path_type=Path),
     help="Folder of annotation files, for --outside glass.  [default: beside each slide]",
 )  # fmt: skip
+@id_option
+@labels_option
 @click.option("--workers", type=click.IntRange(1), help="Processes.  [default: one per core]")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object.")
 @click.pass_context
@@ -47,6 +52,8 @@ def verify_command(
     sample: int,
     seed: int,
     folder: Path | None,
+    rule: str,
+    labels: Path | None,
     workers: int | None,
     as_json: bool,
 ) -> None:
@@ -64,12 +71,17 @@ def verify_command(
       wsistore verify store --slides slides/ --sample 20
       wsistore verify store --json
     """
+    if (rule != NAME or labels) and not slides:
+        raise UsageError("--id and --labels need --slides")
     if folder is not None and not folder.is_dir():
         raise UsageError(f"--annotations {folder}: is no folder")
     place = root(store)
     if not isinstance(place, LocalRoot):
         raise UsageError(f"{place}: is no folder; copy the store to one and verify that")
-    report = verify(place.folder, slides, sample, seed, workers, folder, _watch)
+    report = verify(
+        place.folder, slides, sample, seed, workers, folder, _watch, rule,
+        read_labels(labels) if labels else None,
+    )  # fmt: skip
     if as_json:
         click.echo(json.dumps(report.to_json(), ensure_ascii=True, indent=2))
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsistore.colour import srgb_conversion
+from wsistore.files import data_path
 from wsistore.readers.pixel_size import ObjectivePower, PixelSize
 
 WHITE = (255, 255, 255)
@@ -257,3 +259,12 @@ def straight(rgb: NDArray[np.uint8], opacity: NDArray[np.uint8]) -> NDArray[np.u
     alpha = opacity.astype(np.uint32)[..., np.newaxis]
     full = (rgb.astype(np.uint32) * 255 + alpha // 2) // np.maximum(alpha, 1)
     return np.where(alpha == 0, 0, np.minimum(full, 255)).astype(np.uint8)
+
+
+def without_target(text: str, given: Path) -> str:
+    """Return a message about a slide that is a link without the name and place of its target."""
+    opened = data_path(given)
+    if opened == given:
+        return text
+    text = text.replace(str(opened.parent), str(given.parent))
+    return text.replace(opened.stem, given.stem)

@@ -36,13 +36,17 @@ def open_slide(path: Path, reader: str = AUTO) -> Reader:
         SlideImageError: none of the file's images is the slide, or several could be.
     """
     if not path.exists():
-        raise SlideError("there is no such file")
+        link = "it is a link that leads nowhere" if path.is_symlink() else "there is no such file"
+        raise SlideError(link)
     reasons = []
     for name in READERS if reader == AUTO else (reader,):
         try:
             return READERS[name](path)
         except (DamagedSlideError, SlideImageError):
             raise
+        except OSError as error:
+            # without its folder, which no store keeps
+            raise SlideError(f"it cannot be read: {error.strerror or error}") from error
         except SlideError as error:
             reasons.append(f"{name}: {error}")
     raise SlideError(f"it cannot be opened ({'; '.join(reasons)})")

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsistore.errors import SlideError
-from wsistore.files import dicom_files, is_dicom
-from wsistore.readers.base import BaseReader, Properties
+from wsistore.files import data_path, dicom_files, is_dicom
+from wsistore.readers.base import BaseReader, Properties, without_target
 from wsistore.readers.dicom_frames import frame_colors
 from wsistore.readers.pixel_size import ObjectivePower, PixelSize
 from wsistore.readers.ycbcr import rgb_of_ycbcr
@@ -45,7 +45,7 @@ class WsiDicomReader(BaseReader):
         import wsidicom
 
         try:
-            files = _series(path)
+            files = _series(data_path(path))
             self._slide: Any = wsidicom.WsiDicom.open(files)
             self._levels = [level.level for level in self._slide.pyramid]
             self.level_sizes = tuple(
@@ -57,7 +57,7 @@ class WsiDicomReader(BaseReader):
             raise
         # pydicom and wsidicom raise many kinds; all of them mean one thing to the user
         except Exception as error:
-            raise SlideError(_reason(error)) from error
+            raise SlideError(without_target(_reason(error), path)) from error
         colors = {found.size: found for found in frame_colors(files)}
         known = [colors[size] for size in self.level_sizes if size in colors]
         base = _base(files, self.level_sizes[0])

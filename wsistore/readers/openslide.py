@@ -10,8 +10,14 @@ from numpy.typing import NDArray
 from tifffile import COMPRESSION, TiffFile, TiffPage
 
 from wsistore.errors import SlideError
-from wsistore.files import dicom_files, strangers
-from wsistore.readers.base import WHITE, BaseReader, Properties, orientation_notes
+from wsistore.files import data_path, dicom_files, strangers
+from wsistore.readers.base import (
+    WHITE,
+    BaseReader,
+    Properties,
+    orientation_notes,
+    without_target,
+)
 from wsistore.readers.dicom_frames import frame_colors
 from wsistore.readers.openslide_resolution import stated_by_openslide
 from wsistore.readers.tiff import tiff_tags
@@ -41,7 +47,8 @@ class OpenSlideReader(BaseReader):
                 raise SlideError("the folder holds no DICOM file")
             self._path = files[0]
         else:
-            self._path = path
+            self._path = data_path(path)
+        self._given = path
         self._slide = self._open()
         found = self._slide.properties
         notes = self._tiff_notes()
@@ -71,7 +78,7 @@ class OpenSlideReader(BaseReader):
         try:
             return openslide.OpenSlide(self._path)
         except (openslide.OpenSlideError, OSError) as error:
-            raise SlideError(str(error).rstrip(".")) from error
+            raise SlideError(without_target(str(error), self._given).rstrip(".")) from error
 
     def _tiff_notes(self) -> tuple[str, ...]:
         """Refuse a TIFF that OpenSlide would show otherwise than it is, else return notes on it.

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from wsistore import layout
 from wsistore.find import find_slides
+from wsistore.identity import NAME, stored_as
+from wsistore.labels import Label
 from wsistore.storage import METADATA
 from wsistore.verify.faults import Check, Fault
 from wsistore.verify.law import Law
@@ -32,6 +34,8 @@ def verify(
     workers: int | None = None,
     annotations: Path | None = None,
     watch: Watch | None = None,
+    rule: str = NAME,
+    labels: Mapping[str, Label] | None = None,
 ) -> Report:
     """Read everything in a store and hold it against the format; see docs/verify.md.
 
@@ -43,6 +47,7 @@ def verify(
         workers: processes; the number of cores by default.
         annotations: the folder of annotation files; None looks beside each slide.
         watch: shows progress; passes all checks through.
+        rule, labels: how ``slides`` got their ids, see `wsistore.find.find_slides`.
 
     Returns:
         What was found; `Report.whole` is True only if nothing is wrong.
@@ -52,13 +57,14 @@ def verify(
         StoreError: the store's format is newer.
     """
     settings, faults = read_root(store)
-    files = {layout.slide_id(path): path for path in find_slides(slides)}
+    at_hand = find_slides(slides, rule, labels)
     if settings is None:
         return Report(store, tuple(faults), (), count([], ())[0], {}, {})
     law = Law.of(settings)
     groups = store / layout.SLIDES
     found = groups.iterdir() if groups.is_dir() else ()
     names = sorted(path.name for path in found if path.is_dir() and path.name != METADATA)
+    files = {stored_as(file, dict.fromkeys(names)): file.path for file in at_hand}
     sources = {
         name: Source(files[name], settings, sample, seed, annotations)
         for name in names

@@ -134,7 +134,7 @@ def _regions(
         return ()
     text = row.annotation_offset
     x, y = (int(part) for part in text.split(",")) if text else (0, 0)
-    drawn, digest = AnnotationSource(source.annotations).read(source.path)
+    drawn, digest = AnnotationSource(source.annotations).read(source.path, row.slide)
     if digest != row.annotations:
         raise NotComparedError("its annotation file changed since it was stored")
     regions, _ = annotation_regions(

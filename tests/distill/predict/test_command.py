@@ -480,6 +480,6 @@ def test_misuse_exits_2(run: Path, slides: list[Path], tmp_path: Path) -> None:
 
 def test_weights_that_change_meanwhile_fail_the_slide(run: Path, slides: list[Path]) -> None:
     settings = strict(run / "config.json")["data"]["store_settings"]
-    result = predict_slide(slides[0], Job(run, "0" * 64, settings))
+    result = predict_slide(wsistore.SlideFile.named(slides[0]), Job(run, "0" * 64, settings))
     assert result.outcome == "failed"
     assert "have changed meanwhile" in result.reason

@@ -83,8 +83,8 @@ def test_a_folder_is_a_slide_with_an_identity(tmp_path: Path, pixels: np.ndarray
     series = tmp_path / "1.2.840.7"
     series.mkdir()
     write_dicom(series / "1.2.840.7.1", pixels)
-    assert find_slides([tmp_path]) == [series]
-    assert find_slides([series]) == [series]
+    assert [slide.path for slide in find_slides([tmp_path])] == [series]
+    assert [slide.path for slide in find_slides([series])] == [series]
     before = fingerprint(series)
     write_dicom(series / "1.2.840.7.2", pixels)
     assert fingerprint(series) != before

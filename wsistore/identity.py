@@ -1,0 +1,140 @@
+"""Which slide is which: the ids of slides, by a rule that the user chooses.
+
+The rule in words is docs/slide-names.md; building, planning, verifying and predicting come by here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from wsistore import layout
+from wsistore.errors import UsageError
+from wsistore.labels import Label, match_labels
+from wsistore.paths import absolute, nfc
+
+NAME, RELATIVE_PATH, COLUMN = RULES = ("name", "relative-path", "column")
+"""An id is the name; or the given folder's name and the path below it; or a column's value."""
+
+SEPARATOR = "--"
+"""Between the parts of an id that is made of a path."""
+
+
+@dataclass(frozen=True)
+class SlideFile:
+    """A slide as it was given: a file, or a folder with one DICOM series.
+
+    Attributes:
+        path: absolute, links not followed.
+        slide: its id.
+    """
+
+    path: Path
+    slide: str
+
+    @classmethod
+    def named(cls, path: Path) -> SlideFile:
+        """Return a slide whose id is its name."""
+        return cls(absolute(path), layout.slide_id(path))
+
+    @property
+    def file(self) -> str:
+        """The name of its file or folder, in NFC."""
+        return nfc(self.path.name)
+
+    def __str__(self) -> str:
+        """Return what people read: the file's name, and the id where that is another."""
+        return shown(self.slide, self.file)
+
+
+def shown(slide: str, file: str) -> str:
+    """Return a slide as people read it: its file's name, and its id where that is another."""
+    own = {layout.safe_name(nfc(name)) for name in (file, Path(file).stem)}
+    return file if slide in own else f"{slide} ({file})"
+
+
+def identify(
+    found: Iterable[tuple[Path, Path]], rule: str, labels: Mapping[str, Label] | None
+) -> list[SlideFile]:
+    """Give slides their ids.
+
+    Args:
+        found: the absolute path of each slide, and the folder that its relative path begins in.
+        rule: one of `RULES`.
+        labels: the labels table; needed for ``"column"``.
+
+    Raises:
+        UsageError: two slides would have one id, or the labels do not give each slide one.
+    """
+    pairs = list(found)
+    if rule == COLUMN:
+        files = _by_column([path for path, _ in pairs], labels)
+    elif rule == RELATIVE_PATH:
+        files = [SlideFile(path, _relative_id(path, above)) for path, above in pairs]
+    elif rule == NAME:
+        files = [SlideFile.named(path) for path, _ in pairs]
+    else:
+        raise UsageError(f"--id {rule!r} is none of {', '.join(RULES)}")
+    return distinct(files)
+
+
+def distinct(files: Iterable[SlideFile]) -> list[SlideFile]:
+    """Return slides without repeats.
+
+    Raises:
+        UsageError: two slides have one id.
+    """
+    found: dict[str, SlideFile] = {}
+    for file in files:
+        other = found.setdefault(file.slide, file)
+        if os.path.realpath(other.path) != os.path.realpath(file.path):
+            raise UsageError(
+                f"{file.path} and {other.path} would both be slide {file.slide!r}; rename one, "
+                f"name the files that you mean, or choose another --id ({', '.join(RULES)})"
+            )
+    return list(found.values())
+
+
+def _relative_id(path: Path, above: Path) -> str:
+    parts = path.relative_to(above).parts[:-1]
+    names = (*(nfc(part) for part in parts if part != os.sep), layout.own_name(path))
+    return SEPARATOR.join(layout.safe_name(name) for name in names)
+
+
+def _by_column(paths: list[Path], labels: Mapping[str, Label] | None) -> list[SlideFile]:
+    if not any(label.id for label in (labels or {}).values()):
+        raise UsageError("--id column needs --labels with a column 'id'")
+    files = [SlideFile(path, "") for path in paths]
+    known = match_labels(files, labels or {})
+    for file, label in zip(files, known, strict=True):
+        if not label.id:
+            raise UsageError(
+                f"--id column: the labels give {file.path} no id; add a row, or name the slides "
+                "that you mean"
+            )
+        if layout.safe_name(label.id) != label.id:
+            raise UsageError(
+                f"--id column: {label.id!r} cannot be the id of {file.path}; "
+                f"{layout.safe_name(label.id)!r} could"
+            )
+    return [replace(file, slide=label.id) for file, label in zip(files, known, strict=True)]
+
+
+def stored_as(file: SlideFile, stored: Mapping[str, str | None]) -> str:
+    """Return the id that a store has a slide by.
+
+    That is its id; but a slide whose name a Mac wrote got another id from earlier versions, which
+    it keeps, so that it is not stored twice and splits go on.
+
+    Args:
+        file: the slide.
+        stored: id → file name of the slides that the store knows; None where that is not known.
+    """
+    if file.slide in stored or file.slide != layout.slide_id(file.path):
+        return file.slide
+    earlier = layout.earlier_id(file.path)
+    if earlier in stored and nfc(stored[earlier] or file.file) == file.file:
+        return earlier
+    return file.slide
