@@ -2,6 +2,7 @@
 
 from wsistore import drawing
 from wsistore.channels import Statistics, statistics
+from wsistore.classes import ClassMap, parse_classes
 from wsistore.errors import (
     ResolutionError,
     SlideError,
@@ -25,6 +26,7 @@ from wsistore.workers import run as in_workers
 
 __all__ = [
     "ID_RULES",
+    "ClassMap",
     "Crop",
     "Grid",
     "Lock",
@@ -47,6 +49,7 @@ __all__ = [
     "in_workers",
     "open",
     "open_slide",
+    "parse_classes",
     "read_labels",
     "reader_names",
     "require_locks",

@@ -143,7 +143,10 @@ def collect(store: Store) -> Info:
         mpp_sources={str(name): int(sources[name]) for name in sorted(sources.index)},
         slide_mpp=_spread(read["mpp"]),
         levels=_levels(store),
-        splits=tuple(count_split(name, store.split(name), crops) for name in store.splits),
+        splits=tuple(
+            count_split(name, store.split(name), crops, store.class_map(name))
+            for name in store.splits
+        ),
     )
 
 

@@ -19,6 +19,7 @@ from wsistore.storage import Place, Root, root
 if TYPE_CHECKING:
     import pandas as pd
 
+    from wsistore.classes import ClassMap
     from wsistore.info import Info
 
 
@@ -154,6 +155,20 @@ class Store:
         from wsistore.split.sets import set_names  # it needs pandas, a build worker does not
 
         return set_names(self.split(split))
+
+    def class_map(self, split: str) -> ClassMap:
+        """Return which classes of the store a split leaves out or takes together.
+
+        The labels of its table are what this makes of the store's.
+
+        Raises:
+            UsageError: the name cannot be one.
+            StoreError: there is no such split, or its record is damaged.
+        """
+        from wsistore.split.files import class_map  # it needs pandas, a build worker does not
+
+        self.split(split)
+        return class_map(self.root, split)
 
     def subset(self, split: str, name: str) -> pd.DataFrame:
         """Return the crops of a set: columns crop, slide, patient, label, subset.

@@ -72,6 +72,8 @@ def split_table(store: wsistore.Store, split: str) -> Table:
         caption += (
             " ADv2 holds ADv1, and so on; the classes of these sets are the store's, for reference."
         )
+    if info.classes:
+        caption += f" Of the store's classes: {info.classes.text}."
     if info.excluded:
         caption += f" Crops excluded: {info.excluded:,}."
     title = f"Split {split}: patients and crops (Tables 2 to 4 of the paper)"

@@ -80,9 +80,10 @@ def split_table(split: SplitInfo) -> Table:
             table.add_section()
         name = "all" if total else label_text(label)
         table.add_row(name, *(f"{cell.patients:,} / {cell.crops:,}" for cell in row))
+    notes = [split.classes.text] if split.classes else []
     if split.excluded:
-        table.caption = f"{split.excluded:,} crops are excluded"
-        table.caption_justify = "left"
+        notes.append(f"{split.excluded:,} crops are excluded")
+    table.caption, table.caption_justify = "; ".join(notes) or None, "left"
     return table
 
 

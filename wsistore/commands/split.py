@@ -10,12 +10,14 @@ from typing import Any
 import click
 import pandas as pd
 
+from wsistore.classes import EXCLUDE_FLAG, MERGE_FLAG, ClassMap, parse_classes
 from wsistore.commands.options import store_argument
 from wsistore.commands.split_request import parse_aux, parse_counts, parse_fractions
 from wsistore.commands.split_summary import summary
 from wsistore.console import OK, SOME_FAILED, out
 from wsistore.errors import StoreError, UsageError
 from wsistore.split import (
+    EXCLUDED,
     Record,
     Request,
     changed_since,
@@ -51,6 +53,10 @@ _SHOWN = 20
               help="K-fold: splits NAME-0 to NAME-(K-1), each tests on another.")  # fmt: skip
 @click.option("--no-val", is_flag=True, help="With --folds: no fold validates.")
 @click.option("--seed", type=int, help="Another seed, another split.  [default: 0]")
+@click.option("--exclude-class", "exclude", multiple=True, metavar="NAME",
+              help="Leave the crops of this class out; may be repeated.")  # fmt: skip
+@click.option("--merge", multiple=True, metavar="A+B=C",
+              help="Take classes together as one; may be repeated.")  # fmt: skip
 @click.option("--from-csv", type=click.Path(path_type=Path), metavar="FILE",
               help="Your own split: crop, slide or patient, and subset.")  # fmt: skip
 @click.option("--extend", is_flag=True, help="Take in what was added since; no patient moves.")
@@ -67,6 +73,8 @@ def split_command(
     extend: bool,
     into: str | None,
     check: bool,
+    exclude: tuple[str, ...],
+    merge: tuple[str, ...],
     overwrite: bool,
     **asked: Any,
 ) -> None:
@@ -81,6 +89,7 @@ def split_command(
       wsistore split store --name no-val --fractions 80/0/20 --seed 3
       wsistore split store --name celiac --patients-per-class 100 --dev 20 --aux 300,1004
       wsistore split store --name cv --folds 5
+      wsistore split store --name lung --exclude-class benign --merge papillary+lepidic=other
       wsistore split store --name ours --from-csv ours.csv
       wsistore split store --name main --extend
       wsistore split store --check
@@ -95,24 +104,32 @@ def split_command(
     chosen = [flag for flag, given in kinds.items() if given]
     if len(chosen) > 1 or (chosen and request_flags):
         raise UsageError(f"{' and '.join([*chosen, *request_flags])} do not go together")
+    mapped = [flag for flag, given in ((EXCLUDE_FLAG, exclude), (MERGE_FLAG, merge)) if given]
+    if mapped and (extend or (check and from_csv is None)):
+        raise UsageError(
+            f"{' and '.join(mapped)} do not go with {chosen[0]}: a split keeps the classes that it "
+            "was made with"
+        )
     if overwrite and (check or extend):
         raise UsageError(f"--overwrite has no meaning with {chosen[0]}")
     if into is not None and not extend:
         raise UsageError("--into needs --extend")
     opened = Store(store)
+    known = {str(label) for label in opened.crops["label"].dropna()} if mapped else set()
+    classes = parse_classes(exclude, merge, known, opened.url)
     if check:
-        ctx.exit(_check(opened, name, from_csv))
+        ctx.exit(_check(opened, name, from_csv, classes))
     if name is None:
         raise UsageError("--name is missing; give the split a name")
     if extend:
         _extend(opened, name, into or name)
     elif from_csv:
-        _own(opened, name, from_csv, overwrite)
+        _own(opened, name, from_csv, classes, overwrite)
     else:
         request = _request(asked)
-        tables = make_split(opened.crops, request)
-        paths = save_splits(store, name, tables, Record(request), overwrite)
-        _show(opened, tables, paths)
+        tables = make_split(opened.crops, request, classes)
+        paths = save_splits(store, name, tables, Record(request, classes), overwrite)
+        _show(opened, tables, paths, classes)
 
 
 def _request(asked: Mapping[str, Any]) -> Request:
@@ -138,11 +155,14 @@ def _extend(store: Store, name: str, into: str) -> None:
     for path in changed_since(store.root, name):
         out().print(f"{path}: was changed since wsistore wrote it; its subsets are kept")
     old = read_tables(store.root, name)
-    tables = extend_split(store.crops, old, record.request)
-    paths = save_splits(store.root, into, tables, Record(record.request), overwrite=into == name)
-    _show(store, tables, paths)
+    classes = record.classes
+    tables = extend_split(store.crops, old, record.request, classes)
+    again = Record(record.request, classes)
+    paths = save_splits(store.root, into, tables, again, overwrite=into == name)
+    _show(store, tables, paths, classes)
     before, after = next(iter(old.values())), next(iter(tables.values()))
-    patients = after["patient"].nunique() - before["patient"].nunique()
+    now, then = (one["patient"][one["subset"] != EXCLUDED] for one in (after, before))
+    patients = now.nunique() - then.nunique()
     joined = before.merge(after, on="crop")
     both = joined["label_x"].notna() | joined["label_y"].notna()
     relabelled = int((both & (joined["label_x"] != joined["label_y"]).fillna(True)).sum())
@@ -151,8 +171,8 @@ def _extend(store: Store, name: str, into: str) -> None:
     out().print(f"{patients} patients and {len(after) - len(before)} crops more than before")
 
 
-def _own(store: Store, name: str, file: Path, overwrite: bool) -> None:
-    table, faults, empty, notes = read_own(file, store.crops, store.slides)
+def _own(store: Store, name: str, file: Path, classes: ClassMap, overwrite: bool) -> None:
+    table, faults, empty, notes = read_own(file, store.crops, store.slides, classes)
     for note in notes:
         out().print(f"{file}: {note}")
     if faults:
@@ -161,19 +181,19 @@ def _own(store: Store, name: str, file: Path, overwrite: bool) -> None:
         rest = f"; and {more} more, see --check --from-csv {file}" if more > 0 else ""
         raise UsageError(f"--from-csv {file}: {'; '.join(texts[:_SHOWN])}{rest}")
     source = {"file": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
-    record = Record(None, source)
+    record = Record(None, classes, source)
     paths = save_splits(store.root, name, {"": table}, record, overwrite)
-    _show(store, {"": table}, paths)
+    _show(store, {"": table}, paths, classes)
     if empty:
         out().print(f"{file}: the store has no crop of {', '.join(empty)}")
 
 
-def _check(store: Store, name: str | None, file: Path | None) -> int:
+def _check(store: Store, name: str | None, file: Path | None, classes: ClassMap) -> int:
     console = out()
     if file is not None:
         if name is not None:
             raise UsageError("--check takes --name or --from-csv, not both")
-        own = read_own(file, store.crops, store.slides)
+        own = read_own(file, store.crops, store.slides, classes)
         faults = own.faults
         for note in own.notes:
             console.print(f"{file}: {note}")
@@ -196,11 +216,18 @@ def _check(store: Store, name: str | None, file: Path | None) -> int:
     return SOME_FAILED if total else OK
 
 
-def _show(store: Store, tables: Mapping[str, pd.DataFrame], paths: list[Root]) -> None:
+def _show(
+    store: Store, tables: Mapping[str, pd.DataFrame], paths: list[Root], classes: ClassMap
+) -> None:
     console = out()
     first = next(iter(tables.values()))
     title = str(paths[0]) if len(paths) == 1 else f"{paths[0]} … {paths[-1].name}"
-    console.print(summary(tables, store.crops, title))
+    console.print(summary(tables, store.crops, title, classes))
+    if classes:
+        console.print(classes.text)
+    excluded = int((first["subset"] == EXCLUDED).sum())
+    if excluded:
+        console.print(f"{excluded} crops are excluded, in no set")
     rest = store.crops[~store.crops["crop"].isin(first["crop"])]
     unlabelled = int(rest["label"].isna().sum())
     if unlabelled:

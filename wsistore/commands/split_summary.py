@@ -7,20 +7,26 @@ from collections.abc import Mapping
 import pandas as pd
 from rich.table import Table
 
+from wsistore.classes import ALL, ClassMap
 from wsistore.split import SUBSETS
 from wsistore.split.set_counts import SplitInfo, count_split
 from wsistore.texts import label_text
 
 
-def summary(tables: Mapping[str, pd.DataFrame], crops: pd.DataFrame, title: str) -> Table:
+def summary(
+    tables: Mapping[str, pd.DataFrame], crops: pd.DataFrame, title: str, classes: ClassMap = ALL
+) -> Table:
     """Return a table of patients and crops per class and set.
 
     Args:
         tables: suffix → split table. Of folds, what each tests on is shown.
         crops: the store's, for the classes of auxiliary crops, which the split itself withholds.
         title: the table's title.
+        classes: which classes the split tells apart.
     """
-    counted = {suffix: count_split(suffix, table, crops) for suffix, table in tables.items()}
+    counted = {
+        suffix: count_split(suffix, table, crops, classes) for suffix, table in tables.items()
+    }
     first = next(iter(counted.values()))
     shown: list[tuple[str, SplitInfo, str]] = [(name, first, name) for name in first.subsets]
     if len(counted) > 1:

@@ -6,6 +6,7 @@ from wsistore.split.faults import Fault, faults, fold_faults, leaks
 from wsistore.split.files import (
     Record,
     changed_since,
+    class_map,
     read_record,
     read_tables,
     save_split,
@@ -28,6 +29,7 @@ __all__ = [
     "changed_since",
     "check_split",
     "checkable",
+    "class_map",
     "counts",
     "extend_split",
     "faults",

@@ -9,7 +9,7 @@ from wsistore import layout
 from wsistore.errors import StoreError
 from wsistore.index import read_table
 from wsistore.split.faults import Fault, faults, fold_faults
-from wsistore.split.files import read_record
+from wsistore.split.files import class_map, read_record
 from wsistore.storage import Place, root
 
 if TYPE_CHECKING:
@@ -36,11 +36,11 @@ def check_split(store: Place, name: str, crops: pd.DataFrame) -> list[Fault]:
     for each in names:
         path = layout.split_path(root(store), each)
         try:
-            table = read_table(path)
+            table, classes = read_table(path), class_map(store, each)
         except StoreError as error:
             found.append(Fault("file", str(error)))
             continue
-        own = [Fault(kind, f"{path}: {text}") for kind, text in faults(table, crops)]
+        own = [Fault(kind, f"{path}: {text}") for kind, text in faults(table, crops, classes)]
         found += own
         if not any(fault.kind == "columns" for fault in own):
             tables[each] = table

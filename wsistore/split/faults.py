@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
+from wsistore.classes import ALL, ClassMap
 from wsistore.split.sets import EXCLUDED, is_aux, is_union
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def leaks(split: pd.DataFrame) -> list[str]:
     return sorted(str(patient) for patient in subsets.index[subsets > 1])
 
 
-def faults(split: pd.DataFrame, crops: pd.DataFrame) -> list[Fault]:
+def faults(split: pd.DataFrame, crops: pd.DataFrame, classes: ClassMap = ALL) -> list[Fault]:
     """Return the faults of a split, an empty list if it is sound.
 
     The patient of a crop is the one that the store names, whatever the split says. Every crop of
@@ -36,18 +37,23 @@ def faults(split: pd.DataFrame, crops: pd.DataFrame) -> list[Fault]:
     Args:
         split: the table as it was read; columns crop, slide, patient, label, subset.
         crops: the store's, columns crop, slide, patient, label.
+        classes: which classes the split tells apart, as its record has it. Its labels must be the
+            store's after it, and crops of a class that it leaves out must be `EXCLUDED`.
     """
     lacking = [column for column in _NEEDED if column not in split]
     if lacking:
         return [Fault("columns", f"lacks the column {' and '.join(lacking)}")]
+    out = set(crops["crop"][classes.excluded(crops["label"])])
+    crops = crops.assign(label=classes.merged(crops["label"]))
     joined = split.merge(crops[[*_NEEDED[:4]]], on="crop", how="left", suffixes=("", "_store"))
     known = joined["slide_store"].notna()
     return [
         *_names(split),
         *_crops(split, joined[~known]),
         *_values(joined[known], set(crops["patient"])),
+        *_classes(joined[known & joined["crop"].isin(list(out))]),
         *_leaks(joined.assign(patient=joined["patient_store"].fillna(joined["patient"]))),
-        *_missing(joined[known & (joined["subset"] != EXCLUDED)], set(split["crop"]), crops),
+        *_missing(joined[known & (joined["subset"] != EXCLUDED)], out | set(split["crop"]), crops),
     ]
 
 
@@ -96,6 +102,16 @@ def _values(joined: pd.DataFrame, patients: set[str]) -> Iterator[Fault]:
             about = stranger if column == "patient" else ""
             is_ = repr(other) if isinstance(other, str) else "none"
             yield Fault(column, f"crop {crop!r} has {column} {word!r}{about}; the store: {is_}")
+
+
+def _classes(rows: pd.DataFrame) -> Iterator[Fault]:
+    """Yield the crops of classes that are left out, and in a set all the same."""
+    inside = rows[rows["subset"] != EXCLUDED]
+    for crop, label, subset in zip(
+        inside["crop"], inside["label_store"], inside["subset"], strict=True
+    ):
+        text = f"crop {crop!r} is of class {label!r}, which the split leaves out, and in {subset}"
+        yield Fault("class", text)
 
 
 def _leaks(rows: pd.DataFrame) -> Iterator[Fault]:

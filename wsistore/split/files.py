@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wsistore import __version__, layout
+from wsistore.classes import ALL, ClassMap
 from wsistore.errors import StoreError, UsageError
 from wsistore.index import read_table
 from wsistore.split.faults import leaks
@@ -26,12 +27,14 @@ class Record:
 
     Attributes:
         request: what was asked for; None where the split is one's own.
+        classes: which classes it tells apart.
         source: name (never the folder) and SHA-256 of the CSV it was read from, or empty.
         files: name of each of its CSV files → SHA-256, as written.
         version: of wsistore that wrote them.
     """
 
     request: Request | None
+    classes: ClassMap = ALL
     source: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     version: str = __version__
@@ -60,9 +63,26 @@ def read_record(store: Place, name: str) -> Record | None:
     try:
         data = json.loads(path.read_text())
         request = data["request"] and Request.from_json(data["request"])
-        return Record(request, data["source"], data["files"], data["version"])
+        # records of earlier versions know no classes: theirs are the store's
+        classes = ClassMap.from_json(data["classes"]) if "classes" in data else ALL
+        return Record(request, classes, data["source"], data["files"], data["version"])
     except (OSError, ValueError, TypeError, KeyError, AttributeError, UsageError) as error:
         raise StoreError(f"{path}: is no record of a split: {error!r}") from error
+
+
+def class_map(store: Place, name: str) -> ClassMap:
+    """Return which classes a split, or a fold of one, tells apart, as its record has it.
+
+    Raises:
+        StoreError: its record is damaged.
+        UsageError: the name cannot be one.
+    """
+    record, family = read_record(store, name), name.rpartition("-")[0]
+    if record is None and family:
+        record = read_record(store, family)
+        if record is not None and f"{name}.csv" not in record.files:
+            record = None
+    return ALL if record is None else record.classes
 
 
 def split_names(store: Place, name: str) -> list[str]:
@@ -168,6 +188,7 @@ def _to_json(record: Record, paths: Mapping[str, Root], names: Mapping[str, str]
     data: dict[str, Any] = {
         "version": record.version,
         "request": record.request.to_json() if record.request else None,
+        "classes": record.classes.to_json(),
         "source": dict(record.source),
         "files": {f"{names[suffix]}.csv": _sha256(path) for suffix, path in paths.items()},
     }

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from wsistore.classes import ALL, ClassMap
 from wsistore.split.faults import Fault, faults
 from wsistore.split.sets import EXCLUDED, is_aux
 from wsistore.split.tables import tabulate
@@ -32,7 +33,7 @@ class Own(NamedTuple):
     notes: tuple[str, ...]
 
 
-def read_own(path: Path, crops: pd.DataFrame, slides: pd.DataFrame) -> Own:
+def read_own(path: Path, crops: pd.DataFrame, slides: pd.DataFrame, classes: ClassMap = ALL) -> Own:
     """Read a CSV with a column ``subset`` and one or more of ``crop``, ``slide``, ``patient``.
 
     The finest of the three says which crops a row is about; the coarser ones, where they are given,
@@ -42,6 +43,8 @@ def read_own(path: Path, crops: pd.DataFrame, slides: pd.DataFrame) -> Own:
         path: the CSV. A slide may be written as its file name.
         crops: the store's, columns crop, slide, patient, label.
         slides: the store's, columns slide, file, patient: slides without a crop are known too.
+        classes: which classes are told apart. Crops of a class that it leaves out are `EXCLUDED`,
+            wherever the file puts them; a column ``label`` may hold classes or the store's labels.
 
     Raises:
         UsageError: the file cannot be read as a table or lacks a column; see
@@ -63,15 +66,21 @@ def read_own(path: Path, crops: pd.DataFrame, slides: pd.DataFrame) -> Own:
         if name not in tried
     ]
     truth = crops[["crop", "slide", "patient", "label"]].add_suffix("_store")
+    out = set(crops["crop"][classes.excluded(crops["label"])])
+    merged = crops.assign(label=classes.merged(crops["label"]))
+    if "label" in own:
+        own["label"] = classes.merged(own["label"])
+        truth["label_store"] = merged["label"]
     joined = own.merge(truth.assign(**{key: crops[key], "crop": crops["crop"]}), on=key)
     found += _disagreements(joined, key) + _unlabelled(joined, key)
-    split = joined[["crop", "subset"]].merge(crops[["crop", "slide", "patient", "label"]])
+    split = joined[["crop", "subset"]].merge(merged[["crop", "slide", "patient", "label"]])
+    split["subset"] = split["subset"].mask(split["crop"].isin(list(out)), EXCLUDED)
     order = {crop: number for number, crop in enumerate(crops["crop"])}
     split = split.sort_values("crop", key=lambda names: names.map(order), kind="stable")
     split = split.reset_index(drop=True)
     table = tabulate(split, split["subset"].where(split["subset"] != ""))
     # a slide or patient listed twice has been named; its crops need not be named one by one
-    found += [fault for fault in faults(table, crops) if fault.kind != "twice"]
+    found += [fault for fault in faults(table, crops, classes) if fault.kind != "twice"]
     return Own(table, found, [name for name in strangers if name in tried], given.notes)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from wsistore.classes import ALL, ClassMap
 from wsistore.split.sets import EXCLUDED, is_aux, rows_of, set_names
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class SplitInfo:
         labels: classes by name; None, last, is what has no label.
         counts: for each set a count of each class, then of all.
         excluded: crops that are left out on purpose, in no set.
+        classes: which classes of the store it leaves out or takes together.
     """
 
     name: str
@@ -41,6 +43,7 @@ class SplitInfo:
     labels: tuple[str | None, ...]
     counts: tuple[Count, ...]
     excluded: int
+    classes: ClassMap = ALL
 
     def cell(self, subset: str, label: str | None, *, total: bool = False) -> Count:
         """Return the count of one class in a set, or with ``total`` of all classes.
@@ -54,7 +57,9 @@ class SplitInfo:
         raise KeyError((subset, label))
 
 
-def count_split(name: str, split: pd.DataFrame, crops: pd.DataFrame) -> SplitInfo:
+def count_split(
+    name: str, split: pd.DataFrame, crops: pd.DataFrame, classes: ClassMap = ALL
+) -> SplitInfo:
     """Count the patients and crops of each class and set of a split.
 
     A patient with crops of two classes counts in both and once in the total. A class is what the
@@ -65,9 +70,11 @@ def count_split(name: str, split: pd.DataFrame, crops: pd.DataFrame) -> SplitInf
         name: the split's name.
         split: columns crop, slide, patient, label, subset.
         crops: the store's, columns crop, label.
+        classes: which classes the split tells apart.
     """
     withheld = split["subset"].map(is_aux).astype(bool)
-    known = split["crop"].map(crops.drop_duplicates("crop").set_index("crop")["label"])
+    labels_of = crops.drop_duplicates("crop").set_index("crop")["label"]
+    known = classes.merged(split["crop"].map(labels_of))
     named = split.assign(label=split["label"].astype(object).mask(withheld, known))
     sets = {each: rows_of(named, each) for each in set_names(named)}
     labels = _labels(label for rows in sets.values() for label in rows["label"])
@@ -78,7 +85,7 @@ def count_split(name: str, split: pd.DataFrame, crops: pd.DataFrame) -> SplitInf
             counts.append(_count(each, label, part, total=False))
         counts.append(_count(each, None, rows, total=True))
     excluded = int((split["subset"] == EXCLUDED).sum())
-    return SplitInfo(name, tuple(sets), labels, tuple(counts), excluded)
+    return SplitInfo(name, tuple(sets), labels, tuple(counts), excluded, classes)
 
 
 def _labels(found: Iterable[object]) -> tuple[str | None, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from wsistore.classes import ALL, ClassMap
 from wsistore.errors import UsageError
 from wsistore.split.assign import assign, fold
 from wsistore.split.faults import faults
@@ -15,12 +16,16 @@ from wsistore.split.sets import EXCLUDED, is_aux
 COLUMNS = ["crop", "slide", "patient", "label", "subset"]
 
 
-def make_split(crops: pd.DataFrame, request: Request) -> dict[str, pd.DataFrame]:
+def make_split(
+    crops: pd.DataFrame, request: Request, classes: ClassMap = ALL
+) -> dict[str, pd.DataFrame]:
     """Split crops by patient, stratified by class.
 
     Args:
         crops: columns crop, slide, patient, label (NaN where a crop has none).
         request: how many patients are wanted where.
+        classes: which classes are told apart. Crops of a class that it leaves out are listed as
+            `EXCLUDED` with their label, whosever they are; labels of the others are its classes.
 
     Returns:
         Suffix of the split's name → table. Without folds one table, of suffix ``""``; with k folds
@@ -31,15 +36,20 @@ def make_split(crops: pd.DataFrame, request: Request) -> dict[str, pd.DataFrame]
     Raises:
         UsageError: no crop is labelled, or patients lack; see `wsistore.split.assign.assign`.
     """
-    parts = assign(crops, request, {})
+    out = classes.excluded(crops["label"])
+    crops = crops.assign(label=classes.merged(crops["label"]))
+    parts = assign(crops[~out], request, {})
     return {
-        suffix: tabulate(crops, crops["patient"].map(subsets))
+        suffix: tabulate(crops, crops["patient"].map(subsets).mask(out, EXCLUDED))
         for suffix, subsets in _views(parts, request).items()
     }
 
 
 def extend_split(
-    crops: pd.DataFrame, tables: Mapping[str, pd.DataFrame], request: Request
+    crops: pd.DataFrame,
+    tables: Mapping[str, pd.DataFrame],
+    request: Request,
+    classes: ClassMap = ALL,
 ) -> dict[str, pd.DataFrame]:
     """Take new patients, and new crops of old ones, into a split; no old patient moves.
 
@@ -48,6 +58,8 @@ def extend_split(
         tables: the split as `make_split` returned it, or as it was edited since.
         request: the request that it was made by. New patients go where the wanted numbers, taken
             over old and new, are missed by most. Labels become those that the store has now.
+        classes: which classes it tells apart. A crop is left out by the class that it has now;
+            what was left out by hand stays so.
 
     Returns:
         As `make_split`.
@@ -57,19 +69,23 @@ def extend_split(
             any more, or patients lack.
     """
     for suffix, table in tables.items():
-        for fault in faults(table, crops):
-            if fault.kind not in ("missing", "unknown", "label"):
+        for fault in faults(table, crops, classes):
+            if fault.kind not in ("missing", "unknown", "label", "class"):
                 name = f"split {suffix!r}" if suffix else "the split"
                 raise UsageError(f"{name} cannot be extended: {fault.text}")
     old = _parts(tables, request)
-    views = _views(assign(crops, request, old), request)
+    out = classes.excluded(crops["label"])
+    crops = crops.assign(label=classes.merged(crops["label"]))
+    views = _views(assign(crops[~out], request, old), request)
     extended = {}
     for suffix, subsets in views.items():
         table = tables[suffix]
-        left_out = crops["crop"].isin(table["crop"][table["subset"] == EXCLUDED])
+        by_hand = (table["subset"] == EXCLUDED) & ~classes.excluded(table["label"])
+        left_out = out | crops["crop"].isin(table["crop"][by_hand])
         subset = crops["patient"].map(subsets).mask(left_out, EXCLUDED)
         extended[suffix] = tabulate(crops, subset)
-        gone = sorted(old.keys() - set(extended[suffix]["patient"]))
+        kept = extended[suffix]["subset"] != EXCLUDED
+        gone = sorted(old.keys() - set(extended[suffix]["patient"][kept]))
         if gone:
             raise UsageError(
                 f"the split cannot be extended without forgetting patient {', '.join(gone)}, who "

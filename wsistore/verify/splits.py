@@ -8,11 +8,12 @@ from pathlib import Path
 import pandas as pd
 
 from wsistore import layout
+from wsistore.classes import ALL, ClassMap
 from wsistore.errors import StoreError, UsageError
 from wsistore.index import read_table
 from wsistore.records import SlideRecord
 from wsistore.split.faults import faults, fold_faults
-from wsistore.split.files import read_record
+from wsistore.split.files import class_map, read_record
 from wsistore.verify.faults import REMOVE, Fault
 
 _KEYS = ["crop", "slide", "patient", "label"]
@@ -46,14 +47,16 @@ def check_splits(store: Path, records: Mapping[str, SlideRecord], unread: set[st
             found.append(Fault(file, "is no split: no NAME.csv and no NAME.json", REMOVE))
         elif path.suffix == ".csv":
             try:
-                table = read_table(path)
+                table, classes = read_table(path), _class_map(store, path.stem)
             except StoreError as error:
                 found.append(Fault(file, _short(error, path), _again(path.stem)))
                 continue
             if "slide" in table:
                 table = table[~table["slide"].isin(sorted(unread))]
             tables[path.stem] = table
-            found += [Fault(file, text, _again(path.stem)) for _, text in faults(table, crops)]
+            found += [
+                Fault(file, text, _again(path.stem)) for _, text in faults(table, crops, classes)
+            ]
     for path in (path for path in files if path.suffix == ".json" and _named(store, path)):
         file = f"{layout.SPLITS}/{path.name}"
         found += [Fault(file, text, _again(path.stem)) for text in _record(store, path, tables)]
@@ -67,6 +70,14 @@ def _named(store: Path, path: Path) -> bool:
     except UsageError:
         return False
     return path.suffix in (".csv", ".json") and path.is_file()
+
+
+def _class_map(store: Path, name: str) -> ClassMap:
+    """Return which classes a split tells apart; a damaged record is a fault of its own file."""
+    try:
+        return class_map(store, name)
+    except StoreError:
+        return ALL
 
 
 def _again(name: str) -> str:

@@ -39,6 +39,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     assert written == {
         "version": "0.1.0",
         "request": Request(seed=3).to_json(),
+        "classes": {"exclude": [], "merge": {}},
         "source": {},
         "files": {"main.csv": digest},
     }
