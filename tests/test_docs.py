@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.documented_names import Mention, exists, mentions
+from tools import tiff_matrix
 from tools.cli_reference import PAGE, reference
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -13,6 +14,11 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def test_cli_reference_is_current() -> None:
     assert PAGE.read_text(encoding="utf-8") == reference(), "run: python -m tools.cli_reference"
+
+
+def test_tables_of_tiff_kinds_are_current() -> None:
+    page = tiff_matrix.PAGE.read_text(encoding="utf-8")
+    assert page == tiff_matrix.page(), "run: python -m tools.tiff_matrix"
 
 
 def test_links_between_pages_resolve() -> None:

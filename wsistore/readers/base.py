@@ -246,21 +246,6 @@ def orientation_notes(orientation: int) -> tuple[str, ...]:
     )
 
 
-def straight(rgb: NDArray[np.uint8], opacity: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Undo premultiplication (associated alpha): ``min(255, rgb · 255 / a)``, rounded half up.
-
-    Args:
-        rgb: (h, w, 3) uint8, each sample times ``a / 255``.
-        opacity: ``a``, (h, w) uint8.
-
-    Returns:
-        (h, w, 3) uint8; 0 where ``a`` is 0, which no color is known of.
-    """
-    alpha = opacity.astype(np.uint32)[..., np.newaxis]
-    full = (rgb.astype(np.uint32) * 255 + alpha // 2) // np.maximum(alpha, 1)
-    return np.where(alpha == 0, 0, np.minimum(full, 255)).astype(np.uint8)
-
-
 def without_target(text: str, given: Path) -> str:
     """Return a message about a slide that is a link without the name and place of its target."""
     opened = data_path(given)

@@ -18,6 +18,7 @@ from wsistore.readers.tiff_pages import SlidePages, slide_pages
 from wsistore.readers.tiff_resolution import stated_in_tiff
 from wsistore.readers.tiff_tiles import require_tiles, tiles_of
 from wsistore.readers.tile_colors import page_color, tile_decoder
+from wsistore.readers.tile_streams import StreamColor
 
 
 class TiffReader(BaseReader):
@@ -40,14 +41,13 @@ class TiffReader(BaseReader):
             self._slide = tiffslide.TiffSlide(self._file)
             found = self._slide.properties
             chosen = _pages(self._slide)
-            self._pages, self._tiles, left_out = _whole_levels(chosen.levels, path)
+            self._pages, self._tiles, colors, left_out = _whole_levels(chosen.levels, path)
             self.level_sizes = tuple(
                 (int(page.imagewidth), int(page.imagelength)) for page in self._pages
             )
             self.tile_rows = int(self._pages[0].tilelength)
             self.tile_columns = int(self._pages[0].tilewidth)
             orientation = orientation_of(self._pages[0])
-            colors = [page_color(page) for page in self._pages]
             self._decoders = [
                 tile_decoder(page, color)
                 for page, (color, _) in zip(self._pages, colors, strict=True)
@@ -150,22 +150,27 @@ def _pages(slide: tiffslide.TiffSlide) -> SlidePages:
 
 def _whole_levels(
     pages: Sequence[TiffPage], path: Path
-) -> tuple[list[TiffPage], list[Tiles], list[str]]:
-    """Return the levels that can be read, their tiles, and a sentence on each other level.
+) -> tuple[list[TiffPage], list[Tiles], list[tuple[StreamColor, str]], list[str]]:
+    """Return the levels that can be read, their tiles and colors, and a sentence on each other.
 
     Raises:
         DamagedSlideError: tiles of level 0 are not listed, or all of them are left out.
+        SlideError: nothing tells what colors level 0 holds.
     """
     levels, tiles, notes = [pages[0]], [tiles_of(pages[0], path)], []
     require_tiles(tiles[0])
+    colors = [page_color(pages[0])]
     for page in pages[1:]:
         try:
             require_kind(page, TiffReader.name)
-            tiles.append(tiles_of(page, path))
-            levels.append(page)
+            color, listed = page_color(page), tiles_of(page, path)
         except SlideError as error:
             notes.append(f"one of its smaller levels is not used: {error}")
-    return levels, tiles, notes
+            continue
+        levels.append(page)
+        tiles.append(listed)
+        colors.append(color)
+    return levels, tiles, colors, notes
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from tifffile import COMPRESSION, PHOTOMETRIC, TiffPage
 from wsistore.errors import SlideError
 from wsistore.readers.tiff_kinds import JPEG_2000
 from wsistore.readers.tile_streams import StreamColor, StreamHead, jpeg2000_head, jpeg_head
+from wsistore.readers.ycbcr import rgb_of_ycbcr
 
 HEAD = 1 << 16
 """Bytes in which a stream's head is looked for."""
@@ -140,7 +141,7 @@ def _jpeg2000_tile(
     tile: NDArray[np.uint8] = jpeg2k_decode(data)
     _require_size(page, tile, index)
     # subsampled chroma is spread and made RGB by the codec itself
-    return tile if color == StreamColor.RGB or head.subsampled else ycbcr_to_rgb(tile)
+    return tile if color == StreamColor.RGB or head.subsampled else rgb_of_ycbcr(tile)
 
 
 def _plain_tile(page: TiffPage, data: bytes, index: int) -> NDArray[np.uint8]:
@@ -178,33 +179,6 @@ def _require_size(page: TiffPage, tile: NDArray[np.uint8], index: int) -> None:
     )
     if tile.shape not in (whole, inside):
         raise ValueError(f"the tile's stream holds {tile.shape}, not {whole}")
-
-
-def ycbcr_to_rgb(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Convert JPEG's YCbCr (BT.601, full range; JFIF 1.02) to RGB, each rounded to the nearest.
-
-    ``R = Y + 1.402 (Cr − 128)``, ``B = Y + 1.772 (Cb − 128)``,
-    ``G = Y − 0.114 · 1.772 / 0.587 (Cb − 128) − 0.299 · 1.402 / 0.587 (Cr − 128)``.
-
-    Args:
-        pixels: (h, w, 3) uint8, axes y, x, c.
-
-    Returns:
-        (h, w, 3) uint8.
-    """
-    luma = pixels[..., 0].astype(np.int16)
-    blue, red = pixels[..., 1], pixels[..., 2]
-    sums = luma + _RED[red], luma + _GREEN[blue, red], luma + _BLUE[blue]
-    return np.stack([np.clip(part, 0, 255) for part in sums], axis=-1).astype(np.uint8)
-
-
-_CHROMA = np.arange(256) - 128.0
-_RED = np.rint(1.402 * _CHROMA).astype(np.int16)
-_BLUE = np.rint(1.772 * _CHROMA).astype(np.int16)
-_GREEN = np.rint(
-    -0.114 * 1.772 / 0.587 * _CHROMA[:, np.newaxis] - 0.299 * 1.402 / 0.587 * _CHROMA
-).astype(np.int16)
-"""By Cb, then by Cr."""
 
 
 def _probed_heads(page: TiffPage) -> Iterator[StreamHead]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tifffile import EXTRASAMPLE
 
 from wsistore.errors import SlideError, SlideImageError
-from wsistore.readers.base import BaseReader, Properties, orientation_notes, straight
+from wsistore.readers.base import BaseReader, Properties, orientation_notes
 from wsistore.readers.pixel_size import ObjectivePower, PixelSize
 from wsistore.readers.tiff import tiff_tags
 from wsistore.readers.tiff_kinds import extra_samples, require_kind
@@ -58,8 +58,9 @@ class VipsReader(BaseReader):
         self._path = path
         self._page = 0
         self._image = self._open()
-        # what the last of 2 or 4 bands is: PNG, WebP and HEIF have no other than this
-        self._extra: EXTRASAMPLE = EXTRASAMPLE.UNASSALPHA
+        # whether the last of 2 or 4 bands is opacity, as in PNG, WebP and HEIF it always is; where
+        # a TIFF's colors are times their opacity (associated alpha), libvips divides them by it
+        self._has_opacity = True
         self._region: pyvips.Region | None = None
         self._next = 0
         kind = str(self._image.get("vips-loader")).removesuffix("_source").removesuffix("load")
@@ -74,7 +75,7 @@ class VipsReader(BaseReader):
         icc = self._image.get("icc-profile-data") if "icc-profile-data" in fields else None
         orientation = self._image.get("orientation") if "orientation" in fields else 1
         notes += orientation_notes(int(orientation))
-        if self._image.bands in (2, 4) and self._extra == EXTRASAMPLE.UNSPECIFIED:
+        if self._image.bands in (2, 4) and not self._has_opacity:
             notes += ("what its last sample is the file does not say: it is left out",)
         self.properties = Properties(*self._stated, "generic", icc, notes)
 
@@ -127,8 +128,7 @@ class VipsReader(BaseReader):
             if page.is_subifd:
                 raise SlideError("its slide is a SubIFD, of which libvips sees nothing")
             require_kind(page, VipsReader.name, "; convert it to 8-bit RGB or grey first")
-            if extra := extra_samples(page):
-                self._extra = EXTRASAMPLE(extra[0])
+            self._has_opacity = EXTRASAMPLE.UNSPECIFIED not in extra_samples(page)
             tiles = tiles_of(page, self._path)
             require_tiles(tiles)
             _, contradiction = page_color(page)
@@ -163,11 +163,7 @@ class VipsReader(BaseReader):
             part[:] = self._fetch(x, y + top, width, len(part)).reshape(part.shape)
         colours = bands - 1 + bands % 2
         rgb = pixels[:, :, :colours]
-        opacity = pixels[:, :, colours] if bands > colours else None
-        if self._extra == EXTRASAMPLE.UNSPECIFIED:
-            opacity = None
-        if opacity is not None and self._extra == EXTRASAMPLE.ASSOCALPHA:
-            rgb = straight(rgb, opacity)
+        opacity = pixels[:, :, colours] if bands > colours and self._has_opacity else None
         return np.repeat(rgb, 3, axis=2) if colours == 1 else rgb, opacity
 
     def _fetch(self, x: int, y: int, width: int, height: int) -> NDArray[np.uint8]:

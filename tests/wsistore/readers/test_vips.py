@@ -81,6 +81,8 @@ def test_orientation_is_not_applied(tmp_path: Path, pixels: np.ndarray) -> None:
     exif[0x0112] = 6
     Image.fromarray(pixels).save(tmp_path / "turned.png", exif=exif)
     assert np.array_equal(read_all(tmp_path / "turned.png"), pixels)
+    with open_slide(tmp_path / "turned.png") as slide:
+        assert "its orientation tag (6) is not applied" in slide.properties.notes[0]
 
 
 def test_other_depths_and_spaces_are_refused(tmp_path: Path, pixels: np.ndarray) -> None:
