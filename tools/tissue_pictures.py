@@ -16,6 +16,7 @@ from scipy import ndimage
 from wsistore.overview import Overview, read_overview
 from wsistore.readers import open_slide
 from wsistore.tissue import TissueSettings, find_pieces, tissue_mask
+from wsistore.vendor_levels import VendorLevels
 
 OUT = Path(__file__).resolve().parents[1] / "docs" / "images" / "tissue.png"
 WIDTH = 560
@@ -54,7 +55,7 @@ def rows(data: Path) -> list[tuple[str, Image.Image, str, Image.Image]]:
         ("tcga-cr-7395-01a-01-ts1", 0.5, "tcga-cr-7395"),
     ):
         with open_slide(data / "slides" / f"{name}.svs") as reader:
-            overview = read_overview(reader, mpp, SETTINGS.mpp)
+            overview = read_overview(VendorLevels(reader), mpp, SETTINGS.mpp)
         theirs = np.load(data / "tissue" / f"tissue-mask-{mask}.npy").squeeze() > 0
         other = outlined(overview.image, theirs)
         found.append((f"{name}: wsistore", ours(overview), "histolab", other))

@@ -23,6 +23,7 @@ from wsistore.readers import Reader
 from wsistore.records import CropRow, SlideRow
 from wsistore.regions import find_regions
 from wsistore.seams import seam_warning
+from wsistore.vendor_levels import VendorLevels
 
 if TYPE_CHECKING:
     from wsistore.ingest import BuildSettings, SlideTask
@@ -34,6 +35,7 @@ class Found:
 
     Attributes:
         reader: the open slide; what was never scanned has the colour of its glass.
+        vendor: its vendor levels, and which of them can stand for level 0.
         levels: those asked for, finest first.
         row: what is known of the slide, but for ``icc``.
         crops: in reading order.
@@ -42,6 +44,7 @@ class Found:
     """
 
     reader: Reader
+    vendor: VendorLevels
     levels: tuple[Level, ...]
     row: SlideRow
     crops: tuple[CropRow, ...]
@@ -74,15 +77,16 @@ def open_found(
         settings.apply_icc,
     )
     with reader:
+        vendor = VendorLevels(reader)
         coarsest = plan.levels[-1]
         multiple = math.ceil(coarsest.factor)
         if settings.regions == "annotations":
             found = find_annotated(
-                reader, task.path, plan.mpp, multiple, task.annotations,
+                vendor, task.path, plan.mpp, multiple, task.annotations,
                 settings.annotations, settings.tissue.mpp, task.slide,
             )  # fmt: skip
         else:
-            found = find_regions(reader, plan.mpp, multiple, settings.regions, settings.tissue)
+            found = find_regions(vendor, plan.mpp, multiple, settings.regions, settings.tissue)
         seams = seam_warning(reader)
         # what was never scanned gets the colour of what was scanned and is empty
         reader.fill = _rgb(found.glass)
@@ -100,7 +104,9 @@ def open_found(
             objective_power=plan.objective_power,
             crops=len(found.regions),
             glass=found.glass,
-            warning="; ".join((*plan.warnings, *((seams,) if seams else ()), *found.notes)),
+            warning="; ".join(
+                (*plan.warnings, *vendor.notes, *((seams,) if seams else ()), *found.notes)
+            ),
             annotations=found.annotations,
             annotation_offset=task.annotations.offset_text if found.annotations else "",
         )
@@ -122,6 +128,7 @@ def open_found(
         )  # fmt: skip
         yield Found(
             reader,
+            vendor,
             plan.levels,
             row,
             crops,

@@ -12,6 +12,19 @@ def output_length(length: int, factor: float) -> int:
     return math.floor(length / factor + 1e-9)
 
 
+def is_reduced_size(size: tuple[int, int], base: tuple[int, int]) -> bool:
+    """Tell whether an image of a size (width, height) can be a coarser level of another.
+
+    Both sides are smaller by one factor, but for two pixels of rounding or 1 %.
+    """
+    (width, height), (width0, height0) = size, base
+    if min(width, height) < 1 or width > width0 or height > height0 or size == base:
+        return False
+    by_x, by_y = width0 / width, height0 / height
+    slack = 2 * max(by_x / width, by_y / height) + 0.01 * max(by_x, by_y)
+    return abs(by_x - by_y) <= slack
+
+
 @dataclass(frozen=True, order=True)
 class Box:
     """A half-open box ``[x, x + width) × [y, y + height)`` in level-0 pixels."""

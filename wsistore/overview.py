@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from wsistore.errors import SlideError
 from wsistore.geometry import Box, output_length
 from wsistore.lanczos import LevelStreams
 from wsistore.readers import Reader
+from wsistore.vendor_levels import VendorLevels
 
 STRIP_PIXELS = 4_000_000
 """Source pixels read at a time."""
@@ -23,12 +25,14 @@ class Overview:
         image: (h, w, 3) uint8 RGB, axes y, x, c.
         scale_x, scale_y: level-0 pixels per overview pixel.
         mpp: µm per overview pixel.
+        level: index of the vendor level that it was read from.
     """
 
     image: NDArray[np.uint8]
     scale_x: float
     scale_y: float
     mpp: float
+    level: int = 0
 
     def to_level0(self, box: Box) -> Box:
         """Return a box given in overview pixels in level-0 pixels, rounded outward."""
@@ -37,34 +41,57 @@ class Overview:
         return Box(x0, y0, x1 - x0, y1 - y0)
 
 
-def read_overview(reader: Reader, mpp: float, target_mpp: float) -> Overview:
-    """Read the slide at about ``target_mpp``, from the coarsest vendor level fine enough.
+def read_overview(levels: VendorLevels, mpp: float, target_mpp: float) -> Overview:
+    """Read the slide at about ``target_mpp``, from the coarsest sound vendor level fine enough.
 
-    Vendor levels serve here because nothing but the place of tissue is taken from them.
+    Vendor levels serve here because nothing but the place of tissue is taken from them. One that
+    cannot stand for level 0, or cannot be decoded, is passed over for the next finer one.
 
     Args:
-        reader: the open slide.
+        levels: of the open slide.
         mpp: µm per level-0 pixel.
         target_mpp: wanted µm per overview pixel; a slide smaller than one such pixel is read at
             its own scale.
 
     Raises:
-        SlideError: the pixels cannot be decoded.
+        SlideError: the pixels of level 0 cannot be decoded, or none was ever scanned.
     """
+    reader = levels.reader
+    width0 = reader.level_sizes[0][0]
+    fine = [
+        level
+        for level, (width, _) in enumerate(reader.level_sizes)
+        if level == 0 or mpp * width0 / width <= target_mpp
+    ]
+    while True:
+        chosen = levels.first_sound(reversed(fine))
+        try:
+            overview = _read_level(reader, chosen, mpp, target_mpp)
+            if not reader.scanned:
+                raise SlideError(
+                    "no pixel of it was scanned: all its tiles are missing, or all its pixels "
+                    "are transparent; copy it again, or export it anew"
+                )
+        except SlideError as error:
+            if chosen == 0:
+                raise
+            levels.pass_over(chosen, error)
+        else:
+            return overview
+
+
+def _read_level(reader: Reader, level: int, mpp: float, target_mpp: float) -> Overview:
     width0, height0 = reader.level_sizes[0]
-    chosen = 0
-    for level, (width, _) in enumerate(reader.level_sizes):
-        if mpp * width0 / width <= target_mpp:
-            chosen = level
-    width, height = reader.level_sizes[chosen]
+    width, height = reader.level_sizes[level]
     factor = max(target_mpp / (mpp * width0 / width), 1.0)
     if min(output_length(width, factor), output_length(height, factor)) < 1:
         factor = 1.0
     stream = LevelStreams(width, height, [factor])
     rows = max(STRIP_PIXELS // width, 1)
     parts = [
-        stream.push(reader.read(chosen, 0, y, width, min(rows, height - y)))[0]
+        stream.push(reader.read(level, 0, y, width, min(rows, height - y)))[0]
         for y in range(0, height, rows)
     ]
     scale_x, scale_y = factor * width0 / width, factor * height0 / height
-    return Overview(np.concatenate(parts), scale_x, scale_y, mpp * (scale_x + scale_y) / 2)
+    image = np.concatenate(parts)
+    return Overview(image, scale_x, scale_y, mpp * (scale_x + scale_y) / 2, level)

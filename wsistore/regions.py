@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from wsistore.annotations.model import Annotation
 from wsistore.geometry import Box, merge_overlapping, snap
 from wsistore.overview import read_overview
-from wsistore.readers import Reader
 from wsistore.tissue import TissueSettings, find_pieces, glass_colour, tissue_mask
+from wsistore.vendor_levels import VendorLevels
 
 REGION_KINDS = ("tissue", "whole", "annotations")
 
@@ -56,12 +56,12 @@ class Regions:
 
 
 def find_regions(
-    reader: Reader, mpp: float, coarsest_factor: int, kind: str, settings: TissueSettings
+    levels: VendorLevels, mpp: float, coarsest_factor: int, kind: str, settings: TissueSettings
 ) -> Regions:
     """Return the crops that a slide's own pixels ask for; `wsistore.annotations` has drawn ones.
 
     Args:
-        reader: the open slide.
+        levels: of the open slide.
         mpp: µm per level-0 pixel.
         coarsest_factor: box sides become multiples of it where the slide has room.
         kind: ``"tissue"``, one box a piece, joined where they overlap much; or ``"whole"``.
@@ -73,14 +73,21 @@ def find_regions(
     """
     if kind not in ("tissue", "whole"):
         raise ValueError(f"no pixels give regions of kind {kind!r}")
-    width, height = reader.level_sizes[0]
-    overview = read_overview(reader, mpp, settings.mpp)
+    width, height = levels.reader.level_sizes[0]
+    overview = read_overview(levels, mpp, settings.mpp)
     glass = hex_colour(glass_colour(overview.image))
     if kind == "whole":
         whole = Box(0, 0, width, height)
         return Regions((Region(whole, None),), glass)
     mask = tissue_mask(overview, settings)
     pieces = find_pieces(mask, overview.mpp, settings)
+    if not pieces and overview.level != 0:
+        # that there is none is said by level 0 alone
+        base = read_overview(VendorLevels(levels.reader, base_only=True), mpp, settings.mpp)
+        mask = tissue_mask(base, settings)
+        if pieces := find_pieces(mask, base.mpp, settings):
+            levels.pass_over(overview.level, "it shows no tissue, and level 0 does")
+            overview, glass = base, hex_colour(glass_colour(base.image))
     boxes = merge_overlapping(
         (overview.to_level0(piece.box).clipped(width, height) for piece in pieces), JOIN_SHARE
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,8 +32,14 @@ class Slide:
     def __init__(self, found: Found) -> None:
         """Wrap what was found; see `open_slide`."""
         self._found = found
-        self.row: SlideRow = found.row
         self.crops: tuple[CropRow, ...] = found.crops
+
+    @property
+    def row(self) -> SlideRow:
+        """The slide's row; a vendor level that was passed over is in its warning."""
+        row: SlideRow = self._found.row
+        later = [note for note in self._found.vendor.notes if note not in row.warning]
+        return replace(row, warning="; ".join((*filter(None, (row.warning,)), *later)))
 
     def level(self, name: str) -> Level:
         """Return a level's ``factor`` (level-0 pixels per pixel) and ``mpp`` (µm per pixel) here.
@@ -78,10 +85,16 @@ class Slide:
 
     def vendor_factor(self, name: str) -> float:
         """Return the downsampling of the vendor level that `read_vendor` takes; 1 is level 0."""
-        from wsistore.vendor import nearest, scales
+        from wsistore.vendor import scales
+
+        return max(scales(self._found.reader.level_sizes, self._vendor_level(name)))
+
+    def _vendor_level(self, name: str) -> int:
+        """Return the coarsest sound vendor level that is fine enough for a level."""
+        from wsistore.vendor import fine_enough
 
         sizes = self._found.reader.level_sizes
-        return max(scales(sizes, nearest(sizes, self.level(name).factor)))
+        return self._found.vendor.first_sound(fine_enough(sizes, self.level(name).factor))
 
     def read_vendor(self, crop: int, name: str) -> NDArray[np.uint8]:
         """Make a level of a crop from the coarsest vendor level that is fine enough.
@@ -89,7 +102,8 @@ class Slide:
         Quick, and **not** what a build stores: the scanner's software made that vendor level, with
         a filter and a compression of its own; and the crop is moved to whole pixels of it, so that
         it lies up to half such a pixel beside its place, and at the slide's border may be a pixel
-        smaller. Annotations' outsides stay as they are.
+        smaller. Annotations' outsides stay as they are. A vendor level that lacks tiles, is damaged
+        or shows something else than level 0 is passed over for the next finer one; `row` says so.
 
         Args:
             crop: its number, from 0.
@@ -101,11 +115,22 @@ class Slide:
         Raises:
             SlideError: the pixels cannot be decoded, or the vendor level has none there.
         """
-        from wsistore.vendor import rows_of
+        from wsistore.errors import SlideError
+        from wsistore.vendor import NoPixelError, rows_of
 
-        found = self._found
-        parts = list(rows_of(found.reader, found.boxes[crop], self.level(name)))
-        return np.ascontiguousarray(np.concatenate(parts).transpose(2, 0, 1))
+        found, level = self._found, self.level(name)
+        while True:
+            vendor = self._vendor_level(name)
+            try:
+                parts = list(rows_of(found.reader, found.boxes[crop], level, vendor))
+            except NoPixelError:
+                raise
+            except SlideError as error:
+                if vendor == 0:
+                    raise
+                found.vendor.pass_over(vendor, error)
+            else:
+                return np.ascontiguousarray(np.concatenate(parts).transpose(2, 0, 1))
 
     def picture(self, size: int) -> NDArray[np.uint8]:
         """Return the whole slide small, from the coarsest vendor level that is fine enough.
@@ -124,7 +149,7 @@ class Slide:
         from wsistore.overview import read_overview
 
         longer = max(self.row.width, self.row.height)
-        return read_overview(self._found.reader, 1.0, max(longer / size, 1.0)).image
+        return read_overview(self._found.vendor, 1.0, max(longer / size, 1.0)).image
 
 
 def reader_names() -> tuple[str, ...]:

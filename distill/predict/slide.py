@@ -141,14 +141,12 @@ def _predict(given: wsistore.SlideFile, job: Job) -> SlideLogits:
         given.path, job.settings, about.level, mpp=job.mpp, reader=job.reader,
         annotations=job.annotations, annotation_offset=job.annotation_offset, slide=given.slide,
     ) as slide:  # fmt: skip
-        row, level = slide.row, slide.level(about.level)
-        warnings = [row.warning] if row.warning else []
-        if how := job.seen.get(row.fingerprint):
+        level = slide.level(about.level)
+        warnings = []
+        if how := job.seen.get(slide.row.fingerprint):
             warnings.append(f"{how}, so its answer says nothing about new ones")
         warnings += _scale(level.mpp / about.mpp - 1, level.mpp, run, job.mpp_tolerance)
-        vendor = slide.vendor_factor(about.level) if job.pixels == VENDOR else None
-        if vendor is not None:
-            warnings.append(_vendor(vendor, level.factor))
+        vendors = set()
         crops, colours, left_out = [], [], {}
         for number, crop in enumerate(slide.crops):
             height, width = slide.size(number, about.level)
@@ -157,8 +155,9 @@ def _predict(given: wsistore.SlideFile, job: Job) -> SlideLogits:
                 left_out[crop.crop] = fault
                 continue
             base = None
-            if vendor is not None:
+            if job.pixels == VENDOR:
                 pixels = slide.read_vendor(number, about.level)
+                vendors.add(slide.vendor_factor(about.level))
                 if job.compare:
                     exact = torch.from_numpy(slide.read(number, about.level))
                     base = crop_logits(network, run, crop.crop, exact, look)
@@ -176,10 +175,19 @@ def _predict(given: wsistore.SlideFile, job: Job) -> SlideLogits:
                     base,
                 )
             )
+        picture = slide.picture(job.picture) if job.picture else None
+        # vendor levels that turned out to be damaged are known only now
+        row = slide.row
+        if job.pixels == VENDOR and not vendors:
+            vendors.add(slide.vendor_factor(about.level))
+        warnings += [_vendor(vendor, level.factor) for vendor in sorted(vendors, reverse=True)]
+        if row.warning:
+            warnings.insert(0, row.warning)
         result = SlideLogits(
-            row.slide, row.file, row.outcome, row.reason, _facts(slide, about.level, vendor),
+            row.slide, row.file, row.outcome, row.reason,
+            _facts(slide, about.level, max(vendors, default=None)),
             tuple(warnings), tuple(crops), left_out,
-            picture=slide.picture(job.picture) if job.picture else None,
+            picture=picture,
         )  # fmt: skip
     return _judged(result, colours, job.colours)
 

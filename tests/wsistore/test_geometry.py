@@ -1,7 +1,8 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsistore.geometry import Box, merge_overlapping, snap
+from wsistore.geometry import Box, is_reduced_size, merge_overlapping, snap
 
 LIMIT = 1000
 boxes = st.builds(
@@ -40,3 +41,20 @@ def test_overlap_counts_pixels(one: Box, other: Box) -> None:
 
 def test_boxes_askew_stay_apart() -> None:
     assert len(merge_overlapping([Box(0, 0, 100, 100), Box(80, 80, 100, 100)], 0.25)) == 2
+
+
+@pytest.mark.parametrize(
+    ("size", "fits"),
+    [
+        ((2221, 1783), True),  # of a scanner: 2.0005 × 2.0006
+        ((1111, 892), True),
+        ((70, 56), True),
+        ((4, 4), True),
+        ((4443, 3567), False),
+        ((4443, 1783), False),
+        ((640, 427), False),
+        ((3567, 4443), False),
+    ],
+)
+def test_sizes_of_levels(size: tuple[int, int], fits: bool) -> None:
+    assert is_reduced_size(size, (4443, 3567)) is fits

@@ -20,7 +20,7 @@ from wsistore.magnification import Level
 from wsistore.readers import open_slide
 from wsistore.sample.cohort import write_cohort
 from wsistore.tissue import TissueSettings
-from wsistore.vendor import nearest, rows_of
+from wsistore.vendor import fine_enough, rows_of
 
 LEVELS = ("5x", "2.5x", "0.625x")
 
@@ -158,7 +158,8 @@ def test_a_vendor_level_is_read_where_the_crop_lies(slide: Path) -> None:
 
 def test_the_vendor_level_chosen_is_the_coarsest_that_is_fine_enough() -> None:
     sizes = [(4443, 3567), (2221, 1783), (1110, 891)]
-    assert [nearest(sizes, f) for f in (1, 1.9, 2, 3.9, 4, 32)] == [0, 0, 1, 1, 2, 2]
+    assert [fine_enough(sizes, f)[0] for f in (1, 1.9, 2, 3.9, 4, 32)] == [0, 0, 1, 1, 2, 2]
+    assert fine_enough(sizes, 3.9) == [1, 0]
 
 
 def test_a_box_at_the_border_of_a_vendor_level_stays_inside(tmp_path: Path) -> None:
@@ -172,7 +173,7 @@ def test_a_box_at_the_border_of_a_vendor_level_stays_inside(tmp_path: Path) -> N
     with open_slide(path) as reader:
         assert reader.level_sizes == ((517, 515), (258, 257))
         for x, y in ((0, 0), (5, 3)):
-            (rows,) = list(rows_of(reader, Box(x, y, 512, 512), Level("2.5x", 8, 4.0)))
+            (rows,) = list(rows_of(reader, Box(x, y, 512, 512), Level("2.5x", 8, 4.0), 1))
             assert rows.shape in ((64, 64, 3), (63, 64, 3), (63, 63, 3))
 
 

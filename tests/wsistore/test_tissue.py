@@ -18,13 +18,14 @@ from wsistore.tissue import (
     pen_mask,
     tissue_mask,
 )
+from wsistore.vendor_levels import VendorLevels
 
 SETTINGS = TissueSettings()
 
 
 def overview_of(path: Path, mpp: float) -> Overview:
     with open_slide(path) as reader:
-        return read_overview(reader, mpp, SETTINGS.mpp)
+        return read_overview(VendorLevels(reader), mpp, SETTINGS.mpp)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +95,7 @@ def test_a_thin_black_stroke_is_no_piece(tmp_path: Path) -> None:
         tmp_path / "pen.svs", size=2600, mpp=0.5, label="inflamed", hard="pen", patient=2
     )
     with open_slide(slide) as reader:
-        overview = read_overview(reader, 0.5, 8.0)
+        overview = read_overview(VendorLevels(reader), 0.5, 8.0)
     stroke = (overview.image.max(axis=2) < 110) & (np.ptp(overview.image, axis=2) < 15)
     assert stroke.sum() > 100
     mask = tissue_mask(overview, TissueSettings())

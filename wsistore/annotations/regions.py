@@ -13,9 +13,9 @@ from wsistore.annotations.raster import Cover, glass_outside
 from wsistore.errors import SlideError
 from wsistore.geometry import Box, snap
 from wsistore.overview import read_overview
-from wsistore.readers import Reader
 from wsistore.regions import Region, Regions, hex_colour
 from wsistore.tissue import glass_colour
+from wsistore.vendor_levels import VendorLevels
 
 OUTSIDE_KINDS = ("keep", "glass")
 
@@ -88,7 +88,7 @@ def annotation_regions(
 
 
 def find_annotated(
-    reader: Reader,
+    levels: VendorLevels,
     slide: Path,
     mpp: float,
     coarsest_factor: int,
@@ -100,7 +100,7 @@ def find_annotated(
     """Return the crops that a slide's annotation file asks for.
 
     Args:
-        reader: the open slide.
+        levels: of the open slide.
         slide: its file, whose name the annotation file shares.
         mpp: µm per level-0 pixel.
         coarsest_factor: box sides become multiples of it where the slide has room.
@@ -117,9 +117,9 @@ def find_annotated(
     drawn, digest = source.read(slide, name)
     regions, notes = annotation_regions(
         [annotation.shifted(*source.offset) for annotation in drawn.regions],
-        reader.level_sizes[0], mpp, coarsest_factor, settings,
+        levels.reader.level_sizes[0], mpp, coarsest_factor, settings,
     )  # fmt: skip
-    glass = hex_colour(glass_colour(read_overview(reader, mpp, glass_mpp).image))
+    glass = hex_colour(glass_colour(read_overview(levels, mpp, glass_mpp).image))
     none = "its annotation file holds no region"
     return Regions(regions, glass, none, drawn.notes + notes, digest)
 

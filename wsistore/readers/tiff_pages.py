@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from tifffile import TiffFile, TiffPage
 
 from wsistore.errors import SlideImageError
+from wsistore.geometry import is_reduced_size
 
 _ROLE = r"(?:slide )?(?:label|macro|overview|thumbnail|map|probability)(?:[ _]?image)?"
 _NAME = re.compile(rf"{_ROLE}|.*[\[(]{_ROLE}[\])]", re.IGNORECASE)
@@ -80,19 +81,6 @@ def slide_pages(file: TiffFile) -> SlidePages:
         )
     note = f"it also holds what is no level of the slide and is not read ({_sizes(strangers)})"
     return SlidePages((base, *_distinct(levels, base)), (note,) if strangers else ())
-
-
-def is_reduced_size(size: tuple[int, int], base: tuple[int, int]) -> bool:
-    """Tell whether an image of a size (width, height) can be a coarser level of another.
-
-    Both sides are smaller by one factor, but for two pixels of rounding or 1 %.
-    """
-    (width, height), (width0, height0) = size, base
-    if min(width, height) < 1 or width > width0 or height > height0 or size == base:
-        return False
-    by_x, by_y = width0 / width, height0 / height
-    slack = 2 * max(by_x / width, by_y / height) + 0.01 * max(by_x, by_y)
-    return abs(by_x - by_y) <= slack
 
 
 def _images(file: TiffFile) -> Iterator[TiffPage]:

@@ -10,7 +10,7 @@ from PIL import ImageCms
 
 from wsistore.errors import SlideError, SlideImageError
 from wsistore.readers import open_slide
-from wsistore.readers.tiff_pages import is_reduced_size, slide_pages
+from wsistore.readers.tiff_pages import slide_pages
 
 SIZE = (512, 384)
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -221,20 +221,3 @@ def test_a_volume_in_one_page_is_a_stack(tmp_path: Path) -> None:
     )
     with tifffile.TiffFile(path) as file, pytest.raises(SlideImageError, match="stack of 2 images"):
         slide_pages(file)
-
-
-@pytest.mark.parametrize(
-    ("size", "fits"),
-    [
-        ((2221, 1783), True),  # of a scanner: 2.0005 × 2.0006
-        ((1111, 892), True),
-        ((70, 56), True),
-        ((4, 4), True),
-        ((4443, 3567), False),
-        ((4443, 1783), False),
-        ((640, 427), False),
-        ((3567, 4443), False),
-    ],
-)
-def test_sizes_of_levels(size: tuple[int, int], fits: bool) -> None:
-    assert is_reduced_size(size, (4443, 3567)) is fits
