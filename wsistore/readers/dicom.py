@@ -13,6 +13,7 @@ from wsistore.errors import SlideError
 from wsistore.files import data_path, dicom_files, is_dicom
 from wsistore.readers.base import BaseReader, Properties, without_target
 from wsistore.readers.dicom_frames import frame_colors
+from wsistore.readers.dicom_images import require_one_pyramid, volume_sizes
 from wsistore.readers.pixel_size import ObjectivePower, PixelSize
 from wsistore.readers.ycbcr import rgb_of_ycbcr
 
@@ -36,6 +37,7 @@ class WsiDicomReader(BaseReader):
 
         Raises:
             SlideError: it is not DICOM, not one series, or cannot be read; or wsidicom is missing.
+            SlideImageError: the series holds more than one slide.
         """
         if not (dicom_files(path) if path.is_dir() else is_dicom(path)):
             raise SlideError("not DICOM")
@@ -46,6 +48,7 @@ class WsiDicomReader(BaseReader):
 
         try:
             files = _series(data_path(path))
+            require_one_pyramid(volume_sizes(files))
             self._slide: Any = wsidicom.WsiDicom.open(files)
             self._levels = [level.level for level in self._slide.pyramid]
             self.level_sizes = tuple(

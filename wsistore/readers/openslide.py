@@ -9,7 +9,7 @@ import openslide
 from numpy.typing import NDArray
 from tifffile import COMPRESSION, TiffFile, TiffPage
 
-from wsistore.errors import SlideError
+from wsistore.errors import SlideError, SlideImageError
 from wsistore.files import data_path, dicom_files, strangers
 from wsistore.readers.base import (
     WHITE,
@@ -19,6 +19,7 @@ from wsistore.readers.base import (
     without_target,
 )
 from wsistore.readers.dicom_frames import frame_colors
+from wsistore.readers.dicom_images import require_one_pyramid
 from wsistore.readers.openslide_resolution import stated_by_openslide
 from wsistore.readers.tiff import tiff_tags
 from wsistore.readers.tiff_kinds import PIXEL_LOSSLESS, orientation_of, require_kind
@@ -62,6 +63,7 @@ class OpenSlideReader(BaseReader):
         self._ycbcr: set[int] = set()
         self.tile_rows = int(found.get("openslide.level[0].tile-height", 256))
         if found.get("openslide.vendor") == "dicom":
+            self._require_one_pyramid()
             notes = self._contradictions(found.get("dicom.SeriesInstanceUID", ""))
             self.frame_size = int(found["openslide.level[0].tile-width"]), self.tile_rows
         self.fill = _colour(found.get("openslide.background-color"))
@@ -79,6 +81,18 @@ class OpenSlideReader(BaseReader):
             return openslide.OpenSlide(self._path)
         except (openslide.OpenSlideError, OSError) as error:
             raise SlideError(without_target(str(error), self._given).rstrip(".")) from error
+
+    def _require_one_pyramid(self) -> None:
+        """Refuse a DICOM series of several slides, of which OpenSlide makes levels of one.
+
+        Raises:
+            SlideImageError: it is.
+        """
+        try:
+            require_one_pyramid(self.level_sizes)
+        except SlideImageError:
+            self._slide.close()
+            raise
 
     def _tiff_notes(self) -> tuple[str, ...]:
         """Refuse a TIFF that OpenSlide would show otherwise than it is, else return notes on it.

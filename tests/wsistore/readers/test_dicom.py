@@ -10,7 +10,7 @@ import pytest
 from imagecodecs import jpeg2k_encode
 from PIL import Image, ImageCms
 
-from wsistore.errors import SlideError, UsageError
+from wsistore.errors import SlideError, SlideImageError, UsageError
 from wsistore.files import fingerprint
 from wsistore.find import find_slides
 from wsistore.readers import open_slide
@@ -256,3 +256,47 @@ def test_frames_in_another_order_than_the_tags_say_leave_seams(
             assert slide.frame_size == (64, 64)
             said = seam_warning(slide)
             assert ("another order than its tags say" in said) == (order == "columns")
+
+
+def _typed(kind: str, series: str) -> Callable[[Dataset], None]:
+    """Return what makes an image of a series out of a data set, ``kind`` in its ImageType."""
+
+    def change(ds: Dataset) -> None:
+        ds.ImageType = ["ORIGINAL", "PRIMARY", kind, "NONE"]
+        groups = ds.SharedFunctionalGroupsSequence[0]
+        groups.WholeSlideMicroscopyImageFrameTypeSequence[0].FrameType = ds.ImageType
+        for uid in ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID"):
+            setattr(ds, uid, series)
+
+    return change
+
+
+@pytest.mark.parametrize("reader", ["openslide", "wsidicom"])
+@pytest.mark.parametrize("kind", ["LABEL", "OVERVIEW", "THUMBNAIL"])
+def test_label_and_overview_are_never_the_slide(
+    tmp_path: Path, pixels: np.ndarray, reader: str, kind: str
+) -> None:
+    macro = np.full((600, 900, 3), 90, np.uint8)
+    write_dicom(tmp_path / "a.dcm", macro, change=_typed(kind, "1.2.3"))
+    with pytest.raises(SlideError, match="cannot be opened"):
+        open_slide(tmp_path, reader)
+    write_dicom(tmp_path / "b.dcm", pixels, change=_typed("VOLUME", "1.2.3"))
+    with open_slide(tmp_path, reader) as slide:
+        assert slide.level_sizes == ((500, 300),)
+        assert np.array_equal(slide.read(0, 0, 0, 500, 300), pixels)
+
+
+@pytest.mark.parametrize("reader", ["auto", "openslide", "wsidicom"])
+@pytest.mark.parametrize("size", [(200, 700), (300, 500)])
+def test_two_slides_in_a_series_leave_it_open(
+    tmp_path: Path, pixels: np.ndarray, reader: str, size: tuple[int, int]
+) -> None:
+    # wsidicom takes the first file's and leaves out the other, OpenSlide the wider one
+    write_dicom(tmp_path / "a.dcm", pixels, change=_typed("VOLUME", "1.2.3"))
+    other = np.zeros((*size, 3), np.uint8)
+    write_dicom(tmp_path / "b.dcm", other, change=_typed("VOLUME", "1.2.3"))
+    with pytest.raises(SlideError, match=r"could be the slide \(|openslide: Reading"):
+        open_slide(tmp_path, reader)
+    if reader == "auto":
+        with pytest.raises(SlideImageError, match=r"500 × 300 pixels.*into a folder of their own"):
+            open_slide(tmp_path)
