@@ -25,6 +25,9 @@ HEIGHT, WIDTH, TILE = 144, 160, 64
 
 APERIO = "Aperio Image Library v10.0.50\r\n160x144 (64x64) J2K/YUV16 Q=90|AppMag = 20|MPP = 0.5"
 
+VIDEO = (15, 1, 235, 1, 128, 1, 240, 1, 128, 1, 240, 1)
+"""ReferenceBlackWhite of YCbCr that has headroom, as video has."""
+
 JFIF = b"\xff\xe0\x00\x10JFIF\0\1\1\0\0\1\0\1\0\0"
 ADOBE_RGB = b"\xff\xee\x00\x0eAdobe\0\x64\0\0\0\0\0"
 

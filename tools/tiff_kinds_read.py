@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from tools.ndpi_file import ndpi
 from tools.tiff_files import (
     ADOBE_RGB,
     APERIO,
     JFIF,
+    VIDEO,
     Pixels,
     Writer,
     alpha,
@@ -31,6 +33,7 @@ from tools.tiff_files import (
 SOURCE, PILLOW, OPENSLIDE, LIBVIPS, STREAMS = (
     "source", "Pillow", "OpenSlide", "libvips", "Pillow on each tile",
 )  # fmt: skip
+PILLOW_WHOLE = "Pillow on the whole stream"
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class Kind:
         reader: who must take it.
         against: the pixels it was written from, or decoders; the largest difference counts.
         bound: largest difference allowed, in gray levels.
+        suffix: of the file's name, by which tifffile knows NDPI.
     """
 
     name: str
@@ -50,11 +54,14 @@ class Kind:
     reader: str
     against: tuple[str, ...]
     bound: int = 0
+    suffix: str = ".tif"
 
 
 def read_kinds() -> list[Kind]:
     """Return all of them, by reader."""
-    return [*_lossless(), *_jpeg(), *_jpeg2000(), *_openslide(), *_flat(), *_opacity()]
+    return [
+        *_lossless(), *_jpeg(), *_ndpi(), *_jpeg2000(), *_openslide(), *_flat(), *_opacity(),
+    ]  # fmt: skip
 
 
 def _lossless() -> list[Kind]:
@@ -123,6 +130,13 @@ def _jpeg() -> list[Kind]:
         kind("YCbCr 4:2:2", streams(jpeg(subsampling=1), **tagged(6, (2, 1)))),
         kind("YCbCr 4:2:0", streams(jpeg(subsampling=2), **tagged(6, (2, 2)))),
         kind(
+            "YCbCr 4:4:4, ReferenceBlackWhite of video's range: not heard",
+            streams(
+                jpeg(), compression="jpeg", subsampling=(1, 1),
+                tags={"PhotometricInterpretation": 6, "ReferenceBlackWhite": VIDEO},
+            ),
+        ),
+        kind(
             "YCbCr 4:2:0 with JFIF markers",
             streams(jpeg(subsampling=2, marker=JFIF), **tagged(6, (2, 2))),
         ),
@@ -145,6 +159,17 @@ def _jpeg() -> list[Kind]:
             (OPENSLIDE,),
         ),
     ]  # fmt: skip
+
+
+def _ndpi() -> list[Kind]:
+    def kind(name: str, subsampling: int, against: tuple[str, ...]) -> Kind:
+        return Kind(f"Hamamatsu NDPI, {name}", ndpi(subsampling), "tiffslide", against, 1, ".ndpi")
+
+    return [
+        kind("YCbCr 4:4:4", 0, (PILLOW_WHOLE, OPENSLIDE)),
+        # at the borders of tiles neither knows the neighbor's chroma
+        kind("YCbCr 4:2:2", 1, (OPENSLIDE,)),
+    ]
 
 
 def _jpeg2000() -> list[Kind]:

@@ -12,6 +12,7 @@ from PIL import Image
 from tools.tiff_files import (
     APERIO,
     JFIF,
+    VIDEO,
     Pixels,
     Writer,
     alpha,
@@ -69,7 +70,6 @@ def _spaces() -> list[Refused]:
         return samples(ycc, None, {tag: 6}, extratags=list(tags), **options)
 
     full = (530, 3, 2, (1, 1), True)
-    levels = (15, 1, 235, 1, 128, 1, 240, 1, 128, 1, 240, 1)
     return [
         Refused(
             "CMYK",
@@ -92,8 +92,13 @@ def _spaces() -> list[Refused]:
         ),
         Refused(
             "YCbCr without JPEG, of video's range",
-            plain_ycbcr(full, (532, 5, 6, levels, True)),
+            plain_ycbcr(full, (532, 5, 6, VIDEO, True)),
             "it has the tag ReferenceBlackWhite",
+        ),
+        Refused(
+            "YCbCr without JPEG, in strips",
+            plain_ycbcr(full, tile=None),
+            "vips: its pixels are 3 × uint8 YCBCR (NONE)",
         ),
         Refused(
             "YCbCr without JPEG, planes apart",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tempfile
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ import tifffile
 from PIL import Image
 
 from tools.tiff_files import Pixels
-from tools.tiff_kinds_read import LIBVIPS, OPENSLIDE, PILLOW, SOURCE, STREAMS, Kind, read_kinds
+from tools.tiff_kinds_read import LIBVIPS, OPENSLIDE, PILLOW, STREAMS, Kind, read_kinds
 from tools.tiff_kinds_refused import refused_kinds
 from wsistore.readers import open_slide
 
@@ -38,12 +39,15 @@ def measure(kind: Kind, folder: Path) -> Measured:
         kind: what to write.
         folder: where to; the file is left there.
     """
-    path = folder / "a.tif"
-    source = kind.write(path)
-    with open_slide(path) as slide:
+    path = folder / f"a{kind.suffix}"
+    written = kind.write(path)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "hamamatsu-format metadata")
+        slide = open_slide(path)
+    with slide:
         read = slide.read(0, 0, 0, *slide.level_sizes[0]).astype(np.int16)
         name = slide.name
-    truths = [source if other == SOURCE else DECODERS[other](path) for other in kind.against]
+    truths = [DECODERS[other](path) if other in DECODERS else written for other in kind.against]
     return Measured(name, max(int(np.abs(read - truth).max()) for truth in truths))
 
 
