@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from zarr.errors import ContainsGroupError
 
 from wsistore import layout
 from wsistore.annotations.find import AnnotationSource
+from wsistore.duplicates import Duplicates
 from wsistore.errors import SlideError, StoreError, UsageError
 from wsistore.files import fingerprint
 from wsistore.identity import SlideFile, distinct, stored_as
@@ -41,10 +42,12 @@ class Result:
     Attributes:
         record: the slide's record.
         stored_before: it was in the store already and was left as it is.
+        same_file: a sentence that names the slides of the same file; empty where there are none.
     """
 
     record: SlideRecord
     stored_before: bool = False
+    same_file: str = ""
 
 
 def prepare(place: Place, settings: BuildSettings) -> None:
@@ -190,13 +193,15 @@ def build(
         SlideTask(file.path, label, mpp, source, reader, stored_as(file, stored))
         for file, label in zip(files, known_labels, strict=True)
     ]
+    files_of = Duplicates(record.slide for record in records.values())
     todo = []
     for task in tasks:
         known = records.get(task.slide)
         if known is None or known.slide.outcome == "failed" or overwrite:
             todo.append(task)
         else:
-            yield _kept(task, known, settings)
+            kept = _kept(task, known, settings)
+            yield replace(kept, same_file=files_of.of(kept.record.slide))
     tried: dict[str, SlideRecord] = {}
     due = time.monotonic() + _INDEX_SECONDS
     work = partial(ingest, store=place, settings=settings, overwrite=overwrite, lock=lock)
@@ -206,7 +211,8 @@ def build(
             for task, done in results:
                 record = done or SlideRecord(task.row("failed", _DIED))
                 tried[task.slide] = record
-                yield Result(record)
+                files_of.add(record.slide)
+                yield Result(record, same_file=files_of.of(record.slide))
                 if time.monotonic() > due:
                     started = time.monotonic()
                     update_index(place, tried, lock)

@@ -9,6 +9,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from wsistore import layout
+from wsistore.duplicates import Duplicates
 from wsistore.errors import StorageError, StoreError, advice
 from wsistore.records import CropRow, LevelRow, SlideRecord, SlideRow
 from wsistore.staging import index_lock
@@ -172,12 +173,16 @@ def update_index(store: Place, tried: Mapping[str, SlideRecord], lock: bool = Tr
 
 
 def write_index(store: Place, records: Mapping[str, SlideRecord]) -> None:
-    """Write the three tables, each in one step, rows ordered by slide and crop."""
+    """Write the three tables, each in one step, rows ordered by slide and crop.
+
+    Warnings also name the other slides of a slide's file, which no group knows of.
+    """
     import pandas as pd
 
     ordered = [records[name] for name in sorted(records)]
+    known = Duplicates(record.slide for record in ordered)
     rows: dict[str, list[Any]] = {
-        layout.SLIDES_CSV: [record.slide for record in ordered],
+        layout.SLIDES_CSV: [known.warned(record.slide) for record in ordered],
         layout.CROPS_CSV: [row for record in ordered for row in record.crops],
         layout.LEVELS_CSV: [row for record in ordered for row in record.levels],
     }

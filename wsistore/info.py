@@ -66,6 +66,14 @@ class Problem:
 
 
 @dataclass(frozen=True)
+class SlidePatient:
+    """A slide and the patient that it is of."""
+
+    slide: str
+    patient: str
+
+
+@dataclass(frozen=True)
 class ClassInfo:
     """What the store holds of a class; ``label`` None is what has no label."""
 
@@ -84,6 +92,7 @@ class Info:
         outcomes: slides tried, per outcome.
         problems: every slide that is not ok.
         warnings: slides that are stored with a warning.
+        duplicates: slides that are one file under several names.
         patients, crops: with at least one crop; crops.
         classes: unlabelled last.
         mpp_sources: slides that were read, per source of their µm per pixel.
@@ -100,6 +109,7 @@ class Info:
     outcomes: dict[str, int]
     problems: tuple[Problem, ...]
     warnings: int
+    duplicates: tuple[tuple[SlidePatient, ...], ...]
     patients: int
     crops: int
     classes: tuple[ClassInfo, ...]
@@ -134,6 +144,7 @@ def collect(store: Store) -> Info:
             Problem(*row) for row in zip(bad["slide"], bad["outcome"], bad["reason"], strict=True)
         ),
         warnings=int((slides["warning"] != "").sum()),
+        duplicates=_duplicates(read),
         patients=int(crops["patient"].nunique()),
         crops=len(crops),
         classes=tuple(
@@ -147,6 +158,16 @@ def collect(store: Store) -> Info:
             count_split(name, store.split(name), crops, store.class_map(name))
             for name in store.splits
         ),
+    )
+
+
+def _duplicates(slides: pd.DataFrame) -> tuple[tuple[SlidePatient, ...], ...]:
+    """Return the slides of each file that is there more than once."""
+    rows = slides[slides["fingerprint"].notna() & (slides["fingerprint"] != "")]
+    rows = rows[rows["fingerprint"].duplicated(keep=False)]
+    return tuple(
+        tuple(SlidePatient(*row) for row in zip(part["slide"], part["patient"], strict=True))
+        for _, part in rows.groupby("fingerprint", sort=False)
     )
 
 

@@ -164,7 +164,7 @@ def test_the_json_keeps_its_schema(store: Path) -> None:
         "store": "str", "format": "int", "regions": "str", "exact_mpp": "bool", "apply_icc": "bool",
         "outcomes": {"ok": "int", "empty": "int", "failed": "int"},
         "problems": [{"slide": "str", "outcome": "str", "reason": "str"}],
-        "warnings": "int", "patients": "int", "crops": "int",
+        "warnings": "int", "duplicates": [], "patients": "int", "crops": "int",
         "classes": [{"label": "str", "patients": "int", "slides": "int", "crops": "int"}],
         "mpp_sources": {"file": "int", "objective power": "int"},
         "slide_mpp": spread,

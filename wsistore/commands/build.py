@@ -44,9 +44,9 @@ def _line(result: Result) -> str:
     if row.outcome == "failed":
         return f"{name}: failed: {row.reason}"
     if result.stored_before:
-        return f"{name}: stored before"
+        return "; ".join(filter(None, (f"{name}: stored before", result.same_file)))
     text = f"{name}: {row.outcome}, {row.crops} crops, {row.mpp:g} µm/px ({row.mpp_source})"
-    return f"{text}; {row.warning}" if row.warning else text
+    return "; ".join(filter(None, (text, row.warning, result.same_file)))
 
 
 def _region_settings(

@@ -102,6 +102,16 @@ def _lines(info: Info) -> Iterator[str]:
     for (outcome, reason), slides in reasons.items():
         named = ", ".join(slides[:_NAMED]) + (", …" if len(slides) > _NAMED else "")
         yield f"{len(slides):,} {outcome}: {reason} ({named})"
+    yield from _duplicate_lines(info)
+
+
+def _duplicate_lines(info: Info) -> Iterator[str]:
+    for group in info.duplicates[:_NAMED]:
+        named = ", ".join(f"{one.slide} (patient {one.patient})" for one in group)
+        yield f"the same file under {len(group)} names: {named}"
+    more = len(info.duplicates) - _NAMED
+    if more > 0:
+        yield f"and {more:,} more files under several names, see the warnings of slides.csv"
 
 
 @click.command("info")

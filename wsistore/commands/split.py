@@ -25,10 +25,12 @@ from wsistore.split import (
     checkable,
     extend_split,
     make_split,
+    patient_groups,
     read_own,
     read_record,
     read_tables,
     save_splits,
+    with_fingerprints,
 )
 from wsistore.storage import Root
 from wsistore.store import Store
@@ -127,7 +129,7 @@ def split_command(
         _own(opened, name, from_csv, classes, overwrite)
     else:
         request = _request(asked)
-        tables = make_split(opened.crops, request, classes)
+        tables = make_split(_crops(opened), request, classes)
         paths = save_splits(store, name, tables, Record(request, classes), overwrite)
         _show(opened, tables, paths, classes)
 
@@ -156,7 +158,7 @@ def _extend(store: Store, name: str, into: str) -> None:
         out().print(f"{path}: was changed since wsistore wrote it; its subsets are kept")
     old = read_tables(store.root, name)
     classes = record.classes
-    tables = extend_split(store.crops, old, record.request, classes)
+    tables = extend_split(_crops(store), old, record.request, classes)
     again = Record(record.request, classes)
     paths = save_splits(store.root, into, tables, again, overwrite=into == name)
     _show(store, tables, paths, classes)
@@ -206,7 +208,7 @@ def _check(store: Store, name: str | None, file: Path | None, classes: ClassMap)
         raise StoreError(f"{store.url}: has no split to check; make one with --name")
     total = 0
     for each in names:
-        faults = check_split(store.root, each, store.crops)
+        faults = check_split(store.root, each, _crops(store))
         total += len(faults)
         for path in changed_since(store.root, each) if not faults else ():
             console.print(f"{path}: was changed since wsistore wrote it, which is no fault")
@@ -214,6 +216,11 @@ def _check(store: Store, name: str | None, file: Path | None, classes: ClassMap)
             console.print(fault.text)
         console.print(f"split {each}: {len(faults) or 'no'} faults")
     return SOME_FAILED if total else OK
+
+
+def _crops(store: Store) -> pd.DataFrame:
+    """Return the store's crops with what tells that one file is there under several patients."""
+    return with_fingerprints(store.crops, store.slides)
 
 
 def _show(
@@ -228,6 +235,12 @@ def _show(
     excluded = int((first["subset"] == EXCLUDED).sum())
     if excluded:
         console.print(f"{excluded} crops are excluded, in no set")
+    in_use = with_fingerprints(first[first["subset"] != EXCLUDED], store.slides)
+    together = patient_groups(in_use)
+    for group in together[:_SHOWN]:
+        console.print(f"patients {group} share a slide's file: kept in one subset, counted as one")
+    if len(together) > _SHOWN:
+        console.print(f"and {len(together) - _SHOWN} more such groups")
     rest = store.crops[~store.crops["crop"].isin(first["crop"])]
     unlabelled = int(rest["label"].isna().sum())
     if unlabelled:

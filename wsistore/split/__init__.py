@@ -14,6 +14,8 @@ from wsistore.split.files import (
 )
 from wsistore.split.own import read_own
 from wsistore.split.request import SUBSETS, Request
+from wsistore.split.same_files import groups as patient_groups
+from wsistore.split.same_files import with_fingerprints
 from wsistore.split.sets import EXCLUDED, is_aux, rows_of, set_names
 from wsistore.split.shares import counts
 from wsistore.split.tables import COLUMNS, extend_split, make_split, tabulate
@@ -37,6 +39,7 @@ __all__ = [
     "is_aux",
     "leaks",
     "make_split",
+    "patient_groups",
     "read_own",
     "read_record",
     "read_tables",
@@ -45,4 +48,5 @@ __all__ = [
     "save_splits",
     "set_names",
     "tabulate",
+    "with_fingerprints",
 ]

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from wsistore.classes import ALL, ClassMap
+from wsistore.split.same_files import FINGERPRINT, file_leaks
 from wsistore.split.sets import EXCLUDED, is_aux, is_union
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ def faults(split: pd.DataFrame, crops: pd.DataFrame, classes: ClassMap = ALL) ->
 
     Args:
         split: the table as it was read; columns crop, slide, patient, label, subset.
-        crops: the store's, columns crop, slide, patient, label.
+        crops: the store's, columns crop, slide, patient, label; and fingerprint, of the crop's
+            slide, by which one file under two patients is found.
         classes: which classes the split tells apart, as its record has it. Its labels must be the
             store's after it, and crops of a class that it leaves out must be `EXCLUDED`.
     """
@@ -53,6 +55,7 @@ def faults(split: pd.DataFrame, crops: pd.DataFrame, classes: ClassMap = ALL) ->
         *_values(joined[known], set(crops["patient"])),
         *_classes(joined[known & joined["crop"].isin(list(out))]),
         *_leaks(joined.assign(patient=joined["patient_store"].fillna(joined["patient"]))),
+        *(Fault("leak", text) for text in file_leaks(_as_stored(joined, crops))),
         *_missing(joined[known & (joined["subset"] != EXCLUDED)], out | set(split["crop"]), crops),
     ]
 
@@ -122,6 +125,16 @@ def _leaks(rows: pd.DataFrame) -> Iterator[Fault]:
             for subset, part in own.groupby("subset", sort=True)
         )
         yield Fault("leak", f"patient {patient!r} is in more than one subset: {where}")
+
+
+def _as_stored(joined: pd.DataFrame, crops: pd.DataFrame) -> pd.DataFrame:
+    """Return a split's rows with the slides, patients and fingerprints of the store."""
+    known = joined[joined["slide_store"].notna()]
+    rows = known[["crop", "subset"]]
+    rows = rows.assign(slide=known["slide_store"], patient=known["patient_store"])
+    if FINGERPRINT not in crops:
+        return rows
+    return rows.merge(crops[["crop", FINGERPRINT]], on="crop")
 
 
 def _missing(rows: pd.DataFrame, listed: set[str], crops: pd.DataFrame) -> Iterator[Fault]:

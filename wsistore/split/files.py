@@ -15,6 +15,7 @@ from wsistore.errors import StoreError, UsageError
 from wsistore.index import read_table
 from wsistore.split.faults import leaks
 from wsistore.split.request import Request
+from wsistore.split.same_files import file_leaks, with_fingerprints
 from wsistore.storage import Place, Root, root
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def save_splits(
 
     Raises:
         UsageError: the name cannot be one, is taken or is that of a fold of another split, or a
-            patient is in two subsets.
+            patient, or one file under two patients, is in two subsets.
     """
     place = root(store)
     names = {suffix: name + suffix for suffix in tables}
@@ -161,6 +162,12 @@ def save_splits(
     for suffix, table in tables.items():
         for patient in leaks(table):
             raise UsageError(f"patient {patient!r} would be in two subsets of {name + suffix!r}")
+    slides = place / layout.SLIDES_CSV
+    if slides.exists():
+        known = read_table(slides)
+        for table in tables.values():
+            for text in file_leaks(with_fingerprints(table, known)):
+                raise UsageError(text)
     for suffix, table in tables.items():
         paths[suffix].write_text(table.to_csv(index=False, lineterminator="\n"))
     if record is not None:

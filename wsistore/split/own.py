@@ -9,7 +9,9 @@ from typing import NamedTuple
 import pandas as pd
 
 from wsistore.classes import ALL, ClassMap
+from wsistore.paths import nfc
 from wsistore.split.faults import Fault, faults
+from wsistore.split.same_files import FINGERPRINT, with_fingerprints
 from wsistore.split.sets import EXCLUDED, is_aux
 from wsistore.split.tables import tabulate
 from wsistore.user_table import UserTable, read_user_table
@@ -40,9 +42,10 @@ def read_own(path: Path, crops: pd.DataFrame, slides: pd.DataFrame, classes: Cla
     must agree with the store. Labels are the store's; a column ``label`` must agree too.
 
     Args:
-        path: the CSV. A slide may be written as its file name.
+        path: the CSV. A slide may be written as its file name, with or without extension.
         crops: the store's, columns crop, slide, patient, label.
-        slides: the store's, columns slide, file, patient: slides without a crop are known too.
+        slides: the store's, columns slide, file, patient, fingerprint: slides without a crop are
+            known too.
         classes: which classes are told apart. Crops of a class that it leaves out are `EXCLUDED`,
             wherever the file puts them; a column ``label`` may hold classes or the store's labels.
 
@@ -53,10 +56,17 @@ def read_own(path: Path, crops: pd.DataFrame, slides: pd.DataFrame, classes: Cla
     given = read_user_table(path, "--from-csv", [("subset",), _KEYS], ["label"])
     own = pd.DataFrame([row.cells for row in given.rows], dtype=object)
     key = next(column for column in _KEYS if column in own)
-    if "slide" in own:
-        by_file = dict(zip(slides["file"].astype(str), slides["slide"].astype(str), strict=True))
-        own["slide"] = own["slide"].map(lambda name: by_file.get(name, name))
+    if FINGERPRINT in slides:
+        crops = with_fingerprints(crops, slides)
     found = _twice(given, own[key], key)
+    if "slide" in own:
+        own["slide"], ambiguous = _ids(own["slide"], slides)
+        found += ambiguous
+    for column in ("patient", "label"):
+        if column in own:
+            # a store from before names were composed may hold them as a Mac writes them
+            written = {nfc(str(name)): name for name in sorted(crops[column].dropna().unique())}
+            own[column] = own[column].map(lambda name, known=written: known.get(name, name))
     seen = set(crops[key])
     tried = set(slides[key]) if key in slides else set()
     strangers = [name for name in own[key].unique() if name not in seen]
@@ -93,6 +103,21 @@ def _twice(given: UserTable, names: pd.Series[str], key: str) -> list[Fault]:
         for name, where in lines.items()
         if len(where) > 1
     ]
+
+
+def _ids(names: pd.Series[str], slides: pd.DataFrame) -> tuple[pd.Series[str], list[Fault]]:
+    """Return slides by their ids, where a file's name stands, and the names that are of several."""
+    ids: dict[str, set[str]] = {}
+    for slide, file in zip(slides["slide"].astype(str), slides["file"].astype(str), strict=True):
+        for name in (nfc(file), Path(nfc(file)).stem):
+            ids.setdefault(name, set()).add(slide)
+    known, found = set(slides["slide"]), []
+    for name in names.unique():
+        if name not in known and len(several := sorted(ids.get(name, ()))) > 1:
+            text = f"slide {name!r} may be {' or '.join(map(repr, several))}; write the id"
+            found.append(Fault("slide", text))
+    one = {name: next(iter(slide)) for name, slide in ids.items() if len(slide) == 1}
+    return names.map(lambda name: name if name in known else one.get(name, name)), found
 
 
 def _disagreements(joined: pd.DataFrame, key: str) -> list[Fault]:

@@ -11,6 +11,7 @@ from wsistore.errors import UsageError
 from wsistore.split.assign import assign, fold
 from wsistore.split.faults import faults
 from wsistore.split.request import DEV, Request
+from wsistore.split.same_files import groups, leaders
 from wsistore.split.sets import EXCLUDED, is_aux
 
 COLUMNS = ["crop", "slide", "patient", "label", "subset"]
@@ -22,7 +23,8 @@ def make_split(
     """Split crops by patient, stratified by class.
 
     Args:
-        crops: columns crop, slide, patient, label (NaN where a crop has none).
+        crops: columns crop, slide, patient, label (NaN where a crop has none); and fingerprint, of
+            the crop's slide: patients who share a file stay together and count as one.
         request: how many patients are wanted where.
         classes: which classes are told apart. Crops of a class that it leaves out are listed as
             `EXCLUDED` with their label, whosever they are; labels of the others are its classes.
@@ -38,9 +40,10 @@ def make_split(
     """
     out = classes.excluded(crops["label"])
     crops = crops.assign(label=classes.merged(crops["label"]))
-    parts = assign(crops[~out], request, {})
+    people = crops["patient"].replace(leaders(crops[~out]))
+    parts = assign(crops.assign(patient=people)[~out], request, {})
     return {
-        suffix: tabulate(crops, crops["patient"].map(subsets).mask(out, EXCLUDED))
+        suffix: tabulate(crops, people.map(subsets).mask(out, EXCLUDED))
         for suffix, subsets in _views(parts, request).items()
     }
 
@@ -54,7 +57,7 @@ def extend_split(
     """Take new patients, and new crops of old ones, into a split; no old patient moves.
 
     Args:
-        crops: columns crop, slide, patient, label, of the store as it is now.
+        crops: columns crop, slide, patient, label, fingerprint, of the store as it is now.
         tables: the split as `make_split` returned it, or as it was edited since.
         request: the request that it was made by. New patients go where the wanted numbers, taken
             over old and new, are missed by most. Labels become those that the store has now.
@@ -76,13 +79,15 @@ def extend_split(
     old = _parts(tables, request)
     out = classes.excluded(crops["label"])
     crops = crops.assign(label=classes.merged(crops["label"]))
-    views = _views(assign(crops[~out], request, old), request)
+    people = crops["patient"].replace(leaders(crops[~out]))
+    known = _together(old, crops[~out])
+    views = _views(assign(crops.assign(patient=people)[~out], request, known), request)
     extended = {}
     for suffix, subsets in views.items():
         table = tables[suffix]
         by_hand = (table["subset"] == EXCLUDED) & ~classes.excluded(table["label"])
         left_out = out | crops["crop"].isin(table["crop"][by_hand])
-        subset = crops["patient"].map(subsets).mask(left_out, EXCLUDED)
+        subset = people.map(subsets).mask(left_out, EXCLUDED)
         extended[suffix] = tabulate(crops, subset)
         kept = extended[suffix]["subset"] != EXCLUDED
         gone = sorted(old.keys() - set(extended[suffix]["patient"][kept]))
@@ -92,6 +97,24 @@ def extend_split(
                 "has no crop (or no label) in the store any more; make a new one with --name"
             )
     return extended
+
+
+def _together(parts: Mapping[str, str], crops: pd.DataFrame) -> dict[str, str]:
+    """Return the parts of patients, of those who share a file as one.
+
+    Raises:
+        UsageError: two of them have two parts.
+    """
+    first, found = leaders(crops), dict[str, str]()
+    for patient, part in parts.items():
+        lead = first.get(patient, patient)
+        if found.setdefault(lead, part) != part:
+            (group,) = (group for group in groups(crops) if patient in group.patients)
+            raise UsageError(
+                f"the split cannot be extended: patients {group} share files, so that they must "
+                f"be in one subset, and are in {found[lead]} and {part}; make a new one with --name"
+            )
+    return found
 
 
 def tabulate(crops: pd.DataFrame, subset: pd.Series[str]) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from wsistore.index import read_table
 from wsistore.records import SlideRecord
 from wsistore.split.faults import faults, fold_faults
 from wsistore.split.files import class_map, read_record
+from wsistore.split.same_files import FINGERPRINT
 from wsistore.verify.faults import REMOVE, Fault
 
 _KEYS = ["crop", "slide", "patient", "label"]
@@ -29,11 +30,11 @@ def check_splits(store: Path, records: Mapping[str, SlideRecord], unread: set[st
     """
     crops = pd.DataFrame(
         [
-            [crop.crop, crop.slide, crop.patient, crop.label or None]
+            [crop.crop, crop.slide, crop.patient, crop.label or None, record.slide.fingerprint]
             for record in records.values()
             for crop in record.crops
         ],
-        columns=_KEYS,
+        columns=[*_KEYS, FINGERPRINT],
         dtype=object,
     )
     found: list[Fault] = []

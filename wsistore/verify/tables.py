@@ -9,6 +9,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 
 from wsistore import layout
+from wsistore.duplicates import Duplicates
 from wsistore.records import LATER, CropRow, LevelRow, SlideRecord, SlideRow
 from wsistore.verify.faults import REINDEX, Fault
 
@@ -70,8 +71,29 @@ def check_tables(store: Path, records: Mapping[str, SlideRecord], unread: set[st
         except TableError as error:
             faults.append(Fault(name, str(error), REINDEX))
             continue
+        if kind is SlideRow:
+            found = _without_duplicates(found, records, unread)
         faults += [Fault(name, what, REINDEX) for what in _differences(found, wanted, keys, unread)]
     return faults
+
+
+def _without_duplicates(
+    found: list[dict[str, str]], records: Mapping[str, SlideRecord], unread: set[str]
+) -> list[dict[str, str]]:
+    """Take from warnings the sentence on slides of the same file: the table's own, no group's.
+
+    Where slides could not be read, nobody can tell whom it names.
+    """
+    known = Duplicates(record.slide for record in records.values())
+    rows = []
+    for row in found:
+        record = records.get(row["slide"])
+        if record is not None:
+            own, cell = record.slide.warning, row.get("warning", "")
+            if cell == known.warned(record.slide).warning or (unread and cell.startswith(own)):
+                row = {**row, "warning": own}
+        rows.append(row)
+    return rows
 
 
 def _differences(

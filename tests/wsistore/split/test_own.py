@@ -103,3 +103,28 @@ def test_a_trailing_comma_shifts_nothing(tmp_path: Path) -> None:
     ]  # fmt: skip
     with pytest.raises(UsageError, match=r"--from-csv .*line 2 has 3 cells, the header 2"):
         own(tmp_path, "patient,subset\np3,aux1,left\n")
+
+
+def test_names_that_a_mac_wrote_are_the_stores(tmp_path: Path) -> None:
+    nfc, nfd = ("M\u00fcller", "Mu\u0308ller")
+    crops = pd.DataFrame(
+        [("M_ller/0", "M_ller", nfd, "a"), ("s/0", "s", "p", "a")], columns=CROPS.columns
+    )
+    slides = pd.DataFrame(
+        [("M_ller", f"{nfd}.svs", nfd), ("s", "s.svs", "p")], columns=SLIDES.columns
+    )
+    for name in (nfc, nfd):
+        for text in (
+            f"patient,subset\n{name},test\n",
+            f"slide,patient,subset\n{name},{name},test\n",
+        ):
+            (tmp_path / "own.csv").write_text(text, encoding="utf-8")
+            table, faults, *_ = read_own(tmp_path / "own.csv", crops, slides)
+            assert (table["patient"].tolist(), faults) == ([nfd], [])
+
+
+def test_a_file_name_of_two_slides_is_ambiguous(tmp_path: Path) -> None:
+    slides = SLIDES.assign(file=["1.svs", "2.svs", "1.svs", "4.svs", "5.svs"])
+    (tmp_path / "own.csv").write_text("slide,subset\n1.svs,train\n2,train\n")
+    _, faults, *_ = read_own(tmp_path / "own.csv", CROPS, slides)
+    assert faults[0] == ("slide", "slide '1.svs' may be 's1' or 's3'; write the id")
