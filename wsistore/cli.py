@@ -12,6 +12,7 @@ from wsistore.console import Group
 COMMANDS = {
     "build": "wsistore.commands.build:build_command",
     "info": "wsistore.commands.info:info_command",
+    "label": "wsistore.commands.label:label_command",
     "plan": "wsistore.commands.plan:plan_command",
     "preview": "wsistore.commands.preview:preview_command",
     "sample": "wsistore.sample.command:sample",

@@ -41,12 +41,18 @@ def all_lines(report: LabelReport, path: Path) -> Iterator[str]:
     yield from (f"{path}: {warning}" for warning in report.warnings)
 
 
-def short_lines(report: LabelReport, path: Path) -> Iterator[str]:
-    """Yield at most a line for the rows, one for the slides, and the warnings."""
+def short_lines(report: LabelReport, path: Path, among: str = "given") -> Iterator[str]:
+    """Yield at most a line for the rows, one for the slides, and the warnings.
+
+    Args:
+        report: what was found.
+        path: the table.
+        among: what the slides are: given, or in the store.
+    """
     if report.rows:
         count, first = len(report.rows), _first(report.rows)
         what = "row names a slide" if count == 1 else "rows name slides"
-        yield f"{path}: {count:,} {what} not given ({first})"
+        yield f"{path}: {count:,} {what} not {among} ({first})"
     if report.slides:
         yield f"{path}: {slides_text(len(report.slides))} no row ({_first(report.slides)})"
     yield from (f"{path}: {warning}" for warning in report.warnings)

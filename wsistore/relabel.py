@@ -1,0 +1,194 @@
+"""Other patients and labels for slides that are stored: records are rewritten, no slide is read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from wsistore import layout
+from wsistore.errors import StoreError
+from wsistore.index import read_record, record_to_json, update_index
+from wsistore.labels import Label
+from wsistore.records import CropRow, SlideRecord
+from wsistore.storage import METADATA, LocalRoot, Place, Root, root
+
+
+class UnknownClassError(ValueError):
+    """Nobody can tell whether a crop has a class of its own."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What changes in the record of one slide.
+
+    Attributes:
+        slide, file: its id, and its file's name.
+        patient, label: (old, new), or None where it stays.
+        crops: how many crops change.
+        kept: how many keep the class that they were drawn with, which is another than the new one.
+    """
+
+    slide: str
+    file: str
+    patient: tuple[str, str] | None
+    label: tuple[str, str] | None
+    crops: int
+    kept: int
+
+
+@dataclass(frozen=True)
+class Relabeling:
+    """What a labels table changes in a store.
+
+    Attributes:
+        changes: in order of slide.
+        refused: file → why a slide, or a part of what its row says, cannot be taken over.
+        records: all records of the store, as they will be.
+    """
+
+    changes: tuple[Change, ...]
+    refused: Mapping[str, str]
+    records: Mapping[str, SlideRecord]
+
+
+def plan_relabeling(
+    records: Mapping[str, SlideRecord], given: Mapping[str, Label], drawn: bool
+) -> Relabeling:
+    """Return what would change; slides that ``given`` lacks stay as they are.
+
+    Args:
+        records: of all slides of the store, by id.
+        given: id → what the labels table says.
+        drawn: whether the store's crops were drawn, so that they may have classes of their own.
+    """
+    changes, refused, after = [], {}, dict(records)
+    for slide in sorted(given.keys() & records.keys()):
+        old, label = records[slide], given[slide]
+        stored = old.slide.mpp
+        try:
+            new = relabeled(old, label, drawn)
+        except UnknownClassError as error:
+            refused[old.slide.file] = str(error)
+            continue
+        if label.mpp is not None and old.slide.outcome != "failed" and label.mpp != stored:
+            refused[old.slide.file] = (
+                f"it is stored at {stored:g} µm/px and the table says {label.mpp:g}: its levels "
+                "would be others; rebuild it with --overwrite"
+            )
+        after[slide] = new
+        if _differs(old, new):
+            changes.append(_change(old, new))
+    return Relabeling(tuple(changes), refused, after)
+
+
+def relabeled(record: SlideRecord, label: Label, drawn: bool) -> SlideRecord:
+    """Return a slide's record with the patient and label of a row, as a build would write it.
+
+    A crop that was drawn with a class keeps it.
+
+    Raises:
+        UnknownClassError: an early store does not say whether a crop has a class of its own.
+    """
+    row = replace(record.slide, patient=label.patient or record.slide.slide, label=label.label)
+    crops = []
+    for crop in record.crops:
+        own = _own_class(crop, record.slide.label, drawn)
+        if own is None and row.label != record.slide.label:
+            raise UnknownClassError(
+                f"crop {crop.crop!r} is labeled {crop.label!r} as its slide is, and its record is "
+                "from before classes of regions were kept: whether the crop was drawn with that "
+                "class is not known; rebuild it with --overwrite"
+            )
+        named = crop.label if own is None else own or row.label
+        crops.append(replace(crop, patient=row.patient, label=named, annotation_class=own))
+    return replace(record, slide=row, crops=tuple(crops))
+
+
+def _own_class(crop: CropRow, label: str, drawn: bool) -> str | None:
+    """Return the class that a crop was drawn with, empty without one; None where nobody can tell.
+
+    Args:
+        crop: as it is stored.
+        label: its slide's, as it is stored.
+        drawn: whether the store's crops were drawn.
+    """
+    if crop.annotation_class is not None:
+        return crop.annotation_class
+    if not drawn or not crop.label:
+        return ""
+    return crop.label if crop.label != label else None
+
+
+def _differs(old: SlideRecord, new: SlideRecord) -> bool:
+    return _names(old) != _names(new)
+
+
+def _names(record: SlideRecord) -> list[tuple[str, str]]:
+    slide = record.slide
+    return [(slide.patient, slide.label), *((crop.patient, crop.label) for crop in record.crops)]
+
+
+def _change(old: SlideRecord, new: SlideRecord) -> Change:
+    pairs = list(zip(old.crops, new.crops, strict=True))
+    patient, label = (
+        (before, after) if before != after else None
+        for before, after in (
+            (old.slide.patient, new.slide.patient), (old.slide.label, new.slide.label),
+        )
+    )  # fmt: skip
+    return Change(
+        old.slide.slide,
+        old.slide.file,
+        patient,
+        label,
+        crops=sum((a.patient, a.label) != (b.patient, b.label) for a, b in pairs),
+        kept=sum(b.label != new.slide.label for _, b in pairs) if label else 0,
+    )
+
+
+def apply_relabeling(
+    store: Place, relabeling: Relabeling, given: Mapping[str, Label], drawn: bool, lock: bool = True
+) -> None:
+    """Write what changes: each slide's record in one step, the tables last.
+
+    Killed in between, some slides have the new names in their groups and the tables the old ones:
+    the same command finishes the job, and the next build writes the tables too.
+
+    Args:
+        store: the store.
+        relabeling: made from the store's records.
+        given: as `plan_relabeling` had it.
+        drawn: as `plan_relabeling` had it.
+        lock: False where the user has said that no build runs.
+
+    Raises:
+        StoreError: a record or a table cannot be written, or a slide has gone since.
+    """
+    home = root(store)
+    if isinstance(home, LocalRoot):
+        (home / layout.STAGING).folder.mkdir(exist_ok=True)
+    failed = {}
+    for change in relabeling.changes:
+        record = relabeling.records[change.slide]
+        if record.slide.outcome == "failed":
+            failed[change.slide] = record  # it has no group
+            continue
+        group = home / layout.SLIDES / change.slide
+        # read again: a build may have stored the slide anew
+        _write(group, relabeled(read_record(group), given[change.slide], drawn))
+    update_index(home, failed, lock)
+
+
+def _write(group: Root, record: SlideRecord) -> None:
+    path = group / METADATA
+    try:
+        metadata: dict[str, Any] = json.loads(path.read_bytes())
+        metadata["attributes"]["wsistore"] = record_to_json(record)
+        path.write_text(json.dumps(metadata, indent=2))
+    except OSError as error:
+        raise StoreError(
+            f"{path}: cannot be written: {error}; what was written before is whole: run the same "
+            "command again"
+        ) from error
