@@ -123,11 +123,13 @@ def _kept(task: SlideTask, record: SlideRecord, settings: BuildSettings) -> Resu
     given = task.given_mpp
     if not same:
         return Result(SlideRecord(task.row("failed", another_file(row))))
+    do = "rebuild it with --overwrite"
     if (row.patient, row.label) != (wanted.patient, wanted.label):
         reason = (
             f"stored as patient {row.patient!r}, label {row.label!r}; "
             f"now {wanted.patient!r}, {wanted.label!r}"
         )
+        do = "correct the store with 'wsistore label', or rebuild the slide with --overwrite"
     elif given is not None and given != row.mpp:
         reason = f"stored at {row.mpp:g} µm/px; now {given:g}"
     elif task.reader not in (AUTO, row.reader):
@@ -141,7 +143,7 @@ def _kept(task: SlideTask, record: SlideRecord, settings: BuildSettings) -> Resu
         )
     else:
         return Result(record, stored_before=True)
-    return Result(SlideRecord(task.row("failed", f"{reason}; rebuild it with --overwrite")))
+    return Result(SlideRecord(task.row("failed", f"{reason}; {do}")))
 
 
 def build(

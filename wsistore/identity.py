@@ -44,9 +44,33 @@ class SlideFile:
         """The name of its file or folder, in NFC."""
         return nfc(self.path.name)
 
+    @property
+    def own_name(self) -> str:
+        """Its name in NFC: a file's without extension, a folder's whole."""
+        return layout.own_name(self.path)
+
     def __str__(self) -> str:
         """Return what people read: the file's name, and the id where that is another."""
         return shown(self.slide, self.file)
+
+
+class StoredSlide(SlideFile):
+    """A slide as a store knows it: by its id, and by its file's name without a folder.
+
+    Where the id was made of a path, its parts stand for the folders.
+    """
+
+    @classmethod
+    def of(cls, slide: str, file: str) -> StoredSlide:
+        """Return a slide by its id and its file's name."""
+        *folders, _ = slide.split(SEPARATOR)
+        return cls(Path(os.sep, *folders, file), slide)
+
+    @property
+    def own_name(self) -> str:
+        """Its name: whole, where the id shows that it is a folder's."""
+        last = self.slide.split(SEPARATOR)[-1]
+        return self.file if last == layout.safe_name(self.file) else nfc(self.path.stem)
 
 
 def shown(slide: str, file: str) -> str:

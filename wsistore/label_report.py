@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from wsistore.labels import Label, Labels
+from wsistore.identity import SlideFile
+from wsistore.labels import Label, Labels, unmatched
 from wsistore.near_names import alike, file_key, quoted
 
 UNKNOWN_WORDS = frozenset({
@@ -66,25 +67,24 @@ class LabelReport:
         return asdict(self)
 
 
-def label_report(
-    slides: Sequence[tuple[str, str]], given: Sequence[Label], table: Labels
-) -> LabelReport:
+def label_report(slides: Sequence[SlideFile], given: Sequence[Label], table: Labels) -> LabelReport:
     """Compare a labels table with slides.
 
     Args:
-        slides: id and file name of each.
+        slides: the slides.
         given: what the table says of each; an empty label without ``line`` where no row names it.
         table: the table.
     """
-    patients = [label.patient or slide for (slide, _), label in zip(slides, given, strict=True)]
+    patients = [label.patient or slide.slide for slide, label in zip(slides, given, strict=True)]
     used = {label.line for label in given}
-    rows = {name: label.line for name, label in table.items() if label.line not in used}
-    bare = [file for (_, file), label in zip(slides, given, strict=True) if label.line is None]
+    strange = {name: table[name].line for name in unmatched(slides, table)}
+    rows = {name: line for name, line in strange.items() if line not in used}
+    bare = [file.file for file, label in zip(slides, given, strict=True) if label.line is None]
     return LabelReport(
         classes=tuple(_classes(patients, given)),
         patients=len(set(patients)),
         unknown_patients=sum(1 for label in given if not label.patient),
-        rows=tuple(_unmatched(rows, (file for _, file in slides))),
+        rows=tuple(_unmatched(rows, (slide.file for slide in slides))),
         slides=tuple(_unmatched(dict.fromkeys(bare), table)),
         warnings=(*table.notes, *_warnings(given)),
     )

@@ -167,7 +167,7 @@ def _parts(text: str) -> tuple[str, ...]:
 def _names(slide: SlideFile) -> set[tuple[str, ...]]:
     """Return all that a table may call a slide."""
     folders = _parts(slide.path.parent.as_posix())
-    ends = {slide.file, layout.own_name(slide.path)}
+    ends = {slide.file, slide.own_name}
     tails = (folders[start:] for start in range(len(folders) + 1))
     return {(*tail, end) for tail in tails for end in ends} | {(slide.slide,)}
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from wsistore import layout
-from wsistore.errors import StoreError
+from wsistore.errors import StoreError, UsageError
+from wsistore.identity import StoredSlide
 from wsistore.index import read_record, record_to_json, update_index
-from wsistore.labels import Label
+from wsistore.labels import Label, Labels, disagreement, match_labels
 from wsistore.records import CropRow, SlideRecord
 from wsistore.storage import METADATA, LocalRoot, Place, Root, root
 
@@ -51,6 +52,28 @@ class Relabeling:
     changes: tuple[Change, ...]
     refused: Mapping[str, str]
     records: Mapping[str, SlideRecord]
+
+
+def stored_labels(records: Mapping[str, SlideRecord], labels: Labels) -> dict[str, Label]:
+    """Return id → label of those slides of a store that a row names.
+
+    A row with an ``id`` of a stored slide is that slide's; other rows name slides as in a build,
+    see `wsistore.labels.match_labels`.
+
+    Raises:
+        UsageError: two rows name one slide and disagree, or one row names two slides.
+    """
+    by_id: dict[str, Label] = {}
+    for label in labels.values():
+        if label.id in records and by_id.setdefault(label.id, label) != label:
+            raise UsageError(
+                f"--labels {labels.path}: {disagreement(label.id, by_id[label.id], label)}"
+            )
+    others = {name: label for name, label in labels.items() if label.id not in by_id}
+    rest = [StoredSlide.of(slide, r.slide.file) for slide, r in records.items()]
+    rest = [slide for slide in rest if slide.slide not in by_id]
+    found = zip(rest, match_labels(rest, Labels(labels.path, others)), strict=True)
+    return by_id | {slide.slide: label for slide, label in found if label.line is not None}
 
 
 def plan_relabeling(

@@ -20,8 +20,12 @@ SLIDES = ["S1.svs", "S2.svs", "S 3.tif", "x.svs"]
 def report(folder: Path, *rows: str) -> LabelReport:
     (folder / "l.csv").write_text("\n".join(["slide,patient,label", *rows]))
     table = read_labels(folder / "l.csv")
-    given = match_labels([SlideFile.named(Path(name)) for name in SLIDES], table)
-    return label_report([(Path(name).stem, name) for name in SLIDES], given, table)
+    slides = [SlideFile.named(Path("/x") / name) for name in SLIDES]
+    return label_report(slides, match_labels(slides, table), table)
+
+
+def test_rows_that_say_the_same_of_one_slide_are_both_used(tmp_path: Path) -> None:
+    assert report(tmp_path, "S1,P1,b", "S1.svs,P1,b", "x/S1,P1,b").rows == ()
 
 
 def test_classes_patients_and_what_does_not_match(tmp_path: Path) -> None:

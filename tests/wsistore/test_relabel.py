@@ -12,9 +12,10 @@ import wsistore
 from tests.wsistore.test_build import flat_slide
 from wsistore import relabel
 from wsistore.cli import main
-from wsistore.labels import Label
+from wsistore.errors import UsageError
+from wsistore.labels import Label, read_labels
 from wsistore.records import CropRow, SlideRecord, SlideRow
-from wsistore.relabel import plan_relabeling
+from wsistore.relabel import plan_relabeling, stored_labels
 
 OLD = "slide,patient,label\na,p1,x\nb,p2,y\nc,p3,x\nd,p4,y\n"
 NEW = "slide;patient;label\na.tiff;p1;Entzündung\nb;;y\nc;p3;\n"
@@ -135,15 +136,16 @@ def test_splits_that_no_longer_fit_are_named_and_stay(store: Path, tmp_path: Pat
     assert run("split", store, "--name", "own", "--from-csv", own).exit_code == 0
     assert run("split", store, "--name", "half", "--fractions", "50/0/50").exit_code == 0
     labels = tmp_path / "l.csv"
-    labels.write_text("slide,patient,label\na,p1,y\n")
-    before = {name: data for name, data in files(store).items() if name.startswith("splits")}
+    labels.write_text("slide,patient,label\na,p1,y\nb,p2,x\n")
     for dry in (("--dry-run",), ()):
         result = run("label", store, "--labels", labels, *dry)
         assert result.exit_code == 1
         for line in (
-            "split half does not fit: crop 'a/0' has label 'x'; the store: 'y'; "
+            f"split half does not fit: {store}/splits/half.csv: crop 'a/0' has label 'x'; the "
+            f"store: 'y'; {store}/splits/half.csv: crop 'b/0' has label 'y'; the store: 'x'; "
             "'wsistore split --name half --extend' takes the labels over",
-            "split own does not fit: crop 'a/0' has label 'x'; the store: 'y'; "
+            f"split own does not fit: {store}/splits/own.csv: crop 'a/0' has label 'x'; the "
+            f"store: 'y'; {store}/splits/own.csv: crop 'b/0' has label 'y'; the store: 'x'; "
             "make it again with 'wsistore split --name own --from-csv FILE --overwrite'",
         ):
             assert line in result.output.splitlines()
@@ -235,3 +237,29 @@ def test_a_failed_slide_has_the_corrected_names_too(made: Path, store: Path) -> 
         ]["patient"]
         == "p1"
     )
+
+
+def matched(folder: Path, stored: dict[str, str], text: str) -> dict[str, str]:
+    """Id → label of the slides, id → file name, that rows name."""
+    (folder / "l.csv").write_text(text)
+    records = {
+        slide: SlideRecord(SlideRow(slide, "ok", file=file)) for slide, file in stored.items()
+    }
+    found = stored_labels(records, read_labels(folder / "l.csv"))
+    return {slide: label.label for slide, label in found.items()}
+
+
+def test_rows_name_stored_slides_by_name_path_or_id(tmp_path: Path) -> None:
+    names = {"a": "a.svs", "1.2": "1.2", "1.2.3": "1.2.3", "x_y": "x\u00e4y.tif"}
+    rows = "slide,patient,label\na.svs,p,A\n1.2,p,B\n1.2.3,p,C\nxa\u0308y,p,D\n"
+    assert matched(tmp_path, names, rows) == {"a": "A", "1.2": "B", "1.2.3": "C", "x_y": "D"}
+    paths = {"all--s1--0001": "0001.svs", "all--s2--0001": "0001.svs"}
+    rows = "slide,patient,label\ns1/0001.svs,p,A\ns2\\0001,p,B\n"
+    assert matched(tmp_path, paths, rows) == {"all--s1--0001": "A", "all--s2--0001": "B"}
+    with pytest.raises(UsageError, match=r"the row '0001\.svs' names .* alone"):
+        matched(tmp_path, paths, "slide,patient,label\n0001.svs,p,A\n")
+    ids = {"X": "0001.svs", "Y": "0001.svs"}
+    rows = "slide,id,patient,label\ns1/0001.svs,X,p,A\ns2/0001.svs,Y,p,B\n"
+    assert matched(tmp_path, ids, rows) == {"X": "A", "Y": "B"}
+    with pytest.raises(UsageError, match="lines 2 and 3 disagree about slide 'X': label 'A' and"):
+        matched(tmp_path, ids, "slide,id,patient,label\ns1/1,X,p,A\ns2/1,X,p,B\n")

@@ -294,3 +294,20 @@ def test_a_web_server_is_read(local: Path) -> None:
         with pytest.raises(wsistore.StoreError, match=r"has no split 'main'$"):
             store.split("main")
         web.shutdown()
+
+
+def test_labels_are_corrected_there_as_here(
+    slides: list[Path], url: str, options: dict[str, str], tmp_path: Path
+) -> None:
+    labels = slides[0].with_name("labels.csv")
+    make(slides, root(url, options))
+    make(slides, tmp_path / "store")
+    for place, its in ((tmp_path / "store", {}), (url, options)):
+        told = wsi(its, "label", place, "--labels", labels)
+        assert told.exit_code == 0, told.output
+        assert f"{place}: 4 slides changed, 4 crops" in told.output
+    there = wsistore.open(url, options)
+    assert there.crops["label"].tolist() == ["x", "x", "y", "y"]
+    assert content(there) == content(tmp_path / "store")
+    built = wsi(options, "build", *slides, "--out", url, "--labels", labels, "--levels", "5x,1.25x")
+    assert built.output.count("stored before") == 4

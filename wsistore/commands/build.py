@@ -172,8 +172,7 @@ def build_command(
     files = find_slides(slides, rule, table)
     if labels is not None and table is not None:
         given = match_labels(files, table)
-        named = [(file.slide, file.file) for file in files]
-        for line in short_lines(label_report(named, given, table), labels):
+        for line in short_lines(label_report(files, given, table), labels):
             click.echo(line, err=True)
     results = build(
         files, store, settings, table, mpp, workers, overwrite, source, reader, scheduler,

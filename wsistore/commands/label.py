@@ -12,11 +12,12 @@ from wsistore.commands.label_lines import short_lines
 from wsistore.commands.options import no_lock_option, store_argument
 from wsistore.console import OK, SOME_FAILED, out
 from wsistore.errors import StoreError
+from wsistore.identity import StoredSlide
 from wsistore.index import read_records, read_settings
 from wsistore.label_report import label_report
-from wsistore.labels import Label, read_labels, stored_labels
+from wsistore.labels import Label, read_labels
 from wsistore.records import SlideRecord
-from wsistore.relabel import Change, apply_relabeling, plan_relabeling
+from wsistore.relabel import Change, apply_relabeling, plan_relabeling, stored_labels
 from wsistore.split import Fault, check_split, checkable, read_record
 from wsistore.storage import Root
 
@@ -28,7 +29,7 @@ _EXTENDABLE = {"label", "missing", "unknown"}
 @click.command("label")
 @store_argument
 @click.option("--labels", "path", type=click.Path(path_type=Path), required=True,
-              help="CSV: slide, patient, label.")  # fmt: skip
+              help="CSV: slide, patient, label[, id].")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Say what would change; write nothing.")
 @no_lock_option
 @click.pass_context
@@ -50,12 +51,9 @@ def label_command(
     drawn = read_settings(store)["regions"] == "annotations"
     table = read_labels(path)
     records = read_records(store)
-    given = stored_labels({slide: one.slide.file for slide, one in records.items()}, table)
-    report = label_report(
-        [(slide, one.slide.file) for slide, one in records.items()],
-        [given.get(slide, Label()) for slide in records],
-        table,
-    )
+    given = stored_labels(records, table)
+    slides = [StoredSlide.of(slide, record.slide.file) for slide, record in records.items()]
+    report = label_report(slides, [given.get(slide, Label()) for slide in records], table)
     for line in short_lines(report, path, "in the store"):
         click.echo(line, err=True)
     relabeling = plan_relabeling(records, given, drawn)

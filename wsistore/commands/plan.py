@@ -103,8 +103,7 @@ def plan_command(
     known = read_labels(labels) if labels else None
     files = find_slides(slides, rule, known)
     given = match_labels(files, known or {})
-    named = [(file.slide, file.file) for file in files]
-    report = label_report(named, given, known) if known is not None else None
+    report = label_report(files, given, known) if known is not None else None
     plans = []
     for file, label in zip(files, given, strict=True):
         wins = mpp if label.mpp is None else label.mpp
