@@ -171,14 +171,10 @@ def _require_size(page: TiffPage, tile: NDArray[np.uint8], index: int) -> None:
     """
     columns = -(-page.imagewidth // page.tilewidth)
     top, left = index // columns * page.tilelength, index % columns * page.tilewidth
-    whole = (page.tilelength, page.tilewidth, 3)
-    inside = (
-        min(page.tilelength, page.imagelength - top),
-        min(page.tilewidth, page.imagewidth - left),
-        3,
-    )
-    if tile.shape not in (whole, inside):
-        raise ValueError(f"the tile's stream holds {tile.shape}, not {whole}")
+    rows = (page.tilelength, min(page.tilelength, page.imagelength - top))
+    across = (page.tilewidth, min(page.tilewidth, page.imagewidth - left))
+    if tile.ndim != 3 or tile.shape[0] not in rows or tile.shape[1] not in across:
+        raise ValueError(f"the tile's stream holds {tile.shape}, not {(rows[0], across[0], 3)}")
 
 
 def _probed_heads(page: TiffPage) -> Iterator[StreamHead]:

@@ -1,10 +1,13 @@
 """Heads of JPEG and JPEG 2000 streams, of Pillow's encoders and by hand."""
 
 import io
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from wsistore.readers.tile_streams import StreamColor, jpeg2000_head, jpeg_head
@@ -89,3 +92,11 @@ def test_a_cut_head_is_an_error(length: int) -> None:
 def test_a_boxed_jpeg_2000_file_is_no_codestream() -> None:
     with pytest.raises(ValueError, match="no bare JPEG 2000 codestream"):
         jpeg2000_head(encoded("JPEG2000"))
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_have_a_head_or_are_an_error(data: bytes) -> None:
+    for head, start in ((jpeg_head, b"\xff\xd8"), (jpeg2000_head, b"\xff\x4f\xff\x51")):
+        for stream in (data, start + data):
+            with suppress(ValueError):
+                assert head(stream).samples > 0
