@@ -29,6 +29,7 @@ from wsistore.records import SlideRecord
 from wsistore.remote import RemoteRoot
 from wsistore.staging import clear, require_locks
 from wsistore.storage import METADATA, LocalRoot, Place, Root, root
+from wsistore.tissue import METHODS
 from wsistore.workers import run
 
 _INDEX_SECONDS = 5.0
@@ -50,8 +51,11 @@ class Result:
     same_file: str = ""
 
 
-def prepare(place: Place, settings: BuildSettings) -> None:
+def prepare(place: Place, settings: BuildSettings) -> BuildSettings:
     """Make a store, or check that an existing one was built with the same settings.
+
+    Returns:
+        The settings to go on with, see `continued`.
 
     Raises:
         UsageError: the folder holds something else, or other settings; or it is a URL that cannot
@@ -68,11 +72,27 @@ def prepare(place: Place, settings: BuildSettings) -> None:
         if strangers and not metadata.exists():
             raise UsageError(f"{store}: is not a store and not empty; choose another --out")
         _make(store, {"wsistore": {"format": layout.FORMAT, **settings.record()}})
+    settings = continued(store, settings)
     _check_settings(store, settings)
     if isinstance(store, LocalRoot):
         for folder in (layout.SLIDES, layout.SPLITS, layout.STAGING):
             (store / folder).folder.mkdir(exist_ok=True)
     _make_slides_group(store)
+    return settings
+
+
+def continued(store: Root, settings: BuildSettings) -> BuildSettings:
+    """Return settings with the way of finding tissue that a store was begun with.
+
+    One of an earlier version finds tissue in its own way to its end, so that all its slides are
+    alike.
+    """
+    if not (store / METADATA).exists():
+        return settings
+    method = read_settings(store).get("tissue", {}).get("method")
+    if method not in METHODS:
+        return settings
+    return replace(settings, tissue=replace(settings.tissue, method=method))
 
 
 def _make(store: Root, attributes: dict[str, Any]) -> None:
@@ -184,7 +204,7 @@ def build(
     files = distinct(s if isinstance(s, SlideFile) else SlideFile.named(s) for s in slides)
     known_labels = match_labels(files, labels or {})
     place = root(store).absolute()
-    prepare(place, settings)
+    settings = prepare(place, settings)
     if lock:
         require_locks(place)
     clear(place, lock)

@@ -25,7 +25,7 @@ from wsistore.paths import nfc
 from wsistore.readers import AUTO, Reader
 from wsistore.records import LevelRow, SlideRecord, SlideRow
 from wsistore.storage import Place, Root, root
-from wsistore.tissue import METHOD, TissueSettings
+from wsistore.tissue import METHODS, TissueSettings
 from wsistore.writer import take_rows, write_bytes
 
 
@@ -71,8 +71,9 @@ class BuildSettings:
         """
         try:
             tissue = dict(record["tissue"])
-            if tissue.pop("method") != METHOD:
-                raise ValueError(f"tissue was found by {record['tissue']['method']}, not {METHOD}")
+            if tissue["method"] not in METHODS:
+                known = " or ".join(METHODS)
+                raise ValueError(f"tissue was found by {tissue['method']}, not {known}")
             found = cls(
                 tuple(record["levels"]),
                 record["exact_mpp"],

@@ -18,11 +18,22 @@ from wsistore.overview import Overview
 
 Mask = NDArray[np.bool_]
 
-METHOD = "optical-density-2"
+METHOD = "optical-density-3"
 """Names this way of finding tissue in a store; another way has another name."""
+
+WITHOUT_RIMS = "optical-density-2"
+"""The way before: the colored rim of black ink was kept. Stores made with it go on with it."""
+
+METHODS = (METHOD, WITHOUT_RIMS)
 
 PEN_MM2 = 0.01
 """The smallest mark that counts as ink."""
+
+RIM_NEUTRALITY = 0.7
+"""Smallest ratio of a rim's optical densities over its channels: black ink absorbs all alike."""
+
+RIM_DENSITY = 0.06
+"""Optical density above which a pixel is a rim and not glass."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +48,7 @@ class TissueSettings:
         min_density, max_density: bounds of the optical density that separates tissue from glass;
             Otsu's threshold is taken where it lies between them. The upper bound keeps pale
             tissue beside dark tissue, the lower one keeps out shading of the glass.
+        method: one of `METHODS`.
     """
 
     mpp: float = 8.0
@@ -45,10 +57,11 @@ class TissueSettings:
     margin_um: float = 32.0
     min_density: float = 0.04
     max_density: float = 0.08
+    method: str = METHOD
 
     def record(self) -> dict[str, float | str]:
         """Return the settings and the method's name, for the store."""
-        return {"method": METHOD, **asdict(self)}
+        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -103,14 +116,21 @@ def optical_density(image: NDArray[np.uint8], glass: NDArray[np.float64]) -> NDA
     Returns:
         (h, w) float64.
     """
-    # a logarithm for each of 256 values, not for each pixel
-    of_value = -np.log((np.arange(256)[:, np.newaxis] + 1.0) / (glass + 1))
-    red, green, blue = (of_value[image[..., channel], channel] for channel in range(3))
+    red, green, blue = _densities(image, glass)
     positive: NDArray[np.float64] = np.maximum(np.minimum(np.minimum(red, green), blue), 0)
     return positive
 
 
-def pen_mask(image: NDArray[np.uint8], mpp: float) -> Mask:
+def _densities(image: NDArray[np.uint8], glass: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """Return the optical density of red, green and blue, each (h, w) float64."""
+    # a logarithm for each of 256 values, not for each pixel
+    of_value = -np.log((np.arange(256)[:, np.newaxis] + 1.0) / (glass + 1))
+    return [of_value[image[..., channel], channel] for channel in range(3)]
+
+
+def pen_mask(
+    image: NDArray[np.uint8], mpp: float, glass: NDArray[np.float64] | None = None
+) -> Mask:
     """Return where marker ink or a black ring lies, (h, w) bool.
 
     Ink is greener, bluer or redder than any stain at this scale, or black; its pale rim is found
@@ -120,6 +140,8 @@ def pen_mask(image: NDArray[np.uint8], mpp: float) -> Mask:
     Args:
         image: (h, w, 3) uint8.
         mpp: µm per pixel.
+        glass: (3,) its color, which the brown or bluish rim of black ink is told by; without it,
+            that rim is not ink.
     """
     hsv = _hsv_of_ink(image)
     hue, saturation, value = hsv[..., 0] * 360, hsv[..., 1], hsv[..., 2]
@@ -134,12 +156,29 @@ def pen_mask(image: NDArray[np.uint8], mpp: float) -> Mask:
     # a thin black stroke is grey at this scale; no stain is both dark and without colour
     dark = ((value < 0.22) & (saturation < 0.6)) | ((value < 0.45) & (saturation < 0.12))
     neutral = (value < 0.75) & (saturation < 0.12)
+    if glass is not None and dark.any():
+        neutral |= _rim_of_black(image, glass)
     pen |= _grow(dark, dark | neutral)
     labels, count = ndimage.label(pen, structure=np.ones((3, 3)))
     large = np.bincount(labels.ravel(), minlength=count + 1) * mpp**2 / 1e6 >= PEN_MM2
     large[0] = False
     kept: Mask = large[labels]
     return kept
+
+
+def _rim_of_black(image: NDArray[np.uint8], glass: NDArray[np.float64]) -> Mask:
+    """Return what may be the thin rim of black ink, (h, w) bool.
+
+    It absorbs all colors nearly alike, and green not the most, as stains of pink and blue do: its
+    hue is between 10° and 230°.
+    """
+    densities = _densities(image, glass)
+    least, most = np.minimum.reduce(densities), np.maximum.reduce(densities)
+    _, green, _, low, high = _extremes(image)
+    rim: Mask = (
+        (least > RIM_DENSITY) & (least >= RIM_NEUTRALITY * most) & (6 * (green - low) >= high - low)
+    )
+    return rim
 
 
 def _grow(seeds: Mask, within: Mask) -> Mask:
@@ -174,8 +213,10 @@ def tissue_mask(overview: Overview, settings: TissueSettings) -> Mask:
         overview.image.astype(np.float64), (8 * pixels_per_um, 8 * pixels_per_um, 0)
     )
     rounded = np.clip(np.rint(smooth), 0, 255).astype(np.uint8)
-    density = optical_density(rounded, glass_colour(overview.image))
-    pen = ndimage.binary_dilation(pen_mask(rounded, overview.mpp), _disk(_radius(24, overview.mpp)))
+    glass = glass_colour(overview.image)
+    density = optical_density(rounded, glass)
+    ink = pen_mask(rounded, overview.mpp, None if settings.method == WITHOUT_RIMS else glass)
+    pen = ndimage.binary_dilation(ink, _disk(_radius(24, overview.mpp)))
     usable = density[~pen]
     if usable.size == 0 or usable.max() < settings.min_density:
         return np.zeros(density.shape, bool)

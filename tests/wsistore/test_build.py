@@ -41,10 +41,11 @@ def test_every_real_and_broken_file(shared: Path, tmp_path: Path) -> None:
     assert found["CMU-1-Small-Region.svs"] == ("ok", "")
     assert "--mpp" in found["tcga-cr-7395-01a-01-ts1.svs"][1]
     assert (
-        "0.00499 µm/px (from the file) is implausible" in found["CMU-1-Small-Region.jpeg.tiff"][1]
+        "0.00499 µm/px (from the file, XResolution = 2.00401e+06 per cm) is implausible"
+        in found["CMU-1-Small-Region.jpeg.tiff"][1]
     )
     assert "--mpp" in found["kidney-48-5.tif"][1]
-    assert "352.778 µm/px (from the file) is implausible" in found["openslidepython_boxes.tiff"][1]
+    assert "352.778 µm/px (from the file, XResolution = " in found["openslidepython_boxes.tiff"][1]
     assert "cannot be decoded" in found["openslidepython_unreadable.svs"][1]
     assert "not a TIFF file" in found["histolab_broken.svs"][1]
     assert found["openslidepython_small.svs"] == ("empty", "no tissue was found")

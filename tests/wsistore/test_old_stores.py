@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 
 import wsistore
 from wsistore.cli import main
+from wsistore.sample.slide import write_slide
 
 MADE = Path(__file__).parent / "stores" / "format-1.tar.xz"
 
@@ -82,3 +83,20 @@ def test_the_same_build_leaves_slides_as_they_are(old: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "P001-1.svs: stored before" in result.output
     assert group.read_bytes() == before
+
+
+def test_a_store_goes_on_finding_tissue_as_it_began(old: Path, tmp_path: Path) -> None:
+    slide = tmp_path / "new.svs"
+    write_slide(slide, size=1024, mpp=0.5, label="normal", seed=5, pieces=1)
+    store = old / "tissue"
+    levels = ",".join(wsistore.open(store).level_names)
+    result = run("build", slide, "--out", store, "--levels", levels)
+    assert result.exit_code == 0, result.output
+    assert "tissue is found by optical-density-2, as in this store so far" in result.output
+    assert wsistore.open(store).settings["tissue"]["method"] == "optical-density-2"
+    assert "new" in set(wsistore.open(store).crops["slide"])
+    with wsistore.open_slide(slide, wsistore.open(store).settings, levels.split(",")[0]) as found:
+        assert len(found.crops) == 1
+    fresh = run("build", slide, "--out", tmp_path / "fresh", "--levels", levels)
+    assert "tissue is found by" not in fresh.output
+    assert wsistore.open(tmp_path / "fresh").settings["tissue"]["method"] == "optical-density-3"

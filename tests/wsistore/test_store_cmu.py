@@ -210,4 +210,4 @@ def test_root_says_how_it_was_built(store: wsistore.Store) -> None:
     settings = json.loads((store.path / "zarr.json").read_text())["attributes"]["wsistore"]
     assert settings["format"] == 1
     assert settings["levels"] == list(LEVELS)
-    assert settings["tissue"]["method"] == "optical-density-2"
+    assert settings["tissue"]["method"] == "optical-density-3"

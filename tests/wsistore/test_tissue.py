@@ -1,5 +1,6 @@
 """Tissue against other people's masks, and against what the sample's hard cases promise."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from wsistore.overview import Overview, read_overview
 from wsistore.readers import open_slide
 from wsistore.sample.slide import write_slide
 from wsistore.tissue import (
+    WITHOUT_RIMS,
     TissueSettings,
     _hsv_of_ink,
     find_pieces,
@@ -141,3 +143,76 @@ def test_every_colour_of_ink_passes_the_test_of_whole_numbers() -> None:
     seen = _hsv_of_ink(colours)
     assert np.array_equal(seen[ink], rgb2hsv(colours)[ink])
     assert (seen[~ink] == [0, 0, 1]).all(axis=1).mean() > 0.9  # and few others are converted
+
+
+BLACK = {
+    "brown": (2.5, 2.85, 3.2),  # optical densities of full ink in red, green and blue
+    "blue-black": (3.2, 2.85, 2.5),
+    "grey": (2.8, 2.8, 2.8),
+}
+DAB, H_AND_E = (0.27, 0.57, 0.78), (0.3, 0.9, 0.2)
+
+
+def through(*layers: tuple[np.ndarray, tuple[float, float, float]]) -> np.ndarray:
+    """Return glass of 242 seen through layers of (h, w) density and absorption."""
+    light = sum(density[..., None] * np.array(absorption) for density, absorption in layers)
+    return np.rint(242 * np.exp(-light)).astype(np.uint8)
+
+
+def stroke(x: np.ndarray, middle: float, half: float, rim: float) -> np.ndarray:
+    """Return the density of a stroke: full in its middle, falling to 0 over its rim."""
+    return np.clip((half + rim - np.abs(x - middle)) / rim, 0, 1)
+
+
+@pytest.mark.parametrize("ink", BLACK)
+def test_the_rim_of_black_ink_is_ink(ink: str) -> None:
+    """A stroke whose edge is out of focus: 20 pixels, 160 µm, from black to glass."""
+    _, x = np.mgrid[:300, :200]
+    image = through((stroke(x, 100, 20, 20), BLACK[ink]))
+    overview = Overview(image, 1.0, 1.0, 8.0)
+    assert find_pieces(tissue_mask(overview, SETTINGS), 8.0, SETTINGS) == []
+
+
+def test_a_ring_of_black_ink_has_no_tissue_in_its_rim() -> None:
+    y, x = np.mgrid[:300, :300]
+    away = np.hypot(y - 150, x - 150)
+    image = through((stroke(away, 90, 8, 16), BLACK["brown"]))
+    assert not tissue_mask(Overview(image, 1.0, 1.0, 8.0), SETTINGS).any()
+
+
+@pytest.mark.parametrize("stain", [H_AND_E, DAB])
+def test_tissue_beside_black_ink_and_its_rim_is_kept(stain: tuple[float, float, float]) -> None:
+    """The tissue lies from the stroke's rim on; half of it is a brown or pink that is dark."""
+    y, x = np.mgrid[:300, :300]
+    tissue = np.where((x > 90) & (x < 270) & (y > 30) & (y < 270), np.where(y > 150, 1.4, 0.5), 0)
+    image = through((tissue, stain), (stroke(x, 40, 20, 20), BLACK["brown"]))
+    mask = tissue_mask(Overview(image, 1.0, 1.0, 8.0), SETTINGS)
+    inside = np.s_[35:265, 95:265]
+    assert mask[inside].all()
+    assert not mask[:, :70].any()
+    before = replace(SETTINGS, method=WITHOUT_RIMS)
+    assert np.array_equal(mask[inside], tissue_mask(Overview(image, 1, 1, 8.0), before)[inside])
+
+
+def test_masks_without_black_ink_are_those_of_the_way_before(tmp_path: Path, shared: Path) -> None:
+    (tmp_path / "pale").mkdir()
+    slides = shared / "slides"
+    jpeg = np.asarray(Image.open(shared / "tissue" / "20181218042458.jpg").convert("RGB"))
+    for overview in (
+        sample(tmp_path, None),
+        sample(tmp_path / "pale", "pale"),
+        overview_of(slides / "CMU-1-Small-Region.svs", 0.499),
+        overview_of(slides / "tcga-cr-7395-01a-01-ts1.svs", 0.5),
+        overview_of(slides / "kidney-48-5.tif", 0.25),
+        Overview(jpeg, 1.0, 1.0, 8.0),
+    ):
+        before = tissue_mask(overview, replace(SETTINGS, method=WITHOUT_RIMS))
+        assert np.array_equal(tissue_mask(overview, SETTINGS), before)
+
+
+def test_a_real_stroke_of_a_black_pen_is_no_tissue(cases: Path) -> None:
+    image = np.asarray(Image.open(cases / "pen-black" / "qc_pen_black.png").convert("RGB"))
+    overview = Overview(image, 1.0, 1.0, 8.0)
+    assert find_pieces(tissue_mask(overview, SETTINGS), 8.0, SETTINGS) == []
+    before = replace(SETTINGS, method=WITHOUT_RIMS)
+    assert len(find_pieces(tissue_mask(overview, before), 8.0, before)) == 1

@@ -12,7 +12,7 @@ import click
 
 from wsistore.annotations.find import AnnotationSource
 from wsistore.annotations.regions import OUTSIDE_KINDS, AnnotationSettings
-from wsistore.build import Result, build
+from wsistore.build import Result, build, continued
 from wsistore.commands.label_lines import short_lines
 from wsistore.commands.options import (
     apply_icc_option,
@@ -167,6 +167,12 @@ def build_command(
     store = root(place, storage)
     tissue, drawn = _region_settings(regions, min_area, margin, outside)
     settings = BuildSettings(parse_levels(levels), exact_mpp, regions, tissue, drawn, apply_icc)
+    begun = continued(store, settings).tissue.method
+    if regions == "tissue" and begun != settings.tissue.method:
+        click.echo(
+            f"{store}: tissue is found by {begun}, as in this store so far, not by "
+            f"{settings.tissue.method}", err=True,
+        )  # fmt: skip
     source = _annotation_source(regions, folder, offset)
     table = read_labels(labels) if labels else None
     files = find_slides(slides, rule, table)
