@@ -11,6 +11,7 @@ REINDEX = (
     "slide groups"
 )
 REMOVE = "move it out of the store"
+REPLACE = "put what it leads to in its place, or move it out of the store"
 
 
 def rebuild(file: str) -> str:

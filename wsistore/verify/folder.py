@@ -7,6 +7,7 @@ from typing import Any
 
 from wsistore import layout
 from wsistore.verify.faults import REMOVE, Check
+from wsistore.verify.regular import irregularity, read_regular
 from wsistore.verify.schema import MetadataError, parse, violations
 
 
@@ -33,7 +34,7 @@ class SlideFolder:
         file = f"{self.name}/{part}"
         self._left.discard(file)
         try:
-            data = (self._store / file).read_bytes()
+            data = read_regular(self._store, file)
         except FileNotFoundError:
             self._check.fault(file, "is missing", do)
             return None
@@ -60,4 +61,6 @@ class SlideFolder:
     def strangers(self) -> None:
         """Name what no one asked for."""
         for file in sorted(self._left):
-            self._check.fault(file, "is no part of the store format", REMOVE)
+            reason = irregularity(self._store, file)
+            what = "is no part of the store format" + (f" ({reason})" if reason else "")
+            self._check.fault(file, what, REMOVE)

@@ -9,7 +9,8 @@ from typing import Any
 from wsistore import layout
 from wsistore.errors import StoreError, UsageError
 from wsistore.magnification import parse_levels
-from wsistore.verify.faults import REMOVE, Fault
+from wsistore.verify.faults import REMOVE, REPLACE, Fault
+from wsistore.verify.regular import irregularity, read_regular
 from wsistore.verify.schema import MetadataError, parse, violations
 
 ROOT = "zarr.json"
@@ -31,7 +32,7 @@ def read_root(store: Path) -> tuple[dict[str, Any] | None, list[Fault]]:
     if not path.exists() and not (store / layout.SLIDES).is_dir():
         raise UsageError(f"{store}: is not a store; name a folder that 'wsistore build' made")
     try:
-        metadata = parse(path.read_bytes())
+        metadata = parse(read_regular(store, ROOT))
         attributes = metadata.get("attributes", {}).get("wsistore", {})
         version = attributes.get("format")
         if isinstance(version, int) and version > layout.FORMAT:
@@ -65,11 +66,10 @@ def _order(levels: list[str]) -> Iterator[str]:
 
 def slides_group(store: Path) -> list[Fault]:
     """Return what is wrong with the group that lists the slides; an early store has none."""
-    path = store / SLIDES_GROUP
-    if not path.exists():
-        return []
     try:
-        wrong = violations("slides", parse(path.read_bytes()))
+        wrong = violations("slides", parse(read_regular(store, SLIDES_GROUP)))
+    except FileNotFoundError:
+        return []
     except MetadataError as error:
         wrong = [str(error)]
     except OSError as error:
@@ -82,14 +82,18 @@ def strangers(store: Path) -> list[Fault]:
     found = []
     for path in sorted(store.iterdir()):
         folder = path.is_dir()
-        if not (path.name in _PARTS if folder else path.name in (ROOT, *_TABLES)):
+        if reason := irregularity(store, path.name):
+            found.append(Fault(path.name, reason, REPLACE))
+        elif not (path.name in _PARTS if folder else path.name in (ROOT, *_TABLES)):
             if _unfinished(path.name):
                 continue
             found.append(Fault(path.name, "is no part of the store format", REMOVE))
     slides = store / layout.SLIDES
     for path in sorted(slides.iterdir()) if slides.is_dir() else ():
-        if not path.is_dir() and path.name != ROOT and not _unfinished(path.name):
-            file = f"{layout.SLIDES}/{path.name}"
+        file = f"{layout.SLIDES}/{path.name}"
+        if path.is_symlink():
+            found.append(Fault(file, "it is a symbolic link", REPLACE))
+        elif not path.is_dir() and path.name != ROOT and not _unfinished(path.name):
             found.append(Fault(file, "is no slide's folder", REMOVE))
     return found
 

@@ -63,7 +63,11 @@ def verify(
     law = Law.of(settings)
     groups = store / layout.SLIDES
     found = groups.iterdir() if groups.is_dir() else ()
-    names = sorted(path.name for path in found if path.is_dir() and path.name != METADATA)
+    names = sorted(
+        path.name
+        for path in found
+        if path.is_dir() and not path.is_symlink() and path.name != METADATA
+    )
     files = {stored_as(file, dict.fromkeys(names)): file.path for file in at_hand}
     sources = {
         name: Source(files[name], settings, sample, seed, annotations)

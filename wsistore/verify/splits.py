@@ -15,7 +15,8 @@ from wsistore.records import SlideRecord
 from wsistore.split.faults import faults, fold_faults
 from wsistore.split.files import class_map, read_record
 from wsistore.split.same_files import FINGERPRINT
-from wsistore.verify.faults import REMOVE, Fault
+from wsistore.verify.faults import REMOVE, REPLACE, Fault
+from wsistore.verify.regular import irregularity
 
 _KEYS = ["crop", "slide", "patient", "label"]
 
@@ -44,7 +45,9 @@ def check_splits(store: Path, records: Mapping[str, SlideRecord], unread: set[st
     # a name that starts with a dot is of a file that was being written; said among the notes
     for path in (path for path in files if not path.name.startswith(".")):
         file = f"{layout.SPLITS}/{path.name}"
-        if not _named(store, path):
+        if reason := irregularity(store, file):
+            found.append(Fault(file, reason, REPLACE))
+        elif not _named(store, path):
             found.append(Fault(file, "is no split: no NAME.csv and no NAME.json", REMOVE))
         elif path.suffix == ".csv":
             try:
@@ -60,6 +63,8 @@ def check_splits(store: Path, records: Mapping[str, SlideRecord], unread: set[st
             ]
     for path in (path for path in files if path.suffix == ".json" and _named(store, path)):
         file = f"{layout.SPLITS}/{path.name}"
+        if irregularity(store, file):
+            continue
         found += [Fault(file, text, _again(path.stem)) for text in _record(store, path, tables)]
     return found
 
@@ -75,6 +80,8 @@ def _named(store: Path, path: Path) -> bool:
 
 def _class_map(store: Path, name: str) -> ClassMap:
     """Return which classes a split tells apart; a damaged record is a fault of its own file."""
+    if irregularity(store, f"{layout.SPLITS}/{name}.json"):
+        return ALL
     try:
         return class_map(store, name)
     except StoreError:

@@ -12,6 +12,7 @@ from wsistore import layout
 from wsistore.duplicates import Duplicates
 from wsistore.records import LATER, CropRow, LevelRow, SlideRecord, SlideRow
 from wsistore.verify.faults import REINDEX, Fault
+from wsistore.verify.regular import read_regular
 
 Row = Mapping[str, object]
 
@@ -20,15 +21,14 @@ class TableError(ValueError):
     """A table is no table; the message says why."""
 
 
-def read_rows(path: Path, kind: type) -> list[dict[str, str]]:
+def read_rows(store: Path, name: str, kind: type) -> list[dict[str, str]]:
     """Read a CSV whose header must be the fields of a row's kind, `LATER` aside; cells stay text.
 
     Raises:
         TableError: it is missing, no CSV in UTF-8, or has another header.
     """
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            text = file.read()
+        text = read_regular(store, name).decode("utf-8")
         lines = list(csv.reader(io.StringIO(text, newline=""), strict=True))
     except FileNotFoundError as error:
         raise TableError("is missing") from error
@@ -67,7 +67,7 @@ def check_tables(store: Path, records: Mapping[str, SlideRecord], unread: set[st
                 cells = asdict(row)  # type: ignore[call-overload]
                 wanted[tuple(cells[key] for key in keys)] = cells
         try:
-            found = read_rows(store / name, kind)
+            found = read_rows(store, name, kind)
         except TableError as error:
             faults.append(Fault(name, str(error), REINDEX))
             continue

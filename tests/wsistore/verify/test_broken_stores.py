@@ -1,6 +1,7 @@
 """Stores broken in one way each: verify names the file that is broken, and no other."""
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -239,7 +240,48 @@ STRANGERS: list[tuple[str, Break, str, str]] = [
     )
 ]  # fmt: skip
 
-ALL = PIXELS + METADATA + INDEX + SPLITS + STRANGERS
+
+def link(file: str) -> Break:
+    """Move a file or folder out of the store and leave a symbolic link to it."""
+
+    def change(store: Path) -> None:
+        outside = store.parent / "outside"
+        (store / file).rename(outside)
+        (store / file).symlink_to(outside)
+
+    return change
+
+
+def pipe(file: str) -> Break:
+    """Put a pipe into which nobody writes in a file's place: opening it would wait for ever."""
+
+    def change(store: Path) -> None:
+        (store / file).unlink()
+        os.mkfifo(store / file)
+
+    return change
+
+
+IRREGULAR: list[tuple[str, Break, str, str]] = [
+    ("pipe for a shard", pipe(f"{A10}/c/0/0/0"), f"{A10}/c/0/0/0", "no regular file but a pipe"),
+    ("pipe for metadata", pipe("slides/b/0/zarr.json"), "slides/b/0/zarr.json", "a pipe"),
+    ("pipe for a table", pipe("crops.csv"), "crops.csv", "a pipe"),
+    ("pipe for a split", pipe("splits/main.csv"), "splits/main.csv", "a pipe"),
+    ("pipe for a split's record", pipe("splits/main.json"), "splits/main.json", "a pipe"),
+    ("pipe for the root", pipe("zarr.json"), "zarr.json", "a pipe"),
+    ("pipe where nothing belongs",
+     lambda s: os.mkfifo(s / "slides/a/pipe"), "slides/a/pipe", "a pipe"),
+    ("linked shard", link(f"{A10}/c/0/0/0"), f"{A10}/c/0/0/0", "is a symbolic link"),
+    ("linked level", link("slides/b/0/10x"),
+     "slides/b/0/10x slides/b/0/10x/zarr.json slides/b/0/10x/c/0/0/0",
+     "slides/b/0/10x is a symbolic link"),
+    ("linked slide", link("slides/c"),
+     "slides/c slides.csv crops.csv levels.csv splits/main.csv", "is a symbolic link"),
+    ("linked table", link("slides.csv"), "slides.csv", "is a symbolic link"),
+    ("linked split", link("splits/main.csv"), "splits/main.csv", "is a symbolic link"),
+]  # fmt: skip
+
+ALL = PIXELS + METADATA + INDEX + SPLITS + STRANGERS + IRREGULAR
 
 
 @pytest.mark.parametrize(
