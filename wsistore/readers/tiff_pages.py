@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tifffile import TiffFile, TiffPage
 
-from wsistore.errors import SlideImageError
+from wsistore.errors import DamagedSlideError, SlideError, SlideImageError
 from wsistore.geometry import is_reduced_size
 
 _ROLE = r"(?:slide )?(?:label|macro|overview|thumbnail|map|probability)(?:[ _]?image)?"
@@ -50,9 +51,14 @@ def slide_pages(file: TiffFile) -> SlidePages:
         file: the open file; of no format that places several scans on one slide (SCN, BIF).
 
     Raises:
+        SlideError: it has none.
+        DamagedSlideError: the list of its images breaks off.
         SlideImageError: none of them is the slide, or more than one could be.
     """
     images = list(_images(file))
+    if not images:
+        raise SlideError("it holds no image: where its first page lies makes no sense")
+    _require_whole_list(file, images)
     own = [page for page in images if not _is_other(page)]
     if not own:
         raise SlideImageError(
@@ -102,6 +108,25 @@ def _images(file: TiffFile) -> Iterator[TiffPage]:
             if sub.offset not in seen:
                 seen.add(sub.offset)
                 yield sub.aspage()
+
+
+def _require_whole_list(file: TiffFile, images: Sequence[TiffPage]) -> None:
+    """Refuse a file whose last image points at a next one that is not there; it may be the slide.
+
+    Raises:
+        DamagedSlideError: it does.
+    """
+    where = file.pages.next_page_offset
+    if where is None:
+        return
+    file.filehandle.seek(where)
+    (after,) = struct.unpack(file.tiff.offsetformat, file.filehandle.read(file.tiff.offsetsize))
+    # a list that leads back to an image of its own is complete
+    if after and all(page.offset != after for page in images):
+        raise DamagedSlideError(
+            f"the list of its images breaks off after {len(file.pages)}, and the slide may be "
+            "among those that are lost; copy it again"
+        )
 
 
 def _is_other(page: TiffPage) -> bool:

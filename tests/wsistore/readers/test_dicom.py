@@ -13,6 +13,7 @@ from PIL import Image, ImageCms
 from wsistore.errors import SlideError, SlideImageError, UsageError
 from wsistore.files import fingerprint
 from wsistore.find import find_slides
+from wsistore.level_check import level_fault
 from wsistore.readers import open_slide
 from wsistore.seams import seam_warning
 
@@ -300,3 +301,16 @@ def test_two_slides_in_a_series_leave_it_open(
     if reader == "auto":
         with pytest.raises(SlideImageError, match=r"500 × 300 pixels.*into a folder of their own"):
             open_slide(tmp_path)
+
+
+@pytest.mark.parametrize("reader", ["openslide", "wsidicom"])
+def test_a_white_level_is_noticed(tmp_path: Path, pixels: np.ndarray, reader: str) -> None:
+    half = pixels[::2, ::2].copy()
+    write_dicom(tmp_path / "a.dcm", pixels, change=_typed("VOLUME", "1.2.3"))
+    for level, fault in ((half, ""), (np.full_like(half, 255), "does not show what level 0")):
+        write_dicom(tmp_path / "b.dcm", level, mpp=1.0, change=_typed("VOLUME", "1.2.3"))
+        with open_slide(tmp_path, reader) as slide:
+            assert slide.level_sizes == ((500, 300), (250, 150))
+            found = level_fault(slide, 1)
+            assert fault in found
+            assert bool(found) == bool(fault)

@@ -8,7 +8,7 @@ import pytest
 import tifffile
 from PIL import ImageCms
 
-from wsistore.errors import SlideError, SlideImageError
+from wsistore.errors import DamagedSlideError, SlideError, SlideImageError
 from wsistore.readers import open_slide
 from wsistore.readers.tiff_pages import slide_pages
 
@@ -221,3 +221,66 @@ def test_a_volume_in_one_page_is_a_stack(tmp_path: Path) -> None:
     )
     with tifffile.TiffFile(path) as file, pytest.raises(SlideImageError, match="stack of 2 images"):
         slide_pages(file)
+
+
+def test_a_tiff_without_a_page_is_said_to_have_none(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.tif", (BASE,))
+    data = bytearray(path.read_bytes())
+    data[4:8] = (2**31).to_bytes(4, "little")
+    path.write_bytes(data)
+    for reader in ("tiffslide", "vips"):
+        with pytest.raises(SlideError, match="cannot be opened") as caught:
+            open_slide(path, reader)
+        assert "macro" not in str(caught.value)
+
+
+def test_images_of_perkinelmer_are_told_by_their_type(tmp_path: Path) -> None:
+    def of(kind: str, image: tuple[np.ndarray, dict[str, object]]) -> tuple[np.ndarray, dict]:
+        xml = (
+            '<?xml version="1.0"?><PerkinElmer-QPI-ImageDescription>'
+            f"<ImageType>{kind}</ImageType></PerkinElmer-QPI-ImageDescription>"
+        )
+        options = {**image[1], "description": xml, "software": "PerkinElmer-QPI"}
+        options.pop("subfiletype", None)
+        return image[0], options
+
+    base, level = of("FullResolution", BASE), of("ReducedResolution", HALF)
+    # the label is larger than the slide, so that its size would win
+    label = of("Label", (picture(1000, 600), TILED))
+    macro = of("Overview", (picture(800, 300), FLAT))
+    thumbnail = of("Thumbnail", (SLIDE[::8, ::8].copy(), FLAT))
+    for number, images in enumerate(
+        ((base, thumbnail, level, macro, label), (label, macro, level, base))
+    ):
+        with open_slide(write(tmp_path / f"{number}.qptiff", images)) as slide:
+            assert slide.level_sizes == ((512, 384), (256, 192))
+            assert np.array_equal(slide.read(0, 0, 0, *SIZE), SLIDE)
+            assert slide.properties.notes == ()
+    with pytest.raises(SlideImageError, match="holds no image of a slide"):
+        open_slide(write(tmp_path / "a.qptiff", (label, macro)))
+
+
+@pytest.mark.parametrize("bigtiff", [False, True])
+@pytest.mark.parametrize("how", ["cut", "astray"])
+def test_a_list_of_images_that_breaks_off_is_damage(
+    tmp_path: Path, bigtiff: bool, how: str
+) -> None:
+    # what is left would be taken for the slide
+    path = tmp_path / "a.tif"
+    with tifffile.TiffWriter(path, bigtiff=bigtiff) as file:
+        for pixels, options in (plain(QUARTER), plain(HALF), BASE):
+            file.write(pixels, **options)
+    with tifffile.TiffFile(path) as file:
+        pages = file.pages
+        last = pages[2].offset
+    data = path.read_bytes()
+    size = 8 if bigtiff else 4
+    pointer = last.to_bytes(size, "little")
+    assert data.count(pointer) == 1
+    if how == "cut":
+        data = data[:last]
+    else:
+        data = data.replace(pointer, (10**9).to_bytes(size, "little"))
+    path.write_bytes(data)
+    with pytest.raises(DamagedSlideError, match="images breaks off after 2"):
+        open_slide(path)
