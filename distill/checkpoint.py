@@ -25,9 +25,10 @@ class Progress:
     Attributes:
         epoch: the last complete epoch, from 1; 0 before the first.
         best: the lowest validation loss so far.
-        best_epoch: the first epoch that had it; 0 without validation.
-        kept: the epoch whose weights are kept; 0 before the first.
+        best_epoch: the first epoch that had it; 0 without validation, or where it is the start's.
+        kept: the epoch whose weights are kept; 0 before the first, or where they are the start's.
         ended: why the training is over, or None while it is not.
+        first: the first epoch on record: 0 where the start was validated, before any update.
     """
 
     epoch: int = 0
@@ -35,6 +36,7 @@ class Progress:
     best_epoch: int = 0
     kept: int = 0
     ended: str | None = None
+    first: int = 1
 
 
 def modules(task: Any) -> Modules:
@@ -67,7 +69,9 @@ def save_checkpoint(path: Path, parts: Modules, optimiser: Optimizer, progress: 
         "best_epoch": str(progress.best_epoch),
         "kept": str(progress.kept),
     }
-    save(path, tensors, metadata | ({"ended": progress.ended} if progress.ended else {}))
+    metadata |= {"ended": progress.ended} if progress.ended else {}
+    metadata |= {"first": str(progress.first)} if progress.first != 1 else {}
+    save(path, tensors, metadata)
 
 
 def read_progress(path: Path) -> Progress:
@@ -161,6 +165,7 @@ def _progress(path: Path, metadata: Mapping[str, str]) -> Progress:
             best_epoch=int(metadata["best_epoch"]),
             kept=int(metadata["kept"]),
             ended=metadata.get("ended"),
+            first=int(metadata.get("first", "1")),
         )
     except (KeyError, ValueError) as error:
         raise RunError(f"{path} is no checkpoint ({error})") from error

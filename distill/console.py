@@ -33,10 +33,17 @@ class Console:
         crops: crops of all subsets in one epoch, for the time left.
         rich: the console to use; one on standard output by default.
         done: epochs that were done before.
+        start: crops that are validated before the first epoch.
     """
 
     def __init__(
-        self, epochs: int, crops: int, rich: RichConsole | None = None, *, done: int = 0
+        self,
+        epochs: int,
+        crops: int,
+        rich: RichConsole | None = None,
+        *,
+        done: int = 0,
+        start: int = 0,
     ) -> None:
         self._epochs = epochs
         self._rich = rich or RichConsole()
@@ -52,7 +59,7 @@ class Console:
                 transient=True,
             )
             self._bar = self._progress.add_task(
-                "starting", total=epochs * crops, completed=done * crops
+                "starting", total=start + epochs * crops, completed=done * crops
             )
 
     def __enter__(self) -> Console:
@@ -87,7 +94,8 @@ class Console:
 
 def epoch_line(record: Mapping[str, Any], epochs: int) -> str:
     """Return an epoch's record as one line, e.g. `epoch 2/9  train loss 0.61  (3.2 s)  kept`."""
-    parts = [f"epoch {record['epoch']}/{epochs}"]
+    started = "" if record["epoch"] else " (before training)"
+    parts = [f"epoch {record['epoch']}/{epochs}{started}"]
     for subset in ("train", "val"):
         if subset in record:
             figures = "  ".join(f"{name} {value:.4f}" for name, value in record[subset].items())

@@ -22,10 +22,10 @@ def columns(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def table(records: Iterable[Mapping[str, Any]]) -> str:
-    """Return CSV with one row an epoch; every epoch of a run has the same columns."""
+    """Return CSV with one row an epoch; epoch 0, the start, has empty training figures."""
     rows = [columns(record) for record in records]
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
+    writer = csv.DictWriter(text, max(rows, key=len, default={}), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
@@ -42,7 +42,7 @@ def picture(records: Sequence[Mapping[str, Any]], title: str) -> bytes:
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    figures = list(records[-1]["train"])
+    figures = list(records[-1].get("train", records[-1].get("val", {})))
     kept = max((r["epoch"] for r in records if r["kept"]), default=None)
     canvas = Figure(figsize=(4.2 * len(figures), 3.4), dpi=110, layout="constrained")
     canvas.suptitle(title, fontsize=11, parse_math=False)

@@ -184,11 +184,17 @@ def fit(
     writer: Writer,
     observer: Observer,
     setting: Setting = SETTING,
+    *,
+    trained: bool = False,
 ) -> Progress:
     """Train from where the writer's run stands, publish every epoch, and return how it ended.
 
     `select` "best" keeps the weights of the lowest validation loss, the first of equals. "last"
     keeps those of the last epoch, and so does "best" where there is nothing to validate on.
+
+    Weights that were `trained` before are validated before the first update, as epoch 0: an epoch
+    is kept for being better than the start, not only than other epochs, and patience counts from
+    there. A run that was begun without it goes on without it.
 
     Raises:
         TrainingError: if a loss is not finite, or memory is short.
@@ -196,20 +202,32 @@ def fit(
     adam = optimiser(task, schedule)
     parts = modules(task)
     progress = writer.restore(parts, adam)
+    if trained and val is not None and progress.epoch == 0 and progress.first != 0:
+        began = time.perf_counter()
+        figures = validate(task, val, 0, observer, setting)
+        progress = Progress(best=figures["loss"], first=0)
+        record: dict[str, Any] = {"epoch": 0, "val": figures, "kept": True}
+        record["seconds"] = _since(began)
+        writer.epoch(record, parts, adam, progress)
+        observer.epoch(record)
     while progress.ended is None:
         began = time.perf_counter()
         epoch = progress.epoch + 1
-        record: dict[str, Any] = {"epoch": epoch}
+        record = {"epoch": epoch}
         record["train"] = train_epoch(task, train, adam, schedule, epoch, observer, setting)
         if val is not None:
             record["val"] = validate(task, val, epoch, observer, setting)
         progress = _advance(progress, schedule, record.get("val"))
         record["kept"] = progress.kept == epoch
-        record["seconds"] = round(time.perf_counter() - began, 3)
+        record["seconds"] = _since(began)
         writer.epoch(record, parts, adam, progress)
         observer.epoch(record)
     writer.end(progress)
     return progress
+
+
+def _since(began: float) -> float:
+    return round(time.perf_counter() - began, 3)
 
 
 def _advance(progress: Progress, schedule: Schedule, val: Mapping[str, float] | None) -> Progress:
@@ -224,7 +242,7 @@ def _advance(progress: Progress, schedule: Schedule, val: Mapping[str, float] | 
         ended = f"all {schedule.epochs} epochs done"
     elif val is not None and schedule.patience and epoch - best_epoch >= schedule.patience:
         ended = f"no lower validation loss in {schedule.patience} epochs"
-    return Progress(epoch, best, best_epoch, kept, ended)
+    return Progress(epoch, best, best_epoch, kept, ended, progress.first)
 
 
 def _cut(
@@ -285,6 +303,11 @@ def _check(losses: list[tuple[str, Tensor]], epoch: int) -> None:
     finite = torch.stack([loss for _, loss in losses]).isfinite().tolist()
     for (crop, loss), good in zip(losses, finite, strict=True):
         if not good:
+            if epoch == 0:
+                raise TrainingError(
+                    f"the loss of crop {crop} is {float(loss)} before any update; start from other "
+                    "weights"
+                )
             raise TrainingError(
                 f"the loss of crop {crop} in epoch {epoch} is {float(loss)}; try a lower --lr"
             )

@@ -121,6 +121,8 @@ class Session:
         weights: Weights,
         extra: Mapping[str, Any],
         data: Data,
+        *,
+        trained: bool,
     ) -> Progress:
         """Train and write the run; return how it ended.
 
@@ -130,6 +132,7 @@ class Session:
             weights: what will be true of the weights, but for the epoch.
             extra: what config.json says beside the options; "command" at least.
             data: the crops.
+            trained: whether the network starts from trained weights; see `distill.loop.fit`.
         """
         options, schedule = self.options, self.options.schedule
         if schedule.patience is not None and data.val is None:
@@ -158,7 +161,8 @@ class Session:
                     )
                     stack.callback(run.close)
                     self.say(_announcement(config, task, schedule.epochs, run.done))
-                    observers += self._observers(run, stack, sum(map(len, data.subsets)))
+                    first = len(data.val) if trained and data.val and not run.begun else 0
+                    observers += self._observers(run, stack, sum(map(len, data.subsets)), first)
             room = Room(options.cache_mib * 2**20)
             progress = fit(
                 task,
@@ -168,10 +172,12 @@ class Session:
                 writer,
                 Several(observers),
                 Setting(self.processes, self._cut(task), options.precision),
+                trained=trained,
             )
         if progress.epoch < schedule.epochs:
             self.say(f"stopped after epoch {progress.epoch}: {progress.ended}")
-        self.say(f"{options.out}: weights of epoch {progress.kept}")
+        which = "" if progress.kept else ", the start: no epoch had a lower validation loss"
+        self.say(f"{options.out}: weights of epoch {progress.kept}{which}")
         return progress
 
     def start(self, network: nn.Module, name: str, classes: list[str]) -> dict[str, Any] | None:
@@ -202,12 +208,15 @@ class Session:
         ahead = self.options.read_ahead_mib * 2**20
         return Samples(crops, seed, self.options.workers, ahead, room)
 
-    def _observers(self, run: RunWriter, stack: ExitStack, crops: int) -> list[Observer]:
+    def _observers(
+        self, run: RunWriter, stack: ExitStack, crops: int, start: int
+    ) -> list[Observer]:
         """Return the console and the trackers asked for; the stack ends them."""
         epochs = self.options.schedule.epochs
-        observers: list[Observer] = [stack.enter_context(Console(epochs, crops, done=run.done))]
+        console = Console(epochs, crops, done=run.done, start=start)
+        observers: list[Observer] = [stack.enter_context(console)]
         for name in self.options.log:
-            tracker = TRACKERS[name](run.path, run.config, run.done)
+            tracker = TRACKERS[name](run.path, run.config, run.done if run.begun else None)
             stack.callback(tracker.close)
             observers.append(tracker)
         return observers

@@ -45,10 +45,11 @@ class _Tracker:
 class TensorBoard(_Tracker):
     """Scalars in RUN/tensorboard."""
 
-    def __init__(self, out: Path, config: Mapping[str, Any], done: int) -> None:
+    def __init__(self, out: Path, config: Mapping[str, Any], last: int | None) -> None:
         writing = _load("torch.utils.tensorboard", "tensorboard")
-        self._writer = writing.SummaryWriter(out / "tensorboard", purge_step=done + 1)
-        if not done:
+        following = 0 if last is None else last + 1
+        self._writer = writing.SummaryWriter(out / "tensorboard", purge_step=following)
+        if last is None:
             lines = [f"    {name}: {value}" for name, value in _told(config).items()]
             self._writer.add_text("config", "\n".join(lines))
 
@@ -66,7 +67,7 @@ class TensorBoard(_Tracker):
 class WandB(_Tracker):
     """A Weights & Biases run, which a resumed training continues."""
 
-    def __init__(self, out: Path, config: Mapping[str, Any], done: int) -> None:
+    def __init__(self, out: Path, config: Mapping[str, Any], last: int | None) -> None:
         self._run = _load("wandb", "wandb").init(
             project="distill", name=out.name, id=config["id"], resume="allow", config=_told(config)
         )
@@ -83,11 +84,13 @@ class WandB(_Tracker):
 class MLflow(_Tracker):
     """An MLflow run, where MLFLOW_TRACKING_URI says; a resumed training continues it by its tag."""
 
-    def __init__(self, out: Path, config: Mapping[str, Any], done: int) -> None:
+    def __init__(self, out: Path, config: Mapping[str, Any], last: int | None) -> None:
         self._mlflow = _load("mlflow", "mlflow")
         self._mlflow.set_experiment("distill")
         query = f"tags.distill_id = '{config['id']}'"
-        found = self._mlflow.search_runs(filter_string=query, output_format="list") if done else []
+        found = []
+        if last is not None:
+            found = self._mlflow.search_runs(filter_string=query, output_format="list")
         if found:
             self._mlflow.start_run(run_id=found[0].info.run_id)
         else:
@@ -103,11 +106,12 @@ class MLflow(_Tracker):
         self._mlflow.end_run()
 
 
-TRACKERS: dict[str, Callable[[Path, Mapping[str, Any], int], Tracker]] = {
+TRACKERS: dict[str, Callable[[Path, Mapping[str, Any], int | None], Tracker]] = {
     "tensorboard": TensorBoard,
     "wandb": WandB,
     "mlflow": MLflow,
 }
+"""Each is made of the run's folder, its configuration, and the last epoch published before."""
 
 
 def require(names: Iterable[str]) -> None:

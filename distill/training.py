@@ -43,10 +43,12 @@ def train_supervised(command: str, options: Options, say: Say) -> Progress:
         classes = class_names(data.train, data.val)
         standard = measure(here.store.levels, data.train.crops, level)
         network = build(name, len(classes), seed=options.schedule.seed)
-        extra = {"command": command, "init_from": here.start(network, name, classes)}
+        initial = here.start(network, name, classes)
+        extra = {"command": command, "init_from": initial}
         task = SupervisedTask(network, level, standard, here.device, here.look)
         weights = here.weights(name, classes, level, standard, data)
-        return here.fit(task, _Labelled(options, level, classes), weights, extra, data)
+        crops = _Labelled(options, level, classes)
+        return here.fit(task, crops, weights, extra, data, trained=initial is not None)
 
 
 def train_kd(options: Options, distillation: Distillation, say: Say) -> Progress:
@@ -122,7 +124,7 @@ def train_kd(options: Options, distillation: Distillation, say: Say) -> Progress
         def crops(subset: Subset) -> Crops:
             return Crops(options.store, subset.crops, task.levels)
 
-        return here.fit(task, crops, weights, extra, data)
+        return here.fit(task, crops, weights, extra, data, trained=initial is not None)
 
 
 def train_finetune(student: Path, options: Options, say: Say) -> Progress:
@@ -157,7 +159,7 @@ def train_finetune(student: Path, options: Options, say: Say) -> Progress:
         weights = here.weights(about.network, about.classes, about.level, standard, data)
         extra = {"command": "train finetune", "student": _origin(run)}
         crops = _Labelled(options, about.level, about.classes)
-        return here.fit(task, crops, weights, extra, data)
+        return here.fit(task, crops, weights, extra, data, trained=True)
 
 
 class _Labelled:

@@ -27,7 +27,8 @@ class Weights:
         mpp: µm per pixel of that level, the median over the training crops.
         mean: of R, G and B in 0..1 units, to standardise with.
         std: of R, G and B in 0..1 units, to standardise with.
-        epoch: the epoch the weights are from, counted from 1.
+        epoch: the epoch the weights are from, counted from 1; 0 if no epoch was better than the
+            trained weights that the training started from, and they are these.
         chosen: why that epoch.
     """
 

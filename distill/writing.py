@@ -68,6 +68,7 @@ class RunWriter:
     Attributes:
         config: config.json as it is on the disk: the one that the run was started with.
         done: complete epochs when the folder was opened.
+        begun: whether anything was published by then: an epoch, or the validation of the start.
 
     Raises:
         UsageError: if the folder is not empty and may not be replaced; or if there is no run to
@@ -91,11 +92,13 @@ class RunWriter:
         self._lines: list[str] = []
         self._drawn = time.monotonic()
         self.done = 0
+        self.begun = False
         if resume:
             check_resume(path)
             _refuse_differences(path, config)
             if (path / CHECKPOINT).exists():
                 self.done = read_progress(path / CHECKPOINT).epoch
+                self.begun = True
         else:
             _make(path, {"format": FORMAT, **config}, overwrite)
         self.config = read_json(path / "config.json")
@@ -118,8 +121,7 @@ class RunWriter:
         progress = Progress()
         if (self.path / CHECKPOINT).exists():
             progress = load_checkpoint(self.path / CHECKPOINT, parts, optimiser)
-            self._lines = _lines(self.path / "metrics.jsonl", progress.epoch)
-        if progress.epoch:
+            self._lines = _lines(self.path / "metrics.jsonl", progress.first, progress.epoch)
             self._metrics()
             if progress.kept == progress.epoch:
                 self._keep(parts["network"], progress.kept)
@@ -145,7 +147,7 @@ class RunWriter:
         """Draw the curves, and write outcome.json: why the training is over, and what was kept."""
         self._draw()
         records = [json.loads(line) for line in self._lines]
-        kept = records[progress.kept - 1]
+        kept = records[progress.kept - progress.first]
         outcome = {
             "epochs": progress.epoch,
             "ended": progress.ended,
@@ -235,17 +237,19 @@ def _make(path: Path, config: Mapping[str, Any], overwrite: bool) -> None:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _lines(path: Path, epochs: int) -> list[str]:
-    """Return the lines of the first epochs of metrics.jsonl.
+def _lines(path: Path, first: int, last: int) -> list[str]:
+    """Return the lines of metrics.jsonl from the first epoch, 0 or 1, to the last complete one.
 
     Raises:
         RunError: if they are not all there.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)[:epochs]
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)[: last + 1 - first]
         numbers = [json.loads(line)["epoch"] for line in lines]
     except (OSError, ValueError, KeyError) as error:
         raise RunError(f"{path} cannot be read ({error}), so the run cannot be resumed") from error
-    if numbers != list(range(1, epochs + 1)):
-        raise RunError(f"{path} does not hold epochs 1 to {epochs}, so the run cannot be resumed")
+    if numbers != list(range(first, last + 1)):
+        raise RunError(
+            f"{path} does not hold epochs {first} to {last}, so the run cannot be resumed"
+        )
     return lines

@@ -203,7 +203,8 @@ def _training(training: Mapping[str, Any]) -> list[str]:
     if recipe.get("preset"):
         told = [f"{k} {_plain(v['used'])} for {_plain(v['preset'])}" for k, v in departures.items()]
         rows.append(("departures from the preset", ", ".join(told) or "none"))
-    rows.append(("weights of epoch", f"{training['epoch']} ({training['chosen']})"))
+    started = "" if training["epoch"] else ", those that it started from"
+    rows.append(("weights of epoch", f"{training['epoch']}{started} ({training['chosen']})"))
     if training["outcome"]:
         rows.append(("ended", training["outcome"]["ended"]))
     return table(("what", "value"), rows)

@@ -97,7 +97,7 @@ def run_table(rows: Sequence[Row]) -> Table:
             *head(row),
             Cell(one.name, (one.name, one.command)),
             text(_setting(one, "seed")),
-            count(len(one.epochs)),
+            count(sum(record["epoch"] > 0 for record in one.epochs)),
             Cell(str(about.epoch), (about.epoch, about.chosen), about.chosen),
             text(preset(one)),
             Cell(one.sha256[:12], (one.sha256,)),

@@ -22,6 +22,10 @@ def test_an_epoch_is_one_line() -> None:
     )
     del (other := {**RECORD, "kept": False})["val"]
     assert epoch_line(other, 9) == "epoch 2/9  train loss 0.5123  accuracy 0.7500  (12.3 s)"
+    start = {key: value for key, value in {**RECORD, "epoch": 0}.items() if key != "train"}
+    assert epoch_line(start, 9) == (
+        "epoch 0/9 (before training)  val loss 0.4000  accuracy 1.0000  (12.3 s)  kept"
+    )
 
 
 def test_what_is_left_out_is_counted_and_the_first_are_named() -> None:

@@ -59,9 +59,9 @@ def test_wandb_gets_figures_and_no_path(tmp_path: Path, monkeypatch: pytest.Monk
     assert (given["id"], given["resume"], given["name"]) == ("abc", "allow", "kd")
 
 
-@pytest.mark.parametrize("done", [0, 2])
+@pytest.mark.parametrize("last", [None, 0, 2])
 def test_mlflow_starts_a_run_or_goes_on_with_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, done: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: int | None
 ) -> None:
     calls: list[tuple[str, Any]] = []
     module = ModuleType("mlflow")
@@ -72,11 +72,11 @@ def test_mlflow_starts_a_run_or_goes_on_with_it(
     there = [SimpleNamespace(info=SimpleNamespace(run_id="r1"))]
     module.search_runs = lambda **given: there  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "mlflow", module)
-    tracker = MLflow(tmp_path / "kd", CONFIG, done)
+    tracker = MLflow(tmp_path / "kd", CONFIG, last)
     tracker.epoch(RECORD)
     tracker.close()
     named = dict(calls)
-    if done:
+    if last is not None:
         assert named["start_run"] == {"run_id": "r1"}
         assert "log_params" not in named
     else:

@@ -1,6 +1,7 @@
 """Figures: the same bytes twice, ids of their own, colours of the page, words for all."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -10,10 +11,12 @@ import wsistore
 from distill.report import canvas
 from distill.report.canvas import INK, VARIABLES, Picture
 from distill.report.collect import collect
+from distill.report.data_tables import curve_table, run_table
 from distill.report.figures import cost_figure, curve_figure, margin_figure, methods
 from distill.report.measure import Measured, measure
 from distill.report.rows import rows
 from distill.report.verdict import Question, judge
+from distill.runs import Run
 
 NAMES = ("teacher", "baseline-1.25x-0", "kd-train-1.25x-0", "kd-aux1-2.5x-0")
 
@@ -33,6 +36,25 @@ def pictures(measured: Measured) -> list[Picture]:
     assert margin is not None
     one = measured.collected.runs[0]
     return [margin, cost_figure(measured), curve_figure(one, "curve-01", "Teacher at 10×")]
+
+
+def test_a_start_that_was_kept_is_a_point_of_the_curve_and_no_epoch_of_training(
+    measured: Measured,
+) -> None:
+    one = measured.collected.runs[2]
+    start = {"epoch": 0, "val": {"loss": 0.1}, "kept": True, "seconds": 1.0}
+    run = Run(one.run.path, one.run.config, replace(one.run.weights, epoch=0))
+    from_weights = replace(one, run=run, epochs=(start, *one.epochs))
+    words = curve_figure(from_weights, "curve-02", "Student").alt
+    assert words == curve_figure(one, "curve-02", "Student").alt.replace(
+        "epoch 3 was", "epoch 0 was"
+    )
+    row = next(row for row in measured.rows if one in row.runs)
+    (told,) = run_table([replace(row, runs=(from_weights,))]).rows
+    assert [cell.text for cell in told[4:6]] == ["4", "0"]
+    curve = [[cell.text for cell in line] for line in curve_table([from_weights]).rows]
+    assert next(line[3:] for line in curve if line[1] == "val") == ["0", "0.1"]
+    assert [line[3] for line in curve if line[1] == "train"] == ["1", "2", "3", "4"]
 
 
 def test_a_figure_is_drawn_alike_twice(measured: Measured, pictures: list[Picture]) -> None:
