@@ -203,6 +203,11 @@ class KDTask:
             ]
         return [self._figures(one, learning) for one in parts]
 
+    @property
+    def stride(self) -> int:
+        """Pixels of a side of the student's image for each cell of its feature map."""
+        return self._map.stride
+
     def _figures(self, parts: Figures, learning: bool) -> Figures:
         loss = total_loss(parts, self._criterion.weights)
         figures = {name: part.detach() for name, part in parts.items()}

@@ -9,7 +9,7 @@ import click
 from distill.errors import UsageError
 from distill.kd import Criterion
 from distill.losses import DISTANCES, PAPER, RESIZERS
-from distill.options import FOLDER, Decorator, option, stack
+from distill.options import FOLDER, Decorator, option, refuse_without_effect, stack
 from distill.sources import Distillation
 
 
@@ -116,7 +116,8 @@ def distillation(given: dict[str, Any]) -> Distillation:
     """Return the values of `distillation_options` as one object.
 
     Raises:
-        UsageError: if neither or both of teacher and targets are given, or every weight is 0.
+        UsageError: if neither or both of teacher and targets are given, every weight is 0, or an
+            option is given to a part of the loss that has no weight.
     """
     if (given["teacher"] is None) == (given["targets"] is None):
         raise UsageError("give either --teacher RUN or --targets TARGETS")
@@ -131,6 +132,11 @@ def distillation(given: dict[str, Any]) -> Distillation:
         raise UsageError(
             "--soft-weight, --pixel-weight and --attention-weight are all 0: nothing to learn"
         )
+    if not criterion.soft_weight:
+        refuse_without_effect({"temperature": "with --soft-weight 0"})
+    if not criterion.pixel_weight:
+        why = "with --pixel-weight 0"
+        refuse_without_effect({"resize": why, "pixel_distance": why})
     resizers = resizers_of(given["resize"]) if given["resize"] else None
     return Distillation(
         given["teacher"],

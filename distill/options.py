@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -60,6 +60,32 @@ def stack(*decorators: Decorator[Any]) -> Decorator[Any]:
         return command
 
     return decorate
+
+
+def said(name: str) -> bool:
+    """Return whether the command line of the running command gives an option, by parameter name.
+
+    What a preset says, or a default, is not said: it may have no effect beside other options.
+    """
+    context = click.get_current_context(silent=True)
+    return context is not None and (
+        context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+    )
+
+
+def refuse_without_effect(needs: Mapping[str, str]) -> None:
+    """Refuse options that are said and would do nothing.
+
+    Args:
+        needs: parameter names, and why each does nothing beside the others given.
+
+    Raises:
+        UsageError: naming the option and the reason.
+    """
+    for name, why in needs.items():
+        if said(name):
+            flag = f"--{name.replace('_', '-')}"
+            raise UsageError(f"{flag} has no effect {why}; leave it out")
 
 
 # a text, not a path: a store can be a URL

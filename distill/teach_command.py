@@ -19,6 +19,7 @@ from distill.options import (
     memory_option,
     no_lock_option,
     option,
+    refuse_without_effect,
 )
 from distill.pairs import Sample
 from distill.teach import teach
@@ -35,7 +36,8 @@ from distill.teach_plan import Teaching
     "--plain-subset",
     default="val",
     metavar="NAME",
-    help="Subset that gets one view without augmentation, to validate on; if the split has it.",
+    help="Subset that gets one view without augmentation, to validate on; val only if the split "
+    "has it. none: no crop gets one.",
 )
 @option("Data", "--level", default=None, metavar="N×", help="The teacher's level, to be sure.")
 @option(
@@ -112,6 +114,8 @@ def command(
             samples, "teaching", total=total, console=stderr, transient=True, disable=quiet
         )
 
+    if given["hint"] == "none":
+        refuse_without_effect({"resize": "with --hint none"})
     levels = tuple(dict.fromkeys(student_levels))
     request = Teaching(
         resizers=resizers_of(resize), student_levels=levels, memory_gib=memory, **given

@@ -19,6 +19,8 @@ from distill.subsets import VAL, Subset, has_subset, median_mpp, rows_of, select
 from distill.targets_format import About, Lesson, pixels_sha256
 
 DRAW_RULE = "distill.augment.draw(seed, view, index), view from 1, index in the subset"
+NO_SUBSET = "none"
+"""In place of a plain subset, says that no crop gets a plain view."""
 LEVEL = "{level}"
 """In `--out`, stands for the level of the students."""
 
@@ -62,7 +64,9 @@ class Teaching:
 def _names(store: wsistore.Store, request: Teaching) -> dict[str, bool]:
     """Return the subsets' names, and whether the view is plain."""
     plain = request.plain_subset
-    if plain is None or (plain == VAL and not has_subset(store, request.split, plain)):
+    if plain in (None, NO_SUBSET):
+        return {request.subset: False}
+    if plain == VAL and not has_subset(store, request.split, plain):
         return {request.subset: False}
     if plain == request.subset:
         raise UsageError(f"--subset {plain} and --plain-subset {plain} are the same")

@@ -11,7 +11,7 @@ from distill.config import Options, sha256
 from distill.console import left_out_note
 from distill.errors import SubsetError, UsageError
 from distill.finetune import FinetuneTask
-from distill.kd import KDTask
+from distill.kd import Criterion, KDTask
 from distill.networks import build, smallest_input
 from distill.pairs import Crops, LabelledCrops
 from distill.runs import Run
@@ -106,6 +106,8 @@ def train_kd(options: Options, distillation: Distillation, say: Say) -> Progress
             here.look,
             own_colours=distillation.student_colours == "own",
         )
+        if source.criterion.attention_weight:
+            _check_attention(here, data, source.criterion, task.stride)
         extra = {
             "command": "train kd",
             "init_from": initial,
@@ -191,6 +193,21 @@ def _measured(here: Session, data: Data, smallest: int) -> Subset:
             here.say(f"split {split} has no subset train: standardising by {data.train.name}")
         return data.train
     return select(here.store, split, "train", [level], smallest, labelled=False)
+
+
+def _check_attention(here: Session, data: Data, criterion: Criterion, stride: int) -> None:
+    """Say that maps of one cell have nothing to transfer, or refuse if nothing else is learned."""
+    rows = here.store.levels[here.store.levels["level"] == here.options.level]
+    rows = rows[rows["crop"].isin(data.train.crops)]
+    if (rows[["height", "width"]] > stride).any(axis=None):
+        return
+    why = (
+        f"no {data.train.name} crop has more than {stride} pixels a side at {here.options.level}, "
+        "so that every feature map is one cell"
+    )
+    if criterion.weights.keys() == {"attention"}:
+        raise UsageError(f"--attention-weight alone teaches nothing: {why}; choose a finer --level")
+    here.say(f"--attention-weight has no effect: {why}")
 
 
 def _require_other(run: Path, out: Path, what: str) -> None:

@@ -253,6 +253,12 @@ def test_teaching_refuses_what_makes_no_sense(
     wrong = distill(*base, tmp_path / "t", "--level", "2.5x")
     assert wrong.exit_code == 2
     assert "was trained at 10x, not at --level 2.5x" in wrong.output
+    typo = distill(*base, tmp_path / "t", "--plain-subset", "vall")
+    assert typo.exit_code == 1
+    assert "split 'main' has no 'vall'" in typo.output
+    idle = distill(*base, tmp_path / "t", "--hint", "none", "--resize", "max")
+    assert idle.exit_code == 2
+    assert "--resize has no effect with --hint none; leave it out" in idle.output
     same = distill(*base, tmp_path / "t", "--plain-subset", "train")
     assert same.exit_code == 2
     assert not (tmp_path / "t").exists()
