@@ -75,6 +75,25 @@ def test_labels_give_mpp_and_options_reach_the_plan(shared: Path, tmp_path: Path
     assert forced["error"] == "it cannot be opened (openslide: Unsupported or missing image file)"
 
 
+@pytest.mark.parametrize("text", ["0,5", "0.5 um", "500 nm", "0.5 µm/px"])
+def test_mpp_is_given_as_people_write_it(shared: Path, tmp_path: Path, text: str) -> None:
+    slide = shared / "slides" / "kidney-48-5.tif"
+    assert plans(slide, "--mpp", text, "--levels", "10x", code=0)[slide.name]["mpp"] == 0.5
+    labels = tmp_path / "labels.csv"
+    labels.write_text(f'slide,patient,label,mpp\nkidney-48-5,p,x,"{text}"\n')
+    planned = plans(slide, "--labels", labels, "--levels", "10x", code=0)[slide.name]
+    assert (planned["mpp"], planned["mpp_source"]) == (0.5, "given")
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "0,5,0", "0.5 furlong", "1 pixel"])
+def test_mpp_that_is_no_length_is_a_wrong_command(shared: Path, text: str) -> None:
+    slide = shared / "slides" / "kidney-48-5.tif"
+    result = CliRunner().invoke(main, ["plan", str(slide), "--mpp", text])
+    assert result.exit_code == 2
+    assert "--mpp" in result.output
+    assert "write µm per pixel, such as 0.25" in " ".join(result.output.split())
+
+
 def test_the_table_names_warnings_and_errors(shared: Path) -> None:
     result = CliRunner().invoke(main, ["plan", str(shared / "broken"), "--levels", "0.3x"])
     assert result.exit_code == 1

@@ -21,6 +21,9 @@ _SPARSE = (
     "its frames are YCbCr that wsidicom leaves as it is, and of a sparse series it does not tell "
     "frames from what it fills in"
 )
+_SHORT = 2
+"""Characters of a text that tells nothing about a person."""
+
 INSTALL = "pip install 'resolution-distillation[dicom]'"
 
 
@@ -63,7 +66,7 @@ class WsiDicomReader(BaseReader):
             raise SlideError(without_target(_reason(error), path)) from error
         colors = {found.size: found for found in frame_colors(files)}
         known = [colors[size] for size in self.level_sizes if size in colors]
-        base = _base(files, self.level_sizes[0])
+        file, base = _base(files, self.level_sizes[0])
         sparse = base.get("DimensionOrganizationType") == "TILED_SPARSE"
         for found in known:
             if found.unknown or (found.left_ycbcr and sparse):
@@ -75,13 +78,13 @@ class WsiDicomReader(BaseReader):
             for found in known
             if found.contradiction
         ]
-        self.properties = self._stated(base, notes)
+        self.properties = self._stated(file, base, notes)
 
-    def _stated(self, base: Any, notes: list[str]) -> Properties:
+    def _stated(self, file: Path, base: Any, notes: list[str]) -> Properties:
         """Return the properties; what of them cannot be read decides nothing and is noted.
 
         Args:
-            base: data set of level 0.
+            file, base: of level 0, and what `_base` read of it.
             notes: what is known already.
         """
         light: Any = (base.get("OpticalPathSequence") or [{}])[0]
@@ -93,7 +96,9 @@ class WsiDicomReader(BaseReader):
             named = (("objective power", power), ("color profile", icc))
             absent = [name for name, value in named if not value]
             without = f"; it gives no {' and no '.join(absent)}" if absent else ""
-            notes.append(f"parts of its metadata cannot be read ({_reason(error)}){without}")
+            notes.append(
+                f"parts of its metadata cannot be read ({_discreet(error, file)}){without}"
+            )
         mpp = self._slide.mpp
         size = PixelSize.read("PixelSpacing in µm", mpp.width, mpp.height)
         return Properties(
@@ -123,8 +128,8 @@ class WsiDicomReader(BaseReader):
         self._slide.close()
 
 
-def _base(files: list[Path], size: tuple[int, int]) -> Any:
-    """Return the data set, without pixels, of the file of level 0.
+def _base(files: list[Path], size: tuple[int, int]) -> tuple[Path, Any]:
+    """Return the file of level 0, and of its data set what is used.
 
     Args:
         files: of the series.
@@ -134,14 +139,34 @@ def _base(files: list[Path], size: tuple[int, int]) -> Any:
 
     tags = ["OpticalPathSequence", "DimensionOrganizationType"]
     sides = ["TotalPixelMatrixColumns", "TotalPixelMatrixRows"]
-    heads = [
-        pydicom.dcmread(file, stop_before_pixels=True, specific_tags=[*tags, *sides])
+    heads = {
+        file: pydicom.dcmread(file, stop_before_pixels=True, specific_tags=[*tags, *sides])
         for file in files
-    ]
-    return next(head for head in heads if tuple(head.get(side) for side in sides) == size)
+    }
+    return next(
+        (file, head)
+        for file, head in heads.items()
+        if tuple(head.get(side) for side in sides) == size
+    )
+
+
+def _discreet(error: Exception, file: Path) -> str:
+    """Return what an error about metadata says, unless it quotes a text of the file.
+
+    Such a text may be a patient's name or date of birth, which reaches no store and no log.
+    """
+    import pydicom
+
+    said = _reason(error)
+    dataset = pydicom.dcmread(file, stop_before_pixels=True)
+    texts = (str(element.value).strip() for element in dataset.iterall() if element.VR != "SQ")
+    quotes = any(len(text) > _SHORT and text in said for text in texts)
+    return type(error).__name__ if quotes else said
 
 
 def _reason(error: Exception) -> str:
+    if type(error).__name__ == "WsiDicomNoResolutionError":
+        return "it states no PixelSpacing, without which wsidicom opens nothing"
     return str(error).rstrip(".") or type(error).__name__
 
 

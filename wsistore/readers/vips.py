@@ -151,6 +151,8 @@ class VipsReader(BaseReader):
         if not said or default:
             return ()
         text = f"{kind.upper()} resolution = {x:g} × {y:g} per mm"
+        if min(x, y) <= 0:
+            return (PixelSize(text, None, None),)
         return (PixelSize.of(text, 1 / x, 1 / y, "mm", printing=True),)
 
     def _pixels(

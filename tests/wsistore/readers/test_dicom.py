@@ -224,6 +224,25 @@ def test_metadata_that_pixels_do_not_need_decides_nothing(
         assert note.endswith("it gives no objective power") == (change is drop_ratio)
 
 
+def test_a_warning_quotes_nothing_of_the_patient(
+    tmp_path: Path, pixels: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def name(dataset: Dataset) -> None:
+        dataset.PatientName = "Doe^Jane"
+
+    write_dicom(tmp_path / "a.dcm", pixels, change=name)
+    for said, noted in (("'Doe^Jane' is no name", "ValueError"), ("ratios 0", "ratios 0")):
+
+        def fail(slide: object, said: str = said) -> None:
+            raise ValueError(said)
+
+        monkeypatch.setattr("wsidicom.WsiDicom.metadata", property(fail))
+        with open_slide(tmp_path, "wsidicom") as slide:
+            assert slide.properties.notes[0].startswith(
+                f"parts of its metadata cannot be read ({noted})"
+            )
+
+
 @pytest.mark.filterwarnings("ignore:The value length")
 def test_the_real_slide_with_broken_metadata_equals_its_svs(cases: Path, cmu: Path) -> None:
     folder = cases / "dicom-optional-metadata" / "wsic-dicom"

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,9 @@ import pytest
 import tifffile
 from PIL import Image
 
-from wsistore.errors import SlideError, SlideImageError
+from wsistore.errors import ResolutionError, SlideError, SlideImageError
 from wsistore.readers import open_slide
+from wsistore.resolution import resolve
 
 WIDTH, HEIGHT = 501, 703
 
@@ -129,6 +131,20 @@ def test_resolution_where_the_file_says_it(tmp_path: Path, pixels: np.ndarray, k
         assert (size.x, size.y) == (pytest.approx(0.5, rel=1e-4), pytest.approx(0.5, rel=1e-4))
     with open_slide(tmp_path / f"silent.{kind}") as slide:
         assert slide.properties.pixel_sizes == ()
+
+
+def test_a_resolution_of_zero_is_no_resolution(tmp_path: Path, pixels: np.ndarray) -> None:
+    path = tmp_path / "a.png"
+    Image.fromarray(pixels).save(path)
+    data = path.read_bytes()
+    chunk = b"pHYs" + bytes(8) + b"\1"
+    extra = (9).to_bytes(4, "big") + chunk + zlib.crc32(chunk).to_bytes(4, "big")
+    path.write_bytes(data[:33] + extra + data[33:])
+    with (
+        open_slide(path) as slide,
+        pytest.raises(ResolutionError, match=r"read \(PNG resolution = 0 × 0 per mm\)"),
+    ):
+        resolve(slide.properties)
 
 
 def test_images_that_decode_as_a_whole_are_limited(
