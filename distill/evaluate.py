@@ -22,6 +22,7 @@ from distill.fingerprint import slide_fingerprints
 from distill.look import PLAIN, Look, for_answers
 from distill.metrics import Floats, Indices
 from distill.pairs import Crops, Sample, Samples
+from distill.place import own_name
 from distill.runs import Run
 from distill.standardise import Standard
 from distill.subsets import Subset, median_mpp, rows_of
@@ -194,7 +195,7 @@ def _about(plan: Plan, temperature: Temperature | None) -> dict[str, Any]:
         "epoch": about.epoch,
         "level": about.level,
         "mpp": median_mpp(plan.store, plan.subset.crops, about.level),
-        "store": store.resolve().name,
+        "store": own_name(store),
         "store_sha256": {name: sha256(store / name) for name in TABLES},
         "split": request.split,
         "split_sha256": sha256(leakage.split_file(store, request.split)),

@@ -8,8 +8,14 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import wsistore
 from distill.errors import RunError, UsageError
 from distill.weights import read_json
+
+
+def own_name(path: Path) -> str:
+    """Return the name of a run's or a store's folder as it was given: links are not followed."""
+    return wsistore.absolute(path).name
 
 
 def check_place(

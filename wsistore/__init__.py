@@ -19,6 +19,7 @@ from wsistore.labels import read_labels
 from wsistore.layers import write_layer
 from wsistore.layout import slide_id
 from wsistore.locks import Lock, LockedError, NoLocksError, require_locks
+from wsistore.paths import absolute
 from wsistore.physical import Grid, Span
 from wsistore.slide import Slide, open_slide, reader_names
 from wsistore.store import Store, open
@@ -44,6 +45,7 @@ __all__ = [
     "StoreError",
     "UsageError",
     "WsistoreError",
+    "absolute",
     "drawing",
     "find_slides",
     "in_workers",

@@ -20,6 +20,7 @@ from distill.cost.table import as_csv, table
 from distill.errors import DistillError, UsageError
 from distill.networks import NETWORKS, ResNet, build, smallest_input
 from distill.options import Grouped, option
+from distill.place import own_name
 from distill.runs import Run
 from distill.tensors import publish
 from distill.weights import encode
@@ -219,7 +220,7 @@ def _subject(text: str, classes: int | None) -> _Subject:
     network = run.load_network()
     assert isinstance(network, ResNet)
     about = run.weights
-    name = path.resolve().name
+    name = own_name(path)
     return _Subject(network, about.network, len(about.classes), name, about.level)
 
 

@@ -133,7 +133,7 @@ def names(runs: Sequence[Run]) -> list[str]:
 
     Characters that are not letters, digits, `.`, `_` or `-` become `_`.
     """
-    found = [re.sub(r"[^\w.-]|^[._]+", "_", run.path.resolve().name) for run in runs]
+    found = [re.sub(r"[^\w.-]|^[._]+", "_", place.own_name(run.path)) for run in runs]
     if len(set(found)) == len(found):
         return found
     return [f"{name}-{number}" for number, name in enumerate(found, 1)]

@@ -20,7 +20,7 @@ from distill.explain.plan import FORMAT, LABEL, PREDICTED, REPORT, Case, Plan
 from distill.explain.sight import Eye, Sight
 from distill.fingerprint import crops_sha256, location
 from distill.look import for_answers
-from distill.place import aside
+from distill.place import aside, own_name
 from distill.tensors import publish
 from distill.weights import encode
 
@@ -187,7 +187,7 @@ def _report(
         "format": FORMAT,
         "runs": {
             name: {
-                "run": run.path.resolve().name,
+                "run": own_name(run.path),
                 "weights_sha256": sha256(run.path / "weights.safetensors"),
                 "network": run.weights.network,
                 "epoch": run.weights.epoch,

@@ -16,6 +16,7 @@ from distill.errors import DistillError
 from distill.evaluate import FORMAT
 from distill.fingerprint import split_sha256
 from distill.networks import ResNet
+from distill.place import own_name
 from distill.runs import Run
 from distill.weights import read_json
 
@@ -33,7 +34,7 @@ def model(run: Run) -> dict[str, Any]:
     """Return what the weights are."""
     about = run.weights
     return {
-        "run": run.path.resolve().name,
+        "run": own_name(run.path),
         "network": about.network,
         "classes": about.classes,
         "level": about.level,

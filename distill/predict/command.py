@@ -21,7 +21,7 @@ from distill.errors import UsageError
 from distill.evaluate import as_json as encode
 from distill.look import available
 from distill.options import FOLDER, Grouped
-from distill.place import aside
+from distill.place import aside, own_name
 from distill.predict import output
 from distill.predict.calibration import Calibration, calibration
 from distill.predict.options import FILE, answer_options, other_options, slide_options
@@ -218,7 +218,7 @@ def _draw(one: SlideLogits, found: Predictions, folder: Path, asked: Asked) -> N
     assert one.picture is not None
     level, about = one.facts["level"], asked.run.weights
     note = (
-        f"{asked.run.path.resolve().name} ({about.network}) at {about.level}, "
+        f"{own_name(asked.run.path)} ({about.network}) at {about.level}, "
         f"{level['mpp']:.4g} µm/px · {asked.calibrated.said.partition(';')[0]} · research use only"
     )
     drawn = overlay(one, one.picture, found.classes, found.of(one.slide), note)
@@ -241,7 +241,7 @@ def _watched(
 def _about(asked: Asked) -> dict[str, Any]:
     run, job, colours = asked.run, asked.job, asked.known.colours
     return {
-        "run": run.path.resolve().name,
+        "run": own_name(run.path),
         "weights_sha256": job.weights,
         "network": run.weights.network,
         "epoch": run.weights.epoch,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from distill.errors import RunError
 from distill.leakage import EPOCH, HOW, TEMPERATURE, TRAINING, ancestry, calibration_rows
+from distill.place import own_name
 from distill.runs import Run
 
 
@@ -24,7 +25,7 @@ def seen_slides(run: Run, calibrated: Path | None) -> tuple[dict[str, str], str]
     unknown = []
     try:
         for one in ancestry(run):
-            name, recorded = one.path.resolve().name, _of(one)
+            name, recorded = own_name(one.path), _of(one)
             if recorded is None:
                 unknown.append(f"{name} does not record the slides that it was trained on")
             for mark, said in (recorded or {}).items():
@@ -33,7 +34,7 @@ def seen_slides(run: Run, calibrated: Path | None) -> tuple[dict[str, str], str]
         unknown.append("a run or a file that it was made from is gone or of no run")
     if calibrated is not None:
         rows = calibration_rows(calibrated)
-        said = HOW[TEMPERATURE].format(run=run.path.resolve().name)
+        said = HOW[TEMPERATURE].format(run=own_name(run.path))
         for mark in () if rows is None else rows["fingerprint"]:
             if mark:
                 found.setdefault(str(mark), f"{said} this very slide")
@@ -51,7 +52,7 @@ def _of(run: Run) -> dict[str, str] | None:
     recorded = run.config.get("data", {}).get("fingerprints")
     if recorded is None:
         return None
-    name, found = run.path.resolve().name, {}
+    name, found = own_name(run.path), {}
     sets = [(EPOCH, run.epoch_chosen_on()), (TRAINING, "+".join(run.learnt_from()))]
     for how, subset in sets:
         for mark in recorded.get(subset, ()) if subset else ():

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+import wsistore
 from distill.texts import visible
 
 _MARKDOWN = re.compile(r"([\\`*_\[\]|~$])")
@@ -23,7 +24,7 @@ def markdown(text: str) -> str:
 
 def folder_names(paths: Sequence[Path]) -> list[str]:
     """Return for each folder its name, with as many parents as tell it from the others."""
-    whole = [path.resolve().parts for path in paths]
+    whole = [wsistore.absolute(path).parts for path in paths]
     names = []
     for parts in whole:
         for count in range(1, len(parts) + 1):

@@ -249,6 +249,33 @@ def test_a_slide_never_takes_the_place_of_one_of_another_id(tmp_path: Path) -> N
     assert "slide 'a' (a.tif) has the same name on this file system" in record.slide.reason
 
 
+def test_a_build_of_two_slides_of_one_id_stores_neither(tmp_path: Path) -> None:
+    files = [write_slide(tmp_path / name / "a.tif", seed) for seed, name in enumerate("xy")]
+    settings = BuildSettings(("10x",))
+    with pytest.raises(UsageError, match="would both be slide 'a'"):
+        list(build_store(files, tmp_path / "store", settings, workers=1, overwrite=True))
+    assert not (tmp_path / "store").exists()
+    # one file twice is one slide
+    (result,) = build_store([files[0], files[0]], tmp_path / "store", settings, workers=1)
+    assert result.record.slide.outcome == "ok"
+
+
+def test_what_a_reader_says_of_a_link_has_no_name_of_its_target(tmp_path: Path) -> None:
+    target = tmp_path / "archive" / "DOE-JANE" / "block-A.mrxs"
+    (target.with_suffix("")).mkdir(parents=True)
+    target.write_bytes(b"no slide")
+    (target.with_suffix("") / "Slidedat.ini").write_text("[GENERAL]")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "P1.mrxs").symlink_to(target)
+    result = build(tmp_path / "in", "--out", tmp_path / "store")
+    assert result.exit_code == 1
+    (row,) = table(tmp_path / "store")
+    assert (row["slide"], row["file"], row["outcome"]) == ("P1", "P1.mrxs", "failed")
+    for said in (result.output, row["reason"]):
+        assert "DOE" not in said
+        assert "block" not in said
+
+
 def test_reasons_name_no_folder_and_no_target(
     archive: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -483,3 +483,34 @@ def test_weights_that_change_meanwhile_fail_the_slide(run: Path, slides: list[Pa
     result = predict_slide(wsistore.SlideFile.named(slides[0]), Job(run, "0" * 64, settings))
     assert result.outcome == "failed"
     assert "have changed meanwhile" in result.reason
+
+
+def test_predictions_name_slides_and_runs_as_they_were_given(
+    run: Path, slides: list[Path], tmp_path: Path
+) -> None:
+    for number in (1, 2):
+        folder = tmp_path / f"scanner{number}"
+        folder.mkdir()
+        (folder / "0001.svs").symlink_to(slides[number - 1])
+    (tmp_path / "student").symlink_to(run)
+    (tmp_path / "labels.csv").write_text(
+        "slide,patient,label,id\nscanner1/0001,p,a,X1\nscanner2/0001,q,a,X2\n"
+    )
+    folders = [tmp_path / "scanner1", tmp_path / "scanner2"]
+    alike = predict(tmp_path / "student", *folders)
+    assert alike.exit_code == 2
+    assert "would both be slide '0001'" in alike.output
+    for rule, ids in (
+        (("relative-path",), ["scanner1--0001", "scanner2--0001"]),
+        (("column", "--labels", tmp_path / "labels.csv"), ["X1", "X2"]),
+    ):
+        out = tmp_path / ids[0]
+        result = predict(tmp_path / "student", *folders, "--id", *rule, "--out", out)
+        assert result.exit_code == 0, result.output
+        found = table(out / "slides.csv")
+        assert found["slide"].tolist() == ids
+        assert found["file"].tolist() == ["0001.svs", "0001.svs"]
+        assert sorted(path.stem for path in (out / "overlays").iterdir()) == ids
+        report = (out / "predictions.json").read_text()
+        assert '"run": "student"' in report
+        assert slides[0].stem not in report

@@ -333,3 +333,23 @@ def test_a_white_level_is_noticed(tmp_path: Path, pixels: np.ndarray, reader: st
             found = level_fault(slide, 1)
             assert fault in found
             assert bool(found) == bool(fault)
+
+
+def test_a_linked_file_is_its_series_and_named_by_the_link(
+    tmp_path: Path, pixels: np.ndarray
+) -> None:
+    for name, image in (("DOE", pixels), ("ROE", pixels[::-1])):
+        folder = tmp_path / "archive" / name
+        folder.mkdir(parents=True)
+        write_dicom(folder / "1.dcm", image)
+        write_dicom(folder / "2.dcm", image[:, ::-1])  # of another series
+    (tmp_path / "in").mkdir()
+    for number, name in enumerate(("DOE", "ROE"), start=1):
+        (tmp_path / "in" / f"P{number}.dcm").symlink_to(tmp_path / "archive" / name / "1.dcm")
+    for reader in ("openslide", "wsidicom"):
+        with open_slide(tmp_path / "in" / "P2.dcm", reader) as slide:
+            assert np.array_equal(slide.read(0, 0, 0, 500, 300), pixels[::-1])
+    (tmp_path / "in" / "P3").symlink_to(tmp_path / "archive" / "DOE")
+    with pytest.raises(SlideError, match="more than one DICOM series") as refused:
+        open_slide(tmp_path / "in" / "P3")
+    assert "DOE" not in str(refused.value)
