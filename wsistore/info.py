@@ -162,7 +162,9 @@ def collect(store: Store) -> Info:
 
 
 def _duplicates(slides: pd.DataFrame) -> tuple[tuple[SlidePatient, ...], ...]:
-    """Return the slides of each file that is there more than once."""
+    """Return the slides of each file that is there more than once, as far as files are known."""
+    if "fingerprint" not in slides:
+        return ()
     rows = slides[slides["fingerprint"].notna() & (slides["fingerprint"] != "")]
     rows = rows[rows["fingerprint"].duplicated(keep=False)]
     return tuple(

@@ -29,9 +29,10 @@ def with_fingerprints(crops: pd.DataFrame, slides: pd.DataFrame) -> pd.DataFrame
 
     Args:
         crops: a table with a column slide.
-        slides: the store's, columns slide and fingerprint.
+        slides: the store's, columns slide and fingerprint; without the latter no file is known.
     """
-    known = dict(zip(slides["slide"], slides[FINGERPRINT], strict=True))
+    prints = slides[FINGERPRINT] if FINGERPRINT in slides else [""] * len(slides)
+    known = dict(zip(slides["slide"], prints, strict=True))
     return crops.assign(**{FINGERPRINT: crops["slide"].map(known).fillna("").astype(str)})
 
 

@@ -78,3 +78,9 @@ def test_slides_of_one_patient_are_the_patients_matter() -> None:
     table = pd.DataFrame(rows, columns=["crop", "slide", "patient", "subset", "fingerprint"])
     slides = table[["slide", "fingerprint"]]
     assert file_leaks(with_fingerprints(table, slides)) == []
+
+
+def test_without_fingerprints_nothing_is_judged() -> None:
+    crops = cohort({"a": 4, "b": 4})
+    slides = crops[["slide", "patient"]].drop_duplicates()
+    assert groups(with_fingerprints(crops, slides)) == []
