@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from distill import scoring
+from distill.class_maps import disagreement
 from distill.errors import UsageError
 from distill.evaluate import Evaluation, as_json
 from distill.evaluate_plan import Plan
+from distill.subsets import labels_of
 from distill.tensors import publish
 
 FORMAT = "distill-difference/1"
@@ -16,7 +18,10 @@ SHARED = ("store", "store_sha256", "split", "split_sha256", "subset", "aggregate
 
 
 def check(plans: Sequence[Plan]) -> None:
-    """Raise UsageError unless all runs tell the same classes apart (in any order)."""
+    """Raise UsageError unless all runs tell the same classes apart (in any order).
+
+    Each label of the subset must count as the same class for all of them, too.
+    """
     first = plans[0].run
     for plan in plans[1:]:
         if sorted(plan.run.weights.classes) != sorted(first.weights.classes):
@@ -24,6 +29,10 @@ def check(plans: Sequence[Plan]) -> None:
                 f"{plan.run.path} and {first.path} tell different classes apart; "
                 "evaluate them one by one"
             )
+    request = plans[0].request
+    labels = labels_of(plans[0].store, request.split, request.subset)
+    if said := disagreement([plan.run for plan in plans], labels):
+        raise UsageError(f"{said}; evaluate them one by one")
 
 
 def compare(first: Evaluation, other: Evaluation) -> dict[str, Any]:

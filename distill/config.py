@@ -49,6 +49,8 @@ class Options:
     batch_pixels: int | None = None
     threads: int | None = None
     val_subset: str = VAL
+    exclude_class: tuple[str, ...] = ()
+    merge: tuple[str, ...] = ()
 
     def resolved(self) -> dict[str, Any]:
         """Return every option as config.json records it, in the units of the command line."""

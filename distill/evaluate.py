@@ -201,6 +201,7 @@ def _about(plan: Plan, temperature: Temperature | None) -> dict[str, Any]:
         "split_sha256": sha256(leakage.split_file(store, request.split)),
         "subset": request.subset,
         **{f"{way}_patients": number for way, number in plan.seen.items()},
+        "class_map": plan.run.class_map.to_json(),
         "skipped": dict(plan.subset.left_out),
         "aggregate": request.aggregate,
         "calibration": None

@@ -104,7 +104,9 @@ def _select(run: Run, store: wsistore.Store, split: str, name: str, *, labelled:
     """Crops of a subset that the run can take; SubsetError where one is of an unknown class."""
     about = run.weights
     smallest = smallest_input(about.network)
-    subset = select(store, split, name, [about.level], smallest, labelled=labelled)
+    subset = select(
+        store, split, name, [about.level], smallest, labelled=labelled, classes=run.class_map
+    )
     for crop, label in zip(subset.crops, subset.labels, strict=True):
         if label is not None and label not in about.classes:
             known = ", ".join(about.classes)

@@ -242,7 +242,10 @@ def _temperatures(run: Run, store: wsistore.Store) -> Iterator[Use]:
         weights = weights or sha256(run.path / "weights.safetensors")
         if report.get("weights_sha256") != weights:
             continue
-        split, digest, subset = report["split"], report["split_sha256"], fitted["subset"]
+        about = (report.get("split"), report.get("split_sha256"), fitted.get("subset"))
+        if not all(isinstance(value, str) for value in about):
+            raise RunError(f"{file} does not say on what its temperature was fitted")
+        split, digest, subset = map(str, about)
         rows = calibration_rows(file)
         if rows is None:  # of an evaluation from before they were recorded
             yield _use(run, TEMPERATURE, store, split, digest, subset)
@@ -267,6 +270,7 @@ def calibration_rows(metrics: Path) -> pd.DataFrame | None:
     if not file.exists():
         return None
     try:
-        return pd.read_csv(file, dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:
+        rows = pd.read_csv(file, dtype=str, keep_default_na=False)
+        return rows[["crop", "slide", "patient", "label", "fingerprint"]]
+    except (OSError, ValueError, KeyError) as error:
         raise RunError(f"{file} cannot be read ({error})") from error

@@ -132,6 +132,23 @@ val_option = option(
     help="Set whose loss chooses the epoch, such as dev. Without val, the last epoch is kept.",
 )
 
+class_options = stack(
+    option(
+        "Data",
+        "--exclude-class",
+        multiple=True,
+        metavar="NAME",
+        help="Leave the crops of this class out; may be repeated. A split can do so itself.",
+    ),
+    option(
+        "Data",
+        "--merge",
+        multiple=True,
+        metavar="A+B=C",
+        help="Take classes together as one; may be repeated. A split can do so itself.",
+    ),
+)
+
 init_option = option(
     "Run",
     "--init-from",
@@ -341,4 +358,6 @@ def gather(given: dict[str, Any]) -> Options:
         batch_pixels=given["batch_pixels"],
         threads=given["threads"],
         val_subset=given["val_subset"],
+        exclude_class=tuple(given.get("exclude_class", ())),
+        merge=tuple(given.get("merge", ())),
     )

@@ -8,12 +8,15 @@ from typing import Any
 import torch
 from torch import nn
 
+import wsistore
 from distill.checkpoint import read_progress
 from distill.errors import RunError, UsageError
 from distill.networks import NETWORKS, build
 from distill.tensors import fill, load
 from distill.weights import FORMAT, LOWEST, Weights, read_json, read_weights
 
+CLASS_MAP = "class_map"
+"""Key of config.json, and of what targets say of their teacher."""
 CHECKPOINT = "checkpoint.safetensors"
 
 
@@ -64,6 +67,15 @@ class Run:
         chose = self.weights.chosen == LOWEST or self.config.get("patience") is not None
         return str(self.config.get("val_subset", "val")) if chose else None
 
+    @property
+    def class_map(self) -> wsistore.ClassMap:
+        """Which classes of the store it leaves out or takes together; its teacher's, of a student.
+
+        Raises:
+            RunError: if its record is damaged.
+        """
+        return class_map_of(self.config.get(CLASS_MAP), self.path / "config.json")
+
     def load_network(self, device: torch.device | str = "cpu") -> nn.Module:
         """Return the network with its trained weights, in evaluation mode, on `device`.
 
@@ -86,6 +98,20 @@ class Run:
         network = build(about.network, len(about.classes))
         fill(network, tensors, made, target)
         return network.to(device).eval()
+
+
+def class_map_of(recorded: Any, where: Path) -> wsistore.ClassMap:
+    """Return a map of classes as it was recorded; None is of an earlier version, and changes none.
+
+    Raises:
+        RunError: if it is damaged; `where` names the file.
+    """
+    if recorded is None:
+        return wsistore.ClassMap()
+    try:
+        return wsistore.ClassMap.from_json(recorded)
+    except (TypeError, KeyError, AttributeError, wsistore.UsageError) as error:
+        raise RunError(f"{where} has a damaged {CLASS_MAP} ({error!r})") from error
 
 
 def is_run(path: Path) -> bool:

@@ -79,7 +79,13 @@ class Session:
         return Look(memory, self.options.batch_pixels, learns=learns)
 
     def data(
-        self, levels: Sequence[str], smallest: int, *, labelled: bool, subset: str = "train"
+        self,
+        levels: Sequence[str],
+        smallest: int,
+        *,
+        labelled: bool,
+        subset: str = "train",
+        classes: wsistore.ClassMap | None = None,
     ) -> Data:
         """Choose the crops to train on and to validate on, and say which are left out.
 
@@ -95,7 +101,9 @@ class Session:
             require_apart(self.store, split, subset, val)
         found: list[Subset] = []
         for name in names:
-            crops = select(self.store, split, name, levels, smallest, labelled=labelled)
+            crops = select(
+                self.store, split, name, levels, smallest, labelled=labelled, classes=classes
+            )
             if crops.left_out:
                 self.say(left_out_note(name, crops.left_out))
             found.append(crops)

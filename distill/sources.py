@@ -16,7 +16,7 @@ from distill.look import PLAIN, Look
 from distill.losses import PAPER
 from distill.networks import smallest_input
 from distill.probe import feature_map
-from distill.runs import Run
+from distill.runs import CLASS_MAP, Run, class_map_of
 from distill.standardise import Standard
 from distill.stored_teacher import StoredTeacher
 from distill.subsets import Subset
@@ -57,6 +57,7 @@ class Source:
         level: the level that the teacher looks, or looked, at.
         smallest: least height and width, in pixels, that the teacher needs of a crop; 1 if stored.
         record: "teacher" and "targets" of config.json.
+        class_map: which classes of the store the teacher leaves out or takes together.
         targets: the stored targets, if there are any.
     """
 
@@ -66,6 +67,7 @@ class Source:
     level: str
     smallest: int
     record: dict[str, Any]
+    class_map: wsistore.ClassMap
     targets: Targets | None = None
 
     def keep(self, subset: Subset, *, plain: bool) -> Subset | None:
@@ -142,7 +144,13 @@ def _online(distillation: Distillation, path: Path, device: torch.device, look: 
     }
     smallest = smallest_input(about.network)
     return Source(
-        teacher, criterion, about.classes, about.level, smallest, {"teacher": record}, None
+        teacher,
+        criterion,
+        about.classes,
+        about.level,
+        smallest,
+        {"teacher": record},
+        run.class_map,
     )
 
 
@@ -182,7 +190,7 @@ def _stored(
     criterion = replace(distillation.criterion, resizers=resizers)
     teacher = StoredTeacher(targets, criterion.question(), device)
     record = {
-        "teacher": about.teacher,
+        "teacher": {key: value for key, value in about.teacher.items() if key != CLASS_MAP},
         "targets": {
             "path": str(path.resolve()),
             "zarr_json_sha256": sha256(path / "zarr.json"),
@@ -190,7 +198,8 @@ def _stored(
             "hint_dtype": about.hint_dtype,
         },
     }
-    return Source(teacher, criterion, about.classes, about.level, 1, record, targets)
+    told = class_map_of(about.teacher.get(CLASS_MAP), path / "zarr.json")
+    return Source(teacher, criterion, about.classes, about.level, 1, record, told, targets)
 
 
 def _split_sha256(store: wsistore.Store, split: str) -> str:

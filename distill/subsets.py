@@ -54,6 +54,7 @@ def select(
     smallest: int,
     *,
     labelled: bool,
+    classes: wsistore.ClassMap | None = None,
 ) -> Subset:
     """Return the crops of a subset that have all levels, large enough, and a label if wanted.
 
@@ -64,6 +65,8 @@ def select(
         levels: names of the levels that are to be read.
         smallest: least height and width, in pixels, at each of the levels.
         labelled: whether a crop without a label is left out.
+        classes: what labels count as; crops of a class that it leaves out are left out. None for
+            the labels of the split, whatever they are.
 
     Raises:
         SubsetError: if a level or the subset does not exist, or no crop of it can be used.
@@ -79,9 +82,14 @@ def select(
         reason = _fault(crop, levels, sizes, smallest)
         if reason is None and labelled and pd.isna(label):
             reason = "has no label"
+        name = None if pd.isna(label) else str(label)
+        if reason is None and name is not None and classes is not None:
+            name = classes.of(label := name)
+            if name is None:
+                reason = f"is of class {label}, which is left out"
         if reason is None:
             crops.append(crop)
-            labels.append(None if pd.isna(label) else str(label))
+            labels.append(name)
         else:
             left_out[crop] = reason
     if not crops:
@@ -139,6 +147,13 @@ def rows_of(store: wsistore.Store, split: str, subset: str) -> pd.DataFrame:
         except wsistore.StoreError as error:
             raise SubsetError(str(error)) from error
     return table[table["crop"].isin(wanted)]
+
+
+def labels_of(store: wsistore.Store, split: str, subset: str) -> dict[str, str]:
+    """Return crop → label as the split has it, of the labelled crops of a set; see `rows_of`."""
+    rows = rows_of(store, split, subset)
+    known = rows[rows["label"].notna()]
+    return dict(zip(known["crop"].astype(str), known["label"].astype(str), strict=True))
 
 
 def has_subset(store: wsistore.Store, split: str, subset: str) -> bool:

@@ -14,7 +14,7 @@ from distill.errors import SubsetError, UsageError
 from distill.losses import PAPER
 from distill.networks import smallest_input
 from distill.probe import FeatureMap
-from distill.runs import Run
+from distill.runs import CLASS_MAP, Run
 from distill.subsets import VAL, Subset, has_subset, median_mpp, rows_of, select
 from distill.targets_format import About, Lesson, pixels_sha256
 
@@ -171,5 +171,7 @@ def about(
             "level": weights.level,
             "mpp": weights.mpp,
             "epoch": weights.epoch,
+            # only where there is one, so that targets of earlier versions can be added to
+            **({CLASS_MAP: run.class_map.to_json()} if run.class_map else {}),
         },
     )

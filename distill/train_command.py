@@ -13,6 +13,7 @@ from distill.kd_options import distillation, distillation_options
 from distill.options import (
     FOLDER,
     Grouped,
+    class_options,
     data_options,
     gather,
     option,
@@ -31,6 +32,7 @@ def train() -> None:
 
 @train.command(cls=Grouped)
 @training_options
+@class_options
 def teacher(**given: Any) -> None:
     """Train the high-resolution teacher on the labels of STORE.
 
@@ -44,6 +46,7 @@ def teacher(**given: Any) -> None:
 
 @train.command(cls=Grouped)
 @training_options
+@class_options
 def baseline(**given: Any) -> None:
     """Train the same network from scratch at low resolution, for comparison.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import wsistore
 from distill.checkpoint import Progress
+from distill.class_maps import class_map
 from distill.config import Options, sha256
 from distill.console import left_out_note
 from distill.errors import SubsetError, UsageError
@@ -39,12 +40,13 @@ def train_supervised(command: str, options: Options, say: Say) -> Progress:
     """
     with session(options, say) as here:
         name, level = options.network, options.level
-        data = here.data([level], smallest_input(name), labelled=True)
+        told = class_map(here.store, options.split, options.exclude_class, options.merge)
+        data = here.data([level], smallest_input(name), labelled=True, classes=told)
         classes = class_names(data.train, data.val)
         standard = measure(here.store.levels, data.train.crops, level)
         network = build(name, len(classes), seed=options.schedule.seed)
         initial = here.start(network, name, classes)
-        extra = {"command": command, "init_from": initial}
+        extra = {"command": command, "init_from": initial, "class_map": told.to_json()}
         task = SupervisedTask(network, level, standard, here.device, here.look)
         weights = here.weights(name, classes, level, standard, data)
         crops = _Labelled(options, level, classes)
@@ -86,6 +88,12 @@ def train_kd(options: Options, distillation: Distillation, say: Say) -> Progress
         smallest = max(smallest_input(name), source.smallest)
         levels = [*source.teacher.levels, level]
         there = here.data(levels, smallest, labelled=False, subset=distillation.subset)
+        unknown = set(source.class_map.exclude) - set(here.store.class_map(options.split).exclude)
+        if unknown:
+            here.say(
+                f"the teacher leaves out {', '.join(sorted(unknown))}; no label is read here, so "
+                "crops of it are distilled on unless the split leaves them out"
+            )
         _require_coarser(here.store, source.level, level)
         data = Data(*kept(source, there.train, there.val))
         for subset, before in zip(data.subsets, there.subsets, strict=False):
@@ -116,6 +124,7 @@ def train_kd(options: Options, distillation: Distillation, say: Say) -> Progress
             "resizers": list(source.criterion.resizers),
             "student_colours": distillation.student_colours,
             "standardised_by": measured.name,
+            "class_map": source.class_map.to_json(),
             **source.record,
         }
         weights = here.weights(name, source.classes, level, standard, data)
@@ -151,7 +160,8 @@ def train_finetune(student: Path, options: Options, say: Say) -> Progress:
     about = run.weights
     options = replace(options, level=about.level, network=about.network)
     with session(options, say) as here:
-        data = here.data([about.level], smallest_input(about.network), labelled=True)
+        told = run.class_map
+        data = here.data([about.level], smallest_input(about.network), labelled=True, classes=told)
         for subset in data.subsets:
             _require_classes(subset, about.classes, student)
         standard = Standard(about.mean, about.std)
@@ -159,7 +169,11 @@ def train_finetune(student: Path, options: Options, say: Say) -> Progress:
             run.load_network(here.device), about.level, standard, here.device, here.look
         )
         weights = here.weights(about.network, about.classes, about.level, standard, data)
-        extra = {"command": "train finetune", "student": _origin(run)}
+        extra = {
+            "command": "train finetune",
+            "student": _origin(run),
+            "class_map": told.to_json(),
+        }
         crops = _Labelled(options, about.level, about.classes)
         return here.fit(task, crops, weights, extra, data, trained=True)
 

@@ -153,6 +153,7 @@ def _kind(experiment: Experiment, recipe: str) -> str:
         f"-{resize}" if resize else "",
         "-attention" if _attends(options) else "",
         f"-views{views}" if views != experiment.views else "",
+        f"-{val}" if (val := _value(options, "val-subset")) else "",
     ]
     return "".join(parts)
 
@@ -195,7 +196,8 @@ def _taught(experiment: Experiment, out: Path, seed: int, teacher: str, recipe: 
 
     levels = used("students", experiment.levels)
     sets = dict.fromkeys("+".join(used("distil_on", experiment.sets)).split("+"))
-    resize = _resize(experiment.options("kd", recipe))
+    kd = experiment.options("kd", recipe)
+    resize = _resize(kd)
     words = [
         *("teach", str(out / teacher), experiment.store, "--split", experiment.split),
         *("--subset", "+".join(sets)),
@@ -203,7 +205,8 @@ def _taught(experiment: Experiment, out: Path, seed: int, teacher: str, recipe: 
         *("--views", str(views), "--seed", str(seed)),
         *("--out", str(_targets(experiment, out, seed, LEVEL, recipe))),
         *(("--resize", str(resize)) if resize else ()),
-        *(("--attention",) if _attends(experiment.options("kd", recipe)) else ()),
+        *(("--plain-subset", str(val)) if (val := _value(kd, "val-subset")) else ()),
+        *(("--attention",) if _attends(kd) else ()),
         *_words(experiment.teach),
     ]
     made, *more = (_targets(experiment, out, seed, level, recipe) for level in levels)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import wsistore
 from distill import place
+from distill.class_maps import disagreement
 from distill.errors import SubsetError, UsageError
 from distill.networks import smallest_input
 from distill.runs import Run
@@ -91,6 +92,10 @@ def prepare(runs: Sequence[Run], request: Request) -> Plan:
         subset = select_named(store, request.crops, levels, smallest)
     else:
         subset = select(store, request.split, request.subset, levels, smallest, labelled=False)
+    if said := disagreement(runs, _known(subset)):
+        raise UsageError(f"{said}; explain them one by one")
+    told = [label and (runs[0].class_map.of(label) or label) for label in subset.labels]
+    subset = replace(subset, labels=tuple(told))
     if request.target == LABEL:
         subset = _labelled(subset, runs[0])
     cases = _by_slide(store, subset)[: request.limit]
@@ -137,6 +142,11 @@ def names(runs: Sequence[Run]) -> list[str]:
     if len(set(found)) == len(found):
         return found
     return [f"{name}-{number}" for number, name in enumerate(found, 1)]
+
+
+def _known(subset: Subset) -> dict[str, str]:
+    pairs = zip(subset.crops, subset.labels, strict=True)
+    return {crop: label for crop, label in pairs if label is not None}
 
 
 def _by_slide(store: wsistore.Store, subset: Subset) -> tuple[Case, ...]:

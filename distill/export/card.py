@@ -28,6 +28,11 @@ def limits(card: Card) -> list[str]:
         "those; they say nothing of other hospitals, scanners or stains.",
         "Probabilities are the softmax of the logits. No temperature is in them.",
     ]
+    if told := card["training"]["class_map"]:
+        said.append(
+            f"Not all labels of its store are classes: {told}. A crop of a class that was left "
+            "out is called one of the others."
+        )
     if not card["evaluations"]:
         said.append("It has not been evaluated: nobody knows how often it is right.")
     for one in card["evaluations"]:

@@ -87,6 +87,7 @@ def training(run: Run) -> dict[str, Any]:
         "phase": config.get("command"),
         "recipe": {name: config[name] for name in RECIPE if name in config},
         "preset_departures": config.get("preset_departures", {}),
+        "class_map": run.class_map.text,
         **{name: _origin(config.get(name)) for name in ("teacher", "student", "init_from")},
         "from_stored_targets": config.get("targets") is not None,
         "epoch": about.epoch,

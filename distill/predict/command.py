@@ -65,6 +65,11 @@ class Asked:
             said.append(f"nobody can tell whether colours are like those of training: {why}")
         if self.unseen:
             said.append(f"nobody can tell whether it has seen these slides: {self.unseen}")
+        if told := self.run.class_map:
+            said.append(
+                f"not all labels of its store are classes of the run: {told.text}; a crop of a "
+                "class that was left out is called one of the others"
+            )
         was, now = self.known.settings["regions"], self.job.settings["regions"]
         if was != now:
             said.append(f"crops are of regions {now}, and the run was trained on regions {was}")

@@ -12,6 +12,7 @@ from typing import Any
 import wsistore
 from distill import leakage
 from distill.answers import Answers
+from distill.class_maps import disagreement
 from distill.config import sha256
 from distill.errors import RunError, UsageError
 from distill.evaluate import FORMAT, TABLES
@@ -20,6 +21,7 @@ from distill.report.belong import belong, bootstrap
 from distill.report.names import folder_names
 from distill.runs import Run
 from distill.scoring import Bootstrap
+from distill.subsets import labels_of
 from distill.weights import read_json
 
 
@@ -174,6 +176,9 @@ def _alike(runs: Sequence[Evaluated], again: _Again) -> Collected:
                 f"{runs[0].run.path} and {one.run.path} tell different classes apart; "
                 "report on them one by one"
             )
+    labels = labels_of(again.store, again.split, again.subset)
+    if said := disagreement([one.run for one in runs], labels):
+        raise RunError(f"{said}; report on them one by one")
     return Collected(
         tuple(runs),
         bootstrap(first),

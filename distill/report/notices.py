@@ -116,10 +116,16 @@ def _orphans(measured: Measured) -> list[str]:
 
 def _classes(measured: Measured) -> list[str]:
     first = measured.collected.runs[0]
+    told = first.run.class_map
     patients = class_patients(first.answers)
     absent = first.metrics["absent_classes"]
     few = {name: n for name, n in patients.items() if 0 < n < FEW_OF_A_CLASS}
     found = []
+    if told:
+        found.append(
+            f"Not all labels of the store are classes here: {told.text}. Scores say nothing of "
+            "crops that are left out."
+        )
     if absent:
         found.append(f"No case of {', '.join(absent)}: left out of every mean over classes.")
     if few:

@@ -63,6 +63,9 @@ class FakeStore:
         slides = self._table["slide"].drop_duplicates()
         return pd.DataFrame({"slide": slides, "fingerprint": slides})
 
+    def class_map(self, split: str) -> wsistore.ClassMap:
+        return wsistore.ClassMap()
+
     def split(self, name: str) -> pd.DataFrame:
         if name != "main":
             raise wsistore.WsistoreError(f"no split {name}; there is: main")

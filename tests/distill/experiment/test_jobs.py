@@ -55,6 +55,19 @@ def test_recipes_share_the_targets_that_they_can_share() -> None:
     assert words["seed-1/soft-5x-ADv2"].endswith("--subset ADv2 --pixel-weight 0")
 
 
+def test_targets_hold_plain_views_of_the_set_that_validates() -> None:
+    recipes = {"kd": {}, "dev": {"val-subset": "dev"}}
+    plan = replace(PLAN, views=4, kd=recipes, seeds=(1,), students=("5x",), distil_on=("train",))
+    found = {job.name: job for job in jobs(plan, OUT)}
+    assert found["seed-1/dev-5x-train"].needs == ("seed-1/targets-dev",)
+    assert "--plain-subset dev" in " ".join(found["seed-1/targets-dev"].words)
+    assert "--plain-subset" not in found["seed-1/targets"].words
+    everywhere = replace(plan, train={"val-subset": "dev"}, kd={"kd": {}})
+    words = {job.name: " ".join(job.words) for job in jobs(everywhere, OUT)}
+    assert words["seed-1/teacher"].endswith("--val-subset dev")
+    assert "--plain-subset dev" in words["seed-1/targets-dev"]
+
+
 def test_what_a_preset_says_of_targets_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     smooth = replace(DIPALMA2021, resize="bicubic-antialias", attention_weight=1.0)
     monkeypatch.setitem(PRESETS, "smooth", smooth)

@@ -69,6 +69,18 @@ def test_scores_that_are_too_good_are_named(
     assert any("not to be relied on" in limit and said in limit for limit in told)
 
 
+def test_classes_that_are_not_the_labels_are_named(described: dict[str, Any]) -> None:
+    assert described["training"]["class_map"] == ""
+    assert not any("labels of its store" in limit for limit in card.limits(described))
+    training = {**described["training"], "class_map": "classes left out: benign"}
+    (said,) = [
+        limit
+        for limit in card.limits({**described, "training": training})
+        if "labels of its store" in limit
+    ]
+    assert "classes left out: benign" in said
+
+
 def test_what_is_undefined_is_a_dash_and_what_has_no_interval_says_so() -> None:
     assert card.percent({"value": None, "interval": None}) == "–"
     assert card.percent({"value": 0.5, "interval": None}) == "50.0 (no interval)"

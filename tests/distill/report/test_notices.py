@@ -85,3 +85,24 @@ def test_a_class_without_a_case_is_named(tmp_path: Path) -> None:
     assert "No case of rare: left out of every mean over classes." in warned(tmp_path, "teacher")
     metrics = tmp_path / "teacher/evaluation/main-test/metrics.json"
     assert json.loads(metrics.read_text())["absent_classes"] == ["rare"]
+
+
+def test_patients_that_chose_an_epoch_or_a_temperature_are_said(few: Path) -> None:
+    store = few / "store"
+    evaluate(few / "teacher", store, answers(store, 3.0, 0, "10x"), QUICK, epoch_patients=3)
+    evaluate(few / "kd", store, answers(store, 2.0, 0, "5x"), QUICK, temperature_patients=2)
+    said = warned(few, "teacher", "kd")
+    assert "The epoch of teacher (or of a run that it was made from) was chosen on 3 of" in said
+    assert "A temperature of kd was fitted on 2 of these patients." in said
+
+
+def test_an_evaluation_that_does_not_say_who_chose_the_epoch_is_looked_up(few: Path) -> None:
+    """Their split has no set val, so nobody can tell; where none chose it, it is known."""
+    file = few / "kd" / "evaluation" / "main-test" / "metrics.json"
+    metrics = json.loads(file.read_text())
+    del metrics["epoch_patients"], metrics["temperature_patients"]
+    file.write_text(json.dumps(metrics))
+    assert "Nobody can tell whether these patients chose the epoch of kd." in warned(few, "kd")
+    for about in (few / "kd" / "weights.json", few / "teacher" / "weights.json"):
+        about.write_text(json.dumps(json.loads(about.read_text()) | {"chosen": "last epoch"}))
+    assert "chose the epoch" not in warned(few, "kd")
