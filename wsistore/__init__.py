@@ -23,12 +23,16 @@ from wsistore.paths import absolute
 from wsistore.physical import Grid, Span
 from wsistore.slide import Slide, open_slide, reader_names
 from wsistore.store import Store, open
+from wsistore.worker import report_progress
+from wsistore.workers import TIMEOUT, Death
 from wsistore.workers import run as in_workers
 
 __all__ = [
     "ID_RULES",
+    "TIMEOUT",
     "ClassMap",
     "Crop",
+    "Death",
     "Grid",
     "Lock",
     "LockedError",
@@ -54,6 +58,7 @@ __all__ = [
     "parse_classes",
     "read_labels",
     "reader_names",
+    "report_progress",
     "require_locks",
     "slide_id",
     "statistics",

@@ -21,7 +21,7 @@ from wsistore.duplicates import Duplicates
 from wsistore.errors import SlideError, StoreError, UsageError
 from wsistore.files import fingerprint
 from wsistore.identity import SlideFile, distinct, stored_as
-from wsistore.index import read_records, read_settings, update_index
+from wsistore.index import load_tables, read_records, read_settings, update_index
 from wsistore.ingest import BuildSettings, SlideTask, another_file, ingest, load_compiled
 from wsistore.labels import Label, match_labels
 from wsistore.readers import AUTO
@@ -30,10 +30,9 @@ from wsistore.remote import RemoteRoot
 from wsistore.staging import clear, require_locks
 from wsistore.storage import METADATA, LocalRoot, Place, Root, root
 from wsistore.tissue import METHODS
-from wsistore.workers import run
+from wsistore.workers import Death, run
 
 _INDEX_SECONDS = 5.0
-_DIED = "its worker died (out of memory?); run the same command again, with fewer --workers"
 
 
 @dataclass(frozen=True)
@@ -178,6 +177,7 @@ def build(
     reader: str = AUTO,
     scheduler: str | None = None,
     lock: bool = True,
+    timeout: float | None = None,
 ) -> Iterator[Result]:
     """Store slides, yielding each one's result as it is known; one bad slide stops no other.
 
@@ -187,7 +187,8 @@ def build(
         settings: what decides the pixels.
         labels: by what names a slide, see `wsistore.labels.match_labels`.
         mpp: µm per level-0 pixel for slides whose labels row gives none; wins over the file's.
-        workers: processes; the number of cores by default.
+        workers: processes; the number of cores by default. With 0 this process opens the slides,
+            for debuggers: one that crashes it ends the build.
         overwrite: store again what is there already.
         annotations: where annotation files are, where regions come from them; beside the slides by
             default.
@@ -195,6 +196,7 @@ def build(
         scheduler: address of a Dask scheduler, whose workers do the work in place of ``workers``;
             they find slides and store under the same paths.
         lock: False takes no locks, for a file system that has none: no other build may run.
+        timeout: seconds without progress after which a slide is given up; no limit by default.
 
     Raises:
         UsageError: the store was built with other settings or is no store; or no scheduler answers;
@@ -228,10 +230,14 @@ def build(
     due = time.monotonic() + _INDEX_SECONDS
     work = partial(ingest, store=place, settings=settings, overwrite=overwrite, lock=lock)
     try:
-        processes = workers or os.cpu_count() or 1
-        with closing(run(work, todo, processes, scheduler, load_compiled)) as results:
+        processes = os.cpu_count() or 1 if workers is None else workers
+        results = run(work, todo, processes, scheduler, load_compiled, timeout, load_tables)
+        with closing(results):
             for task, done in results:
-                record = done or SlideRecord(task.row("failed", _DIED))
+                if isinstance(done, Death):
+                    record = SlideRecord(task.row("failed", done.reason))
+                else:
+                    record = done
                 tried[task.slide] = record
                 files_of.add(record.slide)
                 yield Result(record, same_file=files_of.of(record.slide))

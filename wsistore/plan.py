@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from wsistore import layout
 from wsistore.errors import SlideError
+from wsistore.identity import SlideFile
 from wsistore.magnification import Level, levels_of
 from wsistore.paths import nfc
 from wsistore.readers import AUTO, Reader, open_slide
 from wsistore.resolution import resolve
+from wsistore.workers import Death, run
 
 DEVIATION = 0.05
 """Relative deviation of a level from its nominal scale above which the slide gets a warning."""
@@ -135,3 +138,35 @@ def plan_slide(
         return SlidePlan(layout.slide_id(path), nfc(path.name), str(error))
     opened.close()
     return plan
+
+
+def plan_slides(
+    slides: Sequence[tuple[SlideFile, float | None]],
+    names: Sequence[str],
+    exact_mpp: bool = False,
+    reader: str = AUTO,
+    apply_icc: bool = False,
+    timeout: float | None = None,
+) -> list[SlidePlan]:
+    """Plan slides in a process of their own, which one that crashes or hangs ends, and no other.
+
+    Args:
+        slides: each with the µm per level-0 pixel that wins over its file's, or None.
+        names, exact_mpp, reader, apply_icc: as of `open_planned`.
+        timeout: seconds after which a slide is given up; None, and 0, for no limit.
+
+    Returns:
+        One plan a slide, in order.
+    """
+    work = partial(_plan, names=names, exact_mpp=exact_mpp, reader=reader, apply_icc=apply_icc)
+    plans = {}
+    for (file, _), plan in run(work, slides, 1, timeout=timeout):
+        if isinstance(plan, Death):
+            plan = SlidePlan(file.slide, file.path.name, plan.reason)
+        plans[file.slide] = plan
+    return [plans[file.slide] for file, _ in slides]
+
+
+def _plan(slide: tuple[SlideFile, float | None], **options: Any) -> SlidePlan:
+    file, mpp = slide
+    return replace(plan_slide(file.path, mpp=mpp, **options), slide=file.slide)

@@ -9,17 +9,27 @@ from pathlib import Path
 from typing import Any
 
 import fsspec
+from fsspec.callbacks import Callback
 from fsspec.core import url_to_fs
 from zarr.storage import FsspecStore
 
 from wsistore.errors import StorageError, StoreError, UsageError
 from wsistore.storage import Root
+from wsistore.worker import report_progress
 
 WRITABLE = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss", "memory")
 """Protocols of object stores: what is put there appears whole or not at all."""
 _WEB = ("http", "https")
 _AT_ONCE = 8
 """Transfers at a time; each holds one shard in memory."""
+
+
+class _Progress(Callback):  # type: ignore[misc]  # fsspec is not typed
+    """Tells that an upload gets on: a file has arrived."""
+
+    def relative_update(self, inc: int = 1) -> None:
+        super().relative_update(inc)
+        report_progress()
 
 
 class RemoteRoot(Root):
@@ -188,7 +198,7 @@ class RemoteRoot(Root):
         with self._reported():
             system.put(
                 [str(folder / name) for name in names], [f"{path}/{name}" for name in names],
-                **limit,
+                callback=_Progress(), **limit,
             )  # fmt: skip
 
     def delete(self, names: Sequence[str]) -> None:

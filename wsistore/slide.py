@@ -173,6 +173,9 @@ def open_slide(
 ) -> Iterator[Slide]:
     """Open a slide and find its crops as a build with those settings does.
 
+    It is opened in this process: a file whose decoder crashes or hangs takes the process with it.
+    Who must survive that does this in a worker, by `wsistore.in_workers`, as `distill predict`.
+
     Args:
         path: a file, or a folder with one DICOM series.
         settings: as `Store.settings` gives them.

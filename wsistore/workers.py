@@ -1,28 +1,37 @@
-"""Who does the work: this process, others on this machine, or a Dask cluster."""
+"""Who does the work: processes of this machine, which may die of an item, or a Dask cluster."""
 
 from __future__ import annotations
 
-import gc
 import multiprocessing
-import os
 import signal
-import threading
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from multiprocessing import resource_tracker
+from contextlib import closing
+from dataclasses import dataclass
 from multiprocessing.connection import wait as wait_for
 from typing import TypeVar
 
 from wsistore.errors import UsageError
+from wsistore.worker import Starter, Worker
 
 T = TypeVar("T")
 R = TypeVar("R")
-_BLAS_THREADS = "OPENBLAS_NUM_THREADS"
-_CAN_HOLD_BACK = hasattr(signal, "pthread_sigmask")
-"""Whether the system lets a thread hold signals back."""
+TIMEOUT = 600.0
+"""Seconds without progress after which a command gives up on a slide, unless told otherwise."""
+_TICK = 1.0
+"""Seconds between two looks at the workers' progress, at most."""
+
+
+@dataclass(frozen=True)
+class Death:
+    """What took the place of a result: the worker ended before it had one.
+
+    Attributes:
+        reason: how it ended and what to do, a sentence without a full stop.
+    """
+
+    reason: str
 
 
 def run(
@@ -31,183 +40,134 @@ def run(
     workers: int,
     scheduler: str | None = None,
     prepare: Callable[[], object] | None = None,
-) -> Generator[tuple[T, R | None], None, None]:
+    timeout: float | None = None,
+    meanwhile: Callable[[], object] | None = None,
+) -> Generator[tuple[T, R | Death], None, None]:
     """Do the work for each item, yielding (item, result) as they come.
 
-    A worker that dies (the system kills the largest process when memory runs out) costs no other
-    item: those that ran beside it are done again, one at a time.
+    Each item is worked on in a process of its own or of other items before it, never in this one:
+    native code that aborts, hangs or takes all memory costs the item and no other. An item whose
+    worker died beside others is done again, alone: it may be that only together they took too much.
 
     Args:
-        work: picklable; raises nothing.
+        work: picklable; raises nothing. Calls `report_progress` where it gets on.
         items: picklable.
-        workers: processes; with 1, or one item, this process does the work.
-        scheduler: address of a Dask scheduler, whose workers are used instead.
+        workers: processes; 0 does the work in this one, for debuggers: then a crash ends it.
+        scheduler: address of a Dask scheduler, whose workers are used instead; there an item that
+            ends four of them is given up, and nothing limits its time.
         prepare: picklable; each process of this machine begins with it, before Ctrl-C may reach it:
             for what must not be cut off, such as the loading of compiled code.
+        timeout: seconds without a sign of progress after which an item's worker is ended; None, and
+            0, for no limit.
+        meanwhile: what this process does while the first workers start, before Ctrl-C may reach it,
+            such as imports that it will need.
 
     Yields:
-        (item, result), the result None where the worker died of that item.
+        (item, result), the result a `Death` where the worker died of that item.
 
     Raises:
-        UsageError: no scheduler answers.
+        UsageError: no scheduler answers, or this process may have no others.
     """
     if scheduler is not None:
         yield from _on_scheduler(work, items, scheduler)
-    elif workers == 1 or len(items) <= 1:
+    elif workers == 0:
         for item in items:
             yield item, work(item)
-    else:
-        yield from _in_processes(work, items, workers, prepare)
+    elif items:
+        if multiprocessing.current_process().daemon:
+            raise UsageError(
+                "this process is a daemon of multiprocessing, which may have no processes of its "
+                "own, and slides are opened in one; start it with daemon=False"
+            )
+        starter: Starter[T, R] = Starter(work, prepare, meanwhile)
+        yield from _in_processes(starter, items, workers, timeout or None)
 
 
 def _in_processes(
-    work: Callable[[T], R],
-    items: Sequence[T],
-    workers: int,
-    prepare: Callable[[], object] | None,
-) -> Iterator[tuple[T, R | None]]:
-    waiting = deque(items)
-    while waiting:
-        suspects = yield from _until_a_death(work, waiting, workers, prepare)
-        for item in suspects:
-            # alone in its process: if that dies too, it was this one
-            if (yield from _until_a_death(work, deque([item]), 1, prepare)):
-                yield item, None
+    starter: Starter[T, R], items: Sequence[T], workers: int, timeout: float | None
+) -> Iterator[tuple[T, R | Death]]:
+    suspects: list[T] = []
+    pool = _pooled(starter, deque(items), workers, timeout)
+    with closing(pool) as results:
+        for item, result, beside in results:
+            if isinstance(result, Death) and beside:
+                suspects.append(item)
+            else:
+                yield item, result
+    for suspect in suspects:
+        # alone: if the worker dies again, it was of this one
+        alone = _pooled(starter, deque([suspect]), 1, timeout)
+        with closing(alone) as results:
+            for item, result, _ in results:
+                yield item, result
 
 
-def _until_a_death(
-    work: Callable[[T], R],
-    waiting: deque[T],
-    workers: int,
-    prepare: Callable[[], object] | None,
-) -> Generator[tuple[T, R], None, list[T]]:
-    """Take items off the queue until it is empty or a worker dies; return what ran then."""
-    # spawned, not forked: the parent may hold threads and open files
-    pool = ProcessPoolExecutor(
-        min(workers, len(waiting)), multiprocessing.get_context("spawn"), _begin, (prepare,)
-    )
-    running: dict[Future[R], T] = {}
+def _pooled(
+    starter: Starter[T, R], waiting: deque[T], workers: int, timeout: float | None
+) -> Generator[tuple[T, R | Death, bool], None, None]:
+    """Yield (item, result, whether its worker may have died of what ran beside it)."""
+    team: list[Worker[T, R]] = []
     try:
-        while waiting or running:
-            try:
-                with _starting():
-                    while waiting and len(running) < workers:
-                        running[pool.submit(_do, work, waiting[0])] = waiting[0]
+        while waiting or any(worker.busy for worker in team):
+            with starter.starting():
+                for worker in [one for one in team if not one.busy][: len(waiting)]:
+                    if worker.give(waiting[0]):
                         waiting.popleft()
-            except BrokenProcessPool:
-                return list(running.values())
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
-            dead: list[T] = []
-            for future in done:
-                item = running.pop(future)
-                if isinstance(future.exception(), BrokenProcessPool):
-                    dead.append(item)
-                else:
-                    yield item, future.result()
-            if dead:
-                return dead + list(running.values())
-        return []
+                    else:  # it has died without any
+                        team.remove(worker)
+                        worker.end()
+                while waiting and len(team) < workers:
+                    team.append(starter.start())
+                    if team[-1].give(waiting[0]):
+                        waiting.popleft()
+            tick = None if timeout is None else min(_TICK, timeout / 4)
+            began = time.monotonic()
+            ready = wait_for([worker.connection for worker in team if worker.busy], tick)
+            took = time.monotonic() - began
+            alone = sum(worker.busy for worker in team) == 1
+            for worker in [one for one in team if one.busy]:
+                answer = worker.answer() if worker.connection in ready else None
+                if answer is not None:
+                    yield worker.done(), answer.result(), False
+                elif worker.connection in ready:
+                    team.remove(worker)
+                    item, code = worker.done(), worker.end()
+                    yield item, Death(_how(code)), not alone
+                # a pause of this process, as by Ctrl-Z, is none of its workers'
+                elif timeout is not None and worker.quiet(min(took, 2 * _TICK)) > timeout:
+                    team.remove(worker)
+                    item = worker.done()
+                    worker.kill()
+                    yield item, Death(_stuck(timeout)), False
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        for worker in team:
+            worker.leave()
+        for worker in team:
+            worker.end()
 
 
-@contextmanager
-def _starting() -> Iterator[None]:
-    """Let processes that start meanwhile have no threads of OpenBLAS, unless its variable is set.
-
-    numpy starts them when it is imported, which takes a seventh of a second. No work here is linear
-    algebra, and the other cores have workers of their own.
-    """
-    given = os.environ.get(_BLAS_THREADS)
-    os.environ.setdefault(_BLAS_THREADS, "1")
-    try:
-        with _holding_back():
-            yield
-    finally:
-        if given is None:
-            os.environ.pop(_BLAS_THREADS, None)  # another thread may have been quicker
+def _how(code: int | None) -> str:
+    """Say how a worker ended, from its exit code; negative for a signal."""
+    if code is None or code >= 0:
+        return f"its worker ended with exit code {code}; its file is damaged, or memory ran out"
+    name = signal.strsignal(-code) or "unknown"
+    if -code == getattr(signal, "SIGKILL", None):
+        what = "out of memory? run the same command again, with fewer --workers"
+    else:
+        what = "its file is damaged, or asks for more memory than there is"
+    return f"its worker was ended by signal {-code} ({name}); {what}"
 
 
-@contextmanager
-def _holding_back() -> Iterator[None]:
-    """Hold Ctrl-C back until the end, and in processes that start meanwhile until `_begin`.
-
-    One that is interrupted while it imports, or whose parent is while it writes to it what to do,
-    ends with pages of traceback.
-    """
-    if not _CAN_HOLD_BACK:
-        yield
-        return
-    resource_tracker.ensure_running()  # or it would start meanwhile, and let signals through
-    came: list[int] = []
-    # a signal that this thread holds back goes to another one, and is answered in the main thread
-    main = threading.current_thread() is threading.main_thread()
-    answer = signal.getsignal(signal.SIGINT)
-    if main and callable(answer):
-        signal.signal(signal.SIGINT, lambda number, _: came.append(number))
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        if main and callable(answer):
-            signal.signal(signal.SIGINT, answer)
-            if came:
-                answer(came[0], None)
-
-
-def _begin(prepare: Callable[[], object] | None) -> None:
-    """Prepare a worker process, in which everything has been imported that its work needs."""
-    end_with_parent()
-    if prepare is not None:
-        prepare()
-    # modules live as long as the process: the collector need not look at them again and again, nor
-    # take them apart when it ends, which would take a fifth of a second
-    gc.freeze()
-    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-        signal.signal(signal.SIGINT, _interrupt)
-    if _CAN_HOLD_BACK:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-
-
-_interrupted = _busy = False
-
-
-def _interrupt(*_: object) -> None:
-    """Answer Ctrl-C: leave the work at hand and take no other; a worker without any stays quiet."""
-    global _interrupted
-    _interrupted = True
-    if _busy:
-        raise KeyboardInterrupt
-
-
-def _do(work: Callable[[T], R], item: T) -> R:
-    global _busy
-    if _interrupted:
-        raise KeyboardInterrupt
-    try:
-        _busy = True
-        return work(item)
-    finally:
-        _busy = False
-
-
-def end_with_parent() -> None:
-    """End this worker when its parent ends, by SIGKILL too, instead of waiting on."""
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-
-    def watch() -> None:
-        wait_for([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+def _stuck(timeout: float) -> str:
+    return (
+        f"no progress for {timeout:g} s, so its worker was ended; its file is damaged, or give it "
+        "more time with --timeout"
+    )
 
 
 def _on_scheduler(
     work: Callable[[T], R], items: Sequence[T], address: str
-) -> Iterator[tuple[T, R | None]]:
+) -> Iterator[tuple[T, R | Death]]:
     # imported here: it takes half a second, and most builds have no use for it
     from distributed import Client, KilledWorker, as_completed
 
@@ -219,6 +179,8 @@ def _on_scheduler(
         # not pure: the same slide into the same store is new work when it is asked for again
         futures = {client.submit(work, item, pure=False): item for item in items}
         for future in as_completed(futures):
-            died = isinstance(future.exception(), KilledWorker)
-            yield futures[future], None if died else future.result()
+            if isinstance(future.exception(), KilledWorker):
+                yield futures[future], Death(f"its workers died, one by one: {future.exception()}")
+            else:
+                yield futures[future], future.result()
             future.release()

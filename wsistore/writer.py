@@ -12,6 +12,7 @@ from zarr.codecs import ZstdCodec
 
 from wsistore.ome import AXES
 from wsistore.shard import ZSTD_LEVEL, write_shard
+from wsistore.worker import report_progress
 
 CHUNK = 512
 SHARD_ROWS, SHARD_COLUMNS = 512, 4096
@@ -129,6 +130,7 @@ class LevelWriter:
                 self._chunk,
                 self._columns // self._chunk[1],
             )
+            report_progress()
         self._row += self._filled
         self._filled = 0
 

@@ -94,6 +94,7 @@ def predict(
     overwrite: bool,
     as_json: bool,
     workers: int,
+    timeout: float,
     **given: Any,
 ) -> None:
     """Say what RUN's network makes of SLIDEs (files or folders), crop by crop and as a whole.
@@ -129,7 +130,7 @@ def predict(
         folder = opened.enter_context(aside(out)) if out is not None else None
         if folder is not None:
             (folder / output.OVERLAYS).mkdir()
-        found = _carry_out(files, asked, workers, folder, stderr)
+        found = _carry_out(files, asked, workers, timeout, folder, stderr)
         report = as_report(found, _about(asked), asked.calibrated)
         if folder is not None:
             publish(folder / output.CROPS, crops_csv(found))
@@ -198,15 +199,17 @@ def _carry_out(
     files: list[wsistore.SlideFile],
     asked: Asked,
     workers: int,
+    timeout: float,
     folder: Path | None,
     stderr: Console,
 ) -> Predictions:
     """Predict the slides, in the order in which they were named, and draw them."""
     classes, calibrated = asked.run.weights.classes, asked.calibrated
     done: dict[wsistore.SlideFile, SlideLogits] = {}
-    results = wsistore.in_workers(partial(predict_slide, job=asked.job), files, workers)
+    work = partial(predict_slide, job=asked.job)
+    results = wsistore.in_workers(work, files, workers, timeout=timeout)
     for file, result in _watched(results, len(files), stderr):
-        one = result or failed(file, "its worker died (out of memory?); try with fewer --workers")
+        one = failed(file, result.reason) if isinstance(result, wsistore.Death) else result
         if one.outcome != "ok":
             stderr.print(f"{one.file}: {one.outcome}: {one.reason}")
         for warning in one.warnings:
@@ -231,8 +234,10 @@ def _draw(one: SlideLogits, found: Predictions, folder: Path, asked: Asked) -> N
 
 
 def _watched(
-    results: Iterable[tuple[wsistore.SlideFile, SlideLogits | None]], total: int, console: Console
-) -> Iterable[tuple[wsistore.SlideFile, SlideLogits | None]]:
+    results: Iterable[tuple[wsistore.SlideFile, SlideLogits | wsistore.Death]],
+    total: int,
+    console: Console,
+) -> Iterable[tuple[wsistore.SlideFile, SlideLogits | wsistore.Death]]:
     return track(
         results,
         description="slides",

@@ -83,6 +83,8 @@ other_options = stack(
            help="Where to compute; auto takes CUDA if there is any."),
     option("Machine", "--workers", type=click.IntRange(min=1), default=1,
            help="Slides at the same time, each in a process of its own."),
+    option("Machine", "--timeout", type=click.FloatRange(min=0), default=wsistore.TIMEOUT,
+           help="Seconds without progress after which a slide is given up; 0 for no limit."),
     option("Machine", "--threads", type=click.IntRange(min=1), default=None,
            help="CPU threads of torch, a process.  [default: the cores, shared among workers]"),
     memory_option,

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.nn.modules.module import register_module_forward_hook
 
 import wsistore
 from distill.colours import Colours, crop_colour
@@ -119,6 +120,8 @@ def predict_slide(slide: wsistore.SlideFile, job: Job) -> SlideLogits:
     """Predict one slide; one that cannot be used gives a failed result and stops no other."""
     if job.threads is not None:
         torch.set_num_threads(job.threads)
+    # each layer that has been passed through is a sign that a large crop gets on
+    hook = register_module_forward_hook(lambda *_: wsistore.report_progress())
     try:
         return _predict(slide, job)
     except (DistillError, wsistore.WsistoreError, OSError) as error:
@@ -127,6 +130,8 @@ def predict_slide(slide: wsistore.SlideFile, job: Job) -> SlideLogits:
     except Exception as error:
         traceback.print_exc()
         return failed(slide, f"unexpected {type(error).__name__}: {error}")
+    finally:
+        hook.remove()
 
 
 def failed(slide: wsistore.SlideFile, reason: str) -> SlideLogits:

@@ -21,7 +21,7 @@ from wsistore.labels import Label
 from wsistore.split import Request, make_split, save_split
 from wsistore.store import Store
 from wsistore.verify import verify
-from wsistore.workers import run
+from wsistore.workers import Death, run
 
 SETTINGS = BuildSettings(("5x", "1.25x"))
 LABELS = {f"s{i}": Label(f"p{i}", "ab"[i % 2]) for i in range(6)}
@@ -183,4 +183,5 @@ def fatal(item: int) -> int:
 
 def test_a_worker_that_dies_costs_only_its_own_item() -> None:
     done = dict(run(fatal, range(6), workers=2))
-    assert done == {0: 0, 1: 1, 2: 4, 3: None, 4: 16, 5: 25}
+    assert isinstance(done[3], Death)
+    assert done == {0: 0, 1: 1, 2: 4, 3: done[3], 4: 16, 5: 25}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from wsistore.annotations.find import AnnotationSource
 from wsistore.annotations.regions import OUTSIDE_KINDS, AnnotationSettings
@@ -24,6 +25,7 @@ from wsistore.commands.options import (
     no_lock_option,
     reader_option,
     storage_option,
+    timeout_option,
 )
 from wsistore.console import OK, SOME_FAILED, out, progress
 from wsistore.errors import UsageError
@@ -120,6 +122,7 @@ def _annotation_source(regions: str, folder: Path | None, offset: str | None) ->
 @click.option("--workers", type=click.IntRange(1), help="Processes.  [default: one per core]")
 @click.option("--scheduler", metavar="ADDRESS",
               help="Dask scheduler whose workers do the work.")  # fmt: skip
+@timeout_option
 @click.option("--overwrite", is_flag=True, help="Store again slides that are in the store.")
 @no_lock_option
 @click.pass_context
@@ -143,6 +146,7 @@ def build_command(
     apply_icc: bool,
     workers: int | None,
     scheduler: str | None,
+    timeout: float,
     overwrite: bool,
     no_lock: bool,
 ) -> None:
@@ -164,6 +168,11 @@ def build_command(
     """
     if workers is not None and scheduler is not None:
         raise UsageError("--workers and --scheduler exclude each other; the cluster has its own")
+    limited = ctx.get_parameter_source("timeout") is not ParameterSource.DEFAULT
+    if limited and scheduler is not None:
+        raise UsageError(
+            "--timeout and --scheduler exclude each other; a cluster's slides have none"
+        )
     store = root(place, storage)
     tissue, drawn = _region_settings(regions, min_area, margin, outside)
     settings = BuildSettings(parse_levels(levels), exact_mpp, regions, tissue, drawn, apply_icc)
@@ -182,7 +191,7 @@ def build_command(
             click.echo(line, err=True)
     results = build(
         files, store, settings, table, mpp, workers, overwrite, source, reader, scheduler,
-        lock=not no_lock,
+        lock=not no_lock, timeout=timeout,
     )  # fmt: skip
     outcomes: Counter[str] = Counter()
     crops = 0

@@ -17,6 +17,7 @@ from wsistore.magnification import DEFAULT_LEVELS
 from wsistore.quantities import micrometers
 from wsistore.readers import AUTO, READERS
 from wsistore.storage import root
+from wsistore.workers import TIMEOUT
 
 labels_option = click.option(
     "--labels", type=click.Path(path_type=Path), help="CSV: slide, patient, label[, mpp][, id]."
@@ -65,6 +66,11 @@ apply_icc_option = click.option(
 no_lock_option = click.option(
     NO_LOCK, is_flag=True,
     help="Take no locks, on a file system without any. Nothing else may write there meanwhile.",
+)  # fmt: skip
+
+timeout_option = click.option(
+    "--timeout", type=click.FloatRange(min=0), default=TIMEOUT, show_default=True,
+    help="Seconds without progress after which a slide is given up; 0 for no limit.",
 )  # fmt: skip
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -19,6 +18,7 @@ from wsistore.commands.options import (
     levels_option,
     mpp_option,
     reader_option,
+    timeout_option,
 )
 from wsistore.console import OK, SOME_FAILED, out
 from wsistore.find import find_slides
@@ -26,7 +26,7 @@ from wsistore.identity import shown
 from wsistore.label_report import LabelReport, label_report
 from wsistore.labels import match_labels, read_labels
 from wsistore.magnification import parse_levels
-from wsistore.plan import SlidePlan, plan_slide
+from wsistore.plan import SlidePlan, plan_slides
 
 
 def table(plans: Sequence[SlidePlan]) -> Table:
@@ -67,6 +67,7 @@ def _json(plans: Sequence[SlidePlan], report: LabelReport | None) -> object:
 @mpp_option
 @reader_option
 @apply_icc_option
+@timeout_option
 @click.option(
     "--json", "as_json", is_flag=True,
     help="Write JSON: a list, one object a slide; with --labels an object of that list, 'slides', "
@@ -83,6 +84,7 @@ def plan_command(
     mpp: float | None,
     reader: str,
     apply_icc: bool,
+    timeout: float,
     as_json: bool,
 ) -> None:
     """Show what 'wsistore build' with the same options would do with SLIDES; reads no pixels.
@@ -104,11 +106,9 @@ def plan_command(
     files = find_slides(slides, rule, known)
     given = match_labels(files, known or {})
     report = label_report(files, given, known) if known is not None else None
-    plans = []
-    for file, label in zip(files, given, strict=True):
-        wins = mpp if label.mpp is None else label.mpp
-        plan = plan_slide(file.path, names, wins, exact_mpp, reader, apply_icc)
-        plans.append(replace(plan, slide=file.slide))
+    sizes = [mpp if label.mpp is None else label.mpp for label in given]
+    pairs = list(zip(files, sizes, strict=True))
+    plans = plan_slides(pairs, names, exact_mpp, reader, apply_icc, timeout)
     failed = [plan for plan in plans if plan.error]
     console = out()
     if as_json:

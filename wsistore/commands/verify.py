@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from wsistore.commands.options import id_option, labels_option
+from wsistore.commands.options import id_option, labels_option, timeout_option
 from wsistore.console import OK, SOME_FAILED, out, progress
 from wsistore.errors import UsageError
 from wsistore.identity import NAME
@@ -43,6 +43,7 @@ def _watch(checks: Iterable[Check], total: int) -> Iterable[Check]:
 @id_option
 @labels_option
 @click.option("--workers", type=click.IntRange(1), help="Processes.  [default: one per core]")
+@timeout_option
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object.")
 @click.pass_context
 def verify_command(
@@ -55,6 +56,7 @@ def verify_command(
     rule: str,
     labels: Path | None,
     workers: int | None,
+    timeout: float,
     as_json: bool,
 ) -> None:
     """Read everything in STORE and name each fault: the file, what is wrong, what mends it.
@@ -80,7 +82,7 @@ def verify_command(
         raise UsageError(f"{place}: is no folder; copy the store to one and verify that")
     report = verify(
         place.folder, slides, sample, seed, workers, folder, _watch, rule,
-        read_labels(labels) if labels else None,
+        read_labels(labels) if labels else None, timeout,
     )  # fmt: skip
     if as_json:
         click.echo(json.dumps(report.to_json(), ensure_ascii=True, indent=2))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from wsistore.colour import srgb_conversion
 from wsistore.files import data_path
 from wsistore.readers.pixel_size import ObjectivePower, PixelSize
+from wsistore.worker import report_progress
 
 WHITE = (255, 255, 255)
 """Colour of what was never scanned, until the slide's glass is known."""
@@ -182,6 +183,7 @@ class BaseReader(ABC):
         if x < 0 or y < 0 or x + width > level_width or y + height > level_height:
             raise ValueError(f"({x}, {y}, {width}, {height}) is outside level {level}")
         rgb, opacity = self._pixels(level, x, y, width, height)
+        report_progress()
         self.scanned = self.scanned or opacity is None or bool(opacity.any())
         if self._convert is not None:
             rgb = self._convert(rgb)

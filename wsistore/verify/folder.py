@@ -9,6 +9,7 @@ from wsistore import layout
 from wsistore.verify.faults import REMOVE, Check
 from wsistore.verify.regular import irregularity, read_regular
 from wsistore.verify.schema import MetadataError, parse, violations
+from wsistore.worker import report_progress
 
 
 class SlideFolder:
@@ -42,6 +43,7 @@ class SlideFolder:
             self._check.fault(file, f"cannot be read ({error.strerror})", do)
             return None
         self._check.bytes += len(data)
+        report_progress()
         return data
 
     def metadata(self, part: str, kind: str, do: str) -> dict[str, Any] | None:

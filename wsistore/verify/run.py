@@ -20,7 +20,7 @@ from wsistore.verify.slide import check_slide
 from wsistore.verify.source import Source
 from wsistore.verify.splits import check_splits
 from wsistore.verify.tables import check_tables
-from wsistore.workers import run
+from wsistore.workers import Death, run
 
 Watch = Callable[[Iterable[Check], int], Iterable[Check]]
 """A function of the slides' checks, as they end, and of their number → the same checks."""
@@ -36,6 +36,7 @@ def verify(
     watch: Watch | None = None,
     rule: str = NAME,
     labels: Mapping[str, Label] | None = None,
+    timeout: float | None = None,
 ) -> Report:
     """Read everything in a store and hold it against the format; see docs/verify.md.
 
@@ -44,10 +45,11 @@ def verify(
         slides: files or folders; tiles of the slides among them are derived anew and compared.
         sample: tiles of each level of each slide.
         seed: another seed, other tiles.
-        workers: processes; the number of cores by default.
+        workers: processes; the number of cores by default, 0 for this one alone.
         annotations: the folder of annotation files; None looks beside each slide.
         watch: shows progress; passes all checks through.
         rule, labels: how ``slides`` got their ids, see `wsistore.find.find_slides`.
+        timeout: seconds without progress after which a slide is given up; no limit by default.
 
     Returns:
         What was found; `Report.whole` is True only if nothing is wrong.
@@ -74,7 +76,8 @@ def verify(
         for name in names
         if name in files
     }
-    results: Iterable[Check] = _run(store, names, law, sources, workers or os.cpu_count() or 1)
+    processes = os.cpu_count() or 1 if workers is None else workers
+    results: Iterable[Check] = _run(store, names, law, sources, processes, timeout)
     checks = sorted(watch(results, len(names)) if watch else results, key=lambda c: c.slide)
     faults += [fault for check in checks for fault in check.faults]
     records = {check.slide: check.record for check in checks if check.record is not None}
@@ -89,12 +92,18 @@ def verify(
 
 
 def _run(
-    store: Path, names: list[str], law: Law, sources: Mapping[str, Source], workers: int
+    store: Path,
+    names: list[str],
+    law: Law,
+    sources: Mapping[str, Source],
+    workers: int,
+    timeout: float | None,
 ) -> Iterator[Check]:
-    """Yield checks as slides are done, in this process or in several."""
+    """Yield checks as slides are done, each in a process that may die of it."""
     items = [(name, sources.get(name)) for name in names]
-    for (name, _), check in run(partial(_check, store, law), items, workers):
-        yield check or _unchecked(name)
+    work = partial(_check, store, law)
+    for (name, _), check in run(work, items, workers, timeout=timeout):
+        yield _unchecked(name, check.reason) if isinstance(check, Death) else check
 
 
 def _check(store: Path, law: Law, item: tuple[str, Source | None]) -> Check:
@@ -102,7 +111,6 @@ def _check(store: Path, law: Law, item: tuple[str, Source | None]) -> Check:
     return check_slide(store, name, law, source)
 
 
-def _unchecked(slide: str) -> Check:
-    what = "was not checked: a worker died (out of memory?)"
-    fault = Fault(f"{layout.SLIDES}/{slide}", what, "run again, with fewer --workers")
+def _unchecked(slide: str, reason: str) -> Check:
+    fault = Fault(f"{layout.SLIDES}/{slide}", f"was not checked: {reason}", "run again")
     return Check(slide, [fault])
