@@ -31,6 +31,7 @@ from tests.distill.predict.cohort import (
     predict,
     table,
 )
+from tests.wsistore.crashing import ENDS, crash_in_workers
 from wsistore.annotations.regions import AnnotationSettings
 from wsistore.ingest import BuildSettings
 from wsistore.sample.cohort import write_cohort
@@ -196,6 +197,22 @@ def test_an_older_run_needs_its_store(
     assert_same_answers(tmp_path / "out", evaluation, store)
 
 
+@pytest.mark.usefixtures("worker_processes")
+def test_a_slide_that_crashes_is_named_and_the_others_predicted(
+    run: Path, slides: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crash_in_workers(tmp_path, monkeypatch)
+    crashing = [shutil.copy(slides[0], tmp_path / f"{name}-1.tif") for name in ENDS]
+    result = predict(run, *crashing, slides[1], "--out", tmp_path / "out")
+    assert result.exit_code == 1, result.output
+    rows = table(tmp_path / "out" / "slides.csv").set_index("slide")
+    assert rows.loc[slides[1].stem, "outcome"] == "ok"
+    for name, how in ENDS.items():
+        assert rows.loc[f"{name}-1", "outcome"] == "failed"
+        assert f"{name}-1.tif: failed: {how}" in result.stderr
+
+
+@pytest.mark.usefixtures("worker_processes")
 def test_one_bad_slide_stops_no_other_and_workers_change_nothing(
     run: Path, slides: list[Path], tmp_path: Path
 ) -> None:
