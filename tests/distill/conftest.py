@@ -132,7 +132,7 @@ def _build(folder: Path, sizes: Sequence[tuple[int, int]]) -> Path:
         labels[path.stem] = Label(f"p{number}", label)
         subsets[path.stem] = subset
     settings = BuildSettings(tuple(LEVELS), regions="whole")
-    results = list(build(slides, folder / "store", settings, labels, mpp=1.0, workers=1))
+    results = list(build(slides, folder / "store", settings, labels, mpp=1.0, workers=0))
     assert [result.record.slide.outcome for result in results] == ["ok"] * len(sizes)
     crops = wsistore.open(folder / "store").crops
     split = crops.assign(subset=crops["slide"].map(subsets))

@@ -59,7 +59,7 @@ def local(slides: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def make(slides: list[Path], place: Any, overwrite: bool = False) -> list[str]:
-    results = building.build(slides, place, SETTINGS, workers=1, overwrite=overwrite)
+    results = building.build(slides, place, SETTINGS, workers=0, overwrite=overwrite)
     return [f"{r.record.slide.outcome}{' before' * r.stored_before}" for r in results]
 
 
@@ -195,7 +195,7 @@ def test_an_upload_that_fails_midway_leaves_no_slide_and_no_rows(
         make(slides, place)
     with pytest.MonkeyPatch.context() as patch:
         failing_after(9, patch)  # each slide is six files
-        results = list(building.build(slides, place, SETTINGS, workers=1, overwrite=overwrite))
+        results = list(building.build(slides, place, SETTINGS, workers=0, overwrite=overwrite))
     rows = [result.record.slide for result in results]
     assert [row.outcome for row in rows] == ["ok", "failed", "failed", "failed"]
     assert "slides/ab: PermissionError: Access Denied" in rows[1].reason

@@ -35,7 +35,7 @@ def make_store(path: Path, slides: list[Path], settings: BuildSettings, **more: 
     labels = {
         slide.stem: Label(f"p{number}", CLASSES[number % 3]) for number, slide in enumerate(slides)
     }
-    for result in build(slides, path, settings, labels, workers=1, **more):
+    for result in build(slides, path, settings, labels, workers=0, **more):
         assert result.record.slide.outcome == "ok"
     crops = wsistore.open(path).crops.assign(subset="test")
     save_split(path, "main", crops[["crop", "slide", "patient", "label", "subset"]])
