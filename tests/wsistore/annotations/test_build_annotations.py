@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 import wsistore
 from tests.lanczos_reference import lanczos
 from wsistore.cli import main
+from wsistore.workers import run
 
 GLASS = (242, 242, 242)
 HOSTILE = '=cmd|"x"!A1, <script>\U0001f9ec NA'
@@ -97,11 +98,17 @@ def covered(image: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
     return out[y : y + h, x : x + w]
 
 
+def in_strips(pixels: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let builds decode so many pixels at a time, in this process, where that can be changed."""
+    monkeypatch.setattr("wsistore.crops.STRIP_PIXELS", pixels)
+    monkeypatch.setattr("wsistore.build.run", lambda work, items, *_: run(work, items, 0))
+
+
 @pytest.mark.parametrize("strip", [1, 4_000_000])
 def test_glass_outside_is_laid_before_downsampling(
     slide: Path, image: np.ndarray, tmp_path: Path, strip: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wsistore.crops.STRIP_PIXELS", strip)
+    in_strips(strip, monkeypatch)
     (tmp_path / "a.json").write_text(json.dumps(feature(SQUARE, "gland", HOLE)))
     result = build(slide, "--out", tmp_path / "s", "--outside", "glass", "--margin", 10)
     assert result.exit_code == 0, result.output
@@ -119,7 +126,7 @@ def test_strips_give_the_bytes_of_the_whole(
     slide: Path, drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, strip in (("s1", 1), ("s2", 4_000_000)):
-        monkeypatch.setattr("wsistore.crops.STRIP_PIXELS", strip)
+        in_strips(strip, monkeypatch)
         assert build(slide, "--out", tmp_path / name, "--outside", "glass").exit_code == 0
     files = sorted(p.relative_to(tmp_path / "s1") for p in (tmp_path / "s1").rglob("c/**/*"))
     assert len([file for file in files if (tmp_path / "s1" / file).is_file()]) == 6
