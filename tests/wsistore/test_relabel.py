@@ -38,8 +38,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of four slides, of old and new labels, and of stores built with each."""
     folder = tmp_path_factory.mktemp("made")
     (folder / "slides").mkdir()
-    for name in "abcd":
-        flat_slide(folder / "slides" / f"{name}.tiff")
+    for number, name in enumerate("abcd"):
+        flat_slide(folder / "slides" / f"{name}.tiff", size=1024 + 16 * number)
     for name, text in (("old", OLD), ("new", NEW + "d;p4;y\n")):
         labels = folder / f"{name}.csv"
         labels.write_text(text)

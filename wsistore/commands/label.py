@@ -87,11 +87,11 @@ def _unfit(store: Root, records: Mapping[str, SlideRecord]) -> Iterator[str]:
     """Yield a line for each split that has faults with these records."""
     crops = pd.DataFrame(
         [
-            (crop.crop, crop.slide, crop.patient, crop.label or None)
-            for slide in sorted(records)
-            for crop in records[slide].crops
+            (crop.crop, slide, crop.patient, crop.label or None, record.slide.fingerprint)
+            for slide, record in sorted(records.items())
+            for crop in record.crops
         ],
-        columns=["crop", "slide", "patient", "label"],
+        columns=["crop", "slide", "patient", "label", "fingerprint"],
         dtype=object,
     )
     for name in checkable(store):
