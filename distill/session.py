@@ -145,8 +145,8 @@ class Session:
         options, schedule = self.options, self.options.schedule
         if schedule.patience is not None and data.val is None:
             raise UsageError(
-                f"--patience needs validation crops, and split {options.split} has no subset "
-                f"{options.val_subset}"
+                f"--patience needs validation crops, and there are none of {options.val_subset} "
+                f"(split {options.split}) to train with"
             )
         if schedule.accumulate < self.processes.world:
             raise UsageError(

@@ -77,9 +77,9 @@ def test_distillation_needs_a_teacher_and_reads_no_label(
     seen = []
     real = loop.fit
 
-    def spy(task, samples, *rest):
+    def spy(task, samples, *rest, **more):
         seen.extend(samples.epoch(1))
-        return real(task, samples, *rest)
+        return real(task, samples, *rest, **more)
 
     monkeypatch.setattr("distill.session.fit", spy)
     out = tmp_path / "kd"
