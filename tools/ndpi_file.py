@@ -27,7 +27,7 @@ def ndpi(subsampling: int) -> Writer:
     """Return a writer of a file of 1280 × 144 pixels, in tiles of 8 blocks of JPEG.
 
     Args:
-        subsampling: of chroma, in Pillow's numbers: 0 none, 1 4:2:2.
+        subsampling: of chroma, in Pillow's numbers: 0 none, 1 4:2:2, 2 4:2:0.
     """
 
     def write(path: Path) -> Pixels:

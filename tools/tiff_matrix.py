@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import tempfile
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,10 +40,7 @@ def measure(kind: Kind, folder: Path) -> Measured:
     """
     path = folder / f"a{kind.suffix}"
     written = kind.write(path)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "hamamatsu-format metadata")
-        slide = open_slide(path)
-    with slide:
+    with open_slide(path) as slide:
         read = slide.read(0, 0, 0, *slide.level_sizes[0]).astype(np.int16)
         name = slide.name
     truths = [DECODERS[other](path) if other in DECODERS else written for other in kind.against]

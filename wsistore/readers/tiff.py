@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,7 @@ from wsistore.readers.tiff_kinds import orientation_of, require_kind
 from wsistore.readers.tiff_pages import SlidePages, slide_pages
 from wsistore.readers.tiff_resolution import stated_in_tiff
 from wsistore.readers.tiff_tiles import require_tiles, tiles_of
-from wsistore.readers.tile_colors import page_color, tile_decoder
+from wsistore.readers.tile_colors import page_color, require_separate_tiles, tile_decoder
 from wsistore.readers.tile_streams import StreamColor
 
 
@@ -38,8 +39,11 @@ class TiffReader(BaseReader):
         # our own handle: tiffslide leaves its own open when a file turns out to be no slide
         self._file = path.open("rb")
         try:
-            self._slide = tiffslide.TiffSlide(self._file)
-            found = self._slide.properties
+            with warnings.catch_warnings():
+                # of Hamamatsu's tags it says that it reads a part; what is wanted is read here
+                warnings.filterwarnings("ignore", "hamamatsu-format metadata")
+                self._slide = tiffslide.TiffSlide(self._file)
+                found = self._slide.properties
             chosen = _pages(self._slide)
             self._pages, self._tiles, colors, left_out = _whole_levels(chosen.levels, path)
             self.level_sizes = tuple(
@@ -155,14 +159,16 @@ def _whole_levels(
 
     Raises:
         DamagedSlideError: tiles of level 0 are not listed, or all of them are left out.
-        SlideError: nothing tells what colors level 0 holds.
+        SlideError: nothing tells what colors level 0 holds, or its tiles cannot be read apart.
     """
     levels, tiles, notes = [pages[0]], [tiles_of(pages[0], path)], []
     require_tiles(tiles[0])
+    require_separate_tiles(pages[0])
     colors = [page_color(pages[0])]
     for page in pages[1:]:
         try:
             require_kind(page, TiffReader.name)
+            require_separate_tiles(page)
             color, listed = page_color(page), tiles_of(page, path)
         except SlideError as error:
             notes.append(f"one of its smaller levels is not used: {error}")

@@ -74,6 +74,21 @@ def page_color(page: TiffPage) -> tuple[StreamColor, str]:
     return tag, ""
 
 
+def require_separate_tiles(page: TiffPage) -> None:
+    """Refuse tiles that are stretches of one JPEG stream and share rows of chroma (NDPI, 4:2:0).
+
+    No decoder at hand proves what this reader makes of them.
+
+    Raises:
+        SlideError: they do.
+    """
+    if page.jpegheader and any(head.subsampled_down for head in _probed_heads(page)):
+        raise SlideError(
+            "its tiles are stretches of one JPEG stream with fewer rows of chroma (4:2:0), which "
+            "is left to OpenSlide"
+        )
+
+
 def stream_head(page: TiffPage, data: bytes) -> StreamHead:
     """Return the head of a tile's stream, of JPEG or JPEG 2000.
 

@@ -20,6 +20,7 @@ class StreamHead:
     Attributes:
         samples: number of components.
         subsampled: some component has fewer pixels than another.
+        subsampled_down: of JPEG: some component has fewer rows than another (4:2:0).
         color: what the stream says its samples are, or None where it says nothing. Of JPEG 2000:
             RGB where its own color transform (MCT) is on, for that gives RGB back.
         said_by: the marker that says it, for messages.
@@ -29,6 +30,7 @@ class StreamHead:
     subsampled: bool
     color: StreamColor | None
     said_by: str = ""
+    subsampled_down: bool = False
 
 
 _SOS, _EOI, _APP0, _APP14 = 0xDA, 0xD9, 0xE0, 0xEE
@@ -86,7 +88,8 @@ def _frame(part: bytes, color: StreamColor | None, said_by: str) -> StreamHead:
         color, said_by = None, ""
     elif color is None and names == b"RGB":
         color, said_by = StreamColor.RGB, "names of its components"
-    return StreamHead(samples, len(set(factors)) > 1, color, said_by)
+    down = {factor & 15 for factor in factors}
+    return StreamHead(samples, len(set(factors)) > 1, color, said_by, len(down) > 1)
 
 
 def jpeg2000_head(stream: bytes) -> StreamHead:

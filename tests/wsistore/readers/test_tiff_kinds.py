@@ -8,6 +8,7 @@ import pytest
 import tifffile
 from PIL import ImageCms
 
+from tools.ndpi_file import ndpi
 from tools.tiff_files import (
     APERIO,
     JFIF,
@@ -42,6 +43,12 @@ def test_a_kind_is_refused_by_name(tmp_path: Path, kind: Refused) -> None:
     with pytest.raises(SlideError) as caught:
         open_slide(tmp_path / "a.tif")
     assert kind.says in str(caught.value)
+
+
+def test_ndpi_whose_tiles_share_rows_of_chroma_is_left_to_openslide(tmp_path: Path) -> None:
+    ndpi(subsampling=2)(tmp_path / "a.ndpi")
+    with pytest.raises(SlideError, match=r"fewer rows of chroma \(4:2:0\), which is left to Open"):
+        open_slide(tmp_path / "a.ndpi", "tiffslide")
 
 
 def test_the_matrix_reaches_every_rule() -> None:
