@@ -16,7 +16,7 @@ from distill.fingerprint import slide_fingerprints
 from distill.networks import smallest_input
 from distill.runs import Run
 from distill.scoring import Bootstrap
-from distill.subsets import Subset, select
+from distill.subsets import Subset, require_current, select
 
 
 @dataclass(frozen=True)
@@ -118,6 +118,7 @@ def _rows(store: wsistore.Store, split: str, subset: Subset) -> pd.DataFrame:
     """Rows of the split for the crops of a subset, in its order, with the area of their boxes."""
     crops = list(subset.crops)
     rows = store.split(split).set_index("crop").loc[crops].reset_index()
+    require_current(store, split, rows, labels=True)
     boxes = store.crops.set_index("crop").loc[crops]
     area = boxes["width"] * boxes["height"] * boxes["mpp"] ** 2 / 1e6
     labels = pd.Series(subset.labels, dtype=object)

@@ -69,12 +69,14 @@ def select(
             the labels of the split, whatever they are.
 
     Raises:
-        SubsetError: if a level or the subset does not exist, or no crop of it can be used.
+        SubsetError: if a level or the subset does not exist, no crop of it can be used, or the
+            split is older than the store's patients or labels; see `require_current`.
         wsistore.WsistoreError: if the split does not exist.
     """
     for level in levels:
         require_level(store, level)
     rows = rows_of(store, split, subset)
+    require_current(store, split, rows, labels=labelled)
     given = rows["label"] if "label" in rows else [float("nan")] * len(rows)
     sizes = _sizes(store.levels)
     crops, labels, left_out = [], [], {}
@@ -99,6 +101,35 @@ def select(
             f"for example {first} {left_out[first]}"
         )
     return Subset(subset, tuple(crops), tuple(labels), left_out)
+
+
+def require_current(store: wsistore.Store, split: str, rows: pd.DataFrame, *, labels: bool) -> None:
+    """Refuse a split from before patients or labels of the store were corrected.
+
+    Args:
+        store: the store.
+        split: name of the split.
+        rows: of the split, those that are to be used; a label that it withholds is not compared.
+        labels: whether their labels are used.
+
+    Raises:
+        SubsetError: if a crop has another patient or label in the store.
+    """
+    now = store.crops[["crop", "patient", "label"]].set_index("crop").reindex(rows["crop"])
+    columns = {"patient": now["patient"]}
+    if labels and "label" in rows:
+        columns["label"] = store.class_map(split).merged(now["label"])
+    for column, stored in columns.items():
+        said = rows[column].to_numpy(object)
+        differ = pd.notna(said) & (said != stored.to_numpy(object))
+        if differ.any():
+            place = int(differ.argmax())
+            is_ = "none" if pd.isna(stored.iloc[place]) else repr(stored.iloc[place])
+            raise SubsetError(
+                f"split {split} of {store.url} says {column} {said[place]!r} of crop "
+                f"{rows['crop'].iloc[place]}, and the store {is_}: it was corrected since; "
+                f"'wsistore split {store.url} --check' names what to make again"
+            )
 
 
 def select_named(

@@ -63,6 +63,10 @@ class FakeStore:
         slides = self._table["slide"].drop_duplicates()
         return pd.DataFrame({"slide": slides, "fingerprint": slides})
 
+    @property
+    def crops(self) -> pd.DataFrame:
+        return self._table.reindex(columns=["crop", "slide", "patient", "label"])
+
     def class_map(self, split: str) -> wsistore.ClassMap:
         return wsistore.ClassMap()
 

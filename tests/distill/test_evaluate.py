@@ -37,7 +37,6 @@ from tests.distill.evaluating import (
     make_store,
     rows,
     strict,
-    write_split,
 )
 
 
@@ -296,7 +295,9 @@ def test_a_temperature_fitted_on_val_changes_probabilities_and_no_prediction(
     # The weights are random: give the val crops labels that they get right, the first one not.
     truth = np.r_[seen.probabilities[0].argsort()[1], seen.predicted[1:]]
     labels = dict(zip(seen.table["crop"], (CLASSES[k] for k in truth), strict=True))
-    write_split(store, "main", [(*r[:3], labels.get(r[0], r[3]), r[4]) for r in split])
+    split = [(*row[:3], labels.get(row[0], row[3]), row[4]) for row in split]
+    shutil.rmtree(store)
+    make_store(store, split)
     shutil.rmtree(run)
     make_run(run, store)
 

@@ -1,9 +1,20 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import wsistore
 from distill.errors import SubsetError
-from distill.subsets import Subset, class_names, has_subset, median_mpp, select
+from distill.subsets import (
+    Subset,
+    class_names,
+    has_subset,
+    median_mpp,
+    require_current,
+    rows_of,
+    select,
+)
+from tests.distill.evaluating import make_store, rows, write_split
 
 
 def pixels(*size: int) -> np.ndarray:
@@ -67,3 +78,32 @@ def test_the_scale_is_the_median_of_the_crops_own(store) -> None:
     crops = ["s0/0", "s1/0", "s4/0"]
     wanted = np.median([mpp[crop, "2.5x"] for crop in crops])
     assert median_mpp(store, crops, "2.5x") == wanted
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [(3, "other", r"says label 'other' of crop s10/0, and the store '\w+': it was corrected"),
+     (2, "p0", r"says patient 'p0' of crop s10/0, and the store 'p5': it was corrected")],
+)  # fmt: skip
+def test_a_split_older_than_the_stores_labels_is_refused(
+    tmp_path: Path, column: int, value: str, message: str
+) -> None:
+    made = make_store(tmp_path / "store", rows())
+    stale = [list(row) for row in rows()]
+    stale[10][column] = value
+    write_split(made, "stale", [tuple(row) for row in stale])
+    store = wsistore.open(made)
+    assert len(select(store, "main", "train", ["10x"], 1, labelled=True)) == 8
+    with pytest.raises(SubsetError, match=message):
+        select(store, "stale", "train", ["10x"], 1, labelled=True)
+    # distillation reads no label, so none of them is compared
+    if column == 3:
+        assert len(select(store, "stale", "train", ["10x"], 1, labelled=False)) == 8
+
+
+def test_labels_that_a_split_withholds_or_takes_together_are_not_stale(tmp_path: Path) -> None:
+    made = make_store(tmp_path / "store", rows())
+    withheld = [(*row[:3], "", row[4]) for row in rows()]
+    write_split(made, "withheld", withheld)
+    store = wsistore.open(made)
+    require_current(store, "withheld", rows_of(store, "withheld", "train"), labels=True)
