@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+import wsistore
 from distill.errors import RunError
 from distill.tensors import fill, load, save, some
 
@@ -127,7 +129,11 @@ def _states(
             if name not in parameters:
                 raise RunError(f"{path} has optimiser state for {name}, which does not exist")
             states.setdefault(name, {})[key] = tensor
-    wanted = _optimised(parts, optimiser) - set(json.loads(metadata.get("unreached", "[]")))
+    try:
+        unreached = set(wsistore.parse_json(metadata.get("unreached", "[]")))
+    except (TypeError, ValueError) as error:
+        raise RunError(f"{path} is no checkpoint ({error})") from error
+    wanted = _optimised(parts, optimiser) - unreached
     if wanted != states.keys():
         odd = some(sorted(wanted ^ states.keys()))
         raise RunError(f"{path} and the optimiser do not hold the same parameters: {odd}")
@@ -159,9 +165,12 @@ def _unreached(parts: Modules, optimiser: Optimizer) -> set[str]:
 
 def _progress(path: Path, metadata: Mapping[str, str]) -> Progress:
     try:
+        best = float(metadata["best"])
+        if math.isnan(best):
+            raise ValueError("its best loss is no number")
         return Progress(
             epoch=int(metadata["epoch"]),
-            best=float(metadata["best"]),
+            best=best,
             best_epoch=int(metadata["best_epoch"]),
             kept=int(metadata["kept"]),
             ended=metadata.get("ended"),

@@ -43,7 +43,7 @@ def split_sha256(store: str | Path, split: str) -> str:
 
 def settings_sha256(store: str | Path) -> str:
     """Return the SHA-256 of the settings that every slide of the store was built with."""
-    attributes = json.loads(read_bytes(store, "zarr.json"))["attributes"]["wsistore"]
+    attributes = wsistore.parse_json(read_bytes(store, "zarr.json"))["attributes"]["wsistore"]
     text = json.dumps(attributes, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
 

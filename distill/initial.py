@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
+import wsistore
 from distill.config import sha256
 from distill.errors import RunError, UsageError
 from distill.runs import is_run
@@ -45,7 +45,8 @@ def start_from(source: Path, network: nn.Module, name: str, classes: list[str]) 
         raise RunError(
             f"{file} is of network {theirs}, and this run's is {name}; choose --network {theirs}"
         )
-    if "classes" in metadata and (of := json.loads(metadata["classes"])) != classes:
+    of = _classes(file, metadata["classes"]) if "classes" in metadata else classes
+    if of != classes:
         raise RunError(
             f"{file} is of classes {', '.join(of)}, and this run's are {', '.join(classes)}; "
             "choose another --init-from"
@@ -57,3 +58,10 @@ def start_from(source: Path, network: nn.Module, name: str, classes: list[str]) 
         "file": str(file.resolve()),
         "weights_sha256": sha256(file),
     }
+
+
+def _classes(file: Path, text: str) -> list[str]:
+    try:
+        return [str(name) for name in wsistore.parse_json(text)]
+    except (TypeError, ValueError) as error:
+        raise RunError(f"{file}: its classes are damaged ({error})") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Collection
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -16,6 +16,7 @@ import zarr
 from numpy.typing import NDArray
 from torch import Tensor
 
+import wsistore
 from distill import targets_format as form
 from distill.augment import Draw
 from distill.errors import TargetsError
@@ -167,16 +168,17 @@ class Targets:
     def _open(self, name: str) -> zarr.Array[Any]:
         try:
             return zarr.open_array(store=str(self.path / name), mode="r")
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RuntimeError) as error:
             raise TargetsError(f"{self.path / name} cannot be opened ({error})") from error
 
 
 def _about(path: Path) -> About:
     try:
-        value = json.loads((path / "zarr.json").read_text(encoding="utf-8"))["attributes"][form.KEY]
+        metadata = wsistore.parse_json((path / "zarr.json").read_text(encoding="utf-8"))
+        value = metadata["attributes"][form.KEY]
     except FileNotFoundError as error:
         raise TargetsError(f"{path} holds no targets (it has no zarr.json)") from error
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise TargetsError(f"{path / 'zarr.json'} is not of teacher targets ({error})") from error
     if (path / form.PROGRESS).exists():
         raise TargetsError(f"{path} is not finished; run distill teach again to go on")
@@ -186,6 +188,9 @@ def _about(path: Path) -> About:
     wanted = {field.name for field in fields(About)}
     if odd := sorted(wanted ^ value.keys()):
         raise TargetsError(f"{path / 'zarr.json'}: missing or unexpected {', '.join(odd)}")
+    mpp = value["mpp"]
+    if not isinstance(mpp, int | float) or isinstance(mpp, bool) or not 0 < mpp < math.inf:
+        raise TargetsError(f"{path / 'zarr.json'}: mpp is {mpp!r}, not a finite number above 0")
     return About(**value)
 
 

@@ -13,6 +13,7 @@ import zarr
 from numpy.typing import NDArray
 from zarr.codecs import ZstdCodec
 
+import wsistore
 from distill import targets_format as form
 from distill.errors import UsageError
 from distill.targets_format import About, Lesson
@@ -126,6 +127,6 @@ def require_same(path: Path, about: About, lessons: Sequence[Lesson]) -> None:
 def is_targets(path: Path) -> bool:
     """Say whether a folder holds teacher targets."""
     try:
-        return form.KEY in json.loads((path / "zarr.json").read_text())["attributes"]
-    except (OSError, ValueError, KeyError):
+        return form.KEY in wsistore.parse_json((path / "zarr.json").read_text())["attributes"]
+    except (OSError, ValueError, KeyError, TypeError):
         return False

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import wsistore
 from distill.errors import RunError
 from distill.standardise import Channels
 
@@ -67,7 +69,7 @@ def read_json(path: Path) -> dict[str, Any]:
         RunError: if it cannot be read, or holds none.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = wsistore.parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise RunError(f"{path} cannot be read ({error})") from error
     if not isinstance(value, dict):
@@ -91,9 +93,9 @@ def read_weights(path: Path) -> Weights:
             network=str(value["network"]),
             classes=[str(name) for name in value["classes"]],
             level=str(value["level"]),
-            mpp=float(value["mpp"]),
-            mean=_channels(value["mean"]),
-            std=_channels(value["std"]),
+            mpp=_number("mpp", value["mpp"], above=0),
+            mean=_channels("mean", value["mean"]),
+            std=_channels("std", value["std"], above=0),
             epoch=int(value["epoch"]),
             chosen=str(value["chosen"]),
         )
@@ -101,6 +103,14 @@ def read_weights(path: Path) -> Weights:
         raise RunError(f"{path} is damaged ({error})") from error
 
 
-def _channels(value: Any) -> Channels:
-    red, green, blue = value
-    return float(red), float(green), float(blue)
+def _channels(name: str, value: Any, above: float = -math.inf) -> Channels:
+    red, green, blue = (_number(name, one, above) for one in value)
+    return red, green, blue
+
+
+def _number(name: str, value: Any, above: float = -math.inf) -> float:
+    found = float(value)
+    if isinstance(value, bool | str) or not math.isfinite(found) or found <= above:
+        wanted = "a finite number" if above == -math.inf else f"a finite number above {above:g}"
+        raise ValueError(f"{name} is {value!r}, not {wanted}")
+    return found

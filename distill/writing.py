@@ -245,7 +245,7 @@ def _lines(path: Path, first: int, last: int) -> list[str]:
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True)[: last + 1 - first]
-        numbers = [json.loads(line)["epoch"] for line in lines]
+        numbers = [wsistore.parse_json(line)["epoch"] for line in lines]
     except (OSError, ValueError, KeyError) as error:
         raise RunError(f"{path} cannot be read ({error}), so the run cannot be resumed") from error
     if numbers != list(range(first, last + 1)):

@@ -19,6 +19,7 @@ from wsistore.labels import read_labels
 from wsistore.layers import write_layer
 from wsistore.layout import slide_id
 from wsistore.locks import Lock, LockedError, NoLocksError, require_locks
+from wsistore.parsing import parse_json, parse_toml
 from wsistore.paths import absolute
 from wsistore.physical import Grid, Span
 from wsistore.slide import Slide, open_slide, reader_names
@@ -56,6 +57,8 @@ __all__ = [
     "open",
     "open_slide",
     "parse_classes",
+    "parse_json",
+    "parse_toml",
     "read_labels",
     "reader_names",
     "report_progress",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import math
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from wsistore.errors import StoreError, UsageError
 from wsistore.geometry import Box
+from wsistore.parsing import parse_json
 from wsistore.physical import BoxUm, Grid, Span, box_um, fault, written
 from wsistore.storage import METADATA, Root
 
@@ -203,7 +204,7 @@ class Crop:
         """Level name to its OME scale and translation, each (c, y, x)."""
         metadata = self.root / METADATA
         try:
-            (image,) = json.loads(metadata.read_text())["attributes"]["ome"]["multiscales"]
+            (image,) = parse_json(metadata.read_text())["attributes"]["ome"]["multiscales"]
             found = {}
             for dataset in image["datasets"]:
                 scale, translation = dataset["coordinateTransformations"]
@@ -215,8 +216,10 @@ class Crop:
     def _grid(self, level: str, array: zarr.Array[Any]) -> Grid:
         try:
             (_, sy, sx), (_, ty, tx) = self._transformations[level]
-        except (KeyError, ValueError) as error:
-            raise StoreError(f"{self.root / METADATA}: has no scale of {level}") from error
+            if not (min(sy, sx) > 0 and all(map(math.isfinite, (sy, sx, ty, tx)))):
+                raise ValueError("a scale is not above 0")
+        except (KeyError, ValueError, TypeError) as error:
+            raise StoreError(f"{self.root / METADATA}: has no usable scale of {level}") from error
         return Grid(Span(tx, sx, array.shape[2]), Span(ty, sy, array.shape[1]))
 
     def _listed(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from importlib import import_module
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from wsistore import layout
 from wsistore.duplicates import Duplicates
 from wsistore.errors import StorageError, StoreError, advice
+from wsistore.parsing import parse_json
 from wsistore.records import CropRow, LevelRow, SlideRecord, SlideRow
 from wsistore.staging import index_lock
 from wsistore.storage import METADATA, LocalRoot, Place, Root, root
@@ -30,6 +31,10 @@ _TEXT = {"crop", "slide", "patient", "label", "level", "subset", "outcome", "rea
 }  # fmt: skip
 
 
+_SCALES = {"mpp", "factor"}
+"""Columns of every table that lengths are computed with."""
+
+
 def read_settings(store: Place) -> dict[str, Any]:
     """Return the attributes of a store's root.
 
@@ -38,7 +43,7 @@ def read_settings(store: Place) -> dict[str, Any]:
     """
     path = root(store) / METADATA
     try:
-        attributes = json.loads(path.read_text())["attributes"]["wsistore"]
+        attributes = parse_json(path.read_text())["attributes"]["wsistore"]
         version = int(attributes["format"])
     except FileNotFoundError as error:
         raise StoreError(f"{store}: is not a store; make one with 'wsistore build'") from error
@@ -76,9 +81,28 @@ def read_table(path: Place) -> pd.DataFrame:
     if not isinstance(table.index, pd.RangeIndex):
         # pandas has taken the first column for an index, and every cell is one column to the left
         raise StoreError(f"{path}: its rows have more cells than its header")
+    _require_scales(path, table)
     if "label" in table:
         table["label"] = table["label"].where(table["label"] != "")
     return table
+
+
+def _require_scales(path: Place, table: pd.DataFrame) -> None:
+    """Refuse a table in which a physical scale is no finite number above 0.
+
+    Only a slide that failed may have none.
+    """
+    import pandas as pd
+
+    for column in sorted(_SCALES & set(table.columns)):
+        given = table[column][table["outcome"] != "failed"] if "outcome" in table else table[column]
+        values = pd.to_numeric(given, errors="coerce")
+        odd = given[~((values > 0) & (values < math.inf))]
+        if len(odd):
+            raise StoreError(
+                f"{path}: {column} of row {odd.index[0] + 1} is {odd.iloc[0]}, not a finite number "
+                "above 0"
+            )
 
 
 def _blanks(header: Iterable[str]) -> dict[str, list[str]]:
@@ -122,7 +146,7 @@ def read_record(group: Place) -> SlideRecord:
 
 def _parsed(path: Root, content: bytes) -> SlideRecord:
     try:
-        return record_from_json(json.loads(content)["attributes"]["wsistore"])
+        return record_from_json(parse_json(content)["attributes"]["wsistore"])
     except (ValueError, TypeError, KeyError) as error:
         raise StoreError(f"{path}: no whole record of a slide: {error!r}") from error
 

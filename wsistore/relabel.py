@@ -12,6 +12,7 @@ from wsistore.errors import StoreError, UsageError
 from wsistore.identity import StoredSlide
 from wsistore.index import read_record, record_to_json, update_index
 from wsistore.labels import Label, Labels, disagreement, match_labels
+from wsistore.parsing import parse_json
 from wsistore.records import CropRow, SlideRecord
 from wsistore.storage import METADATA, LocalRoot, Place, Root, root
 
@@ -207,7 +208,7 @@ def apply_relabeling(
 def _write(group: Root, record: SlideRecord) -> None:
     path = group / METADATA
     try:
-        metadata: dict[str, Any] = json.loads(path.read_bytes())
+        metadata: dict[str, Any] = parse_json(path.read_bytes())
         metadata["attributes"]["wsistore"] = record_to_json(record)
         path.write_text(json.dumps(metadata, indent=2))
     except OSError as error:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+import wsistore
 from distill.errors import UsageError
 from distill.experiment.jobs import Job
 from distill.tensors import publish
@@ -147,7 +148,7 @@ def _recorded(out: Path) -> dict[str, list[str]]:
     if not path.exists():
         return {}
     try:
-        held: dict[str, list[str]] = json.loads(path.read_text(encoding="utf-8"))
+        held: dict[str, list[str]] = wsistore.parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UsageError(
             f"{path} cannot be read ({error}); remove it or choose another --out"

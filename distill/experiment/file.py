@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import click
 
+import wsistore
 from distill.errors import UsageError
 from distill.evaluate_command import evaluate
 from distill.report.command import command as report
@@ -146,8 +146,8 @@ def read(path: Path) -> Experiment:
         UsageError: if it cannot be read, or says something that is not understood.
     """
     try:
-        given = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        given = wsistore.parse_toml(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read as TOML ({error})") from error
     if isinstance(given.get("seeds"), int) and not isinstance(given["seeds"], bool):
         given["seeds"] = list(range(given["seeds"]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,14 +87,19 @@ def _fitted(file: Path, weights: str) -> Calibration | str:
     report: dict[str, Any] = read_json(file)
     if report.get("format") != FORMAT:
         raise RunError(f"{file} is no evaluation of {FORMAT}; evaluate the run again")
-    if report["weights_sha256"] != weights:
-        return OTHER
-    fitted = report["calibration"]
-    if fitted is None:
-        return "has no temperature (evaluate with --calibrate)"
-    temperature = float(fitted["temperature"])
-    said = (
-        f"calibrated: temperature {temperature:.3g}, fitted on {fitted['crops']} "
-        f"{fitted['subset']} crops ({file.parent.name}/{file.name})"
-    )
+    try:
+        if report["weights_sha256"] != weights:
+            return OTHER
+        fitted = report["calibration"]
+        if fitted is None:
+            return "has no temperature (evaluate with --calibrate)"
+        temperature = float(fitted["temperature"])
+        if not 0 < temperature < math.inf:
+            raise ValueError(f"its temperature is {temperature:g}, not a finite number above 0")
+        said = (
+            f"calibrated: temperature {temperature:.3g}, fitted on {fitted['crops']} "
+            f"{fitted['subset']} crops ({file.parent.name}/{file.name})"
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(f"{file} is damaged ({error}); evaluate the run again") from error
     return Calibration(temperature, True, said, file)

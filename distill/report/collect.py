@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -152,7 +151,7 @@ def _read(name: str, run: Run, folder: Path, again: _Again) -> Evaluated:
 def _epochs(file: Path) -> tuple[dict[str, Any], ...]:
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
-        records = tuple(json.loads(line) for line in lines)
+        records = tuple(wsistore.parse_json(line) for line in lines)
         for record in records:
             int(record["epoch"])
             bool(record["kept"])

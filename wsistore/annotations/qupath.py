@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 from wsistore.annotations.model import Annotations, Collector, Polygon, text
 from wsistore.errors import SlideError
+from wsistore.parsing import ParseError, parse_json
 
 _NO_AREA = {
     "Point": "point", "MultiPoint": "point", "LineString": "line", "MultiLineString": "line",
@@ -28,9 +28,9 @@ def read_geojson(data: bytes, file: str) -> Annotations:
         SlideError: it is no JSON, holds no features, a feature is damaged, or none is a region.
     """
     try:
-        document = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise SlideError(f"{file}: is no JSON: {error}") from error
+        document = parse_json(data)
+    except ParseError as error:
+        raise SlideError(f"{file}: {error}") from error
     collector = Collector(file)
     for number, feature in enumerate(_features(document, file)):
         where = f"{file}: feature {number}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from wsistore.errors import UsageError
 from wsistore.identity import NAME, RULES
 from wsistore.locks import NO_LOCK
 from wsistore.magnification import DEFAULT_LEVELS
+from wsistore.parsing import parse_json
 from wsistore.quantities import micrometers
 from wsistore.readers import AUTO, READERS
 from wsistore.storage import root
@@ -87,9 +87,9 @@ def _storage(context: click.Context, option: click.Parameter, given: tuple[str, 
             raise UsageError(f"--storage-option {text} is not KEY=VALUE")
         try:
             known = value in ("true", "false") or value.startswith("{")
-            found[key] = json.loads(value) if known else value
+            found[key] = parse_json(value) if known else value
         except ValueError as error:
-            raise UsageError(f"--storage-option {key}: the value is not JSON: {error}") from error
+            raise UsageError(f"--storage-option {key}: the value {error}") from error
     return found
 
 

@@ -13,6 +13,7 @@ from wsistore import __version__, layout
 from wsistore.classes import ALL, ClassMap
 from wsistore.errors import StoreError, UsageError
 from wsistore.index import read_table
+from wsistore.parsing import parse_json
 from wsistore.split.faults import leaks
 from wsistore.split.request import Request
 from wsistore.split.same_files import file_leaks, with_fingerprints
@@ -62,7 +63,7 @@ def read_record(store: Place, name: str) -> Record | None:
     if not path.exists():
         return None
     try:
-        data = json.loads(path.read_text())
+        data = parse_json(path.read_text())
         request = data["request"] and Request.from_json(data["request"])
         # records of earlier versions know no classes: theirs are the store's
         classes = ClassMap.from_json(data["classes"]) if "classes" in data else ALL

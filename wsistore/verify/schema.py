@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from functools import cache
 from importlib.resources import files
-from typing import Any, NoReturn
+from typing import Any
 
 from jsonschema import Draft202012Validator
 from jsonschema.protocols import Validator
 from jsonschema.validators import extend
+
+from wsistore.parsing import ParseError, parse_json
 
 KINDS = ("root", "slides", "slide", "image", "level", "icc")
 _LONGEST = 200
@@ -40,10 +42,6 @@ def validator(kind: str) -> Validator:
     return found
 
 
-def _refuse(constant: str) -> NoReturn:
-    raise MetadataError(f"holds {constant}, which is no JSON number")
-
-
 def parse(data: bytes) -> dict[str, Any]:
     """Parse a JSON object strictly: UTF-8, no NaN, no infinity.
 
@@ -51,10 +49,10 @@ def parse(data: bytes) -> dict[str, Any]:
         MetadataError: it is none.
     """
     try:
-        value = json.loads(data.decode("utf-8"), parse_constant=_refuse)
-    except MetadataError:
-        raise
-    except (ValueError, RecursionError) as error:
+        value = parse_json(data.decode("utf-8"))
+    except ParseError as error:
+        raise MetadataError(str(error)) from error
+    except UnicodeDecodeError as error:
         raise MetadataError(f"is no whole JSON ({error})") from error
     if not isinstance(value, dict):
         raise MetadataError(f"holds a {type(value).__name__}, not a JSON object")

@@ -130,9 +130,9 @@ def test_an_empty_collection_holds_nothing() -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "a.geojson: is no JSON"),
-        (b"\xff\xfe\x00", "a.geojson: is no JSON"),
-        (b"[" * 100_000, "a.geojson: is no JSON"),
+        (b"", "a.geojson: is no whole JSON"),
+        (b"\xff\xfe\x00", "a.geojson: is no whole JSON"),
+        (b"[" * 100_000, "a.geojson: is nested deeper"),
         (b'{"annotations": []}', "a.geojson: holds no GeoJSON features"),
         (b'{"type": "FeatureCollection"}', "holds no GeoJSON features"),
         (b"[1]", "feature 0: is no GeoJSON feature"),
@@ -147,7 +147,7 @@ def test_an_empty_collection_holds_nothing() -> None:
         (json.dumps([feature({"type": "MultiPolygon"})]).encode(), "no pairs"),
         (json.dumps([feature({"type": "MultiPolygon", "coordinates": [5]})]).encode(), "no pairs"),
         (b'[{"type":"Feature","geometry":{"type":"Polygon","coordinates":[[[0,0],[NaN,1]]]}}]',
-         "no slide has"),
+         "a.geojson: holds NaN"),
     ],
 )  # fmt: skip
 def test_damage_is_one_sentence(data: bytes, message: str) -> None:
