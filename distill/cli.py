@@ -1,4 +1,4 @@
-"""The command line. Exit codes: 0 done, 1 an input failed, 2 usage, 130 interrupted."""
+"""The command line. Exit codes: 0 done, 1 an input failed, 2 usage, 128 + n ended by signal n."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from importlib import import_module
 
 import click
 
-from distill.exits import told
+from distill.exits import end_with_starter, told
 
 COMMANDS = {
     "cost": ("distill.cost.command:command", "Say what a network costs, crop by crop."),
@@ -48,6 +48,7 @@ class LazyGroup(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         """Run a command; its errors end it with exit code 1, or 2 for usage."""
         with told():
+            end_with_starter()
             return super().invoke(ctx)
 
 

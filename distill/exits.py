@@ -1,33 +1,59 @@
-"""How a command ends that a user's error or Ctrl-C stops: with a line, and an exit code."""
+"""How a command ends that an error, a signal or its starter's end stops: a line, an exit code."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import click
 
 import wsistore
 from distill.errors import DistillError, UsageError
 
+PARENT = "DISTILL_PARENT"
+"""Environment variable: the process that a command was started by, and is to end with."""
+_TORCHRUN = "TORCHELASTIC_RUN_ID"
+
 
 class _Misuse(click.ClickException):
     exit_code = 2
 
 
+def end_with_starter() -> None:
+    """Let this process end with `distill experiment`, or with torchrun, if one has started it.
+
+    They may be ended by SIGKILL, and can then end nobody themselves.
+    """
+    given = os.environ.pop(PARENT, None)  # it is not that of processes started here
+    if given is not None:
+        wsistore.end_with(int(given))
+    elif _TORCHRUN in os.environ:
+        wsistore.end_with(os.getppid())
+
+
+def interrupted(interruption: KeyboardInterrupt, text: str) -> SystemExit:
+    """Print what an interruption left, and return what to raise: 128 and the signal's number."""
+    with suppress(OSError):  # the terminal may be gone
+        click.echo(text, err=True)
+    return SystemExit(wsistore.exit_code(interruption))
+
+
 @contextmanager
-def told(interrupted: str = "Interrupted.") -> Iterator[None]:
+def told(text: str = "Interrupted.") -> Iterator[None]:
     """Turn errors a user can meet into a line and an exit code: 1, 2 for usage, 130 for Ctrl-C.
 
+    SIGTERM and SIGHUP are answered as Ctrl-C is, with 143 and 129.
+
     Args:
-        interrupted: what an interruption says.
+        text: what an interruption says.
     """
     try:
-        yield
+        with wsistore.orderly_end():
+            yield
     except (UsageError, wsistore.UsageError) as error:
         raise _Misuse(str(error)) from error
     except (DistillError, wsistore.WsistoreError) as error:
         raise click.ClickException(str(error)) from error
-    except KeyboardInterrupt:
-        click.echo(interrupted, err=True)
-        raise SystemExit(130) from None
+    except KeyboardInterrupt as interruption:
+        raise interrupted(interruption, text) from None

@@ -153,7 +153,10 @@ def _end_with_parent() -> None:
     """Watch for the end of the process that reads are for, which may be killed without notice."""
     parent = multiprocessing.parent_process()
     assert parent is not None
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent answers it
+    # Ctrl-C and the end of a terminal reach all; the parent answers them
+    for name in ("SIGINT", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
 
     def watch() -> None:
         wait([parent.sentinel])

@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 from rich.progress import track
 
+from distill.exits import interrupted
 from distill.kd_options import PAPER_RESIZE, resize_option, resizers_of
 from distill.networks import NETWORKS
 from distill.options import (
@@ -122,8 +123,8 @@ def command(
     )
     try:
         teach(request, click.echo, watch)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interruption:
         parts = " and ".join(f"{request.folder(level)}.part" for level in levels)
         ends = "ends" if len(levels) == 1 else "end"
-        click.echo(f"Interrupted: the same command goes on where {parts} {ends}.", err=True)
-        raise SystemExit(130) from None
+        text = f"Interrupted: the same command goes on where {parts} {ends}."
+        raise interrupted(interruption, text) from None

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from distill.exits import interrupted
 from distill.kd_options import distillation, distillation_options
 from distill.options import (
     FOLDER,
@@ -100,10 +101,9 @@ def finetune(student: Path, **given: Any) -> None:
 def _interruptible(out: Path) -> Iterator[None]:
     try:
         yield
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interruption:
         if (out / "checkpoint.safetensors").exists():
             state = f"{out} is as its last complete epoch left it; --resume continues it"
         else:
             state = "no epoch was complete"
-        click.echo(f"Interrupted: {state}.", err=True)
-        raise SystemExit(130) from None
+        raise interrupted(interruption, f"Interrupted: {state}.") from None

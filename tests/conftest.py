@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.events import let_interrupt
+
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
@@ -28,3 +30,9 @@ def cases(shared: Path) -> Path:
     if not folder.is_dir():
         pytest.skip(f"inputs from public complaints are not at hand: no folder {folder}")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interruptible() -> None:
+    """Tests that interrupt processes hold where the tests run in the background of a shell."""
+    let_interrupt()

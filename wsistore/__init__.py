@@ -3,6 +3,7 @@
 from wsistore import drawing
 from wsistore.channels import Statistics, statistics
 from wsistore.classes import ClassMap, parse_classes
+from wsistore.ending import Terminated, end_with, exit_code, orderly_end
 from wsistore.errors import (
     ResolutionError,
     SlideError,
@@ -48,14 +49,18 @@ __all__ = [
     "StorageError",
     "Store",
     "StoreError",
+    "Terminated",
     "UsageError",
     "WsistoreError",
     "absolute",
     "drawing",
+    "end_with",
+    "exit_code",
     "find_slides",
     "in_workers",
     "open",
     "open_slide",
+    "orderly_end",
     "parse_classes",
     "parse_json",
     "parse_toml",

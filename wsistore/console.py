@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import click
@@ -20,6 +21,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from wsistore.ending import exit_code, orderly_end
 from wsistore.errors import UsageError, WsistoreError
 
 OK, SOME_FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -73,12 +75,17 @@ class Group(click.Group):
     """A click group that turns the project's errors into one sentence and an exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; errors a user can meet end it with exit code 1, or 2 for usage."""
+        """Run a command; errors a user can meet end it with exit code 1, or 2 for usage.
+
+        Ctrl-C, SIGTERM and SIGHUP end it in order, with exit code 128 and the signal's number.
+        """
         try:
-            return super().invoke(ctx)
+            with orderly_end():
+                return super().invoke(ctx)
         except WsistoreError as error:
             click.echo(f"Error: {error}", err=True)
             ctx.exit(USAGE if isinstance(error, UsageError) else SOME_FAILED)
-        except KeyboardInterrupt:
-            click.echo("Interrupted; what was finished is kept.", err=True)
-            sys.exit(INTERRUPTED)
+        except KeyboardInterrupt as interruption:
+            with suppress(OSError):  # the terminal may be gone
+                click.echo("Interrupted; what was finished is kept.", err=True)
+            sys.exit(exit_code(interruption))

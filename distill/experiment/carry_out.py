@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import signal
+import os
 import subprocess
 import sys
 import time
@@ -14,12 +14,15 @@ from typing import IO
 
 import wsistore
 from distill.errors import UsageError
+from distill.exits import PARENT
 from distill.experiment.jobs import Job
 from distill.tensors import publish
 
 RECORD = "jobs.json"
 LOGS = "logs"
 _LOOK_EVERY = 0.2
+_GRACE = 30.0
+"""Seconds that an interrupted job has for an orderly end."""
 DISTILL = (sys.executable, "-m", "distill.cli")
 Command = Callable[[Job], list[str]]
 Say = Callable[[str], None]
@@ -119,20 +122,25 @@ def _start(job: Job, out: Path, command: list[str]) -> _Running:
     log = _log(job, out)
     log.parent.mkdir(parents=True, exist_ok=True)
     handle = log.open("ab")
-    # a session of its own: Ctrl-C reaches it through us, once
+    # a session of its own: what ends us reaches it through us, once; SIGKILL, as our end
     process = subprocess.Popen(
         command, stdout=handle, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-        start_new_session=True,
+        start_new_session=True, env=with_parent(),
     )  # fmt: skip
     return _Running(job, process, handle, time.monotonic())
 
 
+def with_parent() -> dict[str, str]:
+    """Return the environment of a command that is to end with this process."""
+    return {**os.environ, PARENT: str(os.getpid())}
+
+
 def _interrupt(running: Sequence[_Running]) -> None:
     for one in running:
-        one.process.send_signal(signal.SIGINT)
+        one.process.terminate()  # and not SIGINT, which jobs of a shell's background ignore
     for one in running:
         try:
-            one.process.wait(30)
+            one.process.wait(_GRACE)
         except subprocess.TimeoutExpired:
             one.process.kill()
             one.process.wait()

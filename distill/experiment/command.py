@@ -12,7 +12,8 @@ import click
 
 import wsistore
 from distill.errors import DistillError
-from distill.experiment.carry_out import DISTILL, carry_out, check, program
+from distill.exits import interrupted
+from distill.experiment.carry_out import DISTILL, carry_out, check, program, with_parent
 from distill.experiment.file import read
 from distill.experiment.jobs import Job, report
 from distill.experiment.jobs import jobs as jobs_of
@@ -101,12 +102,13 @@ def experiment(
 
     try:
         result = carry_out(found, out, command, jobs, click.echo)
-    except KeyboardInterrupt:
-        click.echo(f"Interrupted: the same command goes on with {out}.", err=True)
-        raise SystemExit(130) from None
+    except KeyboardInterrupt as interruption:
+        text = f"Interrupted: the same command goes on with {out}."
+        raise interrupted(interruption, text) from None
     if result.failed:
         left = f", and {len(result.left)} that need them were not run" if result.left else ""
         raise DistillError(f"failed: {', '.join(result.failed)}{left}; see {out / 'logs'}")
     click.echo(f"{out}: all {len(found)} jobs done")
-    if subprocess.run([*DISTILL, *report(plan, out)], check=False).returncode:
+    made = subprocess.run([*DISTILL, *report(plan, out)], check=False, env=with_parent())
+    if made.returncode:
         raise DistillError(f"no report could be made of {out}; the reason is above")

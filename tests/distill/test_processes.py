@@ -2,11 +2,13 @@
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
 from contextlib import nullcontext
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -16,13 +18,14 @@ from distill.errors import TrainingError, UsageError
 from distill.processes import ALONE, Processes, joined
 from distill.session import session
 from tests.distill.commands import QUICK
+from tests.events import DEADLINE, ended, wait_for_file, wait_until
 
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 
 
 def torchrun(*arguments: object) -> subprocess.CompletedProcess[str]:
     words = [*TORCHRUN, "-m", "distill.cli", *map(str, arguments)]
-    return subprocess.run(words, capture_output=True, text=True, timeout=300)
+    return subprocess.run(words, capture_output=True, text=True, timeout=DEADLINE)
 
 
 def test_two_processes_train_what_one_trains(real_store: Path, tmp_path: Path, train) -> None:
@@ -55,6 +58,22 @@ def test_an_error_in_one_process_ends_all_of_them(real_store: Path, tmp_path: Pa
     )
     assert done.returncode != 0
     assert done.stderr.count("crop s1/0 of") >= 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_processes_end_with_a_launcher_that_is_ended(
+    number: int, real_store: Path, tmp_path: Path
+) -> None:
+    words = ["train", "baseline", str(real_store), "--out", str(tmp_path / "run"), *QUICK]
+    words += ["--level", "2.5x", "--accumulate", "2", "--epochs", "2000"]
+    command = [*TORCHRUN, "-m", "distill.cli", *words]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as launcher:
+        wait_for_file(tmp_path / "run" / "checkpoint.safetensors", launcher)
+        ranks = psutil.Process(launcher.pid).children()
+        assert len(ranks) == 2
+        launcher.send_signal(number)
+    for rank in ranks:
+        wait_until(lambda rank=rank: ended(rank.pid), "it is an orphan")
 
 
 class Two(Processes):

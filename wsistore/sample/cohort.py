@@ -13,6 +13,7 @@ from wsistore.sample.plan import Plan, plan_cohort
 from wsistore.sample.scene import HARD_CASES
 from wsistore.sample.slide import aside, check, write_slide
 from wsistore.sample.tiff import is_synthetic
+from wsistore.worker import end_with_parent
 
 LABELS = "labels.csv"
 
@@ -150,8 +151,11 @@ _shared: dict[str, Any] = {}
 
 
 def _adopt(stop: Any, pixels: Any) -> None:
-    """Prepare a worker; only the parent answers to Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Prepare a worker, which ends with its parent; only that answers Ctrl-C and the like."""
+    for name in ("SIGINT", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    end_with_parent()
     _shared.update(stop=stop, pixels=pixels)
 
 

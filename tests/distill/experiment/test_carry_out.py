@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from distill.errors import UsageError
 from distill.experiment.carry_out import carry_out, check, program
 from distill.experiment.jobs import Job
+from tests.events import DEADLINE, ended, wait_for_file, wait_until
 
 
 def job(folder: Path, name: str, *needs: str, words: tuple[str, ...] = ()) -> Job:
@@ -51,21 +51,30 @@ def test_a_process_that_ends_well_without_its_result_has_failed(tmp_path: Path) 
 
 @pytest.mark.parametrize("parallel", [1, 2])
 def test_no_more_run_at_a_time_than_asked_for(tmp_path: Path, parallel: int) -> None:
+    """Each job waits until as many run as may; then it says whether there were more."""
     code = textwrap.dedent(
         """
         import sys, time
-        began = time.time()
-        time.sleep(0.3)
-        open(sys.argv[1], "w").write(f"{began} {time.time()}")
+        from pathlib import Path
+        made, parallel = Path(sys.argv[1]), int(sys.argv[2])
+        running = made.with_suffix(".running")
+        running.touch()
+        while len(list(made.parent.glob("*.began"))) < parallel:
+            made.with_suffix(".began").touch()
+            time.sleep(0.01)
+        most = len(list(made.parent.glob("*.running")))
+        running.unlink()
+        made.write_text(str(most))
         """
     )
     all_jobs = [job(tmp_path, name) for name in "abcd"]
-    carry_out(
-        all_jobs, tmp_path, lambda one: [sys.executable, "-c", code, str(one.made)], parallel, print
-    )
-    spans = [tuple(map(float, one.made.read_text().split())) for one in all_jobs]
-    most = max(sum(a <= began < b for a, b in spans) for began, _ in spans)
-    assert most <= parallel
+
+    def command(one: Job) -> list[str]:
+        return [sys.executable, "-c", code, str(one.made), str(parallel)]
+
+    carry_out(all_jobs, tmp_path, command, parallel, print)
+    assert max(int(one.made.read_text()) for one in all_jobs) <= parallel
+    assert len(list(tmp_path.glob("*.began"))) >= parallel
 
 
 def test_another_command_line_is_refused_and_names_both(tmp_path: Path) -> None:
@@ -94,33 +103,55 @@ def test_what_was_begun_is_resumed(tmp_path: Path) -> None:
     assert program(one)[-1] == "--resume"
 
 
-def test_an_interruption_reaches_what_runs(tmp_path: Path) -> None:
-    child = textwrap.dedent(
-        f"""
-        import pathlib, time
-        try:
-            pathlib.Path(r"{tmp_path}", "started").touch()
-            time.sleep(60)
-        except KeyboardInterrupt:
-            pathlib.Path(r"{tmp_path}", "interrupted").touch()
-        """
-    )
-    parent = textwrap.dedent(
-        f"""
-        import sys
-        from pathlib import Path
-        from distill.experiment.carry_out import carry_out
-        from distill.experiment.jobs import Job
-        out = Path(r"{tmp_path}")
-        job = Job("a", (), (), out / "made")
-        carry_out([job], out, lambda _: [sys.executable, "-c", {child!r}], 1, print)
-        """
-    )
-    process = subprocess.Popen([sys.executable, "-c", parent], stderr=subprocess.DEVNULL)
-    for _ in range(600):
-        if (tmp_path / "started").exists():
-            break
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(30) != 0
-    assert (tmp_path / "interrupted").exists()
+CHILD = """
+import os, time
+from pathlib import Path
+from distill.exits import end_with_starter, told
+here = Path({folder!r})
+with told("told"):
+    end_with_starter()
+    try:
+        (here / "pid").write_text(str(os.getpid()))
+        (here / "pid").rename(here / "started")
+        while True:
+            time.sleep(1)
+    finally:
+        (here / "cleared").touch()
+"""
+PARENT = """
+import sys
+from pathlib import Path
+from distill.exits import told
+from distill.experiment.carry_out import carry_out
+from distill.experiment.jobs import Job
+out = Path({folder!r})
+with told():
+    job = Job("a", (), (), out / "made")
+    carry_out([job], out, lambda _: [sys.executable, "-c", {child!r}], 1, print)
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (signal.SIGINT, 130),
+        (signal.SIGTERM, 143),
+        (signal.SIGHUP, 129),
+        (signal.SIGKILL, -signal.SIGKILL),
+    ],
+)
+def test_what_runs_ends_in_order_with_the_experiment_whatever_ends_that(
+    number: int, code: int, tmp_path: Path
+) -> None:
+    child = CHILD.format(folder=str(tmp_path))
+    script = PARENT.format(folder=str(tmp_path), child=child)
+    process = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL)
+    wait_for_file(tmp_path / "started", process)
+    running = int((tmp_path / "started").read_text())
+    process.send_signal(number)
+    assert process.wait(DEADLINE) == code
+    if number == signal.SIGKILL:
+        wait_until(lambda: ended(running), "the job is an orphan")
+    assert ended(running)
+    assert (tmp_path / "cleared").exists()
+    assert (tmp_path / "logs" / "a.log").read_text() == "told\n"

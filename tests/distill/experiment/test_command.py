@@ -1,11 +1,17 @@
 """The command line of an experiment, on a small store."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 from click.testing import Result
+
+from distill.checkpoint import read_progress
+from tests.events import DEADLINE, ended, wait_for_file, wait_until
 
 PLAN = """
 store = "{store}"
@@ -98,3 +104,31 @@ def test_a_teacher_and_a_baseline_from_the_file_to_the_report(
     other = distill("experiment", plan, "--out", out)
     assert other.exit_code == 2
     assert "choose another --out" in other.output
+
+
+def test_trainings_end_with_a_killed_experiment_and_the_same_call_goes_on(
+    plan: Path, tmp_path: Path
+) -> None:
+    plan.write_text(plan.read_text().replace("epochs = 1", "epochs = 2000"))
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "distill.cli", "experiment", str(plan), "--out", str(out)]
+    command += ["--jobs", "1", "--threads", "1", "--device", "cpu"]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        wait_for_file(out / "seed-0" / "teacher" / "checkpoint.safetensors", process)
+        (training,) = psutil.Process(process.pid).children()
+        process.kill()
+    wait_until(lambda: ended(training.pid), "the training is an orphan")
+    before = read_progress(out / "seed-0" / "teacher" / "checkpoint.safetensors").epoch
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
+        wait_until(
+            lambda: read_progress(out / "seed-0/teacher/checkpoint.safetensors").epoch > before
+        )
+        (training,) = psutil.Process(process.pid).children()
+        process.terminate()
+        _, errors = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 143
+    assert errors.decode() == f"Interrupted: the same command goes on with {out}.\n"
+    assert ended(training.pid)
+    log = (out / "logs" / "seed-0_teacher.log").read_text()
+    assert f"resuming after epoch {before}" in log
+    assert log.endswith("--resume continues it.\n")
