@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-import uuid
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import wsistore
@@ -30,9 +28,14 @@ def check_place(
         ours: says whether a folder that is not empty is such.
         names: of all files and folders that the command makes in it.
 
+    What a killed command left beside it goes first, and a folder that it was about to replace is
+    put back.
+
     Raises:
         UsageError: it does; or it is no folder, or the current one.
     """
+    whole = out.resolve()
+    wsistore.atomic.clear(whole.parent, whole.name)
     if out.is_symlink() or (out.exists() and not out.is_dir()):
         raise UsageError(f"{out} is not a folder; choose another --out")
     if out.resolve() == Path.cwd():
@@ -76,25 +79,15 @@ def aside(out: Path) -> Iterator[Path]:
     Raises:
         UsageError: no folder can be made there.
     """
-    whole = out.resolve()
-    folder = whole.with_name(f".{whole.name}.{uuid.uuid4().hex}")
-    former = folder.with_name(f"{folder.name}.former")
-    try:
-        folder.mkdir(parents=True)
-    except OSError as error:
-        raise UsageError(
-            f"{out} cannot be made ({error.strerror}); choose another --out"
-        ) from error
-    try:
-        yield folder
+    target = out.resolve()
+    with ExitStack() as opened:
         try:
-            if whole.exists():
-                whole.rename(former)
-            folder.rename(whole)
-        except BaseException:
-            if former.exists() and not whole.exists():
-                former.rename(whole)
-            raise
-        shutil.rmtree(former, ignore_errors=True)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            folder = opened.enter_context(wsistore.atomic.aside(target))
+            folder.mkdir()
+        except OSError as error:
+            raise UsageError(
+                f"{out} cannot be made ({error.strerror}); choose another --out"
+            ) from error
+        yield folder
+        wsistore.atomic.publish(folder, target)

@@ -94,9 +94,13 @@ def differs(path: Path, about: About, lessons: Sequence[Lesson]) -> str | None:
 def check_targets_out(path: Path, overwrite: bool) -> None:
     """Refuse a place that holds something, unless it is targets that may be replaced.
 
+    What a killed command left beside it goes first, and targets that it was about to replace are
+    put back.
+
     Raises:
         UsageError: if `path` is a file, or a folder that may not be replaced.
     """
+    wsistore.atomic.clear(path.parent, path.name)
     if path.is_symlink() or (path.exists() and not path.is_dir()):
         raise UsageError(f"{path} is not a folder; choose another --out")
     if not path.exists():

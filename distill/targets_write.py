@@ -198,6 +198,10 @@ class TargetsWriter:
             raise UsageError(
                 f"{self._aside} was begun with {difference}; remove it or choose another --out"
             )
+        # a killed process may have left files that it had not renamed yet, of ours or of zarr's
+        wsistore.atomic.clear(self._aside)
+        for stray in self._aside.rglob("*.partial"):
+            stray.unlink()
         tensors, metadata = load(self._aside / form.PROGRESS)
         self.done, self._written = int(metadata["views"]), int(metadata["cells"])
         self._logits, self._constant = tensors[form.LOGITS].numpy(), tensors[form.CONSTANT].numpy()
@@ -232,18 +236,13 @@ class TargetsWriter:
             self._replace(form.LOGITS, self._logits, ("view", "class"))
         if form.HINT in self._tail:
             self._replace(form.CONSTANT, self._constant, ("view",))
-        (self._aside / form.PROGRESS).unlink()
-        self._lock.release()
-        (self._aside / ".lock").unlink(missing_ok=True)
-        if self.path.exists():  # only what may be replaced is there, see check_targets_out
-            old = self.path.with_name(f"{self.path.name}.old")
-            if old.exists():  # left by a process killed between the renames below
-                shutil.rmtree(old)
-            self.path.rename(old)
-            self._aside.rename(self.path)
-            shutil.rmtree(old)
-        else:
-            self._aside.rename(self.path)
+        with wsistore.atomic.aside(self.path) as whole:
+            # while its lock is held: nobody else may take it up
+            self._aside.rename(whole)
+            (whole / ".lock").unlink(missing_ok=True)
+            (whole / form.PROGRESS).unlink()
+            # only what may be replaced is there, see check_targets_out
+            wsistore.atomic.publish(whole, self.path)
 
     def _replace(self, name: str, values: NDArray[Any], axes: tuple[str, ...]) -> None:
         shutil.rmtree(self._aside / name, ignore_errors=True)

@@ -87,6 +87,9 @@ def _check_out(request: Teaching) -> list[str]:
     levels = request.student_levels
     if len({request.folder(level) for level in levels}) > 1 and is_targets(request.out):
         raise UsageError(f"{request.out} holds targets itself; choose another --out")
+    for level in levels:
+        folder = request.folder(level)
+        wsistore.atomic.clear(folder.parent, folder.name)
     there = [level for level in levels if is_targets(request.folder(level))]
     if request.overwrite or len(there) == len(levels):
         there = []

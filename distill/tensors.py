@@ -1,7 +1,6 @@
 """Named tensors in files: safetensors, written aside and renamed, read back strictly."""
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,31 +8,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialise
 from torch import Tensor, nn
 
+import wsistore
 from distill.errors import RunError
 
 
 def publish(path: Path, content: bytes) -> None:
     """Write a file so that it is never seen half-written: aside, to the disk, then renamed."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with aside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-        _sync(path.parent)
-    finally:
-        aside.unlink(missing_ok=True)
-
-
-def _sync(folder: Path) -> None:
-    """Put a rename on the disk, so that files published in an order are found in that order."""
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    wsistore.atomic.write(path, content)
 
 
 def save(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:

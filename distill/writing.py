@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -93,6 +91,8 @@ class RunWriter:
         self._drawn = time.monotonic()
         self.done = 0
         self.begun = False
+        # it may put back a run that a killed command was about to replace
+        wsistore.atomic.clear(path.parent, path.name)
         if resume:
             check_resume(path)
             _refuse_differences(path, config)
@@ -218,23 +218,15 @@ def _make(path: Path, config: Mapping[str, Any], overwrite: bool) -> None:
     """Make a run folder that has its config.json from the moment it is there."""
     check_out(path, overwrite)
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    aside.mkdir()
     try:
-        publish(aside / "config.json", encode(config))
-        if path.exists():
-            former = path.with_name(f".{path.name}.{os.getpid()}.former")
-            path.rename(former)
-            aside.rename(path)
-            shutil.rmtree(former)
-        else:
-            aside.rename(path)
+        with wsistore.atomic.aside(path) as folder:
+            folder.mkdir()
+            publish(folder / "config.json", encode(config))
+            wsistore.atomic.publish(folder, path)
     except OSError as error:
         raise UsageError(
             f"{path} cannot be made ({error.strerror}); choose another --out"
         ) from error
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _lines(path: Path, first: int, last: int) -> list[str]:

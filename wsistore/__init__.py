@@ -1,6 +1,6 @@
 """Whole-slide images to a Zarr store of tissue crops at several magnifications."""
 
-from wsistore import drawing
+from wsistore import atomic, drawing
 from wsistore.channels import Statistics, statistics
 from wsistore.classes import ClassMap, parse_classes
 from wsistore.ending import Terminated, end_with, exit_code, orderly_end
@@ -53,6 +53,7 @@ __all__ = [
     "UsageError",
     "WsistoreError",
     "absolute",
+    "atomic",
     "drawing",
     "end_with",
     "exit_code",

@@ -6,16 +6,13 @@ import json
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import zarr
-from zarr.errors import ContainsGroupError
-
-from wsistore import layout
+from wsistore import atomic, layout
 from wsistore.annotations.find import AnnotationSource
 from wsistore.duplicates import Duplicates
 from wsistore.errors import SlideError, StoreError, UsageError
@@ -66,17 +63,18 @@ def prepare(place: Place, settings: BuildSettings) -> BuildSettings:
         store.require_shared()
     metadata = store / METADATA
     if not metadata.exists():
-        # what another build's metadata is written aside as is no stranger's
-        strangers = [name for name in store.names() if not name.startswith(METADATA)]
+        # what another build, or a killed one, writes aside is no stranger's
+        strangers = [name for name in store.names() if not atomic.is_unfinished(name)]
         if strangers and not metadata.exists():
             raise UsageError(f"{store}: is not a store and not empty; choose another --out")
-        _make(store, {"wsistore": {"format": layout.FORMAT, **settings.record()}})
+        _make_group(store, {"wsistore": {"format": layout.FORMAT, **settings.record()}})
     settings = continued(store, settings)
     _check_settings(store, settings)
     if isinstance(store, LocalRoot):
         for folder in (layout.SLIDES, layout.SPLITS, layout.STAGING):
             (store / folder).folder.mkdir(exist_ok=True)
-    _make_slides_group(store)
+    # a group, in a store of before it was one too, so that Zarr readers list it
+    _make_group(store / layout.SLIDES, {})
     return settings
 
 
@@ -94,27 +92,15 @@ def continued(store: Root, settings: BuildSettings) -> BuildSettings:
     return replace(settings, tissue=replace(settings.tissue, method=method))
 
 
-def _make(store: Root, attributes: dict[str, Any]) -> None:
-    try:
-        # another build may have made it since: then its settings are what counts
-        with suppress(ContainsGroupError):
-            zarr.create_group(store=store.zarr(read_only=False), attributes=attributes)
-    except store.errors as error:
-        raise StoreError(f"{store}: cannot be made: {error}; choose another --out") from error
-
-
-def _make_slides_group(store: Root) -> None:
-    """Make ``slides/`` a group, in a store of before it was one too, so that Zarr readers list it.
-
-    Two builds at once write the same text, each in one step.
-    """
-    metadata = store / layout.SLIDES / METADATA
+def _make_group(group: Root, attributes: dict[str, Any]) -> None:
+    """Make a Zarr group, if there is none. Two builds at once write the same, each in one step."""
+    metadata = group / METADATA
     try:
         if not metadata.exists():
-            group = {"attributes": {}, "zarr_format": 3, "node_type": "group"}
-            metadata.write_text(json.dumps(group, indent=2))
+            content = {"attributes": attributes, "zarr_format": 3, "node_type": "group"}
+            metadata.write_text(json.dumps(content, indent=2))
     except OSError as error:
-        raise StoreError(f"{metadata}: cannot be written: {error}") from error
+        raise StoreError(f"{group}: cannot be made: {error}; choose another --out") from error
 
 
 def _check_settings(store: Root, settings: BuildSettings) -> None:

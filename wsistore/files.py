@@ -1,10 +1,9 @@
-"""Files that are whole or absent, and the files that make a slide."""
+"""The files that make a slide."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,25 +12,6 @@ from wsistore.errors import SlideError
 from wsistore.paths import hidden
 
 _SAMPLE = 1 << 20
-
-
-def write_atomic(path: Path, text: str) -> None:
-    """Write a text file aside and rename it into place."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp makes private files; a store is shared like any other file of its owner
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(aside).chmod(0o666 & ~umask)
-        Path(aside).replace(path)
-    except BaseException:
-        Path(aside).unlink(missing_ok=True)
-        raise
 
 
 def slide_files(path: Path) -> list[Path]:

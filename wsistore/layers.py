@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ import zarr
 from numpy.typing import NDArray
 from zarr.codecs import ZstdCodec
 
+from wsistore import atomic
 from wsistore.ome import AXES, layer_attributes
 from wsistore.physical import Grid
 
@@ -52,10 +51,9 @@ def write_layer(
     if path.exists():
         raise FileExistsError(f"{path} exists")
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
+    with atomic.aside(path) as whole:
         attributes = layer_attributes(name, grid, ARRAY, channels, window)
-        group = zarr.create_group(store=str(aside), zarr_format=3, attributes=attributes)
+        group = zarr.create_group(store=str(whole), zarr_format=3, attributes=attributes)
         array = group.create_array(
             ARRAY,
             shape=values.shape,
@@ -67,6 +65,4 @@ def write_layer(
             config={"write_empty_chunks": True},
         )
         array[:] = values
-        aside.rename(path)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        whole.rename(path)

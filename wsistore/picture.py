@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
+from wsistore import atomic
 from wsistore.drawing import font
 from wsistore.handle import Crop
 from wsistore.store import Store
@@ -49,6 +50,7 @@ def levels_sheet(crop: Crop, store: Store, height: int = 360) -> Image.Image:
 def save_png(picture: Image.Image, path: Path) -> Path:
     """Write a picture as PNG, aside first, and return its path."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.part")
-    picture.save(aside, format="PNG")
-    return aside.replace(path)
+    with atomic.aside(path) as whole:
+        picture.save(whole, format="PNG")
+        atomic.publish(whole, path)
+    return path

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,12 +18,11 @@ from pathlib import Path
 
 from wsistore import layout, upload
 from wsistore.errors import StoreError, advice
-from wsistore.locks import Lock, is_free
+from wsistore.locks import Lock, LockedError, is_free
 from wsistore.remote import RemoteRoot
 from wsistore.storage import Place, Root, root
 
 _LOCK, _REPLACED = ".lock", ".replaced"
-_SECONDS = 60.0
 
 
 @contextmanager
@@ -109,21 +107,31 @@ def clear(store: Place, lock: bool = True) -> None:
     if isinstance(home, RemoteRoot):
         return
     staging = home.folder / layout.STAGING
-    for folder in sorted(path for path in staging.iterdir() if path.is_dir()):
-        file = Path(f"{str(folder).removesuffix(_REPLACED)}{_LOCK}")
-        if not is_free(file, lock):
+    folders = {path for path in staging.iterdir() if path.is_dir()}
+    locks = {*staging.glob(f"*{_LOCK}"), *map(_lock_of, folders)}
+    # that of the tables is waited for, and stays
+    for file in sorted(locks - {_index_file(home)}):
+        held = Lock(file, lock)
+        try:
+            held.acquire(wait=False)
+        except LockedError:
             continue
-        place = home.folder / layout.SLIDES / file.name.removesuffix(_LOCK).rpartition(".")[0]
-        if folder.name.endswith(_REPLACED) and not place.exists():
-            folder.rename(place)
-        shutil.rmtree(folder, ignore_errors=True)
-        file.unlink(missing_ok=True)
-    for file in staging.glob(f"*{_LOCK}"):
-        # that of the tables is waited for; a young one may be about to be locked
-        if file == _index_file(home):
-            continue
-        if time.time() - file.stat().st_mtime > _SECONDS and is_free(file, lock):
+        try:
+            folder = file.with_name(file.name.removesuffix(_LOCK))
+            replaced = Path(f"{folder}{_REPLACED}")
+            place = home.folder / layout.SLIDES / folder.name.rpartition(".")[0]
+            if replaced.exists() and not place.exists():
+                replaced.rename(place)
+            shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(replaced, ignore_errors=True)
+            # unlinked while it is held: a build that waits for it takes another
             file.unlink(missing_ok=True)
+        finally:
+            held.release()
+
+
+def _lock_of(folder: Path) -> Path:
+    return Path(f"{str(folder).removesuffix(_REPLACED)}{_LOCK}")
 
 
 def _index_file(home: Root) -> Path:

@@ -13,8 +13,8 @@ import zarr
 from zarr import Array
 from zarr.abc.store import Store as ZarrStore
 
+from wsistore import atomic
 from wsistore.errors import StoreError, UsageError
-from wsistore.files import write_atomic
 
 METADATA = "zarr.json"
 """A group or an array is there when this is there."""
@@ -170,7 +170,7 @@ class LocalRoot(Root):
 
     def write_text(self, text: str) -> None:
         """Write a file aside and rename it into place."""
-        write_atomic(self._path, text)
+        atomic.write(self._path, text.encode("utf-8"))
 
     def remove(self) -> None:
         """Remove a file, or a folder with what is in it."""

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import shutil
-import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from wsistore import atomic
 from wsistore.errors import StoreError, UsageError
 from wsistore.info import collect
-from wsistore.picture import save_png
 from wsistore.preview.page import GENERATOR, page
 from wsistore.preview.sheet import slide_sheet
 from wsistore.preview.views import SlideView, slide_views
@@ -64,7 +62,7 @@ def _draw(store: Store, view: SlideView, folder: Path, size: int) -> Drawn:
     except StoreError as error:
         # one damaged slide hides no other: the page says it, and the command's exit code
         return Drawn(view, fault=str(error))
-    save_png(sheet.image, folder / SHEETS / f"{view.slide}.png")
+    sheet.image.save(folder / SHEETS / f"{view.slide}.png")
     sheet.thumbnail.save(folder / THUMBNAILS / f"{view.slide}.jpg", quality=85)
     return Drawn(view, sheet.thumbnail.size)
 
@@ -88,32 +86,17 @@ def preview(
         UsageError: ``out`` holds something else.
         StoreError: a table is missing or damaged.
     """
+    atomic.clear(out.parent, out.name)  # it may put a preview back
     check_place(out, overwrite)
     views, info = slide_views(store), collect(store)
     out.parent.mkdir(parents=True, exist_ok=True)
-    aside = out.with_name(f".{out.name}.{uuid.uuid4().hex}")
-    for folder in (SHEETS, THUMBNAILS):
-        (aside / folder).mkdir(parents=True)
     drawn: list[Drawn] = []
-    try:
+    with atomic.aside(out) as whole:
+        for folder in (SHEETS, THUMBNAILS):
+            (whole / folder).mkdir(parents=True)
         with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
-            for one in pool.map(lambda view: _draw(store, view, aside, size), views):
+            for one in pool.map(lambda view: _draw(store, view, whole, size), views):
                 drawn.append(one)
                 yield one
-        (aside / PAGE).write_text(page(info, drawn), encoding="utf-8", newline="\n")
-        _publish(aside, out)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-
-
-def _publish(whole: Path, out: Path) -> None:
-    replaced = whole.with_name(f"{whole.name}.replaced")
-    if out.exists():
-        out.rename(replaced)
-    try:
-        whole.rename(out)
-    except OSError:
-        if replaced.exists():
-            replaced.rename(out)
-        raise
-    shutil.rmtree(replaced, ignore_errors=True)
+        (whole / PAGE).write_text(page(info, drawn), encoding="utf-8", newline="\n")
+        atomic.publish(whole, out)

@@ -8,6 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from pathlib import Path
 from typing import Any
 
+from wsistore import atomic
 from wsistore.errors import UsageError
 from wsistore.sample.plan import Plan, plan_cohort
 from wsistore.sample.scene import HARD_CASES
@@ -79,6 +80,7 @@ def _make_room(directory: Path, planned: set[str], overwrite: bool) -> None:
     if directory.exists() and not directory.is_dir():
         raise UsageError(f"{directory} is a file: choose a folder")
     directory.mkdir(parents=True, exist_ok=True)
+    atomic.clear(directory)
     if not any(directory.iterdir()):
         return
     if not overwrite:

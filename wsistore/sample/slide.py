@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from wsistore import atomic
 from wsistore.errors import UsageError
 from wsistore.sample.render import Renderer
 from wsistore.sample.scene import draw_scene
@@ -14,13 +15,11 @@ SMALLEST = 256
 
 @contextmanager
 def aside(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; rename it to `path` on success, else remove it."""
-    unfinished = path.with_name(f".{path.name}.partial")
-    try:
-        yield unfinished
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    """Yield a path in a folder of its own beside `path`; it is renamed to `path` on success."""
+    with atomic.aside(path) as folder:
+        folder.mkdir()
+        yield folder / path.name
+        atomic.publish(folder / path.name, path)
 
 
 def write_slide(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from wsistore import layout
+from wsistore import atomic, layout
 from wsistore.verify.faults import REMOVE, Check
 from wsistore.verify.regular import irregularity, read_regular
 from wsistore.verify.schema import MetadataError, parse, violations
@@ -63,6 +63,8 @@ class SlideFolder:
     def strangers(self) -> None:
         """Name what no one asked for."""
         for file in sorted(self._left):
+            if atomic.is_unfinished(file.rpartition("/")[2]):
+                continue  # said among the notes
             reason = irregularity(self._store, file)
             what = "is no part of the store format" + (f" ({reason})" if reason else "")
             self._check.fault(file, what, REMOVE)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from wsistore import layout
+from wsistore import atomic, layout
 from wsistore.errors import StoreError, UsageError
 from wsistore.magnification import parse_levels
 from wsistore.verify.faults import REMOVE, REPLACE, Fault
@@ -86,7 +86,7 @@ def strangers(store: Path) -> list[Fault]:
             found.append(Fault(path.name, reason, REPLACE))
         elif not (path.name in _PARTS if folder else path.name in (ROOT, *_TABLES)):
             if _unfinished(path.name):
-                continue
+                continue  # said among the notes
             found.append(Fault(path.name, "is no part of the store format", REMOVE))
     slides = store / layout.SLIDES
     for path in sorted(slides.iterdir()) if slides.is_dir() else ():
@@ -109,11 +109,20 @@ def leftovers(store: Path) -> list[str]:
             f"{layout.STAGING}/ holds {count} unfinished slides of a build that runs or was "
             "killed; the next build clears them away"
         )
-    for folder in (store, store / layout.SPLITS, store / layout.SLIDES):
-        for path in sorted(folder.glob(".*")) if folder.is_dir() else ():
-            if path.is_file() and _unfinished(path.name):
-                place = path.relative_to(store).as_posix()
-                notes.append(f"{place} is a file that was never finished; delete it")
+    slides = store / layout.SLIDES
+    each = (path for path in sorted(slides.iterdir()) if path.is_dir()) if slides.is_dir() else ()
+    for folder in (store, store / layout.SPLITS, slides, *each):
+        place = "" if folder == store else f"{folder.relative_to(store).as_posix()}/"
+        notes += [
+            f"{place}{name} is unfinished, of a command that runs or was killed; the next "
+            "that writes there clears it away"
+            for name in atomic.unfinished(folder)
+        ]
+        notes += [
+            f"{place}{path.name} is a file that was never finished; delete it"
+            for path in (sorted(folder.glob(".*")) if folder.is_dir() else ())
+            if path.is_file() and _early(path.name)
+        ]
     if (store / layout.SLIDES).is_dir() and not (store / SLIDES_GROUP).exists():
         notes.append(
             f"{SLIDES_GROUP} is absent, as in early stores: Zarr readers open slides by path but "
@@ -123,5 +132,10 @@ def leftovers(store: Path) -> list[str]:
 
 
 def _unfinished(name: str) -> bool:
-    """Tell the files that `wsistore.files.write_atomic` renames when they are whole."""
-    return name.startswith(".") and (".csv." in name or ".json." in name)
+    return atomic.is_unfinished(name) or _early(name)
+
+
+def _early(name: str) -> bool:
+    """Tell the files that early versions renamed when they were whole; they have no lock."""
+    early = name.startswith(".") and (".csv." in name or ".json." in name)
+    return early and not atomic.is_unfinished(name)

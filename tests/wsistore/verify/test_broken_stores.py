@@ -318,6 +318,24 @@ def test_leftovers_of_a_killed_build_are_notes(broken: Broken) -> None:
     ]  # fmt: skip
 
 
+def test_what_any_killed_command_was_writing_is_a_note_by_name(broken: Broken) -> None:
+    aside = (
+        ".slides.csv.0123456789abcdef", "splits/.main.csv.0123456789abcdef",
+        "splits/.cv.0123456789abcdef", "slides/.zarr.json.0123456789abcdef",
+        "slides/a/.zarr.json.0123456789abcdef",
+    )  # fmt: skip
+
+    def killed(store: Path) -> None:
+        for name in aside:
+            (store / f"{name}.lock").touch()
+            (store / name).mkdir() if ".cv." in name else (store / name).write_text("slide,")
+
+    report = found(broken(killed))
+    assert report.whole
+    assert sorted(note.split(" ")[0] for note in report.notes) == sorted(aside)
+    assert all("a command that runs or was killed" in note for note in report.notes)
+
+
 def test_failed_slides_have_no_group(broken: Broken) -> None:
     def fail(store: Path) -> None:
         columns = (store / "slides.csv").read_text().split("\n")[0].count(",")

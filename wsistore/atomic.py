@@ -1,0 +1,162 @@
+"""Files and folders that are whole or absent, and what killed writers left of them.
+
+What is to be at ``NAME`` is written beside it, at ``.NAME.`` and sixteen hexadecimal digits, and
+renamed when it is whole. That name belongs to whoever holds the lock file of the same name with
+``.lock``. The system frees a lock when its process ends, however it ends, so that a file or folder
+whose lock is free is nobody's: the next writer of ``NAME`` removes it. Where a file system has no
+locks nobody can tell, so nothing is removed there, unless the user says that nobody else writes.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from wsistore.locks import Lock, LockedError, NoLocksError
+
+_LOCK, _FORMER = ".lock", ".former"
+_UNFINISHED = re.compile(r"(?P<own>\.(?P<name>.+)\.[0-9a-f]{16})(\.lock|\.former)?", re.DOTALL)
+
+
+@contextmanager
+def aside(target: Path, lock: bool = True) -> Iterator[Path]:
+    """Yield where to write a file or a folder, not yet there; what is left there goes afterwards.
+
+    What killed writers of the same target left beside it goes first, see `clear`.
+
+    Args:
+        target: where it is to be in the end, see `publish`; its folder exists.
+        lock: False where the user has said that nobody else writes there.
+
+    Raises:
+        OSError: nothing can be written beside the target.
+    """
+    clear(target.parent, target.name, lock)
+    whole = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
+    file = _beside(whole, _LOCK)
+    held = Lock(file, lock)
+    # it only keeps others from clearing away, and without locks nobody does that
+    with suppress(NoLocksError):
+        held.acquire()
+    try:
+        yield whole
+    finally:
+        _remove(whole)
+        # unlinked while it is held: whoever waits for it finds that it is gone
+        file.unlink(missing_ok=True)
+        held.release()
+
+
+def publish(whole: Path, target: Path) -> None:
+    """Rename what was written aside into place; a folder that it replaces goes only afterwards.
+
+    Raises:
+        OSError: it cannot be renamed; what was there still is.
+    """
+    if not target.is_dir():
+        whole.replace(target)
+        return
+    former = _beside(whole, _FORMER)
+    target.rename(former)
+    try:
+        whole.rename(target)
+    except BaseException:
+        former.rename(target)
+        raise
+    shutil.rmtree(former, ignore_errors=True)
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file aside, to the disk, and rename it into place; its folder is made.
+
+    Files that are written one after the other are found in that order after a power cut.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with aside(path) as whole:
+        with whole.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        publish(whole, path)
+        _sync(path.parent)
+
+
+def clear(folder: Path, name: str | None = None, lock: bool = True) -> None:
+    """Remove what killed writers left in a folder, and put back what one was about to replace.
+
+    What another user's writer left, and this one may not remove, stays.
+
+    Args:
+        folder: where to look, not below it; it need not exist.
+        name: of a file or folder that was to be written there; all by default.
+        lock: False where the user has said that nobody else writes there: all of it is removed.
+
+    Raises:
+        OSError: what is to be put back cannot be.
+    """
+    for own, target in _found(folder).items():
+        if name not in (None, target):
+            continue
+        whole = folder / own
+        file = _beside(whole, _LOCK)
+        held = Lock(file, lock)
+        try:
+            held.acquire(wait=False)
+        except (LockedError, NoLocksError, PermissionError):
+            continue  # somebody writes it, or nobody can tell
+        try:
+            former = _beside(whole, _FORMER)
+            if former.exists() and not (folder / target).exists():
+                former.rename(folder / target)
+            _remove(whole)
+            _remove(former)
+            file.unlink(missing_ok=True)
+        finally:
+            held.release()
+
+
+def unfinished(folder: Path) -> list[str]:
+    """Return the names that writers, killed or at work, have in a folder; sorted, without locks."""
+    return sorted(_found(folder))
+
+
+def is_unfinished(name: str) -> bool:
+    """Tell the names that things have while they are written aside, and those of their locks."""
+    return _UNFINISHED.fullmatch(name) is not None
+
+
+def _found(folder: Path) -> dict[str, str]:
+    """Return names of what is aside in a folder → the name that each was to have."""
+    found = {}
+    if folder.is_dir():
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if match := _UNFINISHED.fullmatch(entry.name):
+                    found[match["own"]] = match["name"]
+    return found
+
+
+def _beside(whole: Path, ending: str) -> Path:
+    return whole.with_name(f"{whole.name}{ending}")
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _sync(folder: Path) -> None:
+    """Put a rename on the disk."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
