@@ -55,11 +55,14 @@ def aside(target: Path, lock: bool = True) -> Iterator[Path]:
 def publish(whole: Path, target: Path) -> None:
     """Rename what was written aside into place; a folder that it replaces goes only afterwards.
 
+    What is published in an order is found in that order after a power cut.
+
     Raises:
         OSError: it cannot be renamed; what was there still is.
     """
     if not target.is_dir():
         whole.replace(target)
+        _sync(target.parent)
         return
     former = _beside(whole, _FORMER)
     target.rename(former)
@@ -68,14 +71,12 @@ def publish(whole: Path, target: Path) -> None:
     except BaseException:
         former.rename(target)
         raise
+    _sync(target.parent)
     shutil.rmtree(former, ignore_errors=True)
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write a file aside, to the disk, and rename it into place; its folder is made.
-
-    Files that are written one after the other are found in that order after a power cut.
-    """
+    """Write a file aside, to the disk, and rename it into place; its folder is made."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with aside(path) as whole:
         with whole.open("xb") as file:
@@ -83,7 +84,6 @@ def write(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         publish(whole, path)
-        _sync(path.parent)
 
 
 def clear(folder: Path, name: str | None = None, lock: bool = True) -> None:

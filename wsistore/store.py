@@ -119,9 +119,12 @@ class Store:
 
         Raises:
             UsageError: the name cannot be one.
-            StoreError: there is no such split.
+            StoreError: there is no such split, or it is being replaced.
         """
+        from wsistore.split.publication import require_finished  # here, for it takes its time
+
         path = layout.split_path(self.root, name)
+        require_finished(self.root, name)
         if not path.exists():
             raise StoreError(f"{self.url}: has no split {name!r}{self._which()}")
         return read_table(path)

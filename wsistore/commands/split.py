@@ -24,6 +24,7 @@ from wsistore.split import (
     check_split,
     checkable,
     extend_split,
+    finish,
     make_split,
     patient_groups,
     read_own,
@@ -148,6 +149,7 @@ def _request(asked: Mapping[str, Any]) -> Request:
 
 
 def _extend(store: Store, name: str, into: str) -> None:
+    finish(store.root)
     record = read_record(store.root, name)
     if record is None or record.request is None:
         raise UsageError(

@@ -13,6 +13,7 @@ from wsistore.split.files import (
     save_splits,
 )
 from wsistore.split.own import read_own
+from wsistore.split.publication import finish
 from wsistore.split.request import SUBSETS, Request
 from wsistore.split.same_files import groups as patient_groups
 from wsistore.split.same_files import with_fingerprints
@@ -35,6 +36,7 @@ __all__ = [
     "counts",
     "extend_split",
     "faults",
+    "finish",
     "fold_faults",
     "is_aux",
     "leaks",

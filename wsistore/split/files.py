@@ -15,6 +15,7 @@ from wsistore.errors import StoreError, UsageError
 from wsistore.index import read_table
 from wsistore.parsing import parse_json
 from wsistore.split.faults import leaks
+from wsistore.split.publication import finish, publish, require_finished
 from wsistore.split.request import Request
 from wsistore.split.same_files import file_leaks, with_fingerprints
 from wsistore.storage import Place, Root, root
@@ -56,10 +57,11 @@ def read_record(store: Place, name: str) -> Record | None:
     """Return the record of a split, or None if it has none.
 
     Raises:
-        StoreError: the record is damaged.
+        StoreError: the record is damaged, or the split is being replaced.
         UsageError: the name cannot be one.
     """
     path = record_path(store, name)
+    require_finished(root(store), name)
     if not path.exists():
         return None
     try:
@@ -110,7 +112,7 @@ def changed_since(store: Place, name: str) -> list[Root]:
     places = [
         (layout.split_path(root(store), Path(file).stem), sha) for file, sha in record.files.items()
     ]
-    return [path for path, sha in places if not path.exists() or _sha256(path) != sha]
+    return [path for path, sha in places if not path.exists() or _sha256(path.read_bytes()) != sha]
 
 
 def save_split(store: Place, name: str, split: pd.DataFrame, overwrite: bool = False) -> Root:
@@ -130,10 +132,11 @@ def save_splits(
     record: Record | None,
     overwrite: bool = False,
 ) -> list[Root]:
-    """Write ``splits/NAME.csv``, or the CSV of each fold, then their record; return the CSV paths.
+    """Write ``splits/NAME.csv``, or the CSV of each fold, and their record; return the CSV paths.
 
-    Each file is replaced in one step. Files of an overwritten split that the new one does not have
-    are removed.
+    They change together, see `wsistore.split.publication`. Files of an overwritten split that the
+    new one does not have are removed. Publications that were broken off are ended first; if this
+    very split was one of them, that is all.
 
     Args:
         store: the store's folder.
@@ -149,8 +152,16 @@ def save_splits(
     place = root(store)
     names = {suffix: name + suffix for suffix in tables}
     paths = {suffix: layout.split_path(place, each) for suffix, each in names.items()}
-    old = {each: layout.split_path(place, each) for each in split_names(place, name)}
     about = record_path(store, name)
+    texts = {
+        paths[suffix].name: table.to_csv(index=False, lineterminator="\n")
+        for suffix, table in tables.items()
+    }
+    if record is not None:
+        texts[about.name] = _to_json(record, texts)
+    if name in finish(place) and _is_there(place, texts):
+        return list(paths.values())
+    old = {each: layout.split_path(place, each) for each in split_names(place, name)}
     for path in [*paths.values(), *old.values(), about]:
         if not overwrite and path.exists():
             raise UsageError(f"{path}: exists; choose another --name or give --overwrite")
@@ -169,14 +180,7 @@ def save_splits(
         for table in tables.values():
             for text in file_leaks(with_fingerprints(table, known)):
                 raise UsageError(text)
-    for suffix, table in tables.items():
-        paths[suffix].write_text(table.to_csv(index=False, lineterminator="\n"))
-    if record is not None:
-        about.write_text(_to_json(record, paths, names))
-    else:
-        about.remove()
-    for each in old.keys() - set(names.values()):
-        old[each].remove()
+    publish(place, name, texts, {about.name, *(path.name for path in old.values())} - set(texts))
     return list(paths.values())
 
 
@@ -192,16 +196,21 @@ def read_tables(store: Place, name: str) -> dict[str, pd.DataFrame]:
     return {each.removeprefix(name): read_table(place) for each, place in places.items()}
 
 
-def _to_json(record: Record, paths: Mapping[str, Root], names: Mapping[str, str]) -> str:
+def _is_there(store: Root, texts: Mapping[str, str]) -> bool:
+    there = (store / layout.SPLITS).read_each(texts)
+    return all(there.get(name) == text.encode("utf-8") for name, text in texts.items())
+
+
+def _to_json(record: Record, texts: Mapping[str, str]) -> str:
     data: dict[str, Any] = {
         "version": record.version,
         "request": record.request.to_json() if record.request else None,
         "classes": record.classes.to_json(),
         "source": dict(record.source),
-        "files": {f"{names[suffix]}.csv": _sha256(path) for suffix, path in paths.items()},
+        "files": {name: _sha256(text.encode("utf-8")) for name, text in texts.items()},
     }
     return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
 
 
-def _sha256(path: Root) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

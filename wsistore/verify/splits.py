@@ -14,7 +14,9 @@ from wsistore.index import read_table
 from wsistore.records import SlideRecord
 from wsistore.split.faults import faults, fold_faults
 from wsistore.split.files import class_map, read_record
+from wsistore.split.publication import broken_off
 from wsistore.split.same_files import FINGERPRINT
+from wsistore.storage import LocalRoot
 from wsistore.verify.faults import REMOVE, REPLACE, Fault
 from wsistore.verify.regular import irregularity
 
@@ -61,6 +63,14 @@ def check_splits(store: Path, records: Mapping[str, SlideRecord], unread: set[st
             found += [
                 Fault(file, text, _again(path.stem)) for _, text in faults(table, crops, classes)
             ]
+    found += [
+        Fault(
+            f"{layout.SPLITS}/{name}.csv",
+            "is being replaced, or was when 'wsistore split' was killed",
+            "run that 'wsistore split' again",
+        )
+        for name in broken_off(LocalRoot(store))
+    ]
     for path in (path for path in files if path.suffix == ".json" and _named(store, path)):
         file = f"{layout.SPLITS}/{path.name}"
         if irregularity(store, file):
