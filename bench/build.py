@@ -27,9 +27,9 @@ from PIL import Image
 
 import wsistore
 from wsistore.build import build
-from wsistore.ingest import BuildSettings
 from wsistore.magnification import DEFAULT_LEVELS
 from wsistore.sample.slide import write_slide
+from wsistore.settings import BuildSettings
 
 WORKERS = 2
 REST = 20  # seconds

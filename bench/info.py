@@ -21,9 +21,9 @@ import numpy as np
 import wsistore
 from wsistore.build import prepare
 from wsistore.index import write_index
-from wsistore.ingest import BuildSettings
 from wsistore.magnification import DEFAULT_LEVELS, levels_of
 from wsistore.records import CropRow, LevelRow, SlideRecord, SlideRow
+from wsistore.settings import BuildSettings
 from wsistore.split import Request, make_split, save_split
 
 SLIDES, CROPS, PATIENTS = 2_000, 10, 1_000

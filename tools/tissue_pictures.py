@@ -15,7 +15,8 @@ from scipy import ndimage
 
 from wsistore.overview import Overview, read_overview
 from wsistore.readers import open_slide
-from wsistore.tissue import TissueSettings, find_pieces, tissue_mask
+from wsistore.settings import TissueSettings
+from wsistore.tissue import find_pieces, tissue_mask
 from wsistore.vendor_levels import VendorLevels
 
 OUT = Path(__file__).resolve().parents[1] / "docs" / "images" / "tissue.png"

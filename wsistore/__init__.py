@@ -1,33 +1,38 @@
 """Whole-slide images to a Zarr store of tissue crops at several magnifications."""
 
-from wsistore import atomic, drawing
-from wsistore.channels import Statistics, statistics
-from wsistore.classes import ClassMap, parse_classes
-from wsistore.ending import Terminated, end_with, exit_code, orderly_end
-from wsistore.errors import (
-    ResolutionError,
-    SlideError,
-    StorageError,
-    StoreError,
-    UsageError,
-    WsistoreError,
-)
-from wsistore.find import find_slides
-from wsistore.handle import Crop, Pair
-from wsistore.identity import RULES as ID_RULES
-from wsistore.identity import SlideFile
-from wsistore.labels import read_labels
-from wsistore.layers import write_layer
-from wsistore.layout import slide_id
-from wsistore.locks import Lock, LockedError, NoLocksError, require_locks
-from wsistore.parsing import parse_json, parse_toml
-from wsistore.paths import absolute
-from wsistore.physical import Grid, Span
-from wsistore.slide import Slide, open_slide, reader_names
-from wsistore.store import Store, open
-from wsistore.worker import report_progress
-from wsistore.workers import TIMEOUT, Death
-from wsistore.workers import run as in_workers
+from typing import TYPE_CHECKING
+
+from wsistore.lazy import lazily
+
+if TYPE_CHECKING:
+    from wsistore import atomic, drawing
+    from wsistore.channels import Statistics, statistics
+    from wsistore.classes import ClassMap, parse_classes
+    from wsistore.ending import Terminated, end_with, exit_code, orderly_end
+    from wsistore.errors import (
+        ResolutionError,
+        SlideError,
+        StorageError,
+        StoreError,
+        UsageError,
+        WsistoreError,
+    )
+    from wsistore.find import find_slides
+    from wsistore.handle import Crop, Pair
+    from wsistore.identity import RULES as ID_RULES
+    from wsistore.identity import SlideFile
+    from wsistore.labels import read_labels
+    from wsistore.layers import write_layer
+    from wsistore.layout import slide_id
+    from wsistore.locks import Lock, LockedError, NoLocksError, require_locks
+    from wsistore.parsing import parse_json, parse_toml
+    from wsistore.paths import absolute
+    from wsistore.physical import Grid, Span
+    from wsistore.slide import Slide, open_slide, reader_names
+    from wsistore.store import Store, open
+    from wsistore.worker import report_progress
+    from wsistore.workers import TIMEOUT, Death
+    from wsistore.workers import run as in_workers
 
 __all__ = [
     "ID_RULES",
@@ -74,3 +79,54 @@ __all__ = [
     "write_layer",
 ]
 __version__ = "0.1.0"
+__getattr__ = lazily(
+    __name__,
+    {
+        "ClassMap": "wsistore.classes",
+        "Crop": "wsistore.handle",
+        "Death": "wsistore.workers",
+        "Grid": "wsistore.physical",
+        "ID_RULES": "wsistore.identity:RULES",
+        "Lock": "wsistore.locks",
+        "LockedError": "wsistore.locks",
+        "NoLocksError": "wsistore.locks",
+        "Pair": "wsistore.handle",
+        "ResolutionError": "wsistore.errors",
+        "Slide": "wsistore.slide",
+        "SlideError": "wsistore.errors",
+        "SlideFile": "wsistore.identity",
+        "Span": "wsistore.physical",
+        "Statistics": "wsistore.channels",
+        "StorageError": "wsistore.errors",
+        "Store": "wsistore.store",
+        "StoreError": "wsistore.errors",
+        "TIMEOUT": "wsistore.workers",
+        "Terminated": "wsistore.ending",
+        "UsageError": "wsistore.errors",
+        "WsistoreError": "wsistore.errors",
+        "absolute": "wsistore.paths",
+        "atomic": "wsistore.atomic",
+        "drawing": "wsistore.drawing",
+        "end_with": "wsistore.ending",
+        "exit_code": "wsistore.ending",
+        "find_slides": "wsistore.find",
+        "in_workers": "wsistore.workers:run",
+        "open": "wsistore.store",
+        "open_slide": "wsistore.slide",
+        "orderly_end": "wsistore.ending",
+        "parse_classes": "wsistore.classes",
+        "parse_json": "wsistore.parsing",
+        "parse_toml": "wsistore.parsing",
+        "read_labels": "wsistore.labels",
+        "reader_names": "wsistore.slide",
+        "report_progress": "wsistore.worker",
+        "require_locks": "wsistore.locks",
+        "slide_id": "wsistore.layout",
+        "statistics": "wsistore.channels",
+        "write_layer": "wsistore.layers",
+    },
+)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -17,16 +17,14 @@ from wsistore.annotations.find import AnnotationSource
 from wsistore.duplicates import Duplicates
 from wsistore.errors import SlideError, StoreError, UsageError
 from wsistore.files import fingerprint
-from wsistore.identity import SlideFile, distinct, stored_as
-from wsistore.index import load_tables, read_records, read_settings, update_index
-from wsistore.ingest import BuildSettings, SlideTask, another_file, ingest, load_compiled
+from wsistore.identity import SlideFile, another_file, distinct, stored_as
+from wsistore.index import read_records, read_settings, update_index
 from wsistore.labels import Label, match_labels
 from wsistore.readers import AUTO
 from wsistore.records import SlideRecord
-from wsistore.remote import RemoteRoot
+from wsistore.settings import METHODS, BuildSettings, SlideTask
 from wsistore.staging import clear, require_locks
-from wsistore.storage import METADATA, LocalRoot, Place, Root, root
-from wsistore.tissue import METHODS
+from wsistore.storage import METADATA, LocalRoot, Place, Root, group_metadata, root
 from wsistore.workers import Death, run
 
 _INDEX_SECONDS = 5.0
@@ -59,8 +57,7 @@ def prepare(place: Place, settings: BuildSettings) -> BuildSettings:
         StoreError: the URL cannot be reached.
     """
     store = root(place)
-    if isinstance(store, RemoteRoot):
-        store.require_shared()
+    store.require_shared()
     metadata = store / METADATA
     if not metadata.exists():
         # what another build, or a killed one, writes aside is no stranger's
@@ -97,8 +94,7 @@ def _make_group(group: Root, attributes: dict[str, Any]) -> None:
     metadata = group / METADATA
     try:
         if not metadata.exists():
-            content = {"attributes": attributes, "zarr_format": 3, "node_type": "group"}
-            metadata.write_text(json.dumps(content, indent=2))
+            metadata.write_text(group_metadata(attributes))
     except OSError as error:
         raise StoreError(f"{group}: cannot be made: {error}; choose another --out") from error
 
@@ -214,10 +210,10 @@ def build(
             yield replace(kept, same_file=files_of.of(kept.record.slide))
     tried: dict[str, SlideRecord] = {}
     due = time.monotonic() + _INDEX_SECONDS
-    work = partial(ingest, store=place, settings=settings, overwrite=overwrite, lock=lock)
+    work = partial(_store_slide, store=place, settings=settings, overwrite=overwrite, lock=lock)
     try:
         processes = os.cpu_count() or 1 if workers is None else workers
-        results = run(work, todo, processes, scheduler, load_compiled, timeout, load_tables)
+        results = run(work, todo, processes, scheduler, _load, timeout)
         with closing(results):
             for task, done in results:
                 if isinstance(done, Death):
@@ -237,3 +233,18 @@ def build(
         # an interrupted worker cleans up, but a thread of zarr may write one more file after that
         clear(place, lock)
         update_index(place, tried, lock)
+
+
+def _store_slide(task: SlideTask, **options: Any) -> SlideRecord:
+    """Store a slide, in a worker process; see `wsistore.ingest.ingest`."""
+    # imported here, as in `_load`: who hands out slides has no use for a compiler and readers
+    from wsistore.ingest import ingest
+
+    return ingest(task, **options)
+
+
+def _load() -> None:
+    """Load, in a worker process, what it stores slides with."""
+    from wsistore.ingest import load_compiled
+
+    load_compiled()

@@ -5,24 +5,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
 
 from wsistore.ending import exit_code, orderly_end
 from wsistore.errors import UsageError, WsistoreError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+# rich is imported where it is used: worker processes, which import what a command line starts with,
+# print nothing.
 
 OK, SOME_FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -31,16 +25,9 @@ T = TypeVar("T")
 
 def out() -> Console:
     """Return a console on standard output; names from files are never read as markup."""
+    from rich.console import Console
+
     return Console(markup=False, highlight=False, soft_wrap=True)
-
-
-class Rate(ProgressColumn):
-    """How many items a minute."""
-
-    def render(self, task: Task) -> Text:
-        """Return the rate over the last items, or nothing before there is one."""
-        speed = task.finished_speed or task.speed
-        return Text("" if speed is None else f"{60 * speed:.3g}/min")
 
 
 def progress(items: Iterable[T], total: int, what: str, line: Callable[[T], str]) -> Iterator[T]:
@@ -52,21 +39,22 @@ def progress(items: Iterable[T], total: int, what: str, line: Callable[[T], str]
         what: the bar's title.
         line: what to say of an item when it is done; an empty string says nothing.
     """
+    from rich.console import Console
+
     console = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        Rate(),
-        TimeElapsedColumn(),
-        TextColumn("left", markup=False),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task(what, total=total)
+    if not console.is_terminal:
         for number, item in enumerate(items, start=1):
             if text := line(item):
-                console.print(text if console.is_terminal else f"[{number}/{total}] {text}")
+                console.print(f"[{number}/{total}] {text}")
+            yield item
+        return
+    from wsistore.progress_bar import progress_bar
+
+    with progress_bar(console) as bar:
+        task = bar.add_task(what, total=total)
+        for item in items:
+            if text := line(item):
+                console.print(text)
             bar.advance(task)
             yield item
 

@@ -26,7 +26,7 @@ from wsistore.seams import seam_warning
 from wsistore.vendor_levels import VendorLevels
 
 if TYPE_CHECKING:
-    from wsistore.ingest import BuildSettings, SlideTask
+    from wsistore.settings import BuildSettings, SlideTask
 
 
 @dataclass(frozen=True)

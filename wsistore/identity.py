@@ -9,11 +9,15 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wsistore import layout
 from wsistore.errors import UsageError
 from wsistore.labels import Label, match_labels
 from wsistore.paths import absolute, nfc
+
+if TYPE_CHECKING:
+    from wsistore.records import SlideRow
 
 NAME, RELATIVE_PATH, COLUMN = RULES = ("name", "relative-path", "column")
 """An id is the name; or the given folder's name and the path below it; or a column's value."""
@@ -77,6 +81,15 @@ def shown(slide: str, file: str) -> str:
     """Return a slide as people read it: its file's name, and its id where that is another."""
     own = {layout.safe_name(nfc(name)) for name in (file, Path(file).stem)}
     return file if slide in own else f"{slide} ({file})"
+
+
+def another_file(row: SlideRow) -> str:
+    """Return what to do where another file is stored by a slide's id, so that neither is lost."""
+    return (
+        f"another file is stored as slide {row.slide!r} ({row.file}, {row.bytes} bytes): if this "
+        "is another version of that slide, replace it with --overwrite; if it is another slide, "
+        "rename it or choose another --id"
+    )
 
 
 def identify(

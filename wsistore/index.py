@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, fields
-from importlib import import_module
+from dataclasses import asdict
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from wsistore import layout
 from wsistore.duplicates import Duplicates
 from wsistore.errors import StorageError, StoreError, advice
 from wsistore.parsing import parse_json
+from wsistore.record_tables import table_rows, table_text
 from wsistore.records import CropRow, LevelRow, SlideRecord, SlideRow
 from wsistore.staging import index_lock
 from wsistore.storage import METADATA, LocalRoot, Place, Root, root
@@ -56,18 +56,13 @@ def read_settings(store: Place) -> dict[str, Any]:
     return dict(attributes)
 
 
-def load_tables() -> None:
-    """Import what tables are written with: cut off in the midst of that, no table could be."""
-    import_module("pandas")
-
-
 def read_table(path: Place) -> pd.DataFrame:
     """Read a table of a store; text stays text, an empty label becomes NaN.
 
     Raises:
         StoreError: the table is missing or damaged.
     """
-    # imported here: a build worker reads no table and need not wait for pandas
+    # imported here: a build reads no table so and need not wait for pandas
     import pandas as pd
 
     try:
@@ -162,10 +157,11 @@ def read_records(store: Place) -> dict[str, SlideRecord]:
     home = root(store)
     table = home / layout.SLIDES_CSV
     if table.exists():
-        for row in read_table(table).to_dict("records"):
-            if row["outcome"] == "failed":
-                known = {str(k): v for k, v in row.items() if v == v}  # NaN: no value
-                records[row["slide"]] = SlideRecord(SlideRow(**known))
+        try:
+            rows = table_rows(SlideRow, table.read_text())
+        except (OSError, ValueError) as error:
+            raise StoreError(f"{table}: cannot be read: {error}") from error
+        records = {row.slide: SlideRecord(row) for row in rows if row.outcome == "failed"}
     slides = home / layout.SLIDES
     groups = {f"{name}/{METADATA}": name for name in slides.names() if name != METADATA}
     found = slides.read_each(groups)
@@ -207,8 +203,6 @@ def write_index(store: Place, records: Mapping[str, SlideRecord]) -> None:
 
     Warnings also name the other slides of a slide's file, which no group knows of.
     """
-    import pandas as pd
-
     ordered = [records[name] for name in sorted(records)]
     known = Duplicates(record.slide for record in ordered)
     rows: dict[str, list[Any]] = {
@@ -217,9 +211,4 @@ def write_index(store: Place, records: Mapping[str, SlideRecord]) -> None:
         layout.LEVELS_CSV: [row for record in ordered for row in record.levels],
     }
     for name, kind in _TABLES.items():
-        columns = [field.name for field in fields(kind)]
-        table = pd.DataFrame([asdict(row) for row in rows[name]], columns=columns)
-        if name == layout.LEVELS_CSV:
-            # one row without a count would turn the others into 1234.0
-            table["bytes"] = table["bytes"].astype("Int64")
-        (root(store) / name).write_text(table.to_csv(index=False, lineterminator="\n"))
+        (root(store) / name).write_text(table_text(kind, rows[name]))

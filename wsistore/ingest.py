@@ -4,128 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import traceback
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import zarr
 
 from wsistore import layout, staging
-from wsistore.annotations.find import AnnotationSource
-from wsistore.annotations.regions import AnnotationSettings
 from wsistore.crops import write_crop
 from wsistore.errors import SlideError, StoreError
 from wsistore.found import open_found
+from wsistore.identity import another_file
 from wsistore.index import read_record, record_to_json
-from wsistore.labels import Label
 from wsistore.lanczos import downsample
-from wsistore.paths import nfc
-from wsistore.readers import AUTO, Reader
-from wsistore.records import LevelRow, SlideRecord, SlideRow
+from wsistore.readers import Reader
+from wsistore.records import LevelRow, SlideRecord
+from wsistore.settings import BuildSettings, SlideTask
 from wsistore.storage import Place, Root, root
-from wsistore.tissue import METHODS, TissueSettings
 from wsistore.writer import take_rows, write_bytes
-
-
-@dataclass(frozen=True)
-class BuildSettings:
-    """What decides the pixels of a store; recorded in it, and equal for all its slides.
-
-    Attributes:
-        levels: canonical names, finest first.
-        exact_mpp: fractional factors that give exactly the nominal scale.
-        regions: ``"tissue"``, ``"whole"`` or ``"annotations"``.
-        tissue: how tissue is found; the glass is looked for at its scale whatever the regions.
-        annotations: how annotations become crops.
-        apply_icc: colours are converted to sRGB by each slide's ICC profile.
-    """
-
-    levels: tuple[str, ...]
-    exact_mpp: bool = False
-    regions: str = "tissue"
-    tissue: TissueSettings = field(default_factory=TissueSettings)
-    annotations: AnnotationSettings = field(default_factory=AnnotationSettings)
-    apply_icc: bool = False
-
-    def record(self) -> dict[str, object]:
-        """Return the settings as the store's attributes hold them."""
-        record: dict[str, object] = {
-            "levels": list(self.levels),
-            "exact_mpp": self.exact_mpp,
-            "regions": self.regions,
-            "tissue": self.tissue.record(),
-            "apply_icc": self.apply_icc,
-        }
-        if self.regions == "annotations":
-            record["annotations"] = self.annotations.record()
-        return record
-
-    @classmethod
-    def of(cls, record: Mapping[str, Any]) -> BuildSettings:
-        """Return the settings that `record` wrote, whatever else a store's attributes hold.
-
-        Raises:
-            StoreError: they are not those of this wsistore, so that its crops would be others.
-        """
-        try:
-            tissue = dict(record["tissue"])
-            if tissue["method"] not in METHODS:
-                known = " or ".join(METHODS)
-                raise ValueError(f"tissue was found by {tissue['method']}, not {known}")
-            found = cls(
-                tuple(record["levels"]),
-                record["exact_mpp"],
-                record["regions"],
-                TissueSettings(**tissue),
-                AnnotationSettings(**record.get("annotations", {})),
-                record["apply_icc"],
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise StoreError(f"build settings of another wsistore: {error!r}") from error
-        return found
-
-
-@dataclass(frozen=True)
-class SlideTask:
-    """One slide to be stored.
-
-    Attributes:
-        path: the slide's file.
-        label: what the labels table says of it.
-        mpp: µm per level-0 pixel from ``--mpp``, used where the labels table gives none.
-        annotations: where its annotation file is, if regions are taken from one.
-        reader: the reader's name, or ``"auto"``.
-        slide: its id; by default its name.
-    """
-
-    path: Path
-    label: Label
-    mpp: float | None = None
-    annotations: AnnotationSource = field(default_factory=AnnotationSource)
-    reader: str = AUTO
-    slide: str = ""
-
-    def __post_init__(self) -> None:
-        if not self.slide:
-            object.__setattr__(self, "slide", layout.slide_id(self.path))
-
-    @property
-    def given_mpp(self) -> float | None:
-        """µm per level-0 pixel as the user gives it, or None."""
-        return self.label.mpp if self.label.mpp is not None else self.mpp
-
-    def row(self, outcome: str, reason: str = "") -> SlideRow:
-        """Return the slide's row with what is known before it is opened."""
-        return SlideRow(
-            slide=self.slide,
-            outcome=outcome,
-            reason=reason,
-            file=nfc(self.path.name),
-            patient=self.label.patient or self.slide,
-            label=self.label.label,
-        )
 
 
 def ingest(
@@ -180,15 +76,6 @@ def _stored_meanwhile(record: SlideRecord, place: Root) -> SlideRecord:
     if stored != record:
         raise SlideError(f"meanwhile, by another build: {another_file(stored.slide)}")
     return stored
-
-
-def another_file(row: SlideRow) -> str:
-    """Return what to do where another file is stored by a slide's id, so that neither is lost."""
-    return (
-        f"another file is stored as slide {row.slide!r} ({row.file}, {row.bytes} bytes): if this "
-        "is another version of that slide, replace it with --overwrite; if it is another slide, "
-        "rename it or choose another --id"
-    )
 
 
 def _refuse_other(task: SlideTask, place: Root) -> None:

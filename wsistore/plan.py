@@ -6,16 +6,19 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wsistore import layout
 from wsistore.errors import SlideError
 from wsistore.identity import SlideFile
 from wsistore.magnification import Level, levels_of
 from wsistore.paths import nfc
-from wsistore.readers import AUTO, Reader, open_slide
+from wsistore.readers import AUTO, open_slide
 from wsistore.resolution import resolve
 from wsistore.workers import Death, run
+
+if TYPE_CHECKING:
+    from wsistore.readers import Reader
 
 DEVIATION = 0.05
 """Relative deviation of a level from its nominal scale above which the slide gets a warning."""

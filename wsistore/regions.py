@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 from wsistore.annotations.model import Annotation
 from wsistore.geometry import Box, merge_overlapping, snap
 from wsistore.overview import read_overview
-from wsistore.tissue import TissueSettings, find_pieces, glass_colour, tissue_mask
+from wsistore.settings import TissueSettings
+from wsistore.tissue import find_pieces, glass_colour, tissue_mask
 from wsistore.vendor_levels import VendorLevels
-
-REGION_KINDS = ("tissue", "whole", "annotations")
 
 JOIN_SHARE = 0.25
 """Boxes are joined when more than this share of the smaller lies in the other."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from wsistore.errors import ResolutionError
-from wsistore.readers.base import Properties
-from wsistore.readers.pixel_size import PixelSize
+
+if TYPE_CHECKING:
+    from wsistore.readers.base import Properties
+    from wsistore.readers.pixel_size import PixelSize
 
 PLAUSIBLE_MPP = (0.05, 20.0)
 """µm per level-0 pixel between which a light microscope's slide lies."""

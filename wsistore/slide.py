@@ -195,9 +195,9 @@ def open_slide(
     from wsistore.annotations.find import AnnotationSource
     from wsistore.errors import StoreError
     from wsistore.found import open_found
-    from wsistore.ingest import BuildSettings, SlideTask
     from wsistore.labels import Label
     from wsistore.paths import absolute
+    from wsistore.settings import BuildSettings, SlideTask
 
     known = BuildSettings.of(settings)
     if level not in known.levels:

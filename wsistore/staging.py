@@ -15,12 +15,15 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
-from wsistore import layout, upload
+from wsistore import layout
 from wsistore.errors import StoreError, advice
 from wsistore.locks import Lock, LockedError, is_free
-from wsistore.remote import RemoteRoot
-from wsistore.storage import Place, Root, root
+from wsistore.storage import LocalRoot, Place, Root, root
+
+if TYPE_CHECKING:
+    from wsistore.remote import RemoteRoot
 
 _LOCK, _REPLACED = ".lock", ".replaced"
 
@@ -39,7 +42,7 @@ def aside(store: Place, slide: str, lock: bool = True) -> Iterator[Path]:
         OSError: the lock cannot be taken.
     """
     place = root(store)
-    if isinstance(place, RemoteRoot):
+    if not isinstance(place, LocalRoot):
         # private: a slide is not for everybody's eyes
         with tempfile.TemporaryDirectory(prefix="wsistore-") as temporary:
             yield Path(temporary) / slide
@@ -64,8 +67,10 @@ def publish(whole: Path, target: Place, overwrite: bool) -> None:
         OSError: it cannot be renamed; the slide that was there still is.
     """
     there = root(target)
-    if isinstance(there, RemoteRoot):
-        upload.publish(whole, there, overwrite)
+    if not isinstance(there, LocalRoot):
+        from wsistore import upload  # here: it brings file systems of the net
+
+        upload.publish(whole, cast("RemoteRoot", there), overwrite)
         return
     place = there.folder
     if place.exists() and not overwrite:
@@ -90,7 +95,7 @@ def require_locks(store: Place) -> None:
         StoreError: lock files cannot be written there.
     """
     home = root(store)
-    if isinstance(home, RemoteRoot):
+    if not isinstance(home, LocalRoot):
         return
     try:
         is_free(_index_file(home))
@@ -104,7 +109,7 @@ def clear(store: Place, lock: bool = True) -> None:
     Behind a URL there is nothing to do: a slide's leavings go when it is uploaded again.
     """
     home = root(store)
-    if isinstance(home, RemoteRoot):
+    if not isinstance(home, LocalRoot):
         return
     staging = home.folder / layout.STAGING
     folders = {path for path in staging.iterdir() if path.is_dir()}
@@ -145,7 +150,7 @@ def index_lock(store: Place, lock: bool = True) -> Iterator[None]:
     Behind a URL there is no lock.
     """
     home = root(store)
-    if isinstance(home, RemoteRoot):
+    if not isinstance(home, LocalRoot):
         yield
         return
     with Lock(_index_file(home), lock, f"the tables of {home}"):

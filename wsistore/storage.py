@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
-
-import zarr
-from zarr import Array
-from zarr.abc.store import Store as ZarrStore
+from typing import TYPE_CHECKING, Any
 
 from wsistore import atomic
 from wsistore.errors import StoreError, UsageError
+
+if TYPE_CHECKING:
+    from zarr import Array
+    from zarr.abc.store import Store as ZarrStore
 
 METADATA = "zarr.json"
 """A group or an array is there when this is there."""
@@ -55,6 +56,14 @@ class Root(ABC):
     @abstractmethod
     def absolute(self) -> Root:
         """Return the same place, whatever the working directory becomes."""
+
+    @abstractmethod
+    def require_shared(self) -> None:
+        """Refuse a place on which other processes could see a file half-written, or none at all.
+
+        Raises:
+            UsageError: it is none that is known to be safe.
+        """
 
     @abstractmethod
     def exists(self) -> bool:
@@ -112,6 +121,8 @@ class Root(ABC):
         Raises:
             StoreError: there is none, or it cannot be opened.
         """
+        import zarr  # here: tables and metadata are read without it
+
         try:
             # the version said: else two names that never exist are asked for
             array: Array[Any] = zarr.open_array(store=self.zarr(), mode="r", zarr_format=3)
@@ -145,6 +156,9 @@ class LocalRoot(Root):
     def absolute(self) -> LocalRoot:
         """Return the same place as an absolute path."""
         return LocalRoot(self._path.absolute())
+
+    def require_shared(self) -> None:
+        """Do nothing: any folder will do."""
 
     def exists(self) -> bool:
         """Tell whether there is a file or a folder."""
@@ -185,6 +199,12 @@ class LocalRoot(Root):
 
 
 Place = str | Path | Root
+
+
+def group_metadata(attributes: Mapping[str, Any]) -> str:
+    """Return the ``zarr.json`` of a Zarr 3 group, as zarr writes it."""
+    group = {"attributes": attributes, "zarr_format": 3, "node_type": "group"}
+    return json.dumps(group, indent=2)
 
 
 def root(place: Place, options: Mapping[str, Any] | None = None) -> Root:

@@ -5,7 +5,7 @@ Every size is in µm, so that a slide gives the same pieces whatever its scanner
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,16 +15,9 @@ from skimage.filters import threshold_otsu
 
 from wsistore.geometry import Box
 from wsistore.overview import Overview
+from wsistore.settings import WITHOUT_RIMS, TissueSettings
 
 Mask = NDArray[np.bool_]
-
-METHOD = "optical-density-3"
-"""Names this way of finding tissue in a store; another way has another name."""
-
-WITHOUT_RIMS = "optical-density-2"
-"""The way before: the colored rim of black ink was kept. Stores made with it go on with it."""
-
-METHODS = (METHOD, WITHOUT_RIMS)
 
 PEN_MM2 = 0.01
 """The smallest mark that counts as ink."""
@@ -34,34 +27,6 @@ RIM_NEUTRALITY = 0.7
 
 RIM_DENSITY = 0.06
 """Optical density above which a pixel is a rim and not glass."""
-
-
-@dataclass(frozen=True)
-class TissueSettings:
-    """How tissue is found; recorded in the store.
-
-    Attributes:
-        mpp: µm per pixel of the image it is looked for in.
-        min_area_mm2: pieces with less tissue are left out.
-        gap_um: fragments nearer than this are one piece.
-        margin_um: glass kept around a piece.
-        min_density, max_density: bounds of the optical density that separates tissue from glass;
-            Otsu's threshold is taken where it lies between them. The upper bound keeps pale
-            tissue beside dark tissue, the lower one keeps out shading of the glass.
-        method: one of `METHODS`.
-    """
-
-    mpp: float = 8.0
-    min_area_mm2: float = 0.02
-    gap_um: float = 100.0
-    margin_um: float = 32.0
-    min_density: float = 0.04
-    max_density: float = 0.08
-    method: str = METHOD
-
-    def record(self) -> dict[str, float | str]:
-        """Return the settings and the method's name, for the store."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)

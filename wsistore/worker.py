@@ -128,16 +128,10 @@ class Starter(Generic[T, R]):
     Args:
         work: picklable.
         prepare: picklable; each worker begins with it.
-        meanwhile: what this process does once, while the first workers start.
     """
 
-    def __init__(
-        self,
-        work: Callable[[T], R],
-        prepare: Callable[[], object] | None,
-        meanwhile: Callable[[], object] | None = None,
-    ) -> None:
-        self._work, self._prepare, self._meanwhile = work, prepare, meanwhile
+    def __init__(self, work: Callable[[T], R], prepare: Callable[[], object] | None) -> None:
+        self._work, self._prepare = work, prepare
         # spawned, not forked: the parent may hold threads and open files
         self._context = multiprocessing.get_context("spawn")
 
@@ -166,9 +160,6 @@ class Starter(Generic[T, R]):
         try:
             with _holding_back():
                 yield
-                if self._meanwhile is not None:
-                    meanwhile, self._meanwhile = self._meanwhile, None
-                    meanwhile()
         finally:
             if given is None:
                 os.environ.pop(_BLAS_THREADS, None)  # another thread may have been quicker

@@ -41,7 +41,6 @@ def run(
     scheduler: str | None = None,
     prepare: Callable[[], object] | None = None,
     timeout: float | None = None,
-    meanwhile: Callable[[], object] | None = None,
 ) -> Generator[tuple[T, R | Death], None, None]:
     """Do the work for each item, yielding (item, result) as they come.
 
@@ -59,8 +58,6 @@ def run(
             for what must not be cut off, such as the loading of compiled code.
         timeout: seconds without a sign of progress after which an item's worker is ended; None, and
             0, for no limit.
-        meanwhile: what this process does while the first workers start, before Ctrl-C may reach it,
-            such as imports that it will need.
 
     Yields:
         (item, result), the result a `Death` where the worker died of that item.
@@ -79,7 +76,7 @@ def run(
                 "this process is a daemon of multiprocessing, which may have no processes of its "
                 "own, and slides are opened in one; start it with daemon=False"
             )
-        starter: Starter[T, R] = Starter(work, prepare, meanwhile)
+        starter: Starter[T, R] = Starter(work, prepare)
         yield from _in_processes(starter, items, workers, timeout or None)
 
 

@@ -5,7 +5,7 @@ import pytest
 import wsistore
 from tests.wsistore.test_build import flat_slide
 from wsistore.build import build
-from wsistore.ingest import BuildSettings
+from wsistore.settings import BuildSettings
 
 
 @pytest.fixture(scope="module")

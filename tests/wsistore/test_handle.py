@@ -12,7 +12,7 @@ import tifffile
 
 import wsistore
 from wsistore.build import build
-from wsistore.ingest import BuildSettings
+from wsistore.settings import BuildSettings
 
 LEVELS = ("10x", "5x", "1.25x")
 

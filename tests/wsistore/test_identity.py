@@ -18,9 +18,10 @@ from wsistore.cli import main
 from wsistore.errors import SlideError, UsageError
 from wsistore.find import find_slides
 from wsistore.identity import SlideFile, shown
-from wsistore.ingest import BuildSettings, SlideTask, ingest
+from wsistore.ingest import ingest
 from wsistore.labels import Label, match_labels, read_labels, unmatched
 from wsistore.paths import absolute
+from wsistore.settings import BuildSettings, SlideTask
 
 NFD = unicodedata.normalize("NFD", "Präparat-1")
 NFC = unicodedata.normalize("NFC", "Präparat-1")

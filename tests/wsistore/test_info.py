@@ -19,9 +19,9 @@ from wsistore.build import prepare
 from wsistore.cli import main
 from wsistore.index import write_index
 from wsistore.info import collect
-from wsistore.ingest import BuildSettings
 from wsistore.magnification import levels_of
 from wsistore.records import CropRow, LevelRow, SlideRecord, SlideRow
+from wsistore.settings import BuildSettings
 from wsistore.texts import size_text
 
 LEVELS = ("5x", "1.25x")

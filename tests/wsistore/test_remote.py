@@ -22,8 +22,8 @@ from tests.wsistore.same_store import content
 from tests.wsistore.test_build import flat_slide
 from wsistore import build as building
 from wsistore.cli import main
-from wsistore.ingest import BuildSettings
 from wsistore.remote import RemoteRoot
+from wsistore.settings import BuildSettings
 from wsistore.storage import METADATA, root
 
 SETTINGS = BuildSettings(("5x", "1.25x"))

@@ -10,16 +10,14 @@ import tifffile
 
 import wsistore
 from wsistore.annotations.find import AnnotationSource
-from wsistore.annotations.regions import AnnotationSettings
 from wsistore.build import build
 from wsistore.errors import StoreError
 from wsistore.geometry import Box
-from wsistore.ingest import BuildSettings
 from wsistore.lanczos import downsample
 from wsistore.magnification import Level
 from wsistore.readers import open_slide
 from wsistore.sample.cohort import write_cohort
-from wsistore.tissue import TissueSettings
+from wsistore.settings import AnnotationSettings, BuildSettings, TissueSettings
 from wsistore.vendor import fine_enough, rows_of
 
 LEVELS = ("5x", "2.5x", "0.625x")

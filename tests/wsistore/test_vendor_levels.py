@@ -19,10 +19,10 @@ from tests.wsistore.coarse_levels import (
 from wsistore.annotations.find import AnnotationSource
 from wsistore.build import build
 from wsistore.errors import SlideError
-from wsistore.ingest import BuildSettings
 from wsistore.overview import read_overview
 from wsistore.readers import open_slide
 from wsistore.records import SlideRecord
+from wsistore.settings import BuildSettings
 from wsistore.vendor_levels import VendorLevels
 
 BASE = base_image()

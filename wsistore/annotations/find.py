@@ -5,15 +5,14 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wsistore import layout
-from wsistore.annotations import asap, halo, layers
-from wsistore.annotations.aperio import read_aperio
-from wsistore.annotations.model import Annotations
-from wsistore.annotations.qupath import read_geojson
-from wsistore.annotations.xml import parse_xml
 from wsistore.errors import SlideError
 from wsistore.paths import nfc
+
+if TYPE_CHECKING:
+    from wsistore.annotations.model import Annotations
 
 EXTENSIONS = (".geojson", ".json", ".xml", ".annotations")
 _XML = (".xml", ".annotations")
@@ -113,6 +112,12 @@ def read_annotations(data: bytes, file: str) -> Annotations:
     Raises:
         SlideError: it is damaged or of no known kind, or nothing that it holds is a region.
     """
+    # imported here: most builds have no annotations, and who hands out slides reads none
+    from wsistore.annotations import asap, halo, layers
+    from wsistore.annotations.aperio import read_aperio
+    from wsistore.annotations.qupath import read_geojson
+    from wsistore.annotations.xml import parse_xml
+
     if not file.endswith(_XML):
         return read_geojson(data, file)
     root = parse_xml(data, file)

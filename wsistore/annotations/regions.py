@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from wsistore.annotations.find import AnnotationSource
@@ -14,28 +13,9 @@ from wsistore.errors import SlideError
 from wsistore.geometry import Box, snap
 from wsistore.overview import read_overview
 from wsistore.regions import Region, Regions, hex_colour
+from wsistore.settings import AnnotationSettings
 from wsistore.tissue import glass_colour
 from wsistore.vendor_levels import VendorLevels
-
-OUTSIDE_KINDS = ("keep", "glass")
-
-
-@dataclass(frozen=True)
-class AnnotationSettings:
-    """How annotations become crops; recorded in the store.
-
-    Attributes:
-        margin_um: µm kept around the bounding box of an annotation.
-        outside: ``"keep"`` leaves the pixels outside an annotation as they are, ``"glass"`` gives
-            them the colour of the slide's glass before anything is downsampled.
-    """
-
-    margin_um: float = 0.0
-    outside: str = "keep"
-
-    def record(self) -> dict[str, float | str]:
-        """Return the settings, for the store."""
-        return asdict(self)
 
 
 def annotation_regions(

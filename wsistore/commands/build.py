@@ -12,7 +12,6 @@ import click
 from click.core import ParameterSource
 
 from wsistore.annotations.find import AnnotationSource
-from wsistore.annotations.regions import OUTSIDE_KINDS, AnnotationSettings
 from wsistore.build import Result, build, continued
 from wsistore.commands.label_lines import short_lines
 from wsistore.commands.options import (
@@ -31,13 +30,17 @@ from wsistore.console import OK, SOME_FAILED, out, progress
 from wsistore.errors import UsageError
 from wsistore.find import find_slides
 from wsistore.identity import shown
-from wsistore.ingest import BuildSettings
 from wsistore.label_report import label_report
 from wsistore.labels import match_labels, read_labels
 from wsistore.magnification import parse_levels
-from wsistore.regions import REGION_KINDS
+from wsistore.settings import (
+    OUTSIDE_KINDS,
+    REGION_KINDS,
+    AnnotationSettings,
+    BuildSettings,
+    TissueSettings,
+)
 from wsistore.storage import root
-from wsistore.tissue import TissueSettings
 
 
 def _line(result: Result) -> str:

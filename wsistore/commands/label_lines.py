@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-
-from rich.table import Table
+from typing import TYPE_CHECKING
 
 from wsistore.label_report import LabelReport, Unmatched, slides_text
 from wsistore.texts import label_text
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 _SHOWN = 3
 """Names of a kind that the short form has."""
@@ -16,6 +18,8 @@ _SHOWN = 3
 
 def class_table(report: LabelReport, path: Path) -> Table:
     """Return classes with their patients and slides; a patient may be in several."""
+    from rich.table import Table  # here: a build shows none
+
     made = Table(title=f"\n{path}: slides by class", title_justify="left")
     made.add_column("class")
     for title in ("patients", "slides"):

@@ -13,9 +13,10 @@ from wsistore.errors import StoreError
 from wsistore.overview import Overview
 from wsistore.preview.pixels import placed, tissue_on_glass
 from wsistore.preview.views import SlideView
+from wsistore.settings import TissueSettings
 from wsistore.store import Store
 from wsistore.texts import label_text, millimetres
-from wsistore.tissue import TissueSettings, tissue_mask
+from wsistore.tissue import tissue_mask
 
 BOX_COLOUR, OUTLINE_COLOUR = (20, 70, 170), (0, 150, 85)
 MARGIN, HEADER, FOOTER = 20, 66, 50

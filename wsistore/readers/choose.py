@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wsistore.errors import DamagedSlideError, SlideError, SlideImageError
-from wsistore.readers.base import Reader
-from wsistore.readers.dicom import WsiDicomReader
-from wsistore.readers.openslide import OpenSlideReader
-from wsistore.readers.tiff import TiffReader
-from wsistore.readers.vips import VipsReader
 
-READERS: dict[str, Callable[[Path], Reader]] = {
-    TiffReader.name: TiffReader,
-    OpenSlideReader.name: OpenSlideReader,
-    VipsReader.name: VipsReader,
-    WsiDicomReader.name: WsiDicomReader,
+if TYPE_CHECKING:
+    from wsistore.readers.base import Reader
+
+READERS = {
+    "tiffslide": "wsistore.readers.tiff:TiffReader",
+    "openslide": "wsistore.readers.openslide:OpenSlideReader",
+    "vips": "wsistore.readers.vips:VipsReader",
+    "wsidicom": "wsistore.readers.dicom:WsiDicomReader",
 }
-"""Readers by name, in the order in which they are tried. They judge by content, not by name."""
+"""Readers by name, in the order in which they are tried. They judge by content, not by name.
+
+Each is imported when it is tried: its library takes a tenth of a second or more.
+"""
 
 AUTO = "auto"
 
@@ -40,8 +42,10 @@ def open_slide(path: Path, reader: str = AUTO) -> Reader:
         raise SlideError(link)
     reasons = []
     for name in READERS if reader == AUTO else (reader,):
+        module, kind = READERS[name].split(":")
+        opens = getattr(import_module(module), kind)
         try:
-            return READERS[name](path)
+            opened: Reader = opens(path)
         except (DamagedSlideError, SlideImageError):
             raise
         except OSError as error:
@@ -49,4 +53,6 @@ def open_slide(path: Path, reader: str = AUTO) -> Reader:
             raise SlideError(f"it cannot be read: {error.strerror or error}") from error
         except SlideError as error:
             reasons.append(f"{name}: {error}")
+        else:
+            return opened
     raise SlideError(f"it cannot be opened ({'; '.join(reasons)})")

@@ -32,9 +32,8 @@ from tests.distill.predict.cohort import (
     table,
 )
 from tests.wsistore.crashing import ENDS, crash_in_workers
-from wsistore.annotations.regions import AnnotationSettings
-from wsistore.ingest import BuildSettings
 from wsistore.sample.cohort import write_cohort
+from wsistore.settings import AnnotationSettings, BuildSettings
 
 CHANCES = [f"p_{name}" for name in CLASSES]
 

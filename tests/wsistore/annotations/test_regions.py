@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 
 from wsistore.annotations.model import Annotation
-from wsistore.annotations.regions import AnnotationSettings, annotation_regions
+from wsistore.annotations.regions import annotation_regions
 from wsistore.errors import SlideError
 from wsistore.geometry import Box
+from wsistore.settings import AnnotationSettings
 
 
 def square(x: float, y: float, side: float, label: str = "") -> Annotation:

@@ -10,11 +10,11 @@ import tifffile
 import wsistore
 from wsistore.build import build
 from wsistore.errors import ResolutionError
-from wsistore.ingest import BuildSettings
 from wsistore.labels import Label
 from wsistore.plan import plan_slide
 from wsistore.readers import open_slide
 from wsistore.resolution import Resolution, resolve
+from wsistore.settings import BuildSettings
 
 BOTH = pytest.mark.parametrize("reader", ["tiffslide", "openslide"])
 

@@ -9,8 +9,8 @@ import tifffile
 
 from wsistore.build import build
 from wsistore.errors import DamagedSlideError, SlideError
-from wsistore.ingest import BuildSettings
 from wsistore.readers import open_slide
+from wsistore.settings import BuildSettings
 
 PIXELS = np.random.default_rng(0).integers(60, 250, (384, 512, 3), dtype=np.uint8)
 TABLES = ("TileOffsets", "TileByteCounts")

@@ -1,0 +1,177 @@
+"""What decides the crops and pixels of a store, and what is to be done with one slide: plain data.
+
+Whoever hands slides to worker processes comes by here, and so imports neither a reader nor a
+compiler.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from wsistore import layout
+from wsistore.annotations.find import AnnotationSource
+from wsistore.errors import StoreError
+from wsistore.labels import Label
+from wsistore.paths import nfc
+from wsistore.readers import AUTO
+from wsistore.records import SlideRow
+
+REGION_KINDS = ("tissue", "whole", "annotations")
+
+OUTSIDE_KINDS = ("keep", "glass")
+
+METHOD = "optical-density-3"
+"""Names this way of finding tissue in a store; another way has another name."""
+
+WITHOUT_RIMS = "optical-density-2"
+"""The way before: the colored rim of black ink was kept. Stores made with it go on with it."""
+
+METHODS = (METHOD, WITHOUT_RIMS)
+
+
+@dataclass(frozen=True)
+class TissueSettings:
+    """How tissue is found; recorded in the store.
+
+    Attributes:
+        mpp: µm per pixel of the image it is looked for in.
+        min_area_mm2: pieces with less tissue are left out.
+        gap_um: fragments nearer than this are one piece.
+        margin_um: glass kept around a piece.
+        min_density, max_density: bounds of the optical density that separates tissue from glass;
+            Otsu's threshold is taken where it lies between them. The upper bound keeps pale
+            tissue beside dark tissue, the lower one keeps out shading of the glass.
+        method: one of `METHODS`.
+    """
+
+    mpp: float = 8.0
+    min_area_mm2: float = 0.02
+    gap_um: float = 100.0
+    margin_um: float = 32.0
+    min_density: float = 0.04
+    max_density: float = 0.08
+    method: str = METHOD
+
+    def record(self) -> dict[str, float | str]:
+        """Return the settings and the method's name, for the store."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class AnnotationSettings:
+    """How annotations become crops; recorded in the store.
+
+    Attributes:
+        margin_um: µm kept around the bounding box of an annotation.
+        outside: ``"keep"`` leaves the pixels outside an annotation as they are, ``"glass"`` gives
+            them the colour of the slide's glass before anything is downsampled.
+    """
+
+    margin_um: float = 0.0
+    outside: str = "keep"
+
+    def record(self) -> dict[str, float | str]:
+        """Return the settings, for the store."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class BuildSettings:
+    """What decides the pixels of a store; recorded in it, and equal for all its slides.
+
+    Attributes:
+        levels: canonical names, finest first.
+        exact_mpp: fractional factors that give exactly the nominal scale.
+        regions: ``"tissue"``, ``"whole"`` or ``"annotations"``.
+        tissue: how tissue is found; the glass is looked for at its scale whatever the regions.
+        annotations: how annotations become crops.
+        apply_icc: colours are converted to sRGB by each slide's ICC profile.
+    """
+
+    levels: tuple[str, ...]
+    exact_mpp: bool = False
+    regions: str = "tissue"
+    tissue: TissueSettings = field(default_factory=TissueSettings)
+    annotations: AnnotationSettings = field(default_factory=AnnotationSettings)
+    apply_icc: bool = False
+
+    def record(self) -> dict[str, object]:
+        """Return the settings as the store's attributes hold them."""
+        record: dict[str, object] = {
+            "levels": list(self.levels),
+            "exact_mpp": self.exact_mpp,
+            "regions": self.regions,
+            "tissue": self.tissue.record(),
+            "apply_icc": self.apply_icc,
+        }
+        if self.regions == "annotations":
+            record["annotations"] = self.annotations.record()
+        return record
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> BuildSettings:
+        """Return the settings that `record` wrote, whatever else a store's attributes hold.
+
+        Raises:
+            StoreError: they are not those of this wsistore, so that its crops would be others.
+        """
+        try:
+            tissue = dict(record["tissue"])
+            if tissue["method"] not in METHODS:
+                known = " or ".join(METHODS)
+                raise ValueError(f"tissue was found by {tissue['method']}, not {known}")
+            found = cls(
+                tuple(record["levels"]),
+                record["exact_mpp"],
+                record["regions"],
+                TissueSettings(**tissue),
+                AnnotationSettings(**record.get("annotations", {})),
+                record["apply_icc"],
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise StoreError(f"build settings of another wsistore: {error!r}") from error
+        return found
+
+
+@dataclass(frozen=True)
+class SlideTask:
+    """One slide to be stored.
+
+    Attributes:
+        path: the slide's file.
+        label: what the labels table says of it.
+        mpp: µm per level-0 pixel from ``--mpp``, used where the labels table gives none.
+        annotations: where its annotation file is, if regions are taken from one.
+        reader: the reader's name, or ``"auto"``.
+        slide: its id; by default its name.
+    """
+
+    path: Path
+    label: Label
+    mpp: float | None = None
+    annotations: AnnotationSource = field(default_factory=AnnotationSource)
+    reader: str = AUTO
+    slide: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.slide:
+            object.__setattr__(self, "slide", layout.slide_id(self.path))
+
+    @property
+    def given_mpp(self) -> float | None:
+        """µm per level-0 pixel as the user gives it, or None."""
+        return self.label.mpp if self.label.mpp is not None else self.mpp
+
+    def row(self, outcome: str, reason: str = "") -> SlideRow:
+        """Return the slide's row with what is known before it is opened."""
+        return SlideRow(
+            slide=self.slide,
+            outcome=outcome,
+            reason=reason,
+            file=nfc(self.path.name),
+            patient=self.label.patient or self.slide,
+            label=self.label.label,
+        )
