@@ -12,13 +12,11 @@ from wsistore.find import find_slides
 from wsistore.identity import NAME, stored_as
 from wsistore.labels import Label
 from wsistore.storage import METADATA
+from wsistore.verify.at_hand import Source
 from wsistore.verify.faults import Check, Fault
 from wsistore.verify.law import Law
 from wsistore.verify.report import Report, count
 from wsistore.verify.root import leftovers, read_root, slides_group, strangers
-from wsistore.verify.slide import check_slide
-from wsistore.verify.source import Source
-from wsistore.verify.splits import check_splits
 from wsistore.verify.tables import check_tables
 from wsistore.workers import Death, run
 
@@ -82,6 +80,9 @@ def verify(
     faults += [fault for check in checks for fault in check.faults]
     records = {check.slide: check.record for check in checks if check.record is not None}
     unread = set(names) - set(records)
+    # imported here: it needs pandas, for which no worker has to wait
+    from wsistore.verify.splits import check_splits
+
     faults += check_tables(store, records, unread)
     faults += check_splits(store, records, unread)
     faults += slides_group(store) + strangers(store)
@@ -107,6 +108,9 @@ def _run(
 
 
 def _check(store: Path, law: Law, item: tuple[str, Source | None]) -> Check:
+    # imported here, in a worker process: who hands out slides reads no pixels
+    from wsistore.verify.slide import check_slide
+
     name, source = item
     return check_slide(store, name, law, source)
 

@@ -9,12 +9,12 @@ from wsistore import layout
 from wsistore.index import record_from_json
 from wsistore.magnification import Level
 from wsistore.records import SlideRecord
+from wsistore.verify.at_hand import Source
 from wsistore.verify.faults import Check, rebuild, replace
 from wsistore.verify.folder import SlideFolder
 from wsistore.verify.law import Law, box_of, image_violations, level_row, record_violations
 from wsistore.verify.level import check_level
 from wsistore.verify.shards import DamageError, decode
-from wsistore.verify.source import Source, compare
 
 
 def check_slide(store: Path, slide: str, law: Law, source: Source | None = None) -> Check:
@@ -46,6 +46,8 @@ def check_slide(store: Path, slide: str, law: Law, source: Source | None = None)
     _profile(folder, record, check)
     folder.strangers()
     if source is not None:
+        from wsistore.verify.source import compare  # here: it finds crops anew, with a compiler
+
         compare(store, record, levels, whole, source, check)
     return check
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import zarr
@@ -23,28 +21,10 @@ from wsistore.readers import Reader, open_slide
 from wsistore.records import SlideRecord, SlideRow
 from wsistore.regions import Region
 from wsistore.settings import AnnotationSettings
+from wsistore.verify.at_hand import Source
 from wsistore.verify.faults import Check, rebuild
 from wsistore.verify.law import box_of
 from wsistore.verify.tiles import derive, tile_at, tiles_across
-
-
-@dataclass(frozen=True)
-class Source:
-    """A slide at hand, and how much of the store to compare with it.
-
-    Attributes:
-        path: the slide.
-        settings: the store's attributes.
-        sample: tiles of each level.
-        seed: another seed, other tiles.
-        annotations: the folder of annotation files; None looks beside the slide.
-    """
-
-    path: Path
-    settings: Mapping[str, Any]
-    sample: int
-    seed: int
-    annotations: Path | None = None
 
 
 class NotComparedError(Exception):
