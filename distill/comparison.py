@@ -60,5 +60,6 @@ def compare(first: Evaluation, other: Evaluation) -> dict[str, Any]:
             paper=request.paper_accuracy,
         ),
     }
+    other.plan.run.require_unchanged()
     publish(request.folder(other.plan.run) / "differences.json", as_json(report))
     return report

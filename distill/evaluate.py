@@ -85,6 +85,7 @@ def carry_out(plan: Plan, watch: Watch = unwatched) -> Evaluation:
             "counter": cost.COUNTERS,
         },
     }
+    plan.run.require_unchanged()
     folder = request.folder(plan.run)
     folder.mkdir(parents=True, exist_ok=True)
     # they would not belong to the predictions

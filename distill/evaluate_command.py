@@ -23,6 +23,7 @@ from distill.evaluate_table import tables
 from distill.leakage import EPOCH, TEMPERATURE, TRAINING
 from distill.options import FOLDER, Grouped, machine_options, memory_option, option
 from distill.pairs import Sample
+from distill.place import hold
 from distill.runs import Run
 from distill.scoring import Bootstrap
 
@@ -113,7 +114,10 @@ def evaluate(
         torch.set_num_threads(threads)
     request = Request(bootstrap=Bootstrap(unit, draws, seed), memory_gib=memory, **given)
     opened = wsistore.open(store)
-    plans = [prepare(Run.open(path), opened, request) for path in runs]
+    found = [Run.open(path) for path in runs]
+    for run in found:
+        hold(request.folder(run), option=None)
+    plans = [prepare(run, opened, request) for run in found]
     comparison.check(plans)
     stderr = Console(stderr=True)
     for plan in plans:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import click
+
 import wsistore
 from distill.errors import RunError, UsageError
 from distill.weights import read_json
@@ -14,6 +16,37 @@ from distill.weights import read_json
 def own_name(path: Path) -> str:
     """Return the name of a run's or a store's folder as it was given: links are not followed."""
     return wsistore.absolute(path).name
+
+
+def hold(out: Path, needed: bool | None = None, option: str | None = "--out") -> None:
+    """Keep a place for the command that runs, until it ends; see `wsistore.OutputLock`.
+
+    Raises:
+        wsistore.UsageError: another process makes or replaces what is there.
+    """
+    lock = wsistore.OutputLock(out, needed, option)
+    click.get_current_context().with_resource(lock)
+
+
+def remove_earlier_lock(folder: Path, needed: bool) -> None:
+    """Remove the lock that earlier versions put into a folder that they wrote.
+
+    Raises:
+        UsageError: one of them is writing there.
+    """
+    file = folder / ".lock"
+    if not file.exists():
+        return
+    lock = wsistore.Lock(file, needed)
+    try:
+        lock.acquire(wait=False)
+    except wsistore.LockedError as error:
+        raise UsageError(
+            f"{folder} is in use by another process, which holds {file.name} in it; wait for it or "
+            "choose another --out"
+        ) from error
+    file.unlink(missing_ok=True)
+    lock.release()
 
 
 def check_place(

@@ -48,6 +48,23 @@ class Run:
             raise RunError(f"{path} has no weights: its training ended before the first epoch did")
         return cls(path, read_json(path / "config.json"), read_weights(path / "weights.json"))
 
+    def require_unchanged(self) -> None:
+        """Refuse to publish what was made with weights that the folder does not hold any more.
+
+        Raises:
+            RunError: a training has written other weights meanwhile, or another run is there.
+        """
+        try:
+            now = Run.open(self.path)
+            same = (now.config, now.weights) == (self.config, self.weights)
+        except RunError:
+            same = False
+        if not same:
+            raise RunError(
+                f"{self.path} has got other weights, or is another run, since this command opened "
+                "it; nothing is written; run it again when the training there is over"
+            )
+
     def learnt_from(self) -> list[str]:
         """Return the names of the subsets that its training read, beside other runs' of its config.
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import shutil
 import time
+import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -24,6 +25,7 @@ from numpy.typing import NDArray
 import wsistore
 from distill import targets_format as form
 from distill.errors import DistillError, UsageError
+from distill.place import remove_earlier_lock
 from distill.targets_arrays import EMPTY_TOO, Tail, check_targets_out, create, differs
 from distill.targets_format import About, Lesson
 from distill.teachers import Taught
@@ -33,6 +35,8 @@ CHUNK = 64
 """Cells of a chunk: a student of 250 × 250 px has as many."""
 SHARD_BYTES = 32 * 2**20
 SECONDS = 60.0
+OWNER = "owner"
+"""File that names the process that writes, by a random number, while the folder is unfinished."""
 
 
 class TargetsWriter:
@@ -48,8 +52,9 @@ class TargetsWriter:
         lock: False takes no lock, for a file system that has none.
 
     Raises:
-        UsageError: if `path` holds something that may not be replaced, another process is writing
-            it, or what was begun there was begun with something else.
+        UsageError: if `path` holds something that may not be replaced, or what was begun there was
+            begun with something else.
+        wsistore.UsageError: if another process is writing it.
         wsistore.NoLocksError: if the file system has no locks.
     """
 
@@ -63,20 +68,25 @@ class TargetsWriter:
         lock: bool = True,
     ) -> None:
         self.path = path = Path(path)
-        check_targets_out(path, overwrite)
         self.about = about
         self.lessons = tuple(lessons)
         self.views = [(lesson, draw) for lesson in lessons for draw in lesson.draws]
         self.done = 0
         self._aside = path.with_name(f"{path.name}.part")
-        self._aside.mkdir(parents=True, exist_ok=True)
-        self._lock = wsistore.Lock(self._aside / ".lock", lock)
+        self._id = uuid.uuid4().hex
+        self._lock = wsistore.OutputLock(path, lock)
+        self._lock.acquire()
         try:
-            self._lock.acquire(wait=False)
-        except wsistore.LockedError as error:
-            raise UsageError(
-                f"another process is writing {self._aside}; wait for it or choose another --out"
-            ) from error
+            check_targets_out(path, overwrite)
+            self._aside.mkdir(parents=True, exist_ok=True)
+            remove_earlier_lock(self._aside, lock)
+            self._prepare(about, lessons)
+        except BaseException:
+            self._lock.release()
+            raise
+        self._saved = time.monotonic()
+
+    def _prepare(self, about: About, lessons: Sequence[Lesson]) -> None:
         width = (about.channels or 0) * np.dtype(about.hint_dtype or "float32").itemsize + 4
         self._shard = max(1, SHARD_BYTES // width // CHUNK) * CHUNK
         self._cells = sum(len(lesson.draws) * lesson.cells for lesson in lessons)
@@ -89,12 +99,7 @@ class TargetsWriter:
         if about.attention:
             self._tail[form.ATTENTION] = Tail(np.empty((0,), np.float32))
         self._written = 0
-        try:
-            self._begin(lessons)
-        except BaseException:
-            self._lock.release()
-            raise
-        self._saved = time.monotonic()
+        self._begin(lessons)
 
     def __enter__(self) -> TargetsWriter:
         return self
@@ -178,8 +183,8 @@ class TargetsWriter:
             self._resume(lessons)
             return
         for stale in self._aside.iterdir():
-            if stale.name != ".lock":
-                shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
+            shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
+        publish(self._aside / OWNER, self._id.encode())
         attributes = {form.KEY: {"format": form.FORMAT, **asdict(self.about)}}
         zarr.create_group(store=str(self._aside), attributes=attributes)
         publish(self._aside / form.CROPS_CSV, form.crops_csv(lessons))
@@ -198,6 +203,7 @@ class TargetsWriter:
             raise UsageError(
                 f"{self._aside} was begun with {difference}; remove it or choose another --out"
             )
+        publish(self._aside / OWNER, self._id.encode())
         # a killed process may have left files that it had not renamed yet, of ours or of zarr's
         wsistore.atomic.clear(self._aside)
         for stray in self._aside.rglob("*.partial"):
@@ -211,6 +217,7 @@ class TargetsWriter:
         """Write what is there in whole shards, or all of it if `least` is 1."""
         flushed = False
         while self._tail and len(next(iter(self._tail.values()))) >= least:
+            self._require_own()
             for name, tail in self._tail.items():
                 array = zarr.open_array(str(self._aside / name), mode="r+", config=EMPTY_TOO)
                 rows = tail.take(self._shard)
@@ -219,11 +226,28 @@ class TargetsWriter:
             flushed = True
         return flushed
 
+    def _require_own(self) -> None:
+        """Refuse to write what another process has taken up, or somebody has removed.
+
+        Raises:
+            DistillError: it is not this process's any more.
+        """
+        try:
+            owner = (self._aside / OWNER).read_text()
+        except OSError:
+            owner = ""
+        if owner != self._id:
+            raise DistillError(
+                f"{self._aside} was removed or replaced while it was written; nothing more is "
+                "written there"
+            )
+
     def _save(self) -> None:
         tensors = {form.LOGITS: self._logits, form.CONSTANT: self._constant}
         tensors |= {f"tail/{name}": tail.joined() for name, tail in self._tail.items()}
         held = {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in tensors.items()}
         metadata = {"views": str(self.done), "cells": str(self._written)}
+        self._require_own()
         save(self._aside / form.PROGRESS, held, metadata)
         self._saved = time.monotonic()
 
@@ -236,10 +260,11 @@ class TargetsWriter:
             self._replace(form.LOGITS, self._logits, ("view", "class"))
         if form.HINT in self._tail:
             self._replace(form.CONSTANT, self._constant, ("view",))
+        self._require_own()
         with wsistore.atomic.aside(self.path) as whole:
-            # while its lock is held: nobody else may take it up
+            # nobody else may take it up
             self._aside.rename(whole)
-            (whole / ".lock").unlink(missing_ok=True)
+            (whole / OWNER).unlink()
             (whole / form.PROGRESS).unlink()
             # only what may be replaced is there, see check_targets_out
             wsistore.atomic.publish(whole, self.path)

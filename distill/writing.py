@@ -16,6 +16,7 @@ import wsistore
 from distill import curves
 from distill.checkpoint import Modules, Progress, load_checkpoint, read_progress, save_checkpoint
 from distill.errors import RunError, UsageError
+from distill.place import remove_earlier_lock
 from distill.resume import differences
 from distill.runs import CHECKPOINT, check_out, check_resume
 from distill.tensors import publish, save
@@ -70,8 +71,10 @@ class RunWriter:
 
     Raises:
         UsageError: if the folder is not empty and may not be replaced; or if there is no run to
-            resume, it is over, it was configured otherwise, or another process is at it.
-        RunError: if the run to resume is damaged.
+            resume, it is over, or it was configured otherwise.
+        wsistore.UsageError: if another process is at it.
+        RunError: if the run to resume is damaged. All that write raise it where the folder is no
+            longer this run's.
         wsistore.NoLocksError: if the file system has no locks.
     """
 
@@ -91,24 +94,25 @@ class RunWriter:
         self._drawn = time.monotonic()
         self.done = 0
         self.begun = False
-        # it may put back a run that a killed command was about to replace
-        wsistore.atomic.clear(path.parent, path.name)
-        if resume:
-            check_resume(path)
-            _refuse_differences(path, config)
-            if (path / CHECKPOINT).exists():
-                self.done = read_progress(path / CHECKPOINT).epoch
-                self.begun = True
-        else:
-            _make(path, {"format": FORMAT, **config}, overwrite)
-        self.config = read_json(path / "config.json")
-        self._lock = wsistore.Lock(path / ".lock", lock)
+        self._lock = wsistore.OutputLock(path, lock)
+        self._lock.acquire()  # before a run that is there is looked at, or replaced
         try:
-            self._lock.acquire(wait=False)
-        except wsistore.LockedError as error:
-            raise UsageError(
-                f"{path} is in use by another training; choose another --out"
-            ) from error
+            # it may put back a run that a killed command was about to replace
+            wsistore.atomic.clear(path.parent, path.name)
+            remove_earlier_lock(path, lock)
+            if resume:
+                check_resume(path)
+                _refuse_differences(path, config)
+                if (path / CHECKPOINT).exists():
+                    self.done = read_progress(path / CHECKPOINT).epoch
+                    self.begun = True
+            else:
+                _make(path, {"format": FORMAT, **config}, overwrite)
+            self.config = read_json(path / "config.json")
+            self._own = (path / "config.json").read_bytes()
+        except BaseException:
+            self._lock.release()
+            raise
 
     def restore(self, parts: Modules, optimiser: Optimizer) -> Progress:
         """Put modules and optimiser where the run stands, and return how far that is.
@@ -137,6 +141,7 @@ class RunWriter:
         """Publish an epoch: its line of metrics, the checkpoint, and its weights if kept."""
         self._lines.append(json.dumps(record, allow_nan=False) + "\n")
         self._metrics()
+        self._require_own()
         save_checkpoint(self.path / CHECKPOINT, parts, optimiser, progress)
         if progress.kept == progress.epoch:
             self._keep(parts["network"], progress.kept)
@@ -155,26 +160,49 @@ class RunWriter:
             "chosen": self._weights.chosen,
             "figures": {name: kept[name] for name in ("train", "val") if name in kept},
         }
-        publish(self.path / "outcome.json", encode(outcome))
+        self._publish("outcome.json", encode(outcome))
         self.close()
 
     def close(self) -> None:
         """Let others write to the folder."""
         self._lock.release()
-        (self.path / ".lock").unlink(missing_ok=True)
+
+    def _require_own(self) -> None:
+        """Refuse to write into a folder that another run has taken meanwhile.
+
+        Config.json has an id of each run. The lock keeps other trainings away, but neither people
+        nor trainings without lock.
+
+        Raises:
+            RunError: it is not this run's any more.
+        """
+        try:
+            held = (self.path / "config.json").read_bytes()
+        except OSError:
+            held = b""
+        if held != self._own:
+            raise RunError(
+                f"{self.path} was removed or replaced while it was trained (its config.json is "
+                "another); this training ends, and writes nothing more there"
+            )
+
+    def _publish(self, name: str, content: bytes) -> None:
+        self._require_own()
+        publish(self.path / name, content)
 
     def _metrics(self) -> None:
-        publish(self.path / "metrics.jsonl", "".join(self._lines).encode())
-        publish(self.path / "metrics.csv", curves.table(map(json.loads, self._lines)).encode())
+        self._publish("metrics.jsonl", "".join(self._lines).encode())
+        self._publish("metrics.csv", curves.table(map(json.loads, self._lines)).encode())
 
     def _keep(self, network: nn.Module, epoch: int) -> None:
         about = replace(self._weights, epoch=epoch)
+        self._require_own()
         save(self.path / "weights.safetensors", network.state_dict(), about.metadata())
-        publish(self.path / "weights.json", about.to_json())
+        self._publish("weights.json", about.to_json())
 
     def _draw(self) -> None:
         records = [json.loads(line) for line in self._lines]
-        publish(self.path / "curves.png", curves.picture(records, self.path.name))
+        self._publish("curves.png", curves.picture(records, self.path.name))
         self._drawn = time.monotonic()
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from wsistore.layers import write_layer
     from wsistore.layout import slide_id
     from wsistore.locks import Lock, LockedError, NoLocksError, require_locks
+    from wsistore.output_lock import OutputLock, in_use
     from wsistore.parsing import parse_json, parse_toml
     from wsistore.paths import absolute
     from wsistore.physical import Grid, Span
@@ -44,6 +45,7 @@ __all__ = [
     "Lock",
     "LockedError",
     "NoLocksError",
+    "OutputLock",
     "Pair",
     "ResolutionError",
     "Slide",
@@ -63,6 +65,7 @@ __all__ = [
     "end_with",
     "exit_code",
     "find_slides",
+    "in_use",
     "in_workers",
     "open",
     "open_slide",
@@ -90,6 +93,7 @@ __getattr__ = lazily(
         "Lock": "wsistore.locks",
         "LockedError": "wsistore.locks",
         "NoLocksError": "wsistore.locks",
+        "OutputLock": "wsistore.output_lock",
         "Pair": "wsistore.handle",
         "ResolutionError": "wsistore.errors",
         "Slide": "wsistore.slide",
@@ -110,6 +114,7 @@ __getattr__ = lazily(
         "end_with": "wsistore.ending",
         "exit_code": "wsistore.ending",
         "find_slides": "wsistore.find",
+        "in_use": "wsistore.output_lock",
         "in_workers": "wsistore.workers:run",
         "open": "wsistore.store",
         "open_slide": "wsistore.slide",

@@ -20,7 +20,7 @@ from distill.cost.table import as_csv, table
 from distill.errors import DistillError, UsageError
 from distill.networks import NETWORKS, ResNet, build, smallest_input
 from distill.options import Grouped, option
-from distill.place import own_name
+from distill.place import hold, own_name
 from distill.runs import Run
 from distill.tensors import publish
 from distill.weights import encode
@@ -144,6 +144,8 @@ def command(
         raise UsageError("give either --store, for its crop sizes, or --size HxW")
     if given and (levels or subset):
         raise UsageError("--level and --subset choose crops of --store; --size needs neither")
+    if file is not None:
+        hold(file, option="--csv")
     if file is not None and file.exists() and not overwrite:
         raise UsageError(f"{file} exists; replace it with --overwrite, or choose another --csv")
     if threads is not None:

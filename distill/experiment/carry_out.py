@@ -74,8 +74,9 @@ def _fixed(words: Sequence[str]) -> list[str]:
 def carry_out(jobs: Sequence[Job], out: Path, command: Command, parallel: int, say: Say) -> Result:
     """Run what is not done yet, every job after those that it needs.
 
-    A job that fails keeps those that need it from running, and no others. On an interruption all
-    that run are interrupted too; the same call goes on from there.
+    A job that fails keeps those that need it from running, and no others. A job whose folder
+    another process writes waits for that one, and it is said; others run meanwhile. On an
+    interruption all that run are interrupted too; the same call goes on from there.
 
     Args:
         jobs: each behind those that it needs.
@@ -87,7 +88,19 @@ def carry_out(jobs: Sequence[Job], out: Path, command: Command, parallel: int, s
     result = Result(done=[job.name for job in jobs if job.done])
     waiting = [job for job in jobs if not job.done]
     running: list[_Running] = []
-    total = len(jobs)
+    said: set[str] = set()
+
+    def told(job: Job, how: str) -> None:
+        say(f"[{len(result.done)}/{len(jobs)}] {job.name} {how}")
+
+    def busy(job: Job) -> bool:
+        if not job.in_use:
+            return False
+        if job.name not in said:
+            said.add(job.name)
+            told(job, "is in use by another process, and waits for it")
+        return True
+
     try:
         while waiting or running:
             for job in list(waiting):
@@ -95,20 +108,25 @@ def carry_out(jobs: Sequence[Job], out: Path, command: Command, parallel: int, s
                     waiting.remove(job)
                     result.left.append(job.name)
                 elif len(running) < parallel and all(need in result.done for need in job.needs):
+                    if busy(job):
+                        continue
                     waiting.remove(job)
-                    running.append(_start(job, out, command(job)))
-            for one in list(running):
-                code = one.process.poll()
-                if code is None:
-                    continue
+                    if job.done:  # by the process that it waited for
+                        result.done.append(job.name)
+                        told(job, "(by another process)")
+                    else:
+                        running.append(_start(job, out, command(job)))
+            for one in [one for one in running if one.process.poll() is not None]:
                 running.remove(one)
                 one.log.close()
-                good = code == 0 and one.job.done
+                good = one.process.returncode == 0 and one.job.done
+                if not good and busy(one.job):  # another was quicker
+                    waiting.append(one.job)
+                    continue
                 (result.done if good else result.failed).append(one.job.name)
                 seconds = time.monotonic() - one.since
-                told = f"({seconds:.0f} s)" if good else f"FAILED, see {_log(one.job, out)}"
-                say(f"[{len(result.done)}/{total}] {one.job.name} {told}")
-            if running:
+                told(one.job, f"({seconds:.0f} s)" if good else f"FAILED, see {_log(one.job, out)}")
+            if running or waiting:
                 time.sleep(_LOOK_EVERY)
     except BaseException:
         _interrupt(running)

@@ -18,6 +18,7 @@ from distill.experiment.file import read
 from distill.experiment.jobs import Job, report
 from distill.experiment.jobs import jobs as jobs_of
 from distill.options import FOLDER, Grouped, no_lock_option, option
+from distill.place import hold
 from distill.subsets import require_level, rows_of
 
 
@@ -94,6 +95,7 @@ def experiment(
         return
     if not no_lock:
         wsistore.require_locks(out)
+    hold(out, not no_lock)
     out.mkdir(parents=True, exist_ok=True)
 
     def command(job: Job) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import wsistore
 from distill.errors import UsageError
 from distill.experiment.file import Experiment, Values
 from distill.kd_options import PAPER_RESIZE, resize_of
@@ -40,6 +41,13 @@ class Job:
     def done(self) -> bool:
         """Whether what it makes is there."""
         return all(path.exists() for path in (self.made, *self.more))
+
+    @property
+    def in_use(self) -> bool:
+        """Whether another process makes or replaces one of the folders that it writes."""
+        files = self.words[:1] != ("teach",)
+        made = (self.made, *self.more)
+        return any(wsistore.in_use(path.parent if files else path) for path in made)
 
 
 def jobs(experiment: Experiment, out: Path) -> list[Job]:

@@ -22,6 +22,7 @@ from distill.options import (
     option,
     threads_option,
 )
+from distill.place import hold
 from distill.runs import Run
 
 
@@ -92,6 +93,7 @@ def explain(
             cases, "explaining", total=total, console=stderr, transient=True, disable=quiet
         )
 
+    hold(given["out"])
     plan = prepare([Run.open(path) for path in runs], Request(memory_gib=memory, **given))
     if plan.left_out:
         which = "named" if plan.request.crops else plan.request.subset

@@ -71,6 +71,8 @@ def carry_out(plan: Plan, watch: Watch) -> dict[str, Any]:
             crop, reason = next(iter(failed.items()))
             raise DistillError(f"no crop could be explained; for example {crop}: {reason}")
         report = _report(plan, crops, scales, failed)
+        for run in plan.runs.values():
+            run.require_unchanged()
         publish(folder / REPORT, encode(report))
     return report
 

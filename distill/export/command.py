@@ -16,6 +16,7 @@ from distill.errors import UsageError
 from distill.export import card, check, facts, model
 from distill.networks import ResNet
 from distill.options import Grouped, option
+from distill.place import hold
 from distill.runs import Run
 from distill.tensors import publish
 from distill.weights import encode
@@ -76,6 +77,7 @@ def command(
         raise UsageError(f"--out {out} does not end in .onnx")
     # not FILE.json: beside config.onnx that would be the run's own configuration
     page, table = (out.with_name(f"{out.stem}.card.{kind}") for kind in ("md", "json"))
+    hold(out)
     for path in (out, page, table):
         if path.exists() and not overwrite:
             raise UsageError(f"{path} exists; replace it with --overwrite, or choose another --out")
@@ -101,6 +103,7 @@ def command(
     }
     described["intended_use"] = card.intended_use(described)
     described["limits"] = card.limits(described)
+    run.require_unchanged()
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.unlink(missing_ok=True)  # a model that is there belongs to the card beside it

@@ -21,7 +21,7 @@ from distill.errors import UsageError
 from distill.evaluate import as_json as encode
 from distill.look import available
 from distill.options import FOLDER, Grouped
-from distill.place import aside, own_name
+from distill.place import aside, hold, own_name
 from distill.predict import output
 from distill.predict.calibration import Calibration, calibration
 from distill.predict.options import FILE, answer_options, other_options, slide_options
@@ -119,6 +119,7 @@ def predict(
     if labels is not None and rule != "column":
         raise UsageError("--labels needs --id column")
     if out is not None:
+        hold(out)
         output.check_out(out, overwrite)
     asked = _asked(run, workers, PICTURE if out is not None else 0, given)
     table = wsistore.read_labels(labels) if labels is not None else None
@@ -133,6 +134,7 @@ def predict(
         found = _carry_out(files, asked, workers, timeout, folder, stderr)
         report = as_report(found, _about(asked), asked.calibrated)
         if folder is not None:
+            asked.run.require_unchanged()
             publish(folder / output.CROPS, crops_csv(found))
             publish(folder / output.SLIDES, slides_csv(found))
             publish(folder / output.REPORT, encode(report))

@@ -12,6 +12,7 @@ from rich.progress import track
 
 import wsistore
 from distill.options import FOLDER, Grouped, option
+from distill.place import hold
 from distill.report.collect import collect
 from distill.report.document import assemble
 from distill.report.folder import PAGE, check_out, write
@@ -75,6 +76,7 @@ def command(
       distill report runs/* STORE --out report --margin 2 --score balanced-accuracy
       distill report runs/* STORE --out report --explain maps --overwrite
     """
+    hold(out)
     check_out(out, overwrite)
     explained = overlays(explain) if explain else ([], 0)
     opened = wsistore.open(store)

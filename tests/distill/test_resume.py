@@ -161,11 +161,15 @@ def test_a_run_in_use_is_refused(real_store: Path, tmp_path: Path, train, distil
     (out / "outcome.json").unlink()
     import filelock
 
-    with filelock.FileLock(out / ".lock"):
-        result = distill(
-            "train", "baseline", real_store, "--out", out, *QUICK, "--level", "2.5x", "--resume"
-        )
-    refused(result, "is in use by another training")
+    words = ("train", "baseline", real_store, "--out", out, *QUICK, "--level", "2.5x", "--resume")
+    with filelock.FileLock(out / ".lock"):  # of an earlier version
+        refused(distill(*words), "is in use by another process, which holds .lock in it")
+    with filelock.FileLock(out.with_name(".run.lock")):
+        refused(distill(*words), "is in use by another process, which holds .run.lock beside it")
+    out.joinpath(".lock").touch()  # of an earlier version that was killed
+    assert distill(*words).exit_code == 0
+    assert not (out / ".lock").exists()
+    assert not out.with_name(".run.lock").exists()
 
 
 def test_only_what_decides_the_result_must_be_the_same() -> None:

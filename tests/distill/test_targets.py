@@ -9,6 +9,7 @@ import pytest
 import torch
 import zarr
 
+import wsistore
 from distill import targets as targets_read
 from distill import targets_write
 from distill.augment import Draw, draw
@@ -164,10 +165,22 @@ def _other_draws(lesson: Lesson) -> Lesson:
 
 def test_two_writers_never_share_a_folder(tmp_path: Path) -> None:
     first = TargetsWriter(tmp_path / "t", ABOUT, LESSONS)
-    with pytest.raises(UsageError, match="another process is writing"):
-        write(tmp_path / "t")
+    for overwrite in (False, True):
+        with pytest.raises(wsistore.UsageError, match=r"t is in use by another process"):
+            write(tmp_path / "t", overwrite=overwrite)
     first._lock.release()
     write(tmp_path / "t")
+    assert [path.name for path in tmp_path.iterdir()] == ["t"]
+
+
+def test_a_folder_that_another_process_has_taken_up_is_left_to_it(tmp_path: Path) -> None:
+    """Without locks, of two writers the first stops; the folder is what the other makes of it."""
+    write(tmp_path / "whole")
+    first = TargetsWriter(tmp_path / "t", ABOUT, LESSONS, lock=False)
+    write(tmp_path / "t", lock=False)
+    with pytest.raises(DistillError, match="was removed or replaced while it was written"), first:
+        pass
+    assert contents(tmp_path / "t") == contents(tmp_path / "whole")
 
 
 def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from wsistore import atomic
 from wsistore.errors import StoreError, UsageError
 from wsistore.info import collect
+from wsistore.output_lock import OutputLock
 from wsistore.preview.page import GENERATOR, page
 from wsistore.preview.sheet import slide_sheet
 from wsistore.preview.views import SlideView, slide_views
@@ -83,9 +84,16 @@ def preview(
         Each slide when it is drawn, in the order of the store.
 
     Raises:
-        UsageError: ``out`` holds something else.
+        UsageError: ``out`` holds something else, or another process writes it.
         StoreError: a table is missing or damaged.
     """
+    with OutputLock(out, None):
+        yield from _preview(store, out, size, workers, overwrite)
+
+
+def _preview(
+    store: Store, out: Path, size: int, workers: int | None, overwrite: bool
+) -> Iterator[Drawn]:
     atomic.clear(out.parent, out.name)  # it may put a preview back
     check_place(out, overwrite)
     views, info = slide_views(store), collect(store)

@@ -10,6 +10,7 @@ from typing import Any
 
 from wsistore import atomic
 from wsistore.errors import UsageError
+from wsistore.output_lock import OutputLock
 from wsistore.sample.plan import Plan, plan_cohort
 from wsistore.sample.scene import HARD_CASES
 from wsistore.sample.slide import aside, check, write_slide
@@ -52,7 +53,8 @@ def write_cohort(
         progress: called with newly finished level-0 pixels and, after each slide, its name.
 
     Raises:
-        UsageError: for a value out of range, or a folder that holds files without `overwrite`.
+        UsageError: for a value out of range, a folder that holds files without `overwrite`, or one
+            that another process fills.
     """
     check(size=size, mpp=mpp, seed=seed, pieces=pieces)
     if min(patients, unlabelled) < 0 or workers < 1:
@@ -65,13 +67,14 @@ def write_cohort(
     )
     if not plans:
         raise UsageError("a cohort needs a slide: raise --patients, or name a case with --hard")
-    _make_room(directory, {plan.slide for plan in plans}, overwrite)
     tasks = [(directory / f"{plan.slide}.svs", size, pieces, plan) for plan in plans]
-    _write_all(tasks, min(workers, len(tasks)), progress or _silent)
-    with aside(directory / LABELS) as unfinished, unfinished.open("w", newline="") as file:
-        rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(("slide", "patient", "label"))
-        rows.writerows((plan.slide, plan.patient, plan.label) for plan in plans)
+    with OutputLock(directory, None, "folder"):
+        _make_room(directory, {plan.slide for plan in plans}, overwrite)
+        _write_all(tasks, min(workers, len(tasks)), progress or _silent)
+        with aside(directory / LABELS) as unfinished, unfinished.open("w", newline="") as file:
+            rows = csv.writer(file, lineterminator="\n")
+            rows.writerow(("slide", "patient", "label"))
+            rows.writerows((plan.slide, plan.patient, plan.label) for plan in plans)
     return [task[0] for task in tasks]
 
 

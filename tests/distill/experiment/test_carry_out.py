@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import wsistore
 from distill.errors import UsageError
 from distill.experiment.carry_out import carry_out, check, program
 from distill.experiment.jobs import Job
@@ -155,3 +156,50 @@ def test_what_runs_ends_in_order_with_the_experiment_whatever_ends_that(
     assert ended(running)
     assert (tmp_path / "cleared").exists()
     assert (tmp_path / "logs" / "a.log").read_text() == "told\n"
+
+
+def test_a_job_whose_folder_another_process_writes_waits_and_says_so(tmp_path: Path) -> None:
+    names = ("a", "b", "c")
+    busy, free, after = (
+        Job(name, (name,), ("a",) * (name == "c"), tmp_path / name / "made") for name in names
+    )
+    for one in (busy, free, after):
+        one.made.parent.mkdir()
+    said: list[str] = []
+    other = wsistore.OutputLock(tmp_path / "a")
+    other.acquire()
+
+    def say(line: str) -> None:
+        said.append(line)
+        if " b (" in line:  # what waits for nothing is done meanwhile
+            assert not busy.made.exists()
+            other.release()
+
+    result = carry_out([busy, free, after], tmp_path, touching_in_folder, 2, say)
+    assert (sorted(result.done), result.failed) == (["a", "b", "c"], [])
+    assert said.count("[0/3] a is in use by another process, and waits for it") == 1
+    assert [line.split()[1] for line in said] == ["a", "b", "a", "c"]
+
+
+def touching_in_folder(one: Job) -> list[str]:
+    return [sys.executable, "-c", "import sys; open(sys.argv[1], 'w').close()", str(one.made)]
+
+
+def test_what_another_process_finishes_is_not_done_again(tmp_path: Path) -> None:
+    one = Job("a", ("a",), (), tmp_path / "a" / "made")
+    one.made.parent.mkdir()
+    other = wsistore.OutputLock(tmp_path / "a")
+    other.acquire()
+    said: list[str] = []
+
+    def say(line: str) -> None:
+        said.append(line)
+        if not one.done:
+            one.made.touch()
+            other.release()
+
+    def command(_: Job) -> list[str]:
+        raise AssertionError("it is done")
+
+    assert carry_out([one], tmp_path, command, 1, say).done == ["a"]
+    assert said[-1] == "[1/1] a (by another process)"
