@@ -4,11 +4,9 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 
 import wsistore
@@ -17,6 +15,7 @@ from distill.errors import SubsetError
 from distill.handing import MemoryFile, Pipe, Pixels, Place, put, way
 from distill.pairs import Crops
 from distill.reading import Request, read, read_ahead
+from tests.events import DEADLINE, ended, wait_until
 
 
 class Slow:
@@ -192,7 +191,8 @@ if __name__ == "__main__":
     requests = list(Crops({store!r}, ["s0/0"], ["10x"]).requests([0]))
     list(reading.read_ahead(requests, 1))
     print(*reading._pool(1)._processes, flush=True)
-    time.sleep(99)
+    while True:
+        time.sleep(99)
 """
 
 
@@ -204,10 +204,7 @@ def test_readers_end_with_the_process_they_read_for(real_store: Path, tmp_path: 
         reader = int(parent.stdout.readline())
         os.kill(reader, 0)
         parent.kill()
-    deadline = time.monotonic() + 20
-    while psutil.pid_exists(reader) and psutil.Process(reader).status() != "zombie":
-        assert time.monotonic() < deadline, "the reader is an orphan"
-        time.sleep(0.05)
+    wait_until(lambda: ended(reader), "the reader is an orphan")
 
 
 SHARED = """
@@ -232,6 +229,6 @@ def test_crops_larger_than_shared_memory_arrive(real_store: Path, tmp_path: Path
     if subprocess.run([*private, small], capture_output=True).returncode:
         pytest.skip("this machine lets nobody make /dev/shm small")
     run = [*private, f"{small} && exec {sys.executable} {script}"]
-    done = subprocess.run(run, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(run, capture_output=True, text=True, timeout=DEADLINE)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) == 9 * 3 * (80 * 128 + 20 * 32)

@@ -1,6 +1,5 @@
 """The paper's sets (section 4.2, Table 2) on a cohort of the paper's size."""
 
-import time
 from dataclasses import replace
 
 import pandas as pd
@@ -19,10 +18,8 @@ def crops() -> pd.DataFrame:
 
 def test_the_celiac_scheme_uses_all_1364_patients(crops: pd.DataFrame) -> None:
     assert crops["patient"].nunique() == 1364
-    start = time.perf_counter()
     request = Request(patients_per_class=100, dev=20, aux=(300, 1004))
     (split,) = make_split(crops, request).values()
-    seconds = time.perf_counter() - start
     assert set_names(split) == tuple(SETS)
     assert {name: rows_of(split, name)["patient"].nunique() for name in SETS} == SETS
     assert set(split["crop"]) == set(crops["crop"])
@@ -35,7 +32,6 @@ def test_the_celiac_scheme_uses_all_1364_patients(crops: pd.DataFrame) -> None:
     assert patients_of(split, "aux1") <= set(rows_of(split, "ADv2")["patient"])
     assert rows_of(split, "ADv2")["label"].isna().all()
     assert faults(split, crops) == []
-    assert seconds < 5
 
 
 def test_adv1_meets_the_classes_as_the_rest_of_the_cohort_has_them(crops: pd.DataFrame) -> None:
