@@ -5,13 +5,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from tests.events import DEADLINE, wait_until
 from wsistore.cli import main
 from wsistore.errors import UsageError
 from wsistore.sample import write_cohort
@@ -39,12 +39,9 @@ def test_ctrl_c_leaves_no_partial_slide(tmp_path: Path) -> None:
     code = "from wsistore.sample.command import sample; sample()"
     command = [sys.executable, "-c", code, str(folder), "--patients", "2", "--size", "12000"]
     with subprocess.Popen([*command, "--workers", "2"], stderr=subprocess.PIPE) as process:
-        deadline = time.monotonic() + 300
-        while not any(folder.glob(".*/*.svs")) and time.monotonic() < deadline:
-            time.sleep(0.1)
-        assert any(folder.glob(".*/*.svs"))
+        wait_until(lambda: any(folder.glob(".*/*.svs")))
         os.kill(process.pid, signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate(timeout=DEADLINE)
     assert process.returncode != 0
     assert list(folder.iterdir()) == []
 
