@@ -26,7 +26,7 @@ from distill.place import own_name
 from distill.runs import Run
 from distill.standardise import Standard
 from distill.subsets import Subset, median_mpp, rows_of
-from distill.tensors import publish
+from distill.tensors import publish_all
 
 FORMAT = "distill-evaluation/2"
 TABLES = ("crops.csv", "levels.csv")
@@ -88,15 +88,15 @@ def carry_out(plan: Plan, watch: Watch = unwatched) -> Evaluation:
     plan.run.require_unchanged()
     folder = request.folder(plan.run)
     folder.mkdir(parents=True, exist_ok=True)
-    # they would not belong to the predictions
-    for stale in ("metrics.json", "differences.json", leakage.CALIBRATION_CSV):
-        (folder / stale).unlink(missing_ok=True)
+    files = {}
     if plan.calibration is not None:
-        publish(folder / leakage.CALIBRATION_CSV, _calibration_csv(plan, plan.calibration))
-    publish(folder / "predictions.csv", answers.csv())
+        files[leakage.CALIBRATION_CSV] = _calibration_csv(plan, plan.calibration)
+    files["predictions.csv"] = answers.csv()
     for kind in ("slide", "patient"):
-        publish(folder / f"{kind}s.csv", answers.by(kind, request.aggregate).csv())
-    publish(folder / "metrics.json", as_json(report))
+        files[f"{kind}s.csv"] = answers.by(kind, request.aggregate).csv()
+    files["metrics.json"] = as_json(report)
+    # they would not belong to the predictions
+    publish_all(folder, files, ("metrics.json", "differences.json", leakage.CALIBRATION_CSV))
     return Evaluation(plan, answers, report)
 
 

@@ -43,7 +43,8 @@ def interrupted(interruption: KeyboardInterrupt, text: str) -> SystemExit:
 def told(text: str = "Interrupted.") -> Iterator[None]:
     """Turn errors a user can meet into a line and an exit code: 1, 2 for usage, 130 for Ctrl-C.
 
-    SIGTERM and SIGHUP are answered as Ctrl-C is, with 143 and 129.
+    What the machine refuses (a full disk, a right that is missing) is a line too; any other OSError
+    is not. SIGTERM and SIGHUP are answered as Ctrl-C is, with 143 and 129.
 
     Args:
         text: what an interruption says.
@@ -55,5 +56,10 @@ def told(text: str = "Interrupted.") -> Iterator[None]:
         raise _Misuse(str(error)) from error
     except (DistillError, wsistore.WsistoreError) as error:
         raise click.ClickException(str(error)) from error
+    except OSError as error:
+        said = wsistore.refusal(error)
+        if not said:
+            raise
+        raise click.ClickException(said) from error
     except KeyboardInterrupt as interruption:
         raise interrupted(interruption, text) from None

@@ -118,7 +118,7 @@ def aside(out: Path) -> Iterator[Path]:
             target.parent.mkdir(parents=True, exist_ok=True)
             folder = opened.enter_context(wsistore.atomic.aside(target))
             folder.mkdir()
-        except OSError as error:
+        except (FileExistsError, NotADirectoryError, PermissionError) as error:
             raise UsageError(
                 f"{out} cannot be made ({error.strerror}); choose another --out"
             ) from error

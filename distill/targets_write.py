@@ -99,7 +99,8 @@ class TargetsWriter:
         if about.attention:
             self._tail[form.ATTENTION] = Tail(np.empty((0,), np.float32))
         self._written = 0
-        self._begin(lessons)
+        with wsistore.naming(self.path):
+            self._begin(lessons)
 
     def __enter__(self) -> TargetsWriter:
         return self
@@ -111,10 +112,11 @@ class TargetsWriter:
         trace: TracebackType | None,
     ) -> None:
         try:
-            if error is None:
-                self._finish()
-            else:
-                self._save()
+            with wsistore.naming(self.path):
+                if error is None:
+                    self._finish()
+                else:
+                    self._save()
         finally:
             self._lock.release()
 
@@ -156,9 +158,10 @@ class TargetsWriter:
             cells = self._finite(taught.attention.reshape(-1), lesson, "attention")
             self._extend(form.ATTENTION, cells, lesson)
         self.done += 1
-        flushed = self._flush(self._shard)
-        if flushed or time.monotonic() - self._saved >= SECONDS:
-            self._save()
+        with wsistore.naming(self.path):
+            flushed = self._flush(self._shard)
+            if flushed or time.monotonic() - self._saved >= SECONDS:
+                self._save()
 
     def _extend(self, name: str, cells: NDArray[Any], lesson: Lesson) -> None:
         tail = self._tail[name]

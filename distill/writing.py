@@ -251,7 +251,7 @@ def _make(path: Path, config: Mapping[str, Any], overwrite: bool) -> None:
             folder.mkdir()
             publish(folder / "config.json", encode(config))
             wsistore.atomic.publish(folder, path)
-    except OSError as error:
+    except (FileExistsError, NotADirectoryError, PermissionError) as error:
         raise UsageError(
             f"{path} cannot be made ({error.strerror}); choose another --out"
         ) from error

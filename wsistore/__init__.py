@@ -16,6 +16,8 @@ if TYPE_CHECKING:
         StoreError,
         UsageError,
         WsistoreError,
+        naming,
+        refusal,
     )
     from wsistore.find import find_slides
     from wsistore.handle import Crop, Pair
@@ -67,6 +69,7 @@ __all__ = [
     "find_slides",
     "in_use",
     "in_workers",
+    "naming",
     "open",
     "open_slide",
     "orderly_end",
@@ -75,6 +78,7 @@ __all__ = [
     "parse_toml",
     "read_labels",
     "reader_names",
+    "refusal",
     "report_progress",
     "require_locks",
     "slide_id",
@@ -116,6 +120,7 @@ __getattr__ = lazily(
         "find_slides": "wsistore.find",
         "in_use": "wsistore.output_lock",
         "in_workers": "wsistore.workers:run",
+        "naming": "wsistore.errors",
         "open": "wsistore.store",
         "open_slide": "wsistore.slide",
         "orderly_end": "wsistore.ending",
@@ -124,6 +129,7 @@ __getattr__ = lazily(
         "parse_toml": "wsistore.parsing",
         "read_labels": "wsistore.labels",
         "reader_names": "wsistore.slide",
+        "refusal": "wsistore.errors",
         "report_progress": "wsistore.worker",
         "require_locks": "wsistore.locks",
         "slide_id": "wsistore.layout",

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from wsistore.errors import naming
 from wsistore.locks import Lock, LockedError, NoLocksError
 
 _LOCK, _FORMER = ".lock", ".former"
@@ -34,8 +35,15 @@ def aside(target: Path, lock: bool = True) -> Iterator[Path]:
         lock: False where the user has said that nobody else writes there.
 
     Raises:
-        OSError: nothing can be written beside the target.
+        OSError: nothing can be written beside the target. One of what is written aside names the
+            target, see `wsistore.errors.naming`.
     """
+    with naming(target), _aside(target, lock) as whole:
+        yield whole
+
+
+@contextmanager
+def _aside(target: Path, lock: bool) -> Iterator[Path]:
     clear(target.parent, target.name, lock)
     whole = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
     file = _beside(whole, _LOCK)

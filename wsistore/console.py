@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from wsistore.ending import exit_code, orderly_end
-from wsistore.errors import UsageError, WsistoreError
+from wsistore.errors import UsageError, WsistoreError, refusal
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -65,6 +65,7 @@ class Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; errors a user can meet end it with exit code 1, or 2 for usage.
 
+        What the machine refuses (see `wsistore.errors.refusal`) is such an error too.
         Ctrl-C, SIGTERM and SIGHUP end it in order, with exit code 128 and the signal's number.
         """
         try:
@@ -73,6 +74,12 @@ class Group(click.Group):
         except WsistoreError as error:
             click.echo(f"Error: {error}", err=True)
             ctx.exit(USAGE if isinstance(error, UsageError) else SOME_FAILED)
+        except OSError as error:
+            said = refusal(error)
+            if not said:
+                raise
+            click.echo(f"Error: {said}", err=True)
+            ctx.exit(SOME_FAILED)
         except KeyboardInterrupt as interruption:
             with suppress(OSError):  # the terminal may be gone
                 click.echo("Interrupted; what was finished is kept.", err=True)

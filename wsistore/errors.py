@@ -1,6 +1,10 @@
 """Errors a user can meet. Each message is one sentence that names the file and what to change."""
 
 import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 _ADVICE = {
     errno.ENOSPC: "make room",
@@ -8,6 +12,14 @@ _ADVICE = {
     errno.EACCES: "get the right to write there",
     errno.EPERM: "get the right to write there",
     errno.EROFS: "mount it for writing, or choose another place",
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f), or choose another place",
+    errno.EIO: "look at the disk, it fails",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.EMFILE: "raise the limit on open files (ulimit -n)",
+    errno.ENFILE: "end other programs, the system has too many files open",
+    errno.ENOTDIR: "choose another place, a part of the path is a file",
+    errno.EISDIR: "choose another name, this one is a folder's",
+    errno.ESTALE: "mount the file system of the net again",
 }
 
 
@@ -41,6 +53,37 @@ class SlideImageError(SlideError):
 
 class ResolutionError(SlideError):
     """A slide's µm per pixel is missing, implausible, or cannot give a level."""
+
+
+@contextmanager
+def naming(path: Path | str) -> Iterator[None]:
+    """Have an OSError of writing a file or folder name it as the user knows it.
+
+    A write that fails names nothing, and what is written aside first has a name that nobody gave
+    it: ``.NAME.…`` beside the place. Errors that name any other file are left as they are.
+    """
+    try:
+        yield
+    except OSError as error:
+        parts = Path(os.fsdecode(error.filename or "")).parts
+        # a read that fails names nothing either, and never for want of room
+        nameless = not parts and error.errno != errno.EIO
+        if nameless or any(part.startswith(f".{Path(path).name}.") for part in parts):
+            error.filename, error.filename2 = str(path), None
+        raise
+
+
+def refusal(error: OSError) -> str:
+    """Return in one sentence what the machine refused and what to do; empty if it refused nothing.
+
+    An error that no disk, right or limit is to blame for is a fault of the program: its traceback
+    is wanted.
+    """
+    if error.errno not in _ADVICE:
+        return ""
+    named = f"{error.filename}: " if error.filename is not None else ""
+    said = error.strerror or str(error)
+    return f"{named}{said}; {advice(error)} and run the same command again"
 
 
 def advice(error: OSError) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import re
 import string
 import unicodedata
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wsistore.errors import UsageError
+from wsistore.limits import TEXT_BYTES
 from wsistore.paths import nfc
 from wsistore.text_encoding import EncodingError, decode, kind_of
 
@@ -110,6 +112,8 @@ def _text(path: Path, said: str) -> tuple[str, str]:
             head = file.read(_HEAD)
             if kind := kind_of(head):
                 raise UsageError(f"{said}: is {kind}, not a table of text; {SAVE_AS}")
+            if fault := TEXT_BYTES.fault(os.fstat(file.fileno()).st_size):
+                raise UsageError(f"{said}: has {fault}")
             return decode(head + file.read())
     except OSError as error:
         raise UsageError(f"{said}: cannot be read: {error.strerror or error}") from error

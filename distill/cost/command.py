@@ -190,7 +190,7 @@ def command(
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             publish(file, as_csv(report))
-        except OSError as error:
+        except (FileExistsError, NotADirectoryError, PermissionError) as error:
             raise UsageError(f"{file} cannot be written ({error}); choose another --csv") from error
     if as_json:
         click.echo(encode(report).decode(), nl=False)

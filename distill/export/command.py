@@ -18,7 +18,7 @@ from distill.networks import ResNet
 from distill.options import Grouped, option
 from distill.place import hold
 from distill.runs import Run
-from distill.tensors import publish
+from distill.tensors import publish_all
 from distill.weights import encode
 
 
@@ -106,12 +106,15 @@ def command(
     run.require_unchanged()
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.unlink(missing_ok=True)  # a model that is there belongs to the card beside it
-        publish(table, encode(described))
-        publish(page, card.render(described).encode())
-        publish(out, content)
-    except OSError as error:
+    except (FileExistsError, NotADirectoryError, PermissionError) as error:
         raise UsageError(f"{out} cannot be written ({error}); choose another --out") from error
+    files = {
+        table.name: encode(described),
+        page.name: card.render(described).encode(),
+        out.name: content,
+    }
+    # a model that is there belongs to the card beside it
+    publish_all(out.parent, files, (out.name,))
     click.echo(
         f"{out}: within {check.worst(differences):.1e} of torch's logits at {len(differences)} "
         f"sizes; {page.name} and {table.name} beside it"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from wsistore import layout
 from wsistore.errors import SlideError
+from wsistore.limits import TEXT_BYTES
 from wsistore.paths import nfc
 
 if TYPE_CHECKING:
@@ -89,6 +90,8 @@ class AnnotationSource:
             OSError: it cannot be read.
         """
         path = self.find(slide, name)
+        if fault := TEXT_BYTES.fault(path.stat().st_size):
+            raise SlideError(f"{path.name}: has {fault}")
         data = path.read_bytes()
         return read_annotations(data, path.name), _digest(data)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wsistore.errors import DamagedSlideError, SlideError, SlideImageError
+from wsistore.readers.declared import require_sizes, require_within_limits
 
 if TYPE_CHECKING:
     from wsistore.readers.base import Reader
@@ -33,19 +34,24 @@ def open_slide(path: Path, reader: str = AUTO) -> Reader:
         reader: a key of `READERS`, or ``"auto"``.
 
     Raises:
-        SlideError: it is missing or no reader opens it; the message holds each one's reason.
+        SlideError: it is missing or no reader opens it (the message holds each one's reason), or it
+            declares more than `wsistore.limits` lets pass.
         DamagedSlideError: a reader knows the format and finds the file damaged.
         SlideImageError: none of the file's images is the slide, or several could be.
     """
     if not path.exists():
         link = "it is a link that leads nowhere" if path.is_symlink() else "there is no such file"
         raise SlideError(link)
+    try:
+        require_within_limits(path)
+    except OSError as error:
+        raise SlideError(f"it cannot be read: {error.strerror or error}") from error
     reasons = []
     for name in READERS if reader == AUTO else (reader,):
         module, kind = READERS[name].split(":")
         opens = getattr(import_module(module), kind)
         try:
-            opened: Reader = opens(path)
+            opened: Reader = _within_limits(opens(path))
         except (DamagedSlideError, SlideImageError):
             raise
         except OSError as error:
@@ -56,3 +62,12 @@ def open_slide(path: Path, reader: str = AUTO) -> Reader:
         else:
             return opened
     raise SlideError(f"it cannot be opened ({'; '.join(reasons)})")
+
+
+def _within_limits(reader: Reader) -> Reader:
+    try:
+        require_sizes(tuple(reader.level_sizes), getattr(reader, "frame_size", None))
+    except SlideError:
+        reader.close()
+        raise
+    return reader
