@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo lung cohort test lint bench format clean
+.PHONY: demo lung cohort test fuzz lint bench format clean
 
 demo: $(READY)
 	$(BIN)/python -m examples.demo --out demo-out
@@ -17,6 +17,12 @@ cohort: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest
+
+# SECONDS, SEED: how long, and which mutants; NUMBER: one of them, as it is named when it fails
+SECONDS ?= 60
+SEED ?= 0
+fuzz: $(READY)
+	$(BIN)/python -m tests.behavior.fuzzing --seconds $(SECONDS) --seed $(SEED) $(addprefix --number ,$(NUMBER))
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -36,4 +42,4 @@ $(READY): pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) demo-out cohort-out bench-out
+	rm -rf $(VENV) demo-out cohort-out bench-out fuzz-out

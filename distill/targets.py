@@ -168,8 +168,11 @@ class Targets:
     def _open(self, name: str) -> zarr.Array[Any]:
         try:
             return zarr.open_array(store=str(self.path / name), mode="r")
-        except (OSError, ValueError, RuntimeError) as error:
-            raise TargetsError(f"{self.path / name} cannot be opened ({error})") from error
+        # all that zarr raises where metadata is damaged
+        except (OSError, ValueError, RuntimeError, TypeError, KeyError, AttributeError) as error:
+            deep = isinstance(error, RecursionError)
+            why = "its metadata is nested too deep" if deep else repr(error)
+            raise TargetsError(f"{self.path / name} cannot be opened ({why})") from error
 
 
 def _about(path: Path) -> About:

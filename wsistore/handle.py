@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from wsistore.errors import StoreError, UsageError
 from wsistore.geometry import Box
+from wsistore.magnification import levels_of
 from wsistore.parsing import parse_json
 from wsistore.physical import BoxUm, Grid, Span, box_um, fault, written
 from wsistore.storage import METADATA, Root
@@ -41,14 +42,20 @@ class Crop:
     """One tissue crop; ``crop["1.25x"]`` is an array. Holds no open file, so it pickles."""
 
     def __init__(
-        self, root: Root, name: str, levels: tuple[str, ...], box: tuple[int, int, int, int, float]
+        self,
+        root: Root,
+        name: str,
+        levels: tuple[str, ...],
+        box: tuple[int, int, int, int, float],
+        exact_mpp: bool,
     ) -> None:
         """Name the crop whose group is at ``root``.
 
-        ``box`` is x, y, width and height in level-0 pixels, and the µm of one.
+        ``box`` is x, y, width and height in level-0 pixels, and the µm of one; with ``exact_mpp``
+        factors of levels are fractions.
         """
         self.root, self.name, self.levels = root, name, levels
-        self._box = box
+        self._box, self._exact_mpp = box, exact_mpp
 
     @property
     def path(self) -> Path:
@@ -78,11 +85,20 @@ class Crop:
         """Return a level, (3, H, W) uint8, axes c, y, x.
 
         Raises:
-            StoreError: the crop has no such level, or its array is missing.
+            StoreError: the crop has no such level, or its array is missing or of another size.
         """
         if level not in self.levels:
             raise StoreError(f"crop {self.name} has no level {level}; it has {self._listed()}")
-        return (self.root / level).open_array()
+        array = (self.root / level).open_array()
+        *_, width, height, mpp = self._box
+        columns, rows = levels_of(mpp, (level,), self._exact_mpp)[0].size(width, height)
+        # a damaged size could ask for any memory, or give pixels that were never there
+        if array.shape != (3, rows, columns) or array.dtype != np.uint8:
+            raise StoreError(
+                f"{self.root / level}: is an array {array.shape} of {array.dtype}, not "
+                f"{(3, rows, columns)} of uint8; see 'wsistore verify'"
+            )
+        return array
 
     def dask(self, level: str) -> DaskArray:
         """Return a level as a lazy dask array, (3, H, W) uint8; a block is a shard, one file.

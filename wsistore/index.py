@@ -16,6 +16,7 @@ from wsistore.record_tables import table_rows, table_text
 from wsistore.records import CropRow, LevelRow, SlideRecord, SlideRow
 from wsistore.staging import index_lock
 from wsistore.storage import METADATA, LocalRoot, Place, Root, root
+from wsistore.table_columns import column_fault, split_fault
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +26,11 @@ _TABLES: dict[str, type] = {
     layout.CROPS_CSV: CropRow,
     layout.LEVELS_CSV: LevelRow,
 }
+REINDEX = (
+    "delete it and run the same 'wsistore build' again, which writes the tables anew from the "
+    "slide groups"
+)
+"""What mends a table."""
 _TEXT = {"crop", "slide", "patient", "label", "level", "subset", "outcome", "reason", "file"} | {
     "fingerprint", "reader", "vendor", "mpp_source", "glass", "icc", "warning",
     "annotations", "annotation_offset", "annotation_class", "annotation_name",
@@ -60,7 +66,8 @@ def read_table(path: Place) -> pd.DataFrame:
     """Read a table of a store; text stays text, an empty label becomes NaN.
 
     Raises:
-        StoreError: the table is missing or damaged.
+        StoreError: the table is missing or damaged; one of the three tables of a store, if it
+            lacks a column or a column holds what it cannot.
     """
     # imported here: a build reads no table so and need not wait for pandas
     import pandas as pd
@@ -79,6 +86,21 @@ def read_table(path: Place) -> pd.DataFrame:
     _require_scales(path, table)
     if "label" in table:
         table["label"] = table["label"].where(table["label"] != "")
+    kind = _TABLES.get(root(path).name)
+    if kind is not None and (fault := column_fault(table, kind)):
+        raise StoreError(f"{path}: {fault}; {REINDEX}")
+    return table
+
+
+def read_split(path: Place) -> pd.DataFrame:
+    """Read a split's table.
+
+    Raises:
+        StoreError: it is missing or damaged, or lacks a column.
+    """
+    table = read_table(path)
+    if fault := split_fault(table):
+        raise StoreError(f"{path}: {fault}")
     return table
 
 

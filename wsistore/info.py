@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from wsistore.index import read_settings
 from wsistore.magnification import nominal_mpp
+from wsistore.records import OUTCOMES
 from wsistore.split.set_counts import SplitInfo, count_split
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from wsistore.store import Store
-
-OUTCOMES = ("ok", "empty", "failed")
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+OUTCOMES = ("ok", "empty", "failed")
+"""What may come of a slide."""
+SPLIT_COLUMNS = ("crop", "slide", "patient", "label", "subset")
+"""Columns of a split's table."""
+
 
 @dataclass(frozen=True)
 class SlideRow:

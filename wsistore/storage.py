@@ -126,8 +126,11 @@ class Root(ABC):
         try:
             # the version said: else two names that never exist are asked for
             array: Array[Any] = zarr.open_array(store=self.zarr(), mode="r", zarr_format=3)
-        except self.errors as error:
-            raise StoreError(f"{self}: cannot be opened: {error}") from error
+        # the last three are what zarr raises where metadata is damaged, beside ValueError
+        except self.errors + (TypeError, KeyError, AttributeError) as error:  # noqa: RUF005
+            deep = isinstance(error, RecursionError)
+            why = "its metadata is nested too deep" if deep else repr(error)
+            raise StoreError(f"{self}: cannot be opened: {why}") from error
         return array
 
     def __repr__(self) -> str:

@@ -13,7 +13,7 @@ from wsistore import layout
 from wsistore.channels import Statistics, statistics
 from wsistore.errors import StoreError
 from wsistore.handle import Crop
-from wsistore.index import read_settings, read_table
+from wsistore.index import read_settings, read_split, read_table
 from wsistore.storage import Place, Root, root
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ class Store:
 
         Raises:
             UsageError: the name cannot be one.
-            StoreError: there is no such split, or it is being replaced.
+            StoreError: there is no such split, it is being replaced, or its table is damaged.
         """
         from wsistore.split.publication import require_finished  # here, for it takes its time
 
@@ -127,7 +127,7 @@ class Store:
         require_finished(self.root, name)
         if not path.exists():
             raise StoreError(f"{self.url}: has no split {name!r}{self._which()}")
-        return read_table(path)
+        return read_split(path)
 
     def _which(self) -> str:
         return f" (it has {', '.join(self.splits) or 'none'})" if self.root.listable else ""
@@ -153,7 +153,7 @@ class Store:
 
         Raises:
             UsageError: the name cannot be one.
-            StoreError: there is no such split.
+            StoreError: there is no such split, or its table is damaged.
         """
         from wsistore.split.sets import set_names  # it needs pandas, a build worker does not
 
@@ -204,7 +204,8 @@ class Store:
         """
         if crop not in self._boxes:
             raise StoreError(f"{self.url}: has no crop {crop!r}; ids look like SLIDE/0")
-        return Crop(self._slides / crop, crop, self.level_names, self._boxes[crop])
+        exact = bool(self.settings.get("exact_mpp"))
+        return Crop(self._slides / crop, crop, self.level_names, self._boxes[crop], exact)
 
     def __iter__(self) -> Iterator[Crop]:
         return (self[crop] for crop in self.crops["crop"])

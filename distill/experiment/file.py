@@ -129,6 +129,8 @@ TYPES: dict[str, tuple[type, str]] = {
     "evaluate": (dict, "a table of options"),
     "report": (dict, "a table of options"),
 }
+MOST_SEEDS = 1000
+"""A number of seeds beyond it is a slip; each is a training of every network."""
 PHASES = ("teacher", "baseline", "kd", "finetune")
 OWN: Mapping[str, tuple[str, ...]] = {
     "baseline": ("students",),
@@ -150,6 +152,8 @@ def read(path: Path) -> Experiment:
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read as TOML ({error})") from error
     if isinstance(given.get("seeds"), int) and not isinstance(given["seeds"], bool):
+        if not 1 <= given["seeds"] <= MOST_SEEDS:
+            raise UsageError(f"{path}: seeds must be from 1 to {MOST_SEEDS}, or a list of seeds")
         given["seeds"] = list(range(given["seeds"]))
     for key, value in given.items():
         if key not in TYPES:

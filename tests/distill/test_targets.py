@@ -338,3 +338,12 @@ def test_rows_longer_than_their_header_shift_nothing(tmp_path: Path) -> None:
     file.write_text("\n".join([header, *(f"{row},1" for row in rows)]) + "\n")
     with pytest.raises(TargetsError, match=r"crops\.csv cannot be read \(its rows have more"):
         Targets(tmp_path / "t")
+
+
+@pytest.mark.parametrize("codecs", [[{"name": "sharding_indexed", "configuration": {"☃": 1}}], 1])
+def test_an_array_whose_metadata_zarr_cannot_take_is_named(tmp_path: Path, codecs: object) -> None:
+    write(tmp_path / "t")
+    file = tmp_path / "t" / "draws" / "zarr.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "codecs": codecs}))
+    with pytest.raises(TargetsError, match="draws cannot be opened"):
+        Targets(tmp_path / "t")

@@ -61,6 +61,7 @@ class Rule:
         return (
             page.compression in self.compressions
             and page.photometric in self.photometrics
+            and page.samplesperpixel >= _COLORS.get(page.photometric, 1)
             and (not extra or (len(extra) == 1 and extra[0] in self.extra))
             and (page.samplesperpixel == 1 or page.planarconfig in self.planar)
             and page.bitspersample in self.bits

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from wsistore.classes import ALL, ClassMap
 from wsistore.split.same_files import FINGERPRINT, file_leaks
 from wsistore.split.sets import EXCLUDED, is_aux, is_union
+from wsistore.table_columns import split_fault
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_NEEDED = ("crop", "slide", "patient", "label", "subset")
+
+_SHARED = ("crop", "slide", "patient", "label")
 
 
 class Fault(NamedTuple):
@@ -42,12 +44,11 @@ def faults(split: pd.DataFrame, crops: pd.DataFrame, classes: ClassMap = ALL) ->
         classes: which classes the split tells apart, as its record has it. Its labels must be the
             store's after it, and crops of a class that it leaves out must be `EXCLUDED`.
     """
-    lacking = [column for column in _NEEDED if column not in split]
-    if lacking:
-        return [Fault("columns", f"lacks the column {' and '.join(lacking)}")]
+    if lacking := split_fault(split):
+        return [Fault("columns", lacking)]
     out = set(crops["crop"][classes.excluded(crops["label"])])
     crops = crops.assign(label=classes.merged(crops["label"]))
-    joined = split.merge(crops[[*_NEEDED[:4]]], on="crop", how="left", suffixes=("", "_store"))
+    joined = split.merge(crops[[*_SHARED]], on="crop", how="left", suffixes=("", "_store"))
     known = joined["slide_store"].notna()
     return [
         *_names(split),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from wsistore import __version__, layout
 from wsistore.classes import ALL, ClassMap
 from wsistore.errors import StoreError, UsageError
-from wsistore.index import read_table
+from wsistore.index import read_split, read_table
 from wsistore.parsing import parse_json
 from wsistore.split.faults import leaks
 from wsistore.split.publication import finish, publish, require_finished
@@ -193,7 +193,7 @@ def read_tables(store: Place, name: str) -> dict[str, pd.DataFrame]:
     """
     names = split_names(store, name)
     places = {each: layout.split_path(root(store), each) for each in names}
-    return {each.removeprefix(name): read_table(place) for each, place in places.items()}
+    return {each.removeprefix(name): read_split(place) for each, place in places.items()}
 
 
 def _is_there(store: Root, texts: Mapping[str, str]) -> bool:

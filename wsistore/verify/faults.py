@@ -6,10 +6,6 @@ from dataclasses import dataclass, field
 
 from wsistore.records import SlideRecord
 
-REINDEX = (
-    "delete it and run the same 'wsistore build' again, which writes the tables anew from the "
-    "slide groups"
-)
 REMOVE = "move it out of the store"
 REPLACE = "put what it leads to in its place, or move it out of the store"
 

@@ -81,7 +81,7 @@ def verify(
     records = {check.slide: check.record for check in checks if check.record is not None}
     unread = set(names) - set(records)
     # imported here: it needs pandas, for which no worker has to wait
-    from wsistore.verify.splits import check_splits
+    from wsistore.verify.splits import changed_splits, check_splits
 
     faults += check_tables(store, records, unread)
     faults += check_splits(store, records, unread)
@@ -89,7 +89,8 @@ def verify(
     read, tiles = count(checks, law.levels)
     missing = {name: "not at hand" for name in names if name not in files} if files else {}
     missing |= {check.slide: check.not_compared for check in checks if check.not_compared}
-    return Report(store, tuple(faults), tuple(leftovers(store)), read, tiles, missing)
+    notes = (*leftovers(store), *changed_splits(store))
+    return Report(store, tuple(faults), notes, read, tiles, missing)
 
 
 def _run(

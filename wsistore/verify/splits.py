@@ -13,7 +13,7 @@ from wsistore.errors import StoreError, UsageError
 from wsistore.index import read_table
 from wsistore.records import SlideRecord
 from wsistore.split.faults import faults, fold_faults
-from wsistore.split.files import class_map, read_record
+from wsistore.split.files import changed_since, class_map, read_record
 from wsistore.split.publication import broken_off
 from wsistore.split.same_files import FINGERPRINT
 from wsistore.storage import LocalRoot
@@ -77,6 +77,24 @@ def check_splits(store: Path, records: Mapping[str, SlideRecord], unread: set[st
             continue
         found += [Fault(file, text, _again(path.stem)) for text in _record(store, path, tables)]
     return found
+
+
+def changed_splits(store: Path) -> list[str]:
+    """Return notes on splits that were changed by hand, which is allowed: their hashes differ."""
+    notes = []
+    for path in sorted((store / layout.SPLITS).glob("*.json")):
+        if not _named(store, path) or irregularity(store, f"{layout.SPLITS}/{path.name}"):
+            continue
+        try:
+            changed = changed_since(store, path.stem)
+        except StoreError:
+            continue  # a fault of its own
+        notes += [
+            f"{layout.SPLITS}/{each.name} is not as wsistore wrote it"
+            for each in changed
+            if each.exists()
+        ]
+    return notes
 
 
 def _named(store: Path, path: Path) -> bool:

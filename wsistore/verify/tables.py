@@ -10,8 +10,9 @@ from pathlib import Path
 
 from wsistore import layout
 from wsistore.duplicates import Duplicates
+from wsistore.index import REINDEX
 from wsistore.records import LATER, CropRow, LevelRow, SlideRecord, SlideRow
-from wsistore.verify.faults import REINDEX, Fault
+from wsistore.verify.faults import Fault
 from wsistore.verify.regular import read_regular
 
 Row = Mapping[str, object]

@@ -39,6 +39,8 @@ def test_the_nearest_value_of_an_option_wins(tmp_path: Path) -> None:
         ("store = ", "cannot be read as TOML"),
         ("stores = 1", "stores is none of store, teacher"),
         ('seeds = "5"', "seeds must be a number, or a list of seeds, not '5'"),
+        ("seeds = 4294967295", "seeds must be from 1 to 1000, or a list of seeds"),
+        ("seeds = 0", "seeds must be from 1 to 1000, or a list of seeds"),
         ("views = true", "views must be a number"),
         ("[train]\nepoch = 1", "train.teacher has no option epoch; it can have accumulate"),
         ("[train]\nseed = 1", "has no option seed"),

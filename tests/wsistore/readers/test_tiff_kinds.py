@@ -196,6 +196,17 @@ def test_a_sample_that_the_file_does_not_call_opacity_is_left_out(tmp_path: Path
             open_slide(tmp_path / "a.tif", reader)
 
 
+@pytest.mark.parametrize("compression", [None, "lzw", "adobe_deflate"])
+@pytest.mark.parametrize("count", [1, 2])
+def test_fewer_samples_than_colors_are_refused_by_name(
+    tmp_path: Path, count: int, compression: str | None
+) -> None:
+    write = samples(image(), tags={"SamplesPerPixel": count}, compression=compression)
+    write(tmp_path / "a.tif")
+    with pytest.raises(SlideError, match=f"its pixels are {count} × uint8 RGB"):
+        open_slide(tmp_path / "a.tif").read(0, 0, 0, 8, 8)
+
+
 def test_33003_without_aperios_words_is_still_ycbcr(tmp_path: Path) -> None:
     streams(jpeg2000(transform=False), ycbcr(), compression=33003)(tmp_path / "a.tif")
     with open_slide(tmp_path / "a.tif") as slide:
