@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo lung cohort test fuzz lint bench format clean
+.PHONY: demo lung cohort test fuzz kills lint bench format clean
 
 demo: $(READY)
 	$(BIN)/python -m examples.demo --out demo-out
@@ -23,6 +23,9 @@ SECONDS ?= 60
 SEED ?= 0
 fuzz: $(READY)
 	$(BIN)/python -m tests.behavior.fuzzing --seconds $(SECONDS) --seed $(SEED) $(addprefix --number ,$(NUMBER))
+
+kills: $(READY)
+	EVERY_RENAME=1 $(BIN)/python -m pytest -s tests/behavior/test_kills.py
 
 lint: $(READY)
 	$(BIN)/ruff check .
