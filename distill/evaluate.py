@@ -88,6 +88,7 @@ def carry_out(plan: Plan, watch: Watch = unwatched) -> Evaluation:
     plan.run.require_unchanged()
     folder = request.folder(plan.run)
     folder.mkdir(parents=True, exist_ok=True)
+    wsistore.atomic.clear(folder)
     files = {}
     if plan.calibration is not None:
         files[leakage.CALIBRATION_CSV] = _calibration_csv(plan, plan.calibration)

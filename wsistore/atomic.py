@@ -9,6 +9,7 @@ locks nobody can tell, so nothing is removed there, unless the user says that no
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import secrets
@@ -35,6 +36,8 @@ def aside(target: Path, lock: bool = True) -> Iterator[Path]:
         lock: False where the user has said that nobody else writes there.
 
     Raises:
+        FileNotFoundError: the target's folder is not there; it is never made, for a run that
+            another has removed must not come back.
         OSError: nothing can be written beside the target. One of what is written aside names the
             target, see `wsistore.errors.naming`.
     """
@@ -44,6 +47,8 @@ def aside(target: Path, lock: bool = True) -> Iterator[Path]:
 
 @contextmanager
 def _aside(target: Path, lock: bool) -> Iterator[Path]:
+    if not target.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(target.parent))
     clear(target.parent, target.name, lock)
     whole = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
     file = _beside(whole, _LOCK)
@@ -84,8 +89,7 @@ def publish(whole: Path, target: Path) -> None:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write a file aside, to the disk, and rename it into place; its folder is made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write a file aside, to the disk, and rename it into place; its folder exists."""
     with aside(path) as whole:
         with whole.open("xb") as file:
             file.write(content)

@@ -187,6 +187,7 @@ class LocalRoot(Root):
 
     def write_text(self, text: str) -> None:
         """Write a file aside and rename it into place."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
         atomic.write(self._path, text.encode("utf-8"))
 
     def remove(self) -> None:

@@ -165,10 +165,17 @@ def test_hidden_files_of_others_are_not_ours(tmp_path: Path) -> None:
     assert names(tmp_path) == before
 
 
+def test_a_folder_that_is_gone_does_not_come_back(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="gone"):
+        atomic.write(tmp_path / "gone" / "table.csv", b"")
+    atomic.clear(tmp_path / "gone")
+    assert names(tmp_path) == []
+
+
 def test_a_written_file_has_the_rights_of_any_other(tmp_path: Path) -> None:
     before = os.umask(0o027)
     try:
-        atomic.write(tmp_path / "below" / "table.csv", b"")
+        atomic.write(tmp_path / "table.csv", b"")
     finally:
         os.umask(before)
-    assert (tmp_path / "below" / "table.csv").stat().st_mode & 0o777 == 0o640
+    assert (tmp_path / "table.csv").stat().st_mode & 0o777 == 0o640

@@ -45,6 +45,7 @@ def publish(store: Root, name: str, files: Mapping[str, str], gone: Collection[s
     folder = splits.folder
     folder.mkdir(parents=True, exist_ok=True)
     with atomic.aside(folder / name) as whole:
+        whole.mkdir()
         for file, text in files.items():
             atomic.write(whole / file, text.encode("utf-8"))
         atomic.write(whole / _GONE, json.dumps(sorted(gone)).encode())
