@@ -71,9 +71,12 @@ def write_store(path: Path, crops: pd.DataFrame, empty: Sequence[str] = ()) -> P
     attributes = {"wsistore": settings}
     root = {"zarr_format": 3, "node_type": "group", "attributes": attributes}
     (path / "zarr.json").write_text(json.dumps(root))
-    records = {name: SlideRecord(SlideRow(name, "empty", file=f"{name}.svs")) for name in empty}
+    records = {
+        name: SlideRecord(SlideRow(name, "empty", file=f"{name}.svs", mpp=1.0)) for name in empty
+    }
     for slide, rows in crops.groupby("slide"):
-        row = SlideRow(str(slide), "ok", file=f"{slide}.svs", patient=rows["patient"].iloc[0])
+        patient = rows["patient"].iloc[0]
+        row = SlideRow(str(slide), "ok", file=f"{slide}.svs", mpp=1.0, patient=patient)
         found = [
             CropRow(r.crop, r.slide, r.patient, r.label if r.label == r.label else "", *[9] * 6)
             for r in rows.sort_values("crop").itertuples()
