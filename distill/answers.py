@@ -14,9 +14,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from distill.errors import RunError
 from distill.metrics import Floats, Indices
+from wsistore import texts
 
 AGGREGATES = ("mean", "area")
 UNIT_COLUMNS = {
@@ -50,7 +52,7 @@ class Answers:
         columns = {"predicted": names[self.predicted]}
         columns |= {f"p_{name}": self.probabilities[:, k] for k, name in enumerate(names)}
         wide = pd.concat([self.table, pd.DataFrame(columns, index=self.table.index)], axis=1)
-        return wide.to_csv(index=False, lineterminator="\n").encode()
+        return guarded_csv(wide)
 
     @classmethod
     def read(cls, file: Path, kind: str = "crop") -> Answers:
@@ -60,7 +62,7 @@ class Answers:
             RunError: the file is missing or is no such table.
         """
         try:
-            wide = pd.read_csv(file, dtype=str, keep_default_na=False)
+            wide = read_guarded_csv(file)
             if not isinstance(wide.index, pd.RangeIndex):
                 raise ValueError("its rows have more cells than its header")
         except (OSError, ValueError) as error:
@@ -122,6 +124,24 @@ class Answers:
         """Count the slides (or patients) without a label because their crops' labels disagree."""
         labelled = set(crops.table[self.kind][crops.table["label"].notna()])
         return int((self.table["label"].isna() & self.table[self.kind].isin(labelled)).sum())
+
+
+def guarded_csv(table: pd.DataFrame) -> bytes:
+    """Return a table as CSV whose texts no spreadsheet takes for formulas: `wsistore.texts`."""
+    shown = table.rename(columns=texts.csv_cell)
+    for name in shown.columns[[not is_numeric_dtype(kind) for kind in shown.dtypes]]:
+        shown[name] = [texts.csv_cell(v) if isinstance(v, str) else v for v in shown[name]]
+    return shown.to_csv(index=False, lineterminator="\n").encode()
+
+
+def read_guarded_csv(file: Path) -> pd.DataFrame:
+    """Read what `guarded_csv` wrote, each cell as the text that it was.
+
+    Raises:
+        OSError, ValueError: it cannot be read.
+    """
+    table = pd.read_csv(file, dtype=str, keep_default_na=False)
+    return table.rename(columns=texts.csv_value).map(texts.csv_value)
 
 
 def common_label(crops: pd.DataFrame) -> str | None:

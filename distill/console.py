@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
-import click
 from rich.console import Console as RichConsole
 from rich.progress import (
     BarColumn,
@@ -18,6 +17,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.text import Text
+
+from wsistore import terminal, texts
 
 
 class _Rate(ProgressColumn):
@@ -46,11 +47,11 @@ class Console:
         start: int = 0,
     ) -> None:
         self._epochs = epochs
-        self._rich = rich or RichConsole()
+        self._rich = rich or terminal.console()
         self._progress: Progress | None = None
         if self._rich.is_terminal:
             self._progress = Progress(
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(),
                 MofNCompleteColumn(),
                 _Rate(),
@@ -87,9 +88,9 @@ class Console:
         """Print one line for an epoch that has been published."""
         line = epoch_line(record, self._epochs)
         if self._progress:
-            self._rich.print(line, markup=False, highlight=False, soft_wrap=True)
+            self._rich.print(texts.visible(line), markup=False, highlight=False, soft_wrap=True)
         else:
-            click.echo(line)
+            terminal.echo(line)
 
 
 def epoch_line(record: Mapping[str, Any], epochs: int) -> str:

@@ -7,6 +7,8 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from wsistore import texts
+
 SUBSETS = {"train": "#3b6ea8", "val": "#c8553d"}
 
 
@@ -45,7 +47,7 @@ def picture(records: Sequence[Mapping[str, Any]], title: str) -> bytes:
     figures = list(records[-1].get("train", records[-1].get("val", {})))
     kept = max((r["epoch"] for r in records if r["kept"]), default=None)
     canvas = Figure(figsize=(4.2 * len(figures), 3.4), dpi=110, layout="constrained")
-    canvas.suptitle(title, fontsize=11, parse_math=False)
+    canvas.suptitle(texts.visible(title), fontsize=11, parse_math=False)
     panels = canvas.subplots(1, len(figures), squeeze=False)[0]
     for panel, figure in zip(panels, figures, strict=True):
         for subset, colour in SUBSETS.items():

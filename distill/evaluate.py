@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,7 @@ import torch
 
 import wsistore
 from distill import cost, leakage, scoring
-from distill.answers import Answers
+from distill.answers import Answers, guarded_csv
 from distill.calibration import Temperature, fit_temperature, probabilities
 from distill.config import resolve_device, sha256
 from distill.errors import DistillError
@@ -27,6 +26,7 @@ from distill.runs import Run
 from distill.standardise import Standard
 from distill.subsets import Subset, median_mpp, rows_of
 from distill.tensors import publish_all
+from wsistore import texts
 
 FORMAT = "distill-evaluation/2"
 TABLES = ("crops.csv", "levels.csv")
@@ -103,7 +103,7 @@ def carry_out(plan: Plan, watch: Watch = unwatched) -> Evaluation:
 
 def as_json(report: Mapping[str, Any]) -> bytes:
     """Return a report as standard JSON: indented, UTF-8, without NaN."""
-    return (json.dumps(report, indent=2, allow_nan=False, ensure_ascii=False) + "\n").encode()
+    return (texts.json_text(report) + "\n").encode()
 
 
 def logits(
@@ -176,7 +176,7 @@ def _calibration_csv(plan: Plan, subset: Subset) -> bytes:
     found = rows["slide"].map(slide_fingerprints(plan.store))
     labels = pd.Series(subset.labels, dtype=object)
     table = rows.assign(label=labels, fingerprint=found)
-    return table.to_csv(index=False, lineterminator="\n").encode()
+    return guarded_csv(table)
 
 
 def _sizes(plan: Plan) -> list[tuple[int, int]]:
@@ -191,7 +191,7 @@ def _about(plan: Plan, temperature: Temperature | None) -> dict[str, Any]:
     about, request, store = plan.run.weights, plan.request, plan.store.path
     return {
         "format": FORMAT,
-        "run": str(plan.run.path.resolve()),
+        "run": own_name(plan.run.path),
         "weights_sha256": sha256(plan.run.path / "weights.safetensors"),
         "network": about.network,
         "epoch": about.epoch,

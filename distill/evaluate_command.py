@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 import click
 import torch
 from rich.console import Console
-from rich.progress import track
 
 import wsistore
 from distill import comparison
@@ -23,9 +21,10 @@ from distill.evaluate_table import tables
 from distill.leakage import EPOCH, TEMPERATURE, TRAINING
 from distill.options import FOLDER, Grouped, machine_options, memory_option, option
 from distill.pairs import Sample
-from distill.place import hold
+from distill.place import hold, own_name
 from distill.runs import Run
 from distill.scoring import Bootstrap
+from wsistore import terminal
 
 SEEN = {
     TRAINING: "patients that it was trained on",
@@ -119,15 +118,15 @@ def evaluate(
         hold(request.folder(run), option=None)
     plans = [prepare(run, opened, request) for run in found]
     comparison.check(plans)
-    stderr = Console(stderr=True)
+    stderr = terminal.console(stderr=True)
     for plan in plans:
         for note in notes(plan):
-            stderr.print(note, markup=False, highlight=False, soft_wrap=True)
+            stderr.print(note)
     evaluations = [carry_out(plan, _watch(plan, stderr)) for plan in plans]
     reports = [evaluation.report for evaluation in evaluations]
     differences = [comparison.compare(evaluations[0], other) for other in evaluations[1:]]
     if as_json:
-        click.echo(json.dumps(reports, indent=2, allow_nan=False, ensure_ascii=False))
+        terminal.echo_json(reports)
     else:
         printer = _printer()
         for table in tables(reports, differences):
@@ -152,19 +151,12 @@ def notes(plan: Plan) -> list[str]:
 
 
 def _printer() -> Console:
-    stdout = Console()
-    return stdout if stdout.is_terminal else Console(width=WIDTH)
+    stdout = terminal.console(wrap=True)
+    return stdout if stdout.is_terminal else terminal.console(width=WIDTH, wrap=True)
 
 
 def _watch(plan: Plan, console: Console) -> Watch:
     def watch(samples: Iterable[Sample], total: int) -> Iterable[Sample]:
-        return track(
-            samples,
-            description=plan.run.path.name,
-            total=total,
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
+        return terminal.track(samples, own_name(plan.run.path), console, total)
 
     return watch

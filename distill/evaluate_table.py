@@ -8,7 +8,8 @@ from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
-from rich.text import Text
+
+from wsistore import terminal
 
 KINDS = ("crops", "slides", "patients")
 MACRO = {
@@ -55,8 +56,8 @@ def macro_table(reports: Sequence[Report]) -> Table:
     shown = _table(title, caption, ["run\nnetwork", "level", "GMAC"], columns)
     for report in reports:
         shown.add_row(
-            Text(f"{_name(report)}\n{report['network']}"),
-            Text(report["level"]),
+            terminal.text(f"{_name(report)}\n{report['network']}"),
+            terminal.text(report["level"]),
             f"{report['cost']['gmac_per_crop']['mean']:.3g}",
             *_cells(report, columns),
         )
@@ -77,7 +78,7 @@ def overall_table(reports: Sequence[Report]) -> Table:
         for kind in KINDS:
             block = report if kind == "crops" else report[kind]
             count = block["scored"][kind]
-            name = Text(_name(report) if kind == "crops" else "")
+            name = terminal.text(_name(report) if kind == "crops" else "")
             shown.add_row(name, f"{count} {kind}", *_cells(block, OVERALL))
     return shown
 
@@ -91,7 +92,7 @@ def difference_table(differences: Sequence[Report]) -> Table:
     for report in differences:
         for kind in (one for one in KINDS if one in report):
             block = report[kind]
-            name = Text(_name(report["run"]) if kind == "crops" else "")
+            name = terminal.text(_name(report["run"]) if kind == "crops" else "")
             count = f"{block['scored'][kind]} {kind}"
             shown.add_row(name, count, *_cells(block, DIFFERENCES, sign="+"))
     return shown
@@ -109,7 +110,12 @@ def percent(entry: Mapping[str, Any], sign: str = "") -> str:
 
 
 def _table(title: str, caption: str, left: Sequence[str], columns: Columns) -> Table:
-    shown = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), title=Text(title), caption=Text(caption))
+    shown = Table(
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        title=terminal.text(title),
+        caption=terminal.text(caption),
+    )
     for name in left:
         first = name.startswith("run")
         shown.add_column(

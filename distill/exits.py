@@ -10,6 +10,7 @@ import click
 
 import wsistore
 from distill.errors import DistillError, UsageError
+from wsistore import terminal, texts
 
 PARENT = "DISTILL_PARENT"
 """Environment variable: the process that a command was started by, and is to end with."""
@@ -35,7 +36,7 @@ def end_with_starter() -> None:
 def interrupted(interruption: KeyboardInterrupt, text: str) -> SystemExit:
     """Print what an interruption left, and return what to raise: 128 and the signal's number."""
     with suppress(OSError):  # the terminal may be gone
-        click.echo(text, err=True)
+        terminal.echo(text, err=True)
     return SystemExit(wsistore.exit_code(interruption))
 
 
@@ -49,17 +50,18 @@ def told(text: str = "Interrupted.") -> Iterator[None]:
     Args:
         text: what an interruption says.
     """
+    terminal.prepare_streams()
     try:
         with wsistore.orderly_end():
             yield
     except (UsageError, wsistore.UsageError) as error:
-        raise _Misuse(str(error)) from error
+        raise _Misuse(texts.visible(str(error))) from error
     except (DistillError, wsistore.WsistoreError) as error:
-        raise click.ClickException(str(error)) from error
+        raise click.ClickException(texts.visible(str(error))) from error
     except OSError as error:
         said = wsistore.refusal(error)
         if not said:
             raise
-        raise click.ClickException(said) from error
+        raise click.ClickException(texts.visible(said)) from error
     except KeyboardInterrupt as interruption:
         raise interrupted(interruption, text) from None

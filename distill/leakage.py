@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 import wsistore
+from distill.answers import read_guarded_csv
 from distill.config import sha256
 from distill.errors import RunError, SubsetError, UsageError
 from distill.fingerprint import slide_fingerprints
@@ -270,7 +271,7 @@ def calibration_rows(metrics: Path) -> pd.DataFrame | None:
     if not file.exists():
         return None
     try:
-        rows = pd.read_csv(file, dtype=str, keep_default_na=False)
+        rows = read_guarded_csv(file)
         return rows[["crop", "slide", "patient", "label", "fingerprint"]]
     except (OSError, ValueError, KeyError) as error:
         raise RunError(f"{file} cannot be read ({error})") from error

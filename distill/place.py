@@ -15,7 +15,7 @@ from distill.weights import read_json
 
 def own_name(path: Path) -> str:
     """Return the name of a run's or a store's folder as it was given: links are not followed."""
-    return wsistore.absolute(path).name
+    return wsistore.file_name(wsistore.absolute(path).name)
 
 
 def hold(out: Path, needed: bool | None = None, option: str | None = "--out") -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,14 @@ def open_source(
     raise UsageError("give either --teacher or --targets")
 
 
+def _teacher(told: Mapping[str, Any], targets: Path) -> dict[str, Any]:
+    """Return what targets say of their teacher, with the absolute path of its run."""
+    teacher = {key: value for key, value in told.items() if key != CLASS_MAP}
+    if teacher.get("run"):
+        teacher["run"] = str((targets.resolve() / str(teacher["run"])).resolve())
+    return teacher
+
+
 def _online(distillation: Distillation, path: Path, device: torch.device, look: Look) -> Source:
     run = Run.open(path)
     about = run.weights
@@ -190,7 +199,7 @@ def _stored(
     criterion = replace(distillation.criterion, resizers=resizers)
     teacher = StoredTeacher(targets, criterion.question(), device)
     record = {
-        "teacher": {key: value for key, value in about.teacher.items() if key != CLASS_MAP},
+        "teacher": _teacher(about.teacher, path),
         "targets": {
             "path": str(path.resolve()),
             "zarr_json_sha256": sha256(path / "zarr.json"),

@@ -6,8 +6,6 @@ from collections.abc import Iterable
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.progress import track
 
 from distill.exits import interrupted
 from distill.kd_options import PAPER_RESIZE, resize_option, resizers_of
@@ -25,6 +23,7 @@ from distill.options import (
 from distill.pairs import Sample
 from distill.teach import teach
 from distill.teach_plan import Teaching
+from wsistore import terminal
 
 
 @click.command("teach", cls=Grouped)
@@ -107,13 +106,10 @@ def command(
       distill teach runs/teacher STORE --student-level 1.25x --views 100 --out targets
       distill teach runs/teacher STORE --student-level 5x --student-level 1.25x --out targets
     """
-    stderr = Console(stderr=True)
+    stderr = terminal.console(stderr=True)
 
     def watch(samples: Iterable[Sample], total: int) -> Iterable[Sample]:
-        quiet = not stderr.is_terminal
-        return track(
-            samples, "teaching", total=total, console=stderr, transient=True, disable=quiet
-        )
+        return terminal.track(samples, "teaching", stderr, total)
 
     if given["hint"] == "none":
         refuse_without_effect({"resize": "with --hint none"})
@@ -122,7 +118,7 @@ def command(
         resizers=resizers_of(resize), student_levels=levels, memory_gib=memory, **given
     )
     try:
-        teach(request, click.echo, watch)
+        teach(request, terminal.echo, watch)
     except KeyboardInterrupt as interruption:
         parts = " and ".join(f"{request.folder(level)}.part" for level in levels)
         ends = "ends" if len(levels) == 1 else "end"

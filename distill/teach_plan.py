@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -166,7 +167,8 @@ def about(
         pixels_sha256=pixels_sha256(store.levels, crops, (weights.level, student_level)),
         draws={"rule": DRAW_RULE, "seed": request.seed, "views": request.views},
         teacher={
-            "run": str(run.path.resolve()),
+            # targets travel: a path as seen from them tells nothing of what lies above both
+            "run": os.path.relpath(run.path.resolve(), request.folder(student_level).resolve()),
             "weights_sha256": sha256(run.path / "weights.safetensors"),
             "level": weights.level,
             "mpp": weights.mpp,

@@ -24,6 +24,7 @@ from distill.options import (
 )
 from distill.runs import Run
 from distill.training import train_finetune, train_kd, train_supervised
+from wsistore import terminal
 
 
 @click.group()
@@ -42,7 +43,7 @@ def teacher(**given: Any) -> None:
       distill train teacher STORE --split main --level 10x --out runs/teacher
     """
     with _interruptible(given["out"]):
-        train_supervised("train teacher", gather(given), click.echo)
+        train_supervised("train teacher", gather(given), terminal.echo)
 
 
 @train.command(cls=Grouped)
@@ -56,7 +57,7 @@ def baseline(**given: Any) -> None:
       distill train baseline STORE --split main --level 1.25x --out runs/baseline
     """
     with _interruptible(given["out"]):
-        train_supervised("train baseline", gather(given), click.echo)
+        train_supervised("train baseline", gather(given), terminal.echo)
 
 
 @train.command(cls=Grouped)
@@ -74,7 +75,7 @@ def kd(**given: Any) -> None:
       distill train kd STORE --split main --targets targets --level 1.25x --out runs/kd
     """
     with _interruptible(given["out"]):
-        train_kd(gather(given), distillation(given), click.echo)
+        train_kd(gather(given), distillation(given), terminal.echo)
 
 
 @train.command(cls=Grouped)
@@ -94,7 +95,7 @@ def finetune(student: Path, **given: Any) -> None:
     about = Run.open(student).weights
     options = gather({**given, "level": about.level, "network": about.network})
     with _interruptible(given["out"]):
-        train_finetune(student, options, click.echo)
+        train_finetune(student, options, terminal.echo)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from typing import Any
 import wsistore
 from distill.errors import RunError
 from distill.standardise import Channels
+from wsistore import texts
 
 FORMAT = "distill-run/1"
 LOWEST = "lowest validation loss"
@@ -58,8 +59,7 @@ class Weights:
 
 def encode(value: Mapping[str, Any]) -> bytes:
     """Return a mapping as the bytes of a JSON file, for people to read."""
-    text = json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False)
-    return (text + "\n").encode()
+    return (texts.json_text(value) + "\n").encode()
 
 
 def read_json(path: Path) -> dict[str, Any]:

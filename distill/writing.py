@@ -16,7 +16,7 @@ import wsistore
 from distill import curves
 from distill.checkpoint import Modules, Progress, load_checkpoint, read_progress, save_checkpoint
 from distill.errors import RunError, UsageError
-from distill.place import remove_earlier_lock
+from distill.place import own_name, remove_earlier_lock
 from distill.resume import differences
 from distill.runs import CHECKPOINT, check_out, check_resume
 from distill.tensors import publish, save
@@ -202,7 +202,7 @@ class RunWriter:
 
     def _draw(self) -> None:
         records = [json.loads(line) for line in self._lines]
-        self._publish("curves.png", curves.picture(records, self.path.name))
+        self._publish("curves.png", curves.picture(records, own_name(self.path)))
         self._drawn = time.monotonic()
 
 

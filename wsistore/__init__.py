@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from wsistore.lazy import lazily
 
 if TYPE_CHECKING:
-    from wsistore import atomic, drawing
+    from wsistore import atomic, drawing, terminal, texts
     from wsistore.channels import Statistics, statistics
     from wsistore.classes import ClassMap, parse_classes
     from wsistore.ending import Terminated, end_with, exit_code, orderly_end
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from wsistore.locks import Lock, LockedError, NoLocksError, require_locks
     from wsistore.output_lock import OutputLock, in_use
     from wsistore.parsing import parse_json, parse_toml
-    from wsistore.paths import absolute
+    from wsistore.paths import absolute, file_name
     from wsistore.physical import Grid, Span
     from wsistore.slide import Slide, open_slide, reader_names
     from wsistore.store import Store, open
@@ -66,6 +66,7 @@ __all__ = [
     "drawing",
     "end_with",
     "exit_code",
+    "file_name",
     "find_slides",
     "in_use",
     "in_workers",
@@ -83,6 +84,8 @@ __all__ = [
     "require_locks",
     "slide_id",
     "statistics",
+    "terminal",
+    "texts",
     "write_layer",
 ]
 __version__ = "0.1.0"
@@ -117,6 +120,7 @@ __getattr__ = lazily(
         "drawing": "wsistore.drawing",
         "end_with": "wsistore.ending",
         "exit_code": "wsistore.ending",
+        "file_name": "wsistore.paths",
         "find_slides": "wsistore.find",
         "in_use": "wsistore.output_lock",
         "in_workers": "wsistore.workers:run",
@@ -134,6 +138,8 @@ __getattr__ = lazily(
         "require_locks": "wsistore.locks",
         "slide_id": "wsistore.layout",
         "statistics": "wsistore.channels",
+        "terminal": "wsistore.terminal",
+        "texts": "wsistore.texts",
         "write_layer": "wsistore.layers",
     },
 )

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from wsistore import terminal
 from wsistore.ending import exit_code, orderly_end
 from wsistore.errors import UsageError, WsistoreError, refusal
+from wsistore.texts import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,9 +27,7 @@ T = TypeVar("T")
 
 def out() -> Console:
     """Return a console on standard output; names from files are never read as markup."""
-    from rich.console import Console
-
-    return Console(markup=False, highlight=False, soft_wrap=True)
+    return terminal.console()
 
 
 def progress(items: Iterable[T], total: int, what: str, line: Callable[[T], str]) -> Iterator[T]:
@@ -39,9 +39,7 @@ def progress(items: Iterable[T], total: int, what: str, line: Callable[[T], str]
         what: the bar's title.
         line: what to say of an item when it is done; an empty string says nothing.
     """
-    from rich.console import Console
-
-    console = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
+    console = terminal.console(stderr=True)
     if not console.is_terminal:
         for number, item in enumerate(items, start=1):
             if text := line(item):
@@ -68,19 +66,20 @@ class Group(click.Group):
         What the machine refuses (see `wsistore.errors.refusal`) is such an error too.
         Ctrl-C, SIGTERM and SIGHUP end it in order, with exit code 128 and the signal's number.
         """
+        terminal.prepare_streams()
         try:
             with orderly_end():
                 return super().invoke(ctx)
         except WsistoreError as error:
-            click.echo(f"Error: {error}", err=True)
+            terminal.echo(f"Error: {visible(str(error))}", err=True)
             ctx.exit(USAGE if isinstance(error, UsageError) else SOME_FAILED)
         except OSError as error:
             said = refusal(error)
             if not said:
                 raise
-            click.echo(f"Error: {said}", err=True)
+            terminal.echo(f"Error: {visible(said)}", err=True)
             ctx.exit(SOME_FAILED)
         except KeyboardInterrupt as interruption:
             with suppress(OSError):  # the terminal may be gone
-                click.echo("Interrupted; what was finished is kept.", err=True)
+                terminal.echo("Interrupted; what was finished is kept.", err=True)
             sys.exit(exit_code(interruption))

@@ -10,7 +10,7 @@ from wsistore.errors import UsageError
 from wsistore.files import is_dicom, named_images
 from wsistore.identity import NAME, SlideFile, identify
 from wsistore.labels import Label
-from wsistore.paths import absolute, hidden, nfc
+from wsistore.paths import absolute, file_name, hidden
 
 EXTENSIONS = {
     ".svs", ".tif", ".tiff", ".ndpi", ".scn", ".bif", ".qptiff", ".gtiff", ".btf",
@@ -64,7 +64,7 @@ def find_slides(
 
 def _same(path: Path) -> tuple[str, str]:
     """Return what two ways to one slide have in common: the real place, and the name."""
-    return os.path.realpath(path), nfc(path.name)
+    return os.path.realpath(path), file_name(path.name)
 
 
 def _below(folder: Path) -> Iterator[Path]:

@@ -92,7 +92,7 @@ def open_found(
         reader.fill = _rgb(found.glass)
         row = replace(
             task.row("ok" if found.regions else "empty"),
-            reason="" if found.regions else found.none,
+            reason="" if found.regions else task.said(found.none),
             bytes=slide_bytes(task.path),
             fingerprint=fingerprint(task.path),
             reader=plan.reader,
@@ -104,8 +104,10 @@ def open_found(
             objective_power=plan.objective_power,
             crops=len(found.regions),
             glass=found.glass,
-            warning="; ".join(
-                (*plan.warnings, *vendor.notes, *((seams,) if seams else ()), *found.notes)
+            warning=task.said(
+                "; ".join(
+                    (*plan.warnings, *vendor.notes, *((seams,) if seams else ()), *found.notes)
+                )
             ),
             annotations=found.annotations,
             annotation_offset=task.annotations.offset_text if found.annotations else "",

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from wsistore import layout
 from wsistore.errors import UsageError
 from wsistore.labels import Label, match_labels
-from wsistore.paths import absolute, nfc
+from wsistore.paths import absolute, file_name, nfc
+from wsistore.texts import visible
 
 if TYPE_CHECKING:
     from wsistore.records import SlideRow
@@ -45,12 +46,17 @@ class SlideFile:
 
     @property
     def file(self) -> str:
-        """The name of its file or folder, in NFC."""
-        return nfc(self.path.name)
+        """The name of its file or folder, see `wsistore.paths.file_name`."""
+        return file_name(self.path.name)
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """The names of the folders that it lies in, outermost first."""
+        return tuple(file_name(part) for part in self.path.parts[1:-1])
 
     @property
     def own_name(self) -> str:
-        """Its name in NFC: a file's without extension, a folder's whole."""
+        """Its name: a file's without extension, a folder's whole."""
         return layout.own_name(self.path)
 
     def __str__(self) -> str:
@@ -63,6 +69,16 @@ class StoredSlide(SlideFile):
 
     Where the id was made of a path, its parts stand for the folders.
     """
+
+    @property
+    def file(self) -> str:
+        """The name of its file or folder, as the store has it, in NFC."""
+        return nfc(self.path.name)
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """What its id tells of the folders that it lay in."""
+        return self.path.parts[1:-1]
 
     @classmethod
     def of(cls, slide: str, file: str) -> StoredSlide:
@@ -136,7 +152,7 @@ def distinct(files: Iterable[SlideFile]) -> list[SlideFile]:
 
 def _relative_id(path: Path, above: Path) -> str:
     parts = path.relative_to(above).parts[:-1]
-    names = (*(nfc(part) for part in parts if part != os.sep), layout.own_name(path))
+    names = (*(file_name(part) for part in parts if part != os.sep), layout.own_name(path))
     return SEPARATOR.join(layout.safe_name(name) for name in names)
 
 
@@ -162,8 +178,8 @@ def _by_column(paths: list[Path], labels: Mapping[str, Label] | None) -> list[Sl
 def stored_as(file: SlideFile, stored: Mapping[str, str | None]) -> str:
     """Return the id that a store has a slide by.
 
-    That is its id; but a slide whose name a Mac wrote got another id from earlier versions, which
-    it keeps, so that it is not stored twice and splits go on.
+    That is its id; but a slide whose name a Mac wrote, or is not UTF-8, got another id from earlier
+    versions, which it keeps, so that it is not stored twice and splits go on.
 
     Args:
         file: the slide.
@@ -171,7 +187,7 @@ def stored_as(file: SlideFile, stored: Mapping[str, str | None]) -> str:
     """
     if file.slide in stored or file.slide != layout.slide_id(file.path):
         return file.slide
-    earlier = layout.earlier_id(file.path)
-    if earlier in stored and nfc(stored[earlier] or file.file) == file.file:
-        return earlier
+    for earlier in layout.earlier_ids(file.path):
+        if earlier in stored and visible(nfc(stored[earlier] or file.file)) == file.file:
+            return earlier
     return file.slide

@@ -17,6 +17,7 @@ from wsistore.records import CropRow, LevelRow, SlideRecord, SlideRow
 from wsistore.staging import index_lock
 from wsistore.storage import METADATA, LocalRoot, Place, Root, root
 from wsistore.table_columns import column_fault, split_fault
+from wsistore.texts import visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -141,11 +142,21 @@ def record_from_json(data: Mapping[str, Any]) -> SlideRecord:
     Raises:
         TypeError, KeyError: fields are missing or unknown.
     """
+    slide = {name: _storable(value) for name, value in data["slide"].items()}
     return SlideRecord(
-        SlideRow(**data["slide"]),
+        SlideRow(**slide),
         tuple(CropRow(**row) for row in data["crops"]),
         tuple(LevelRow(**row) for row in data["levels"]),
     )
+
+
+def _storable(value: Any) -> Any:
+    """Return a value of a record as tables can hold it: early stores keep names that are no UTF-8.
+
+    One such name would prevent the tables of all slides.
+    """
+    surrogate = isinstance(value, str) and any("\ud800" <= c <= "\udfff" for c in value)
+    return visible(value) if surrogate else value
 
 
 def read_record(group: Place) -> SlideRecord:

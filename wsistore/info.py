@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from wsistore.index import read_settings
 from wsistore.magnification import nominal_mpp
+from wsistore.paths import file_name
 from wsistore.records import OUTCOMES
 from wsistore.split.set_counts import SplitInfo, count_split
 
@@ -133,7 +134,7 @@ def collect(store: Store) -> Info:
     bad = slides[slides["outcome"] != "ok"]
     sources = read["mpp_source"].value_counts()
     return Info(
-        store=store.url,
+        store=file_name(store.root.absolute().name),
         format=int(settings["format"]),
         regions=str(settings["regions"]),
         exact_mpp=bool(settings["exact_mpp"]),

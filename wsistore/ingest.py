@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import traceback
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +20,8 @@ from wsistore.readers import Reader
 from wsistore.records import LevelRow, SlideRecord
 from wsistore.settings import BuildSettings, SlideTask
 from wsistore.storage import Place, Root, root
+from wsistore.terminal import print_traceback
+from wsistore.texts import without_folders
 from wsistore.writer import take_rows, write_bytes
 
 
@@ -49,11 +50,12 @@ def ingest(
             except FileExistsError:
                 record = _stored_meanwhile(record, place)
     except (SlideError, StoreError, OSError) as error:
-        return SlideRecord(task.row("failed", str(error)))
+        return SlideRecord(task.row("failed", without_folders(str(error), str(store))))
     # whatever a decoder or codec does with one damaged slide, the others go on
     except Exception as error:
-        traceback.print_exc()
-        return SlideRecord(task.row("failed", f"unexpected {type(error).__name__}: {error}"))
+        print_traceback()
+        said = without_folders(f"unexpected {type(error).__name__}: {error}", str(store))
+        return SlideRecord(task.row("failed", said))
     return record
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from wsistore.identity import SlideFile
 
 _COLUMNS = (("slide",), ("patient",), ("label",))
+_SEPARATOR = re.compile(r"\\(?!x[0-9a-f]{2}|u[0-9a-f]{4})")
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,8 @@ def match_labels(slides: Sequence[SlideFile], labels: Mapping[str, Label]) -> li
     said = f"--labels {labels.path}: " if isinstance(labels, Labels) else "--labels: "
     rows: dict[tuple[str, ...], list[str]] = {}
     for text in labels:
-        rows.setdefault(_parts(text), []).append(text)
+        for parts in _readings(text):
+            rows.setdefault(parts, []).append(text)
     found, owners = [], dict[str, Path]()
     for slide in slides:
         named = [text for name in sorted(_names(slide)) for text in rows.get(name, ())]
@@ -155,20 +158,25 @@ def match_labels(slides: Sequence[SlideFile], labels: Mapping[str, Label]) -> li
 def unmatched(slides: Sequence[SlideFile], labels: Mapping[str, Label]) -> list[str]:
     """Return the rows that name none of the slides, as written."""
     names = {name for slide in slides for name in _names(slide)}
-    return [text for text in labels if _parts(text) not in names]
+    return [text for text in labels if names.isdisjoint(_readings(text))]
+
+
+def _readings(text: str) -> set[tuple[str, ...]]:
+    r"""Return the parts of a path as a table holds it, in NFC.
+
+    Windows writes ``\\`` between them; in a name that is not UTF-8 it begins an escape.
+    """
+    return {_parts(nfc(text).replace("\\", "/")), _parts(_SEPARATOR.sub("/", nfc(text)))}
 
 
 def _parts(text: str) -> tuple[str, ...]:
-    """Return the parts of a path as a table holds it, in NFC; Windows writes ``\\``."""
-    parts = nfc(text).replace("\\", "/").split("/")
-    return tuple(part for part in parts if part not in ("", "."))
+    return tuple(part for part in text.split("/") if part not in ("", "."))
 
 
 def _names(slide: SlideFile) -> set[tuple[str, ...]]:
     """Return all that a table may call a slide."""
-    folders = _parts(slide.path.parent.as_posix())
     ends = {slide.file, slide.own_name}
-    tails = (folders[start:] for start in range(len(folders) + 1))
+    tails = (slide.folders[start:] for start in range(len(slide.folders) + 1))
     return {(*tail, end) for tail in tails for end in ends} | {(slide.slide,)}
 
 
@@ -177,5 +185,6 @@ def _bare(slide: SlideFile, text: str, label: Label) -> bool:
 
     A slide of that name in another folder would get the same row by another build.
     """
-    ids = {layout.slide_id(slide.path), layout.earlier_id(slide.path), label.id, ""}
-    return slide.slide not in ids and len(_parts(text)) == 1 and nfc(text) != slide.slide
+    ids = {layout.slide_id(slide.path), *layout.earlier_ids(slide.path), label.id, ""}
+    alone = min(map(len, _readings(text))) == 1
+    return alone and slide.slide not in ids and nfc(text) != slide.slide

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from wsistore.errors import UsageError
-from wsistore.paths import absolute, nfc
+from wsistore.paths import absolute, file_name, nfc
 from wsistore.storage import METADATA, Root
 
 P = TypeVar("P", Path, Root)
@@ -38,8 +38,12 @@ def slide_id(path: Path) -> str:
 
 
 def own_name(path: Path) -> str:
-    """Return a slide's name as given, in NFC: a file's without extension, a folder's whole."""
-    return nfc(absolute(path).name if path.is_dir() else path.stem)
+    """Return a slide's name as `file_name` has it: a file's without extension, a folder's whole."""
+    return file_name(_own_name(path))
+
+
+def _own_name(path: Path) -> str:
+    return absolute(path).name if path.is_dir() else path.stem
 
 
 def safe_name(text: str) -> str:
@@ -54,9 +58,13 @@ def safe_name(text: str) -> str:
     return safe.replace("__", "_") if safe.startswith("__") else safe
 
 
-def earlier_id(path: Path) -> str:
-    """Return the id that a decomposed name had before names were composed: ``ä`` gave ``a_``."""
-    return safe_name(unicodedata.normalize("NFD", own_name(path)))
+def earlier_ids(path: Path) -> tuple[str, str]:
+    """Return the ids that a name had in earlier versions.
+
+    Of before names were composed (``ä`` gave ``a_``), and before what is not UTF-8 was escaped.
+    """
+    name = _own_name(path)
+    return safe_name(unicodedata.normalize("NFD", name)), safe_name(nfc(name))
 
 
 def is_slide_id(text: str) -> bool:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from pathlib import Path
 
 from wsistore.errors import UsageError
+from wsistore.texts import visible
+
+_ESCAPE = re.compile(r"\\(?=x[0-9a-f]{2}|u[0-9a-f]{4})")
 
 _HIDDEN = {
     "@eadir", "@tmp", "#recycle", "#snapshot", "@recycle", "@recently-snapshot",  # NAS
@@ -20,6 +24,16 @@ _HIDDEN_ENDS = ("@synoeastream", "@synoresource")
 def nfc(text: str) -> str:
     """Return text in Unicode's composed form: macOS writes ``ä`` as ``a`` and a mark of its own."""
     return unicodedata.normalize("NFC", text)
+
+
+def file_name(name: str) -> str:
+    r"""Return the name of a file or folder as text that any file and terminal can hold.
+
+    File names are bytes. Text in NFC stays as it is; a byte that is no UTF-8 becomes ``\xHH``, a
+    control as `wsistore.texts.visible` has it. A backslash before what reads like such an escape
+    becomes ``\x5c``, so that two names never become one.
+    """
+    return visible(_ESCAPE.sub(r"\\x5c", nfc(name)))
 
 
 def hidden(name: str) -> bool:

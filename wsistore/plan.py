@@ -12,9 +12,10 @@ from wsistore import layout
 from wsistore.errors import SlideError
 from wsistore.identity import SlideFile
 from wsistore.magnification import Level, levels_of
-from wsistore.paths import nfc
+from wsistore.paths import file_name
 from wsistore.readers import AUTO, open_slide
 from wsistore.resolution import resolve
+from wsistore.texts import without_folders
 from wsistore.workers import Death, run
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def open_planned(
     width, height = opened.level_sizes[0]
     plan = SlidePlan(
         slide=layout.slide_id(path),
-        file=nfc(path.name),
+        file=file_name(path.name),
         reader=opened.name,
         vendor=opened.properties.vendor,
         width=width,
@@ -138,7 +139,8 @@ def plan_slide(
     try:
         opened, plan = open_planned(path, names, mpp, exact_mpp, reader, apply_icc)
     except (SlideError, OSError) as error:
-        return SlidePlan(layout.slide_id(path), nfc(path.name), str(error))
+        reason = without_folders(str(error), path.parent)
+        return SlidePlan(layout.slide_id(path), file_name(path.name), reason)
     opened.close()
     return plan
 
@@ -165,7 +167,7 @@ def plan_slides(
     plans = {}
     for (file, _), plan in run(work, slides, 1, timeout=timeout):
         if isinstance(plan, Death):
-            plan = SlidePlan(file.slide, file.path.name, plan.reason)
+            plan = SlidePlan(file.slide, file.file, plan.reason)
         plans[file.slide] = plan
     return [plans[file.slide] for file, _ in slides]
 

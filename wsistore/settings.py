@@ -15,9 +15,10 @@ from wsistore import layout
 from wsistore.annotations.find import AnnotationSource
 from wsistore.errors import StoreError
 from wsistore.labels import Label
-from wsistore.paths import nfc
+from wsistore.paths import file_name
 from wsistore.readers import AUTO
 from wsistore.records import SlideRow
+from wsistore.texts import visible, without_folders
 
 REGION_KINDS = ("tissue", "whole", "annotations")
 
@@ -166,12 +167,22 @@ class SlideTask:
         return self.label.mpp if self.label.mpp is not None else self.mpp
 
     def row(self, outcome: str, reason: str = "") -> SlideRow:
-        """Return the slide's row with what is known before it is opened."""
+        """Return the slide's row with what is known before it is opened.
+
+        Args:
+            outcome: ``ok``, ``empty`` or ``failed``.
+            reason: why; kept on one line and without folders.
+        """
         return SlideRow(
             slide=self.slide,
             outcome=outcome,
-            reason=reason,
-            file=nfc(self.path.name),
+            reason=self.said(reason),
+            file=file_name(self.path.name),
             patient=self.label.patient or self.slide,
             label=self.label.label,
         )
+
+    def said(self, text: str) -> str:
+        """Return what a reader or an error says as a store keeps it: one line, no folder."""
+        folders = filter(None, (self.path.parent, self.annotations.folder))
+        return visible(without_folders(text, *folders))

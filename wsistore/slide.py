@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wsistore.texts import visible
+
 if TYPE_CHECKING:
     from wsistore.found import Found
     from wsistore.magnification import Level
@@ -38,7 +40,8 @@ class Slide:
     def row(self) -> SlideRow:
         """The slide's row; a vendor level that was passed over is in its warning."""
         row: SlideRow = self._found.row
-        later = [note for note in self._found.vendor.notes if note not in row.warning]
+        notes = map(visible, self._found.vendor.notes)
+        later = [note for note in notes if note not in row.warning]
         return replace(row, warning="; ".join((*filter(None, (row.warning,)), *later)))
 
     def level(self, name: str) -> Level:

@@ -13,7 +13,6 @@ import io
 import os
 import re
 import string
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from wsistore.errors import UsageError
 from wsistore.limits import TEXT_BYTES
 from wsistore.paths import nfc
 from wsistore.text_encoding import EncodingError, decode, kind_of
+from wsistore.texts import unsafe, visible
 
 SEPARATORS = (",", ";", "\t")
 SAVE_AS = "save it as 'CSV UTF-8' (comma delimited)"
@@ -222,9 +222,9 @@ def _rows(
             for name, place in places.items()
         }
         for name, cell in found.items():
-            if any(unicodedata.category(character) == "Cc" for character in cell):
+            if unsafe(cell):
                 raise UsageError(
-                    f"{said}: line {line} has a control character in its {name} {cell!r}"
+                    f"{said}: line {line} has a control character in its {name} {visible(cell)!r}"
                 )
         yield Row(line, found)
 

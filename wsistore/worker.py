@@ -18,6 +18,8 @@ from multiprocessing.connection import Connection
 from multiprocessing.connection import wait as wait_for
 from typing import Any, Generic, TypeVar
 
+from wsistore.terminal import prepare_streams
+
 T = TypeVar("T")
 R = TypeVar("R")
 _BLAS_THREADS = "OPENBLAS_NUM_THREADS"
@@ -236,6 +238,7 @@ def _serve(
 
 def _begin(prepare: Callable[[], object] | None) -> None:
     """Prepare a worker process, in which everything has been imported that its work needs."""
+    prepare_streams()
     end_with_parent()
     if prepare is not None:
         prepare()

@@ -9,7 +9,6 @@ from pathlib import Path
 import click
 import torch
 from rich.console import Console
-from rich.progress import track
 
 import wsistore
 from distill.config import resolve_device
@@ -23,7 +22,7 @@ from distill.options import Grouped, option
 from distill.place import hold, own_name
 from distill.runs import Run
 from distill.tensors import publish
-from distill.weights import encode
+from wsistore import terminal
 
 CLASSES = 3
 WIDTH = 110
@@ -158,14 +157,14 @@ def command(
     else:
         wanted = levels or (asked.level or "all",)
         crops = sizes.of_store(wsistore.open(store), wanted, smallest, split, subset)
-    stderr = Console(stderr=True)
+    stderr = terminal.console(stderr=True)
     blocks = []
     for one in crops:
         if one.left_out:
             text = (
                 f"{one.name}: {one.left_out} crops left out: no such level, or under {smallest} px"
             )
-            stderr.print(text, markup=False, highlight=False, soft_wrap=True)
+            stderr.print(text)
         blocks.append(block(asked.network, one, _watch(one.name, stderr)))
     network = asked.network if no_measure else asked.network.to(where)
     untold = {"seconds_per_crop": None, "seconds_per_slide": None, "not_measured": "--no-measure"}
@@ -193,7 +192,7 @@ def command(
         except (FileExistsError, NotADirectoryError, PermissionError) as error:
             raise UsageError(f"{file} cannot be written ({error}); choose another --csv") from error
     if as_json:
-        click.echo(encode(report).decode(), nl=False)
+        terminal.echo_json(report)
     else:
         _printer().print(table(report))
     unmeasured = [one for one in blocks if one["not_measured"]]
@@ -229,14 +228,11 @@ def _subject(text: str, classes: int | None) -> _Subject:
 def _watch(name: str, console: Console) -> Watch:
     def watch(found: Iterable[tuple[int, int]]) -> Iterable[tuple[int, int]]:
         listed = list(found)
-        return track(
-            listed, f"counting {name}", console=console, transient=True,
-            disable=not console.is_terminal,
-        )  # fmt: skip
+        return terminal.track(listed, f"counting {name}", console)  # fmt: skip
 
     return watch
 
 
 def _printer() -> Console:
-    stdout = Console()
-    return stdout if stdout.is_terminal else Console(width=WIDTH)
+    stdout = terminal.console(wrap=True)
+    return stdout if stdout.is_terminal else terminal.console(width=WIDTH, wrap=True)

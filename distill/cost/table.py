@@ -9,7 +9,8 @@ from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
-from rich.text import Text
+
+from wsistore import terminal, texts
 
 Block = Mapping[str, Any]
 Line = tuple[str, Callable[[Block], str]]
@@ -21,14 +22,14 @@ def table(report: Mapping[str, Any]) -> Table:
     title = (
         f"{report['run']}: " if report["run"] else ""
     ) + f"{report['network']}, {report['classes']} classes, {report['parameters']:,} parameters"
-    shown = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), title=Text(title))
-    shown.caption = Text(caption(report))
+    shown = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), title=terminal.text(title))
+    shown.caption = terminal.text(caption(report))
     shown.add_column("one forward pass")
     for block in blocks:
-        shown.add_column(Text(block["level"]), justify="right", no_wrap=True)
+        shown.add_column(terminal.text(block["level"]), justify="right", no_wrap=True)
     for section in _sections(blocks):
         for name, cell in section:
-            shown.add_row(Text(name), *(cell(block) for block in blocks))
+            shown.add_row(terminal.text(name), *(cell(block) for block in blocks))
         shown.add_section()
     return shown
 
@@ -66,7 +67,7 @@ def as_csv(report: Mapping[str, Any]) -> bytes:
     general = ("network", "run", "classes", "parameters", "store", "split", "subset")
     rows = [
         {
-            **{name: report[name] for name in general},
+            **{name: _cell(report[name]) for name in general},
             **_flat(block),
             **_flat({"device": report["device"]}),
         }
@@ -80,6 +81,10 @@ def as_csv(report: Mapping[str, Any]) -> bytes:
     return text.getvalue().encode()
 
 
+def _cell(value: Any) -> Any:
+    return texts.csv_cell(value) if isinstance(value, str) else value
+
+
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for name, value in values.items():
@@ -88,7 +93,7 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         elif isinstance(value, list):
             flat[prefix + name] = " x ".join(map(str, value))
         elif value is not None:
-            flat[prefix + name] = value
+            flat[prefix + name] = _cell(value)
     return flat
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from distill.errors import UsageError
 from distill.exits import PARENT
 from distill.experiment.jobs import Job
 from distill.tensors import publish
+from wsistore import texts
 
 RECORD = "jobs.json"
 LOGS = "logs"
@@ -136,7 +136,7 @@ def carry_out(jobs: Sequence[Job], out: Path, command: Command, parallel: int, s
 
 def _start(job: Job, out: Path, command: list[str]) -> _Running:
     record = {**_recorded(out), job.name: list(job.words)}
-    publish(out / RECORD, (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode())
+    publish(out / RECORD, (texts.json_text(record, indent=1) + "\n").encode())
     log = _log(job, out)
     log.parent.mkdir(parents=True, exist_ok=True)
     handle = log.open("ab")

@@ -20,6 +20,7 @@ from distill.experiment.jobs import jobs as jobs_of
 from distill.options import FOLDER, Grouped, no_lock_option, option
 from distill.place import hold
 from distill.subsets import require_level, rows_of
+from wsistore import terminal
 
 
 @click.command(cls=Grouped)
@@ -90,8 +91,8 @@ def experiment(
     if dry_run:
         for job in found:
             state = "  # done" if job.done else ""
-            click.echo(shlex.join(["distill", *job.words]) + state)
-        click.echo(shlex.join(["distill", *report(plan, out)]))
+            terminal.echo(shlex.join(["distill", *job.words]) + state)
+        terminal.echo(shlex.join(["distill", *report(plan, out)]))
         return
     if not no_lock:
         wsistore.require_locks(out)
@@ -103,14 +104,14 @@ def experiment(
         return [*program(job), *machine, *(["--no-lock"] if writes else [])]
 
     try:
-        result = carry_out(found, out, command, jobs, click.echo)
+        result = carry_out(found, out, command, jobs, terminal.echo)
     except KeyboardInterrupt as interruption:
         text = f"Interrupted: the same command goes on with {out}."
         raise interrupted(interruption, text) from None
     if result.failed:
         left = f", and {len(result.left)} that need them were not run" if result.left else ""
         raise DistillError(f"failed: {', '.join(result.failed)}{left}; see {out / 'logs'}")
-    click.echo(f"{out}: all {len(found)} jobs done")
+    terminal.echo(f"{out}: all {len(found)} jobs done")
     made = subprocess.run([*DISTILL, *report(plan, out)], check=False, env=with_parent())
     if made.returncode:
         raise DistillError(f"no report could be made of {out}; the reason is above")

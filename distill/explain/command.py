@@ -8,8 +8,6 @@ from typing import Any
 
 import click
 import torch
-from rich.console import Console
-from rich.progress import track
 
 from distill.console import left_out_note
 from distill.explain.plan import PREDICTED, REPORT, Case, Request, prepare
@@ -24,6 +22,7 @@ from distill.options import (
 )
 from distill.place import hold
 from distill.runs import Run
+from wsistore import terminal
 
 
 @click.command(cls=Grouped)
@@ -85,26 +84,23 @@ def explain(
     """
     if threads is not None:
         torch.set_num_threads(threads)
-    stderr = Console(stderr=True)
+    stderr = terminal.console(stderr=True)
 
     def watch(cases: Iterable[Case], total: int) -> Iterable[Case]:
-        quiet = not stderr.is_terminal
-        return track(
-            cases, "explaining", total=total, console=stderr, transient=True, disable=quiet
-        )
+        return terminal.track(cases, "explaining", stderr, total)
 
     hold(given["out"])
     plan = prepare([Run.open(path) for path in runs], Request(memory_gib=memory, **given))
     if plan.left_out:
         which = "named" if plan.request.crops else plan.request.subset
         note = left_out_note(which, plan.left_out, REPORT)
-        stderr.print(note, markup=False, highlight=False, soft_wrap=True)
+        stderr.print(note)
     report = carry_out(plan, watch)
-    click.echo(f"{plan.request.out}: {len(report['crops'])} crops explained")
+    terminal.echo(f"{plan.request.out}: {len(report['crops'])} crops explained")
     if compared := report.get("similarity"):
-        click.echo(_compared(compared))
+        terminal.echo(_compared(compared))
     for crop, reason in report["failed"].items():
-        click.echo(f"failed: {crop}: {reason}", err=True)
+        terminal.echo(f"failed: {crop}: {reason}", err=True)
     if report["failed"]:
         raise SystemExit(1)
 

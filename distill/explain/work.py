@@ -23,6 +23,7 @@ from distill.look import for_answers
 from distill.place import aside, own_name
 from distill.tensors import publish
 from distill.weights import encode
+from wsistore import texts
 
 Watch = Callable[[Iterable[Case], int], Iterable[Case]]
 """Passes crops on, of which it is told the number, to show progress."""
@@ -64,7 +65,7 @@ def carry_out(plan: Plan, watch: Watch) -> dict[str, Any]:
                 try:
                     crops.append(_written(plan, case, sights, float(top), folder))
                 except wsistore.WsistoreError as error:
-                    failed[case.crop] = str(error)
+                    failed[case.crop] = _told(plan, error)
                 else:
                     scales[slide] = [0.0, float(top)]
         if not crops:
@@ -75,6 +76,12 @@ def carry_out(plan: Plan, watch: Watch) -> dict[str, Any]:
             run.require_unchanged()
         publish(folder / REPORT, encode(report))
     return report
+
+
+def _told(plan: Plan, error: Exception) -> str:
+    """Return what an error says without the folders of the runs and the store."""
+    folders: list[str | Path] = [plan.store.url, *(run.path.parent for run in plan.runs.values())]
+    return texts.visible(texts.without_folders(str(error), *folders))
 
 
 def _seen(
@@ -91,7 +98,7 @@ def _seen(
                 sights[name] = eye.see(plan.store, case.crop, target)
                 target = sights[name].target
         except (DistillError, wsistore.WsistoreError) as error:
-            failed[case.crop] = str(error)
+            failed[case.crop] = _told(plan, error)
             continue
         found.append((case, sights))
     return found

@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 import torch
-from rich.console import Console
 
 from distill.errors import UsageError
 from distill.export import card, check, facts, model
@@ -20,6 +19,7 @@ from distill.place import hold
 from distill.runs import Run
 from distill.tensors import publish_all
 from distill.weights import encode
+from wsistore import terminal
 
 
 @click.command("export", cls=Grouped)
@@ -84,7 +84,7 @@ def command(
     network = run.load_network()
     assert isinstance(network, ResNet)
     least = model.least_side(run.weights.network)
-    stderr = Console(stderr=True)
+    stderr = terminal.console(stderr=True)
     with stderr.status("exporting"):
         content, differences = _checked(network, run, takes, least)
     described = _card(run, network, store)
@@ -115,13 +115,13 @@ def command(
     }
     # a model that is there belongs to the card beside it
     publish_all(out.parent, files, (out.name,))
-    click.echo(
+    terminal.echo(
         f"{out}: within {check.worst(differences):.1e} of torch's logits at {len(differences)} "
         f"sizes; {page.name} and {table.name} beside it"
     )
     if reason := described["data"]["subsets_unknown"]:
         text = f"{page}: patients per subset are missing ({reason}); --store STORE names it"
-        stderr.print(text, markup=False, highlight=False, soft_wrap=True)
+        stderr.print(text)
 
 
 def _checked(

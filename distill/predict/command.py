@@ -13,7 +13,6 @@ from typing import Any
 import click
 import torch
 from rich.console import Console
-from rich.progress import track
 
 import wsistore
 from distill.config import resolve_device, sha256
@@ -39,6 +38,7 @@ from distill.predict.table import crops_table, slides_table
 from distill.predict.trained import Trained, trained
 from distill.runs import Run
 from distill.tensors import publish
+from wsistore import terminal
 
 WIDTH = 110
 """Characters of the table in a file or a pipe, where no terminal says how many there are."""
@@ -124,7 +124,7 @@ def predict(
     asked = _asked(run, workers, PICTURE if out is not None else 0, given)
     table = wsistore.read_labels(labels) if labels is not None else None
     files = wsistore.find_slides(slides, rule, table)
-    stderr = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
+    stderr = terminal.console(stderr=True)
     for note in asked.notes:
         stderr.print(note)
     with ExitStack() as opened:
@@ -139,10 +139,10 @@ def predict(
             publish(folder / output.SLIDES, slides_csv(found))
             publish(folder / output.REPORT, encode(report))
     if as_json:
-        click.echo(encode(report), nl=False)
+        terminal.echo_json(report)
     else:
-        stdout = Console()
-        printer = stdout if stdout.is_terminal else Console(width=WIDTH)
+        stdout = terminal.console(wrap=True)
+        printer = stdout if stdout.is_terminal else terminal.console(width=WIDTH, wrap=True)
         if out is None and len(found.crops.table):
             printer.print(crops_table(found))
         printer.print(slides_table(found, asked.calibrated, asked.aggregate))
@@ -240,14 +240,7 @@ def _watched(
     total: int,
     console: Console,
 ) -> Iterable[tuple[wsistore.SlideFile, SlideLogits | wsistore.Death]]:
-    return track(
-        results,
-        description="slides",
-        total=total,
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
+    return terminal.track(results, "slides", console, total)
 
 
 def _about(asked: Asked) -> dict[str, Any]:

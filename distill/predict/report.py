@@ -9,14 +9,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_numeric_dtype
 
-from distill.answers import UNIT_COLUMNS, Answers
+from distill.answers import UNIT_COLUMNS, Answers, guarded_csv
 from distill.calibration import probabilities
 from distill.metrics import Floats
 from distill.predict.calibration import Calibration
 from distill.predict.slide import CropLogits, SlideLogits
-from distill.texts import csv_text
 
 FORMAT = "distill-prediction/1"
 UNITS = {
@@ -146,7 +144,7 @@ def slides_csv(found: Predictions) -> bytes:
             for k, name in enumerate(found.classes)
         }
         rows.append(row)
-    return _encoded(pd.DataFrame(rows))
+    return guarded_csv(pd.DataFrame(rows))
 
 
 def _csv(table: pd.DataFrame, answers: Answers) -> bytes:
@@ -154,15 +152,7 @@ def _csv(table: pd.DataFrame, answers: Answers) -> bytes:
     table["predicted"] = names[answers.predicted]
     for k, name in enumerate(names):
         table[f"p_{name}"] = answers.probabilities[:, k]
-    return _encoded(table)
-
-
-def _encoded(table: pd.DataFrame) -> bytes:
-    """Return CSV whose texts no spreadsheet takes for formulas."""
-    shown = table.rename(columns=csv_text)
-    for name in shown.columns[[not is_numeric_dtype(kind) for kind in shown.dtypes]]:
-        shown[name] = [csv_text(v) if isinstance(v, str) else v for v in shown[name]]
-    return shown.to_csv(index=False, lineterminator="\n").encode()
+    return guarded_csv(table)
 
 
 def _place(file: Path) -> str:

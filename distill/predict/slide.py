@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -22,8 +21,10 @@ from distill.evaluate import crop_logits
 from distill.look import Look, for_answers
 from distill.metrics import Floats
 from distill.networks import smallest_input
+from distill.place import own_name
 from distill.runs import Run
 from distill.subsets import too_small
+from wsistore import terminal, texts
 
 BASE, VENDOR = "base", "vendor"
 NOTABLE = 0.05
@@ -125,13 +126,19 @@ def predict_slide(slide: wsistore.SlideFile, job: Job) -> SlideLogits:
     try:
         return _predict(slide, job)
     except (DistillError, wsistore.WsistoreError, OSError) as error:
-        return failed(slide, str(error))
+        return failed(slide, _told(str(error), slide, job))
     # whatever a decoder or an allocation does with one slide, the others go on
     except Exception as error:
-        traceback.print_exc()
-        return failed(slide, f"unexpected {type(error).__name__}: {error}")
+        terminal.print_traceback()
+        return failed(slide, _told(f"unexpected {type(error).__name__}: {error}", slide, job))
     finally:
         hook.remove()
+
+
+def _told(said: str, slide: wsistore.SlideFile, job: Job) -> str:
+    """Return what an error says without the folders that the user gave, on one line."""
+    folders = [slide.path.parent, job.run.parent, *filter(None, (job.annotations,))]
+    return texts.visible(texts.without_folders(said, *folders))
 
 
 def failed(slide: wsistore.SlideFile, reason: str) -> SlideLogits:
@@ -228,7 +235,7 @@ def _scale(off: float, mpp: float, run: Run, tolerance: float) -> list[str]:
     """
     said = (
         f"at {run.weights.level} its pixels are {mpp:.4g} µm, {off:+.1%} from the "
-        f"{run.weights.mpp:.4g} µm that {run.path.name} was trained at"
+        f"{run.weights.mpp:.4g} µm that {own_name(run.path)} was trained at"
     )
     if abs(off) > tolerance:
         raise DistillError(

@@ -11,6 +11,7 @@ from rich.text import Text
 from distill.answers import Answers
 from distill.predict.calibration import Calibration
 from distill.predict.report import Predictions, effect
+from wsistore import terminal
 
 
 def slides_table(found: Predictions, calibrated: Calibration, aggregate: str) -> Table:
@@ -24,9 +25,9 @@ def slides_table(found: Predictions, calibrated: Calibration, aggregate: str) ->
     for one in found.slides:
         answers = found.of(one.slide)
         if answers is None:
-            shown.add_row(Text(one.slide), "0", Text(one.outcome))
+            shown.add_row(terminal.text(one.slide), "0", terminal.text(one.outcome))
         else:
-            shown.add_row(Text(one.slide), str(len(one.crops)), *_cells(answers[1], 0))
+            shown.add_row(terminal.text(one.slide), str(len(one.crops)), *_cells(answers[1], 0))
     return shown
 
 
@@ -39,22 +40,29 @@ def crops_table(found: Predictions) -> Table:
     _chances(shown, found.classes)
     boxes = [crop.box for one in found.slides for crop in one.crops]
     for row, (crop, box) in enumerate(zip(found.crops.table["crop"], boxes, strict=True)):
-        shown.add_row(Text(crop), *map(str, box), *_cells(found.crops, row))
+        shown.add_row(terminal.text(crop), *map(str, box), *_cells(found.crops, row))
     return shown
 
 
 def _table(title: str, caption: str) -> Table:
-    return Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), title=Text(title), caption=Text(caption))
+    return Table(
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        title=terminal.text(title),
+        caption=terminal.text(caption),
+    )
 
 
 def _chances(shown: Table, classes: tuple[str, ...]) -> None:
     for name in classes:
-        shown.add_column(Text(name), justify="right", overflow="fold", min_width=len("0.000"))
+        shown.add_column(
+            terminal.text(name), justify="right", overflow="fold", min_width=len("0.000")
+        )
 
 
 def _cells(answers: Answers, row: int) -> list[Text]:
-    chances = [Text(f"{value:.3f}") for value in answers.probabilities[row]]
-    return [Text(answers.classes[answers.predicted[row]]), *chances]
+    chances = [terminal.text(f"{value:.3f}") for value in answers.probabilities[row]]
+    return [terminal.text(answers.classes[answers.predicted[row]]), *chances]
 
 
 def _effect(found: Predictions) -> str:

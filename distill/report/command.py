@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.progress import track
 
 import wsistore
 from distill.options import FOLDER, Grouped, option
@@ -21,6 +19,7 @@ from distill.report.page import files
 from distill.report.pictures import overlays
 from distill.report.rows import rows
 from distill.report.verdict import SCORES, Question
+from wsistore import terminal
 
 
 @click.command("report", cls=Grouped)
@@ -84,16 +83,10 @@ def command(
     measured = measure(collected, rows(collected.runs, opened.level_names), _watch)
     report = assemble(measured, opened, Question(score, margin), explained)
     write(out, files(report), overwrite)
-    click.echo(report.lead)
-    click.echo(str(out / PAGE))
+    terminal.echo(report.lead)
+    terminal.echo(str(out / PAGE))
 
 
 def _watch(jobs: Sequence[Any]) -> Iterable[Any]:
-    console = Console(stderr=True)
-    return track(
-        jobs,
-        description="comparing",
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
+    console = terminal.console(stderr=True)
+    return terminal.track(jobs, "comparing", console)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import wsistore
-from distill.texts import visible
+from wsistore import texts
 
 _MARKDOWN = re.compile(r"([\\`*_\[\]|~$])")
 
@@ -18,7 +18,7 @@ def markdown(text: str) -> str:
 
     It must not begin a line, where more characters mean something.
     """
-    escaped = _MARKDOWN.sub(r"\\\1", html.escape(visible(text), quote=False))
+    escaped = _MARKDOWN.sub(r"\\\1", html.escape(texts.visible(text), quote=False))
     return escaped.replace("://", "&#58;//").replace("@", "&#64;").replace("www.", "www&#46;")
 
 

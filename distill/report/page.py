@@ -12,7 +12,7 @@ from distill.report.folder import GENERATOR, PAGE
 from distill.report.names import markdown
 from distill.report.numbers import interval, magnification, part, percent
 from distill.report.verdict import Verdict
-from distill.texts import visible
+from wsistore import texts
 
 MARKDOWN = "report.md"
 
@@ -26,7 +26,7 @@ def _environment(*, escape: bool) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         # every value passes here, so that a name with a line break or a control shows as such
-        finalize=lambda value: visible(value) if type(value) is str else value,
+        finalize=lambda value: texts.visible(value) if type(value) is str else value,
     )
     made.filters |= {
         "md": markdown,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from distill.report.names import markdown
-from distill.texts import csv_text
+from wsistore import texts
 
 Raw = str | int | float | None
 
@@ -80,7 +80,9 @@ class Table:
         """Return the raw values with a header; texts that would be formulas begin with '."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow([csv_text(field) for column in self.columns for field in column.fields])
+        writer.writerow(
+            [texts.csv_cell(field) for column in self.columns for field in column.fields]
+        )
         for row in self.rows:
             writer.writerow([_raw(value) for cell in row for value in cell.raw])
         return text.getvalue().encode()
@@ -148,7 +150,7 @@ def marked(cells: Iterable[Sequence[Cell]], places: Sequence[int]) -> list[tuple
 def _raw(value: Raw) -> str:
     if value is None:
         return ""
-    return csv_text(value) if isinstance(value, str) else repr(value)
+    return texts.csv_cell(texts.visible(value)) if isinstance(value, str) else repr(value)
 
 
 def _marked(cell: Cell) -> str:

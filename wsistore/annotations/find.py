@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from wsistore import layout
 from wsistore.errors import SlideError
 from wsistore.limits import TEXT_BYTES
-from wsistore.paths import nfc
+from wsistore.paths import file_name
 
 if TYPE_CHECKING:
     from wsistore.annotations.model import Annotations
@@ -50,15 +50,15 @@ class AnnotationSource:
         Raises:
             SlideError: there is none, or more than one, or the folder cannot be read.
         """
-        stems = [layout.own_name(slide), nfc(slide.name)]
+        stems = [layout.own_name(slide), file_name(slide.name)]
         if self.folder is not None and name not in ("", *_ids(slide)):
             stems = [name]
         folder = self.folder if self.folder is not None else slide.parent
         names = [stem + end for stem in dict.fromkeys(stems) for end in EXTENSIONS]
-        names = [each for each in names if each != nfc(slide.name)]
+        names = [each for each in names if each != file_name(slide.name)]
         # a listing, for a name may be written in several ways
         try:
-            files = [path for path in sorted(folder.iterdir()) if nfc(path.name) in names]
+            files = [path for path in sorted(folder.iterdir()) if file_name(path.name) in names]
         except OSError as error:
             raise SlideError(f"annotation files cannot be looked for: {error.strerror}") from error
         found = [path for path in files if path.is_file()]
@@ -66,7 +66,7 @@ class AnnotationSource:
             place = "beside it" if self.folder is None else "in the folder of --annotations"
             raise SlideError(f"no annotation file {place}; looked for {', '.join(names)}")
         if len(found) > 1:
-            several = " and ".join(path.name for path in found)
+            several = " and ".join(file_name(path.name) for path in found)
             raise SlideError(
                 f"several annotation files ({several}); keep one, or one in a folder of its own "
                 "for --annotations"
@@ -93,12 +93,12 @@ class AnnotationSource:
         if fault := TEXT_BYTES.fault(path.stat().st_size):
             raise SlideError(f"{path.name}: has {fault}")
         data = path.read_bytes()
-        return read_annotations(data, path.name), _digest(data)
+        return read_annotations(data, file_name(path.name)), _digest(data)
 
 
-def _ids(slide: Path) -> tuple[str, str]:
+def _ids(slide: Path) -> tuple[str, ...]:
     """Return the ids that a slide has, or had, by its name."""
-    return layout.slide_id(slide), layout.earlier_id(slide)
+    return layout.slide_id(slide), *layout.earlier_ids(slide)
 
 
 def _digest(data: bytes) -> str:

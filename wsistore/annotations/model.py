@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter
 from dataclasses import dataclass, replace
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from wsistore.annotations.outline import Outline, crosses_itself, encloses, outline
 from wsistore.errors import SlideError
+from wsistore.texts import unsafe
 
 Polygon = tuple[Outline, tuple[Outline, ...]]
 """An outer outline and the outlines of its holes."""
@@ -150,6 +150,6 @@ def text(value: object, where: str) -> str:
     if not isinstance(value, str):
         raise SlideError(f"{where}: has a class or name that is no text")
     line = " ".join(value.split())
-    if any(unicodedata.category(character) in ("Cc", "Cs") for character in line):
+    if unsafe(line):
         raise SlideError(f"{where}: has a class or name with control characters")
     return line

@@ -41,6 +41,7 @@ from wsistore.settings import (
     TissueSettings,
 )
 from wsistore.storage import root
+from wsistore.terminal import echo
 
 
 def _line(result: Result) -> str:
@@ -181,7 +182,7 @@ def build_command(
     settings = BuildSettings(parse_levels(levels), exact_mpp, regions, tissue, drawn, apply_icc)
     begun = continued(store, settings).tissue.method
     if regions == "tissue" and begun != settings.tissue.method:
-        click.echo(
+        echo(
             f"{store}: tissue is found by {begun}, as in this store so far, not by "
             f"{settings.tissue.method}", err=True,
         )  # fmt: skip
@@ -191,7 +192,7 @@ def build_command(
     if labels is not None and table is not None:
         given = match_labels(files, table)
         for line in short_lines(label_report(files, given, table), labels):
-            click.echo(line, err=True)
+            echo(line, err=True)
     results = build(
         files, store, settings, table, mpp, workers, overwrite, source, reader, scheduler,
         lock=not no_lock, timeout=timeout,

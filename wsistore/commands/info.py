@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator
 
@@ -15,6 +14,7 @@ from wsistore.info import Info, LevelInfo, collect
 from wsistore.split.set_counts import SplitInfo
 from wsistore.storage import Root
 from wsistore.store import Store
+from wsistore.terminal import echo_json
 from wsistore.texts import label_text, size_text
 
 _NAMED = 3
@@ -131,7 +131,7 @@ def info_command(store: Root, as_json: bool) -> None:
     """
     info = collect(Store(store))
     if as_json:
-        click.echo(json.dumps(info.to_json(), ensure_ascii=False, indent=2))
+        echo_json(info.to_json())
         return
     console = out()
     for line in _lines(info):

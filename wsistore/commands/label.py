@@ -20,6 +20,7 @@ from wsistore.records import SlideRecord
 from wsistore.relabel import Change, apply_relabeling, plan_relabeling, stored_labels
 from wsistore.split import Fault, check_split, checkable, read_record
 from wsistore.storage import Root
+from wsistore.terminal import echo
 
 _SHOWN = 3
 """Faults of a split that are named; ``split --check`` names all."""
@@ -55,7 +56,7 @@ def label_command(
     slides = [StoredSlide.of(slide, record.slide.file) for slide, record in records.items()]
     report = label_report(slides, [given.get(slide, Label()) for slide in records], table)
     for line in short_lines(report, path, "in the store"):
-        click.echo(line, err=True)
+        echo(line, err=True)
     relabeling = plan_relabeling(records, given, drawn)
     if not dry_run:
         apply_relabeling(store, relabeling, given, drawn, not no_lock)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from wsistore.label_report import LabelReport, label_report
 from wsistore.labels import match_labels, read_labels
 from wsistore.magnification import parse_levels
 from wsistore.plan import SlidePlan, plan_slides
+from wsistore.terminal import echo_json
 
 
 def table(plans: Sequence[SlidePlan]) -> Table:
@@ -112,7 +112,7 @@ def plan_command(
     failed = [plan for plan in plans if plan.error]
     console = out()
     if as_json:
-        click.echo(json.dumps(_json(plans, report), ensure_ascii=False, indent=2))
+        echo_json(_json(plans, report))
     else:
         console.print(table(plans))
         for plan in plans:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,13 +13,14 @@ from wsistore.errors import UsageError
 from wsistore.identity import NAME
 from wsistore.labels import read_labels
 from wsistore.storage import LocalRoot, root
+from wsistore.terminal import echo_json
+from wsistore.texts import visible
 from wsistore.verify import Check, verify
-from wsistore.verify.faults import shown
 
 
 def _line(check: Check) -> str:
     found = f"{len(check.faults)} faults" if check.faults else "whole"
-    return shown(f"{check.slide}: {found}, {check.crops} crops, {check.bytes / 1e6:.1f} MB")
+    return visible(f"{check.slide}: {found}, {check.crops} crops, {check.bytes / 1e6:.1f} MB")
 
 
 def _watch(checks: Iterable[Check], total: int) -> Iterable[Check]:
@@ -85,7 +85,7 @@ def verify_command(
         read_labels(labels) if labels else None, timeout,
     )  # fmt: skip
     if as_json:
-        click.echo(json.dumps(report.to_json(), ensure_ascii=True, indent=2))
+        echo_json(report.to_json())
     else:
         console = out()
         for line in report.lines():

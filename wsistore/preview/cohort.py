@@ -16,6 +16,7 @@ from wsistore.preview.page import GENERATOR, page
 from wsistore.preview.sheet import slide_sheet
 from wsistore.preview.views import SlideView, slide_views
 from wsistore.store import Store
+from wsistore.texts import visible, without_folders
 
 PAGE, SHEETS, THUMBNAILS = "index.html", "sheets", "thumbnails"
 
@@ -62,7 +63,7 @@ def _draw(store: Store, view: SlideView, folder: Path, size: int) -> Drawn:
         sheet = slide_sheet(store, view, size)
     except StoreError as error:
         # one damaged slide hides no other: the page says it, and the command's exit code
-        return Drawn(view, fault=str(error))
+        return Drawn(view, fault=visible(without_folders(str(error), store.url)))
     sheet.image.save(folder / SHEETS / f"{view.slide}.png")
     sheet.thumbnail.save(folder / THUMBNAILS / f"{view.slide}.jpg", quality=85)
     return Drawn(view, sheet.thumbnail.size)

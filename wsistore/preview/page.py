@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from wsistore.info import Info
 from wsistore.preview.views import CropView, SlideView
-from wsistore.texts import label_text, millimetres, size_text
+from wsistore.texts import label_text, millimetres, size_text, visible
 
 if TYPE_CHECKING:
     from wsistore.preview.cohort import Drawn
@@ -28,6 +28,8 @@ def _environment() -> Environment:
     made = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
+        # every value passes here, so that a name with a line break or a control shows as such
+        finalize=lambda value: visible(value) if type(value) is str else value,
     )  # fmt: skip
     made.filters |= {"bytes": size_text, "label": label_text, "path": quote}
     return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -82,7 +83,7 @@ class VipsReader(BaseReader):
     def _open(self) -> pyvips.Image:
         try:
             # by source: a path would be searched for loader options in brackets
-            source = pyvips.Source.new_from_file(str(self._path))
+            source = pyvips.Source.new_from_file(os.fsencode(self._path))
             # without fail_on, libvips paints what it cannot decode black or grey
             return pyvips.Image.new_from_source(
                 source, f"page={self._page}" if self._page else "",

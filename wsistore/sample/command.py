@@ -14,6 +14,7 @@ from wsistore.sample.cohort import LABELS, write_cohort
 from wsistore.sample.plan import plan_cohort
 from wsistore.sample.scene import HARD_CASES
 from wsistore.sample.traits import CLASSES
+from wsistore.terminal import echo
 
 _EPILOG = f"""\b
 Classes: {", ".join(CLASSES)}. They differ in the nuclei of the stroma and in the shape and
@@ -145,7 +146,7 @@ def sample(
         )
     except UsageError as error:
         raise click.UsageError(str(error)) from error
-    click.echo(f"{len(paths)} slides and {LABELS} in {directory}")
+    echo(f"{len(paths)} slides and {LABELS} in {directory}")
 
 
 def _plain(
@@ -158,7 +159,7 @@ def _plain(
         nonlocal done
         if slide is not None:
             done += 1
-            click.echo(f"[{done}/{total}] {slide}", err=True)
+            echo(f"[{done}/{total}] {slide}", err=True)
 
     return write(report)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from wsistore.records import SlideRecord
+from wsistore.texts import visible
 
 REMOVE = "move it out of the store"
 REPLACE = "put what it leads to in its place, or move it out of the store"
@@ -24,12 +25,6 @@ def replace(slide: str) -> str:
     return f"delete slides/{slide} and run the same 'wsistore build' again"
 
 
-def shown(text: str) -> str:
-    """Return text on one line that any terminal and any JSON reader takes."""
-    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-    return line.encode("utf-8", "backslashreplace").decode()
-
-
 @dataclass(frozen=True)
 class Fault:
     """One thing wrong with a store.
@@ -45,7 +40,7 @@ class Fault:
     do: str
 
     def __str__(self) -> str:
-        return shown(f"{self.file}: {self.what}; {self.do}")
+        return visible(f"{self.file}: {self.what}; {self.do}")
 
 
 @dataclass

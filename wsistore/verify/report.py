@@ -8,7 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from wsistore.verify.faults import Check, Fault, shown
+from wsistore.paths import absolute, file_name
+from wsistore.texts import visible, without_folders
+from wsistore.verify.faults import Check, Fault
 
 
 @dataclass(frozen=True)
@@ -39,24 +41,30 @@ class Report:
     def to_json(self) -> dict[str, Any]:
         """Return the report as JSON knows it."""
         return {
-            "store": str(self.store),
+            "store": file_name(absolute(self.store).name),
             "whole": self.whole,
-            "faults": [asdict(fault) for fault in self.faults],
-            "notes": list(self.notes),
+            "faults": [
+                {name: self._said(text) for name, text in asdict(fault).items()}
+                for fault in self.faults
+            ],
+            "notes": [self._said(note) for note in self.notes],
             "read": dict(self.counts),
             "tiles_compared": dict(self.tiles),
-            "not_compared": dict(self.not_compared),
+            "not_compared": {slide: self._said(why) for slide, why in self.not_compared.items()},
         }
+
+    def _said(self, text: str) -> str:
+        return without_folders(text, self.store)
 
     def lines(self) -> list[str]:
         """Return the report for people: faults, then notes, then what was read."""
         found = [str(fault) for fault in self.faults]
-        found += [shown(f"note: {note}") for note in self.notes]
+        found += [visible(f"note: {note}") for note in self.notes]
         if self.tiles or self.not_compared:
             counts = ", ".join(f"{count} at {level}" for level, count in self.tiles.items())
             found.append(f"tiles compared with the slides: {counts or 'none'}")
             found += [
-                shown(f"not compared: {slide}: {why}") for slide, why in self.not_compared.items()
+                visible(f"not compared: {slide}: {why}") for slide, why in self.not_compared.items()
             ]
         read = ", ".join(f"{self.counts[key]} {key}" for key in self.counts if key != "bytes")
         verdict = "whole" if self.whole else f"{len(self.faults)} faults"

@@ -1,14 +1,12 @@
 """Names are shown as they are: nothing in them becomes mark-up, a link, a cell or a formula."""
 
-import csv
-import io
 from pathlib import Path
 
 import pytest
 from markdown_it import MarkdownIt
 
 from distill.report.names import folder_names, markdown
-from distill.texts import csv_text, visible
+from wsistore.texts import visible
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -33,24 +31,6 @@ def test_markdown_renders_to_the_name_itself_in_one_cell(name: str) -> None:
     parts = cells[0].children or []
     assert {part.type for part in parts} <= {"text", "text_special"}
     assert "".join(part.content for part in parts) == f"x {visible(name)}"
-
-
-def test_what_cannot_be_printed_is_shown_as_its_escape() -> None:
-    assert visible("a\nb\t\u202e\x00c") == r"a\nb\t\u202e\x00c"
-    assert visible("95\u00a0% µ 腺") == "95\u00a0% µ 腺"
-
-
-@pytest.mark.parametrize("name", ["=cmd|'/c calc'!A0", "+1", "-1", "@x", "  =x", "\t=x", "\n=x"])
-def test_a_spreadsheet_finds_no_formula(name: str) -> None:
-    text = io.StringIO()
-    csv.writer(text).writerow([csv_text(name)])
-    (read,) = next(csv.reader(io.StringIO(text.getvalue())))
-    assert read.startswith("'") or read[0] == "\\"
-    assert read.endswith(visible(name))
-
-
-def test_a_plain_name_stays_as_it_is_in_csv() -> None:
-    assert csv_text("celiac sprue, (a-b) = c") == "celiac sprue, (a-b) = c"
 
 
 def test_folders_of_one_name_are_told_apart_by_their_parents() -> None:

@@ -13,9 +13,9 @@ import pytest
 from markdown_it import MarkdownIt
 from PIL import Image
 
-from distill.texts import visible
 from tests.distill.commands import done
 from tests.distill.report.fabricate import make_run, make_store, taught_by
+from wsistore.texts import visible
 
 CLASSES = (
     "<script>document.title='pwned'</script> | a",
