@@ -1,5 +1,6 @@
 """Crops add up to slides and patients; tables read back as they were written."""
 
+import csv
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,25 @@ def crops() -> Answers:
     first = np.array([row[5] for row in ROWS])
     given = np.stack([first, 1 - first], axis=1)
     return Answers("crop", CLASSES, table, given, given.argmax(1))
+
+
+def test_no_cell_is_a_formula_and_every_name_reads_back_as_it_was(tmp_path: Path) -> None:
+    """Labels, patients and slides come from tables that others wrote."""
+    classes = ("=cmd|'/c calc'!A0", "-1.5", "'+a", "@b")
+    table = pd.DataFrame({
+        "crop": ["+s/0", "-s/0", "t/0", "\t=u/0"], "slide": ["+s", "-s", "t", "\t=u"],
+        "patient": ["@p", "-1", "'-x", "＝p"], "label": classes, "area_mm2": [1.5, 2.0, 1e-5, 3.0],
+    })  # fmt: skip
+    given = np.eye(4) * 0.6 + 0.1
+    answers = Answers("crop", classes, table, given, given.argmax(1))
+    (tmp_path / "predictions.csv").write_bytes(answers.csv())
+    rows = list(csv.reader((tmp_path / "predictions.csv").open(encoding="utf-8", newline="")))
+    cells = [cell for row in rows for cell in row]
+    assert [c for c in cells if c.strip()[:1] in tuple("=+-@＝") and c not in ("-1.5", "-1")] == []
+    read = Answers.read(tmp_path / "predictions.csv")
+    assert read.classes == classes
+    pd.testing.assert_frame_equal(read.table, table, check_dtype=False)
+    assert read.predicted.tolist() == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize(

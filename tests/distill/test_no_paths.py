@@ -37,10 +37,10 @@ def build(home: Path) -> Path:
 
 
 def damage(store: Path, slide: str) -> None:
-    (shard,) = (
-        path for path in (store / "slides" / slide / "0/2.5x/c").rglob("*") if path.is_file()
-    )
-    shard.write_bytes(b"damaged" + shard.read_bytes()[7:])
+    """Damage all pixels of a slide."""
+    for level in ("10x", "2.5x"):
+        (shard,) = filter(Path.is_file, (store / "slides" / slide / "0" / level / "c").rglob("*"))
+        shard.write_bytes(b"damaged" + shard.read_bytes()[7:])
 
 
 def train(store: Path, runs: Path) -> None:
@@ -88,7 +88,7 @@ def test_no_output_names_a_folder_of_the_machine(tmp_path: Path) -> None:
     explained = distill("explain", runs / "kd", store, "--subset", "val", "--out",
                         home / "explained", "--threads", 1)  # fmt: skip
     assert explained.exit_code == 1, explained.output
-    told["verify"] = stored("verify", store, "--slides", home, "--json", code=1)
+    told["verify"] = stored("verify", store, "--slides", home / "s0.tif", "--json", code=1)
     stored("preview", store, "--out", home / "preview", code=1)
 
     texts = {name: result.stdout.encode() for name, result in told.items()}

@@ -14,9 +14,9 @@ from tests.wsistore.test_identity import write_slide
 from wsistore import ingest
 from wsistore.build import build as build_store
 from wsistore.cli import main
-from wsistore.ingest import BuildSettings
 from wsistore.labels import read_labels
 from wsistore.readers import Reader
+from wsistore.settings import BuildSettings
 from wsistore.texts import unsafe
 from wsistore.user_table import UsageError
 
