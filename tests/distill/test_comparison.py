@@ -28,7 +28,7 @@ def test_all_runs_but_the_first_receive_their_differences_to_it(tmp_path: Path) 
             strict(run / folder / "metrics.json"),
             strict(run / folder / "differences.json"),
         )
-        assert (found["run"]["run"], found["minus"]["run"]) == (str(run), str(first))
+        assert (found["run"]["run"], found["minus"]["run"]) == (run.name, first.name)
         for side, report in (("run", own), ("minus", one)):
             assert found[side]["weights_sha256"] == report["weights_sha256"]
         for key in ("split_sha256", "store_sha256", "subset"):
