@@ -67,7 +67,7 @@ def naming(path: Path | str) -> Iterator[None]:
     except OSError as error:
         parts = Path(os.fsdecode(error.filename or "")).parts
         # a read that fails names nothing either, and never for want of room
-        nameless = not parts and error.errno != errno.EIO
+        nameless = not parts and error.errno not in (None, errno.EIO)
         if nameless or any(part.startswith(f".{Path(path).name}.") for part in parts):
             error.filename, error.filename2 = str(path), None
         raise

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from distill.networks import build
 from distill.weights import Weights
 from distill.writing import RunWriter
 from tests.distill.commands import distill
+from wsistore.records import SlideRow
 
 CLASSES = ['a, odd "name"', "b", "c"]
 MEAN, STD = (0.5, 0.4, 0.6), (0.2, 0.1, 0.3)
@@ -47,13 +49,14 @@ def make_store(path: Path, rows: list[tuple[str, str, str, str, str]], sizes: An
                 | {"factor": factor, "mpp": factor * 1.01, **sums}
             )
     table = pd.DataFrame(rows, columns=COLUMNS)
-    table.drop(columns="subset").assign(x=0, y=0, width=9, height=9, mpp=1.01).to_csv(
-        path / "crops.csv", index=False
-    )
+    crops = table.drop(columns="subset").assign(x=0, y=0, width=9, height=9, mpp=1.01)
+    crops.assign(tissue_mm2=None).to_csv(path / "crops.csv", index=False)
     pd.DataFrame(levels).to_csv(path / "levels.csv", index=False)
-    slides = table[["slide", "patient"]].drop_duplicates("slide")
-    prints = [f"{path}/{slide}" for slide in slides["slide"]]
-    slides.assign(outcome="ok", fingerprint=prints).to_csv(path / "slides.csv", index=False)
+    slides = [
+        asdict(SlideRow(slide, "ok", patient=patient, fingerprint=f"{path}/{slide}", mpp=1.01))
+        for slide, patient in dict(zip(table["slide"], table["patient"], strict=True)).items()
+    ]
+    pd.DataFrame(slides).to_csv(path / "slides.csv", index=False)
     write_split(path, "main", rows)
     return path
 
