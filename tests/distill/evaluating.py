@@ -49,8 +49,10 @@ def make_store(path: Path, rows: list[tuple[str, str, str, str, str]], sizes: An
                 | {"factor": factor, "mpp": factor * 1.01, **sums}
             )
     table = pd.DataFrame(rows, columns=COLUMNS)
-    crops = table.drop(columns="subset").assign(x=0, y=0, width=9, height=9, mpp=1.01)
-    crops.assign(tissue_mm2=None).to_csv(path / "crops.csv", index=False)
+    boxes = [(sizes or crop_sizes)(number) for number in range(len(rows))]
+    crops = table.drop(columns="subset").assign(x=0, y=0, width=[w for _, w in boxes])
+    crops = crops.assign(height=[h for h, _ in boxes], mpp=1.01, tissue_mm2=None)
+    crops.to_csv(path / "crops.csv", index=False)
     pd.DataFrame(levels).to_csv(path / "levels.csv", index=False)
     slides = [
         asdict(SlideRow(slide, "ok", patient=patient, fingerprint=f"{path}/{slide}", mpp=1.01))

@@ -268,10 +268,8 @@ def test_area_weighs_large_crops_more(tmp_path: Path) -> None:
         (f"s{n // 2}/{n % 2}", f"s{n // 2}", f"p{n // 2}", CLASSES[n // 2], "test")
         for n in range(6)
     ]
-    store = make_store(tmp_path / "store", [*cohort, ("s9/0", "s9", "p9", CLASSES[0], "train")])
-    table = pd.read_csv(store / "crops.csv")
-    table.loc[table["crop"].str.endswith("/0"), "width"] *= 9
-    table.to_csv(store / "crops.csv", index=False)
+    rows = [*cohort, ("s9/0", "s9", "p9", CLASSES[0], "train")]
+    store = make_store(tmp_path / "store", rows, lambda n: (40, 48 if n % 2 else 9 * 48))
     run = make_run(tmp_path / "run", store)
     folder = run / "evaluation" / "main-test"
     assert command(run, store, "--draws", 20, "--aggregate", "area").exit_code == 0
