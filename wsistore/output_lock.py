@@ -35,7 +35,7 @@ class OutputLock:
         self, place: Path, needed: bool | None = True, option: str | None = "--out"
     ) -> None:
         self._place, self._needed = place, needed
-        self._way = "wait for it" + (f" or choose another {option}" if option else "")
+        self._other = f" or choose another {option}" if option else ""
         whole = place.resolve()
         self._file = whole.with_name(f".{whole.name}.lock")
         self._lock = Lock(self._file, needed is not False)
@@ -53,7 +53,7 @@ class OutputLock:
         except LockedError as error:
             raise UsageError(
                 f"{self._place} is in use by another process, which holds {self._file.name} beside "
-                f"it; {self._way}"
+                f"it; wait for it{self._other}"
             ) from error
         except NoLocksError:
             self._file.unlink(missing_ok=True)
@@ -61,7 +61,7 @@ class OutputLock:
                 raise
         except OSError as error:
             raise UsageError(
-                f"{self._place} cannot be made ({error.strerror}): {advice(error)}"
+                f"{self._place} cannot be made ({error.strerror}): {advice(error)}{self._other}"
             ) from error
         finally:
             if not self._held:

@@ -39,7 +39,8 @@ def test_no_cell_is_a_formula_and_every_name_reads_back_as_it_was(tmp_path: Path
     given = np.eye(4) * 0.6 + 0.1
     answers = Answers("crop", classes, table, given, given.argmax(1))
     (tmp_path / "predictions.csv").write_bytes(answers.csv())
-    rows = list(csv.reader((tmp_path / "predictions.csv").open(encoding="utf-8", newline="")))
+    with (tmp_path / "predictions.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))
     cells = [cell for row in rows for cell in row]
     assert [c for c in cells if c.strip()[:1] in tuple("=+-@＝") and c not in ("-1.5", "-1")] == []
     read = Answers.read(tmp_path / "predictions.csv")

@@ -145,7 +145,7 @@ def test_metrics_say_where_they_come_from_and_what_they_cost(run: Path, store: P
     found = strict(run / "evaluation" / "main-test" / "metrics.json")
     assert found | {"format": 0} == found | {
         "format": 0,
-        "run": str(run.resolve()),
+        "run": run.name,
         "store": "store",
         "split": "main",
         "subset": "test",

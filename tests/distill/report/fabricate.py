@@ -6,6 +6,7 @@ Predictions are drawn at random; all that follows from them is made by the code 
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,12 @@ from distill.evaluate import FORMAT, TABLES, as_json
 from distill.scoring import Bootstrap
 from distill.weights import FORMAT as RUN
 from distill.weights import Weights, encode
+from wsistore.records import SlideRow
 
 CLASSES = ("celiac sprue", "non-specific duodenitis", "normal")
 LEVELS = {"10x": 1, "5x": 2, "2.5x": 4, "1.25x": 8, "0.625x": 16}
 QUICK = Bootstrap(draws=200)
+SUMS = {f"{kind}_{channel}": 0 for kind in ("sum", "sumsq") for channel in "rgb"}
 GMAC = {level: 15.1 / factor**2 for level, factor in LEVELS.items()}
 
 
@@ -43,18 +46,18 @@ def make_store(
     slides, boxes, levels, split = [], [], [], []
     for number in range(patients + patients // 5 + 1):
         patient, label = f"p{number:03}", classes[number % len(classes)]
-        slides.append({"slide": f"s{number:03}", "outcome": "ok", "reason": "", "warning": "",
-                       "mpp_source": "file", "mpp": 1.0})  # fmt: skip
+        slides.append(asdict(SlideRow(f"s{number:03}", "ok", mpp_source="file", mpp=1.0)))
         for place in range(crops):
             crop, (height, width) = f"s{number:03}/{place}", rng.integers(900, 2600, 2).tolist()
             whose = {"crop": crop, "slide": f"s{number:03}", "patient": patient, "label": label}
-            boxes.append({**whose, "x": 0, "y": 0, "width": width, "height": height, "mpp": 1.0})
+            boxes.append({**whose, "x": 0, "y": 0, "width": width, "height": height,
+                          "mpp": 1.0, "tissue_mm2": None})  # fmt: skip
             subset = "test" if number < patients else "train"
             split.append({**whose, "subset": subset})
             for level, factor in LEVELS.items():
                 size = {"height": height // factor, "width": width // factor}
                 levels.append({"crop": crop, "level": level, **size, "factor": factor,
-                               "mpp": float(factor), "bytes": 9})  # fmt: skip
+                               "mpp": float(factor), **SUMS, "bytes": 9})  # fmt: skip
     (path / "splits").mkdir()
     for name, rows in (("slides", slides), ("crops", boxes), ("levels", levels),
                        ("splits/main", split)):  # fmt: skip
