@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 import shutil
@@ -172,7 +173,9 @@ class LocalRoot(Root):
         return sorted(path.name for path in self._path.iterdir()) if self._path.is_dir() else []
 
     def read_bytes(self) -> bytes:
-        """Return a file's content."""
+        """Return a file's content; a pipe in its place is refused, for reading it would not end."""
+        if self._path.is_fifo():
+            raise OSError(errno.EINVAL, "it is no regular file but a pipe", str(self._path))
         return self._path.read_bytes()
 
     def read_each(self, names: Iterable[str]) -> dict[str, bytes]:

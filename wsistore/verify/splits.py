@@ -87,7 +87,7 @@ def changed_splits(store: Path) -> list[str]:
             continue
         try:
             changed = changed_since(store, path.stem)
-        except StoreError:
+        except (StoreError, OSError):
             continue  # a fault of its own
         notes += [
             f"{layout.SPLITS}/{each.name} is not as wsistore wrote it"
