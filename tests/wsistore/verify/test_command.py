@@ -40,7 +40,7 @@ def test_faults_are_lines_with_exit_1_and_processes_agree(broken: Broken) -> Non
     assert one.stdout == two.stdout
     lines = one.stdout.strip().split("\n")
     assert lines[0] == (
-        "slides/a/evil\\n\\x1b[31m[red].txt: is no part of the store format; move it out of the "
+        "slides/a/evil\\x0a\\x1b[31m[red].txt: is no part of the store format; move it out of the "
         "store"
     )
     assert lines[1].startswith("slides/b/0/2.5x/zarr.json: is no whole JSON")
