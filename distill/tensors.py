@@ -2,8 +2,9 @@
 
 import json
 import os
-from collections.abc import Collection, Mapping
-from contextlib import ExitStack
+import tempfile
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -69,6 +70,20 @@ def _in_order(content: bytes) -> bytes:
     return len(text).to_bytes(8, "little") + text + content[8 + length :]
 
 
+@contextmanager
+def _utf8_path(path: Path) -> Iterator[Path]:
+    """Yield a path to the same file that safetensors can open: it takes UTF-8 alone."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        with tempfile.TemporaryDirectory(prefix="distill-") as folder:
+            link = Path(folder) / "tensors.safetensors"
+            link.symlink_to(path.absolute())
+            yield link
+        return
+    yield path
+
+
 def load(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Return the named tensors of a file, on the CPU, and its metadata.
 
@@ -76,7 +91,7 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         RunError: if the file is missing or damaged.
     """
     try:
-        with safe_open(path, framework="pt") as file:
+        with _utf8_path(path) as place, safe_open(place, framework="pt") as file:
             names = file.keys()
             return {name: file.get_tensor(name) for name in names}, dict(file.metadata() or {})
     except FileNotFoundError as error:
