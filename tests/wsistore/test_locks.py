@@ -152,7 +152,8 @@ def test_a_long_wait_says_for_what_and_ends_with_the_other(
         (errno.EDQUOT, "make room, the quota is used up and"),
         (errno.EACCES, "get the right to write there and"),
         (errno.EROFS, "mount it for writing, or choose another place and"),
-        (errno.EIO, "mend that and"),
+        (errno.EIO, "look at the disk, it fails and"),
+        (errno.EBUSY, "mend that and"),
     ],
 )
 def test_advice_is_of_the_error(
