@@ -169,8 +169,8 @@ def test_nothing_of_the_scanner_or_its_paths_is_stored(store: wsistore.Store, cm
     pictures = (b"\xff\xd8\xff", b"\x89PNG", b"II*\0", b"MM\0*", b"GIF8")
     files = [path for path in store.path.rglob("*") if path.is_file()]
     arrays = [array[:].tobytes() for crop in store for array in map(crop.__getitem__, crop.levels)]
-    # root and tables, a lock, slide and crop, arrays, shards
-    assert len(files) == 4 + 1 + 2 + 5 + 8
+    # root and tables, a lock, the groups of slides, slide and crop, arrays, shards
+    assert len(files) == 4 + 1 + 3 + 5 + 8
     for data in [path.read_bytes() for path in files] + arrays:
         assert not [secret for secret in hidden if secret in data]
         assert not data.startswith(pictures)
