@@ -21,7 +21,7 @@ A2 = "slides/a/0/2.5x"
 
 
 def found(store: Path) -> Report:
-    return verify(store, workers=1)
+    return verify(store, workers=0)
 
 
 def flip(file: str, place: int) -> Break:
