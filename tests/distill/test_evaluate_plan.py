@@ -10,7 +10,7 @@ import wsistore
 from distill.errors import DistillError, SubsetError, UsageError
 from distill.evaluate_plan import Request, prepare
 from distill.runs import Run
-from tests.distill.evaluating import make_run, make_store, rows
+from tests.distill.evaluating import crop_sizes, make_run, make_store, rows
 
 
 @pytest.fixture
@@ -80,5 +80,7 @@ def test_the_table_has_areas_in_mm2_and_no_label_as_none(tmp_path: Path) -> None
     store = wsistore.open(make_store(tmp_path / "store", rows()))
     plan = prepare(Run.open(make_run(tmp_path / "run", store.path)), store, Request("main", "test"))
     assert list(plan.table.columns) == ["crop", "slide", "patient", "label", "area_mm2"]
-    assert plan.table["area_mm2"].tolist() == pytest.approx([9 * 9 * 1.01**2 / 1e6] * 10)
+    boxes = [crop_sizes(number) for number in range(10)]
+    areas = [height * width * 1.01**2 / 1e6 for height, width in boxes]
+    assert plan.table["area_mm2"].tolist() == pytest.approx(areas)
     assert plan.table["label"].tolist()[2:4] == [plan.subset.labels[2], None]
