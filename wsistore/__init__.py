@@ -5,10 +5,8 @@ from typing import TYPE_CHECKING
 from wsistore.lazy import lazily
 
 if TYPE_CHECKING:
-    from wsistore import atomic, drawing, terminal, texts
     from wsistore.channels import Statistics, statistics
     from wsistore.classes import ClassMap, parse_classes
-    from wsistore.ending import Terminated, end_with, exit_code, orderly_end
     from wsistore.errors import (
         ResolutionError,
         SlideError,
@@ -19,23 +17,26 @@ if TYPE_CHECKING:
         naming,
         refusal,
     )
+    from wsistore.files import atomic
+    from wsistore.files.locks import Lock, LockedError, NoLocksError, require_locks
+    from wsistore.files.output_lock import OutputLock, in_use
+    from wsistore.files.parsing import parse_json, parse_toml
+    from wsistore.files.paths import absolute, file_name
     from wsistore.find import find_slides
+    from wsistore.formatting import drawing, terminal, texts
     from wsistore.handle import Crop, Pair
     from wsistore.identity import RULES as ID_RULES
     from wsistore.identity import SlideFile
     from wsistore.labels import read_labels
     from wsistore.layers import write_layer
     from wsistore.layout import slide_id
-    from wsistore.locks import Lock, LockedError, NoLocksError, require_locks
-    from wsistore.output_lock import OutputLock, in_use
-    from wsistore.parsing import parse_json, parse_toml
-    from wsistore.paths import absolute, file_name
+    from wsistore.parallel.executor import TIMEOUT, Death
+    from wsistore.parallel.executor import run as in_workers
+    from wsistore.parallel.signals import Terminated, end_with, exit_code, orderly_end
+    from wsistore.parallel.worker import report_progress
     from wsistore.physical import Grid, Span
     from wsistore.slide import Slide, open_slide, reader_names
     from wsistore.store import Store, open
-    from wsistore.worker import report_progress
-    from wsistore.workers import TIMEOUT, Death
-    from wsistore.workers import run as in_workers
 
 __all__ = [
     "ID_RULES",
@@ -94,13 +95,13 @@ __getattr__ = lazily(
     {
         "ClassMap": "wsistore.classes",
         "Crop": "wsistore.handle",
-        "Death": "wsistore.workers",
+        "Death": "wsistore.parallel.executor",
         "Grid": "wsistore.physical",
         "ID_RULES": "wsistore.identity:RULES",
-        "Lock": "wsistore.locks",
-        "LockedError": "wsistore.locks",
-        "NoLocksError": "wsistore.locks",
-        "OutputLock": "wsistore.output_lock",
+        "Lock": "wsistore.files.locks",
+        "LockedError": "wsistore.files.locks",
+        "NoLocksError": "wsistore.files.locks",
+        "OutputLock": "wsistore.files.output_lock",
         "Pair": "wsistore.handle",
         "ResolutionError": "wsistore.errors",
         "Slide": "wsistore.slide",
@@ -111,31 +112,31 @@ __getattr__ = lazily(
         "StorageError": "wsistore.errors",
         "Store": "wsistore.store",
         "StoreError": "wsistore.errors",
-        "TIMEOUT": "wsistore.workers",
-        "Terminated": "wsistore.ending",
+        "TIMEOUT": "wsistore.parallel.executor",
+        "Terminated": "wsistore.parallel.signals",
         "UsageError": "wsistore.errors",
         "WsistoreError": "wsistore.errors",
-        "absolute": "wsistore.paths",
+        "absolute": "wsistore.files.paths",
         "atomic": "wsistore.atomic",
         "drawing": "wsistore.drawing",
-        "end_with": "wsistore.ending",
-        "exit_code": "wsistore.ending",
-        "file_name": "wsistore.paths",
+        "end_with": "wsistore.parallel.signals",
+        "exit_code": "wsistore.parallel.signals",
+        "file_name": "wsistore.files.paths",
         "find_slides": "wsistore.find",
-        "in_use": "wsistore.output_lock",
-        "in_workers": "wsistore.workers:run",
+        "in_use": "wsistore.files.output_lock",
+        "in_workers": "wsistore.parallel.executor:run",
         "naming": "wsistore.errors",
         "open": "wsistore.store",
         "open_slide": "wsistore.slide",
-        "orderly_end": "wsistore.ending",
+        "orderly_end": "wsistore.parallel.signals",
         "parse_classes": "wsistore.classes",
-        "parse_json": "wsistore.parsing",
-        "parse_toml": "wsistore.parsing",
+        "parse_json": "wsistore.files.parsing",
+        "parse_toml": "wsistore.files.parsing",
         "read_labels": "wsistore.labels",
         "reader_names": "wsistore.slide",
         "refusal": "wsistore.errors",
-        "report_progress": "wsistore.worker",
-        "require_locks": "wsistore.locks",
+        "report_progress": "wsistore.parallel.worker",
+        "require_locks": "wsistore.files.locks",
         "slide_id": "wsistore.layout",
         "statistics": "wsistore.channels",
         "terminal": "wsistore.terminal",

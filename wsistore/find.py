@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from wsistore.errors import UsageError
-from wsistore.files import is_dicom, named_images
+from wsistore.files.paths import absolute, file_name, hidden
 from wsistore.identity import NAME, SlideFile, identify
 from wsistore.labels import Label
-from wsistore.paths import absolute, file_name, hidden
+from wsistore.slides.slide_files import is_dicom, named_images
 
 EXTENSIONS = {
     ".svs", ".tif", ".tiff", ".ndpi", ".scn", ".bif", ".qptiff", ".gtiff", ".btf",

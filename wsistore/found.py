@@ -15,7 +15,6 @@ from wsistore import layout
 from wsistore.annotations.raster import Cover
 from wsistore.annotations.regions import cover_of, find_annotated
 from wsistore.errors import SlideError
-from wsistore.files import fingerprint, slide_bytes
 from wsistore.geometry import Box
 from wsistore.magnification import Level
 from wsistore.plan import open_planned
@@ -23,6 +22,7 @@ from wsistore.readers import Reader
 from wsistore.records import CropRow, SlideRow
 from wsistore.regions import find_regions
 from wsistore.seams import seam_warning
+from wsistore.slides.slide_files import fingerprint, slide_bytes
 from wsistore.vendor_levels import VendorLevels
 
 if TYPE_CHECKING:

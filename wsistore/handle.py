@@ -12,9 +12,9 @@ import zarr
 from numpy.typing import NDArray
 
 from wsistore.errors import StoreError, UsageError
+from wsistore.files.parsing import parse_json
 from wsistore.geometry import Box
 from wsistore.magnification import levels_of
-from wsistore.parsing import parse_json
 from wsistore.physical import BoxUm, Grid, Span, box_um, fault, written
 from wsistore.storage import METADATA, Root
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from wsistore import layout
 from wsistore.errors import UsageError
+from wsistore.files.paths import absolute, file_name, nfc
+from wsistore.formatting.texts import visible
 from wsistore.labels import Label, match_labels
-from wsistore.paths import absolute, file_name, nfc
-from wsistore.texts import visible
 
 if TYPE_CHECKING:
     from wsistore.records import SlideRow
@@ -46,7 +46,7 @@ class SlideFile:
 
     @property
     def file(self) -> str:
-        """The name of its file or folder, see `wsistore.paths.file_name`."""
+        """The name of its file or folder, see `wsistore.files.paths.file_name`."""
         return file_name(self.path.name)
 
     @property

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from wsistore import layout
 from wsistore.duplicates import Duplicates
 from wsistore.errors import StorageError, StoreError, advice
-from wsistore.parsing import parse_json
+from wsistore.files.parsing import parse_json
+from wsistore.formatting.texts import visible
 from wsistore.record_tables import table_rows, table_text
 from wsistore.records import CropRow, LevelRow, SlideRecord, SlideRow
 from wsistore.staging import index_lock
 from wsistore.storage import METADATA, LocalRoot, Place, Root, root
 from wsistore.table_columns import column_fault, split_fault
-from wsistore.texts import visible
 
 if TYPE_CHECKING:
     import pandas as pd

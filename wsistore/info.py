@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from wsistore.files.paths import file_name
 from wsistore.index import read_settings
 from wsistore.magnification import nominal_mpp
-from wsistore.paths import file_name
 from wsistore.records import OUTCOMES
 from wsistore.split.set_counts import SplitInfo, count_split
 

@@ -12,6 +12,8 @@ import zarr
 from wsistore import layout, staging
 from wsistore.crops import write_crop
 from wsistore.errors import SlideError, StoreError
+from wsistore.formatting.terminal import print_traceback
+from wsistore.formatting.texts import without_folders
 from wsistore.found import open_found
 from wsistore.identity import another_file
 from wsistore.index import read_record, record_to_json
@@ -20,8 +22,6 @@ from wsistore.readers import Reader
 from wsistore.records import LevelRow, SlideRecord
 from wsistore.settings import BuildSettings, SlideTask
 from wsistore.storage import Place, Root, root
-from wsistore.terminal import print_traceback
-from wsistore.texts import without_folders
 from wsistore.writer import take_rows, write_bytes
 
 

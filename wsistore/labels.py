@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from wsistore import layout
 from wsistore.errors import UsageError
-from wsistore.paths import nfc
-from wsistore.quantities import micrometers
-from wsistore.user_table import Row, read_user_table
+from wsistore.files.paths import nfc
+from wsistore.files.user_table import Row, read_user_table
+from wsistore.formatting.quantities import micrometers
 
 if TYPE_CHECKING:
     from wsistore.identity import SlideFile
@@ -75,7 +75,7 @@ def read_labels(path: Path) -> Labels:
 
     Raises:
         UsageError: the file cannot be read as a table or lacks a column, see
-            `wsistore.user_table.read_user_table`; two rows disagree about a slide, a row names no
+            `wsistore.files.user_table.read_user_table`; two rows disagree about a slide, a row names no
             slide, or holds an mpp that is no positive number.
     """
     table = read_user_table(path, "--labels", _COLUMNS, ["mpp", "id"])

@@ -11,7 +11,7 @@ import zarr
 from numpy.typing import NDArray
 from zarr.codecs import ZstdCodec
 
-from wsistore import atomic
+from wsistore.files import atomic
 from wsistore.ome import AXES, layer_attributes
 from wsistore.physical import Grid
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from wsistore.errors import UsageError
-from wsistore.paths import absolute, file_name, nfc
+from wsistore.files.paths import absolute, file_name, nfc
 from wsistore.storage import METADATA, Root
 
 P = TypeVar("P", Path, Root)

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from wsistore import atomic
-from wsistore.drawing import font
+from wsistore.files import atomic
+from wsistore.formatting.drawing import font
 from wsistore.handle import Crop
 from wsistore.store import Store
 

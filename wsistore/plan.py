@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from wsistore import layout
 from wsistore.errors import SlideError
+from wsistore.files.paths import file_name
+from wsistore.formatting.texts import without_folders
 from wsistore.identity import SlideFile
 from wsistore.magnification import Level, levels_of
-from wsistore.paths import file_name
+from wsistore.parallel.executor import Death, run
 from wsistore.readers import AUTO, open_slide
 from wsistore.resolution import resolve
-from wsistore.texts import without_folders
-from wsistore.workers import Death, run
 
 if TYPE_CHECKING:
     from wsistore.readers import Reader

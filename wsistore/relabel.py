@@ -9,10 +9,10 @@ from typing import Any
 
 from wsistore import layout
 from wsistore.errors import StoreError, UsageError
+from wsistore.files.parsing import parse_json
 from wsistore.identity import StoredSlide
 from wsistore.index import read_record, record_to_json, update_index
 from wsistore.labels import Label, Labels, disagreement, match_labels
-from wsistore.parsing import parse_json
 from wsistore.records import CropRow, SlideRecord
 from wsistore.storage import METADATA, LocalRoot, Place, Root, root
 

@@ -14,11 +14,11 @@ from typing import Any
 from wsistore import layout
 from wsistore.annotations.find import AnnotationSource
 from wsistore.errors import StoreError
+from wsistore.files.paths import file_name
+from wsistore.formatting.texts import visible, without_folders
 from wsistore.labels import Label
-from wsistore.paths import file_name
 from wsistore.readers import AUTO
 from wsistore.records import SlideRow
-from wsistore.texts import visible, without_folders
 
 REGION_KINDS = ("tissue", "whole", "annotations")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wsistore.texts import visible
+from wsistore.formatting.texts import visible
 
 if TYPE_CHECKING:
     from wsistore.found import Found
@@ -197,9 +197,9 @@ def open_slide(
     """
     from wsistore.annotations.find import AnnotationSource
     from wsistore.errors import StoreError
+    from wsistore.files.paths import absolute
     from wsistore.found import open_found
     from wsistore.labels import Label
-    from wsistore.paths import absolute
     from wsistore.settings import BuildSettings, SlideTask
 
     known = BuildSettings.of(settings)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, cast
 
 from wsistore import layout
 from wsistore.errors import StoreError, advice
-from wsistore.locks import Lock, LockedError, is_free
+from wsistore.files.locks import Lock, LockedError, is_free
 from wsistore.storage import LocalRoot, Place, Root, root
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wsistore import atomic
 from wsistore.errors import StoreError, UsageError
+from wsistore.files import atomic
 
 if TYPE_CHECKING:
     from zarr import Array

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from zarr.codecs import ZstdCodec
 
 from wsistore.ome import AXES
+from wsistore.parallel.worker import report_progress
 from wsistore.shard import ZSTD_LEVEL, write_shard
-from wsistore.worker import report_progress
 
 CHUNK = 512
 SHARD_ROWS, SHARD_COLUMNS = 512, 4096

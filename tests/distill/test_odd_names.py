@@ -6,7 +6,7 @@ from pathlib import Path
 
 from distill.runs import Run
 from tests.distill.commands import done, train
-from wsistore.texts import unsafe
+from wsistore.formatting.texts import unsafe
 
 NAME = os.fsdecode(b"l\xe4uf[bold]\x1b[31m")
 SHOWN = r"l\xe4uf[bold]\x1b[31m"

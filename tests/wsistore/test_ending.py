@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.events import DEADLINE, ended, wait_for_file, wait_until
-from wsistore.ending import Terminated, exit_code, orderly_end
+from wsistore.parallel.signals import Terminated, exit_code, orderly_end
 
 ENDS = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 COMMAND = """
@@ -34,10 +34,10 @@ main(["work"])
 """
 CHILD = """
 import os, sys, time
-import wsistore.ending
+import wsistore.parallel.signals
 from pathlib import Path
-with wsistore.ending.orderly_end():
-    wsistore.ending.end_with(int(sys.argv[1]))
+with wsistore.parallel.signals.orderly_end():
+    wsistore.parallel.signals.end_with(int(sys.argv[1]))
     try:
         Path({started!r}).write_text(str(os.getpid()))
         while True:

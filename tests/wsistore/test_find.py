@@ -5,8 +5,8 @@ import pytest
 
 from wsistore import layout
 from wsistore.errors import UsageError
-from wsistore.files import data_path, fingerprint, slide_files
 from wsistore.find import find_slides
+from wsistore.slides.slide_files import data_path, fingerprint, slide_files
 
 
 def touch(folder: Path, *names: str) -> None:

@@ -16,11 +16,11 @@ from wsistore.annotations.find import AnnotationSource
 from wsistore.build import build as build_store
 from wsistore.cli import main
 from wsistore.errors import SlideError, UsageError
+from wsistore.files.paths import absolute
 from wsistore.find import find_slides
 from wsistore.identity import SlideFile, shown
 from wsistore.ingest import ingest
 from wsistore.labels import Label, match_labels, read_labels, unmatched
-from wsistore.paths import absolute
 from wsistore.settings import BuildSettings, SlideTask
 
 NFD = unicodedata.normalize("NFD", "Präparat-1")

@@ -10,9 +10,9 @@ from click.testing import CliRunner, Result
 from tests.wsistore.crashing import ENDS, crash_in_workers
 from tests.wsistore.test_build import build, flat_slide, outcomes
 from wsistore.cli import main
+from wsistore.parallel.executor import Death, run
+from wsistore.parallel.worker import Worker
 from wsistore.verify import verify
-from wsistore.worker import Worker
-from wsistore.workers import Death, run
 
 LEVELS = ("--levels", "2.5x")
 

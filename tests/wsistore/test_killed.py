@@ -17,11 +17,11 @@ from tests.wsistore.test_build import flat_slide, outcomes
 from wsistore import staging
 from wsistore.build import build
 from wsistore.labels import Label
+from wsistore.parallel.executor import Death, run
 from wsistore.settings import BuildSettings
 from wsistore.split import Request, make_split, save_split
 from wsistore.store import Store
 from wsistore.verify import verify
-from wsistore.workers import Death, run
 
 SETTINGS = BuildSettings(("5x", "1.25x"))
 LABELS = {f"s{i}": Label(f"p{i}", "ab"[i % 2]) for i in range(6)}

@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from tests.wsistore.test_build import build, flat_slide
-from wsistore import locks, staging
+from wsistore import staging
 from wsistore.errors import StoreError
+from wsistore.files import locks
+from wsistore.files.locks import Lock, LockedError, NoLocksError, is_free, require_locks
 from wsistore.index import update_index
-from wsistore.locks import Lock, LockedError, NoLocksError, is_free, require_locks
 from wsistore.verify import verify
 
 CODES = ("ENOSYS", "ENOLCK", "EOPNOTSUPP")
@@ -127,7 +128,7 @@ def test_a_long_wait_says_for_what_and_ends_with_the_other(
             said.set()
 
     heard = Heard()
-    logging.getLogger("wsistore.locks").addHandler(heard)
+    logging.getLogger("wsistore.files.locks").addHandler(heard)
     try:
         with staging.index_lock(store):
             writer = threading.Thread(target=update_index, args=(store, {}))
@@ -136,7 +137,7 @@ def test_a_long_wait_says_for_what_and_ends_with_the_other(
             assert not (store / "slides.csv").exists()
         writer.join(60)
     finally:
-        logging.getLogger("wsistore.locks").removeHandler(heard)
+        logging.getLogger("wsistore.files.locks").removeHandler(heard)
     assert (store / "slides.csv").exists()
     (record,) = caplog.records
     file = store / ".building" / "index.lock"
@@ -176,7 +177,7 @@ def test_a_lock_file_of_another_user_is_said_before_a_slide_is_read(
     def denied(*_: object, **__: object) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
-    monkeypatch.setattr("wsistore.locks.FileLock.acquire", denied)
+    monkeypatch.setattr("wsistore.files.locks.FileLock.acquire", denied)
     result = build(slides, "--out", moved, *LEVELS)
     assert result.exit_code == 1
     assert "no build can write there" in result.stderr

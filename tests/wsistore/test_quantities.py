@@ -2,7 +2,13 @@
 
 import pytest
 
-from wsistore.quantities import UnitlessError, micrometers, micrometers_of, number, power
+from wsistore.formatting.quantities import (
+    UnitlessError,
+    micrometers,
+    micrometers_of,
+    number,
+    power,
+)
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import pytest
 from rich.table import Table
 
 from wsistore import terminal
-from wsistore.safe_console import SafeConsole
-from wsistore.texts import unsafe
+from wsistore.formatting.console import SafeConsole
+from wsistore.formatting.texts import unsafe
 
 HOSTILE = "S\x1b[31m\u202e[bold]x\x9b\ny"
 SHOWN = r"S\x1b[31m\u202e[bold]x\u009b"

@@ -1,6 +1,6 @@
 import pytest
 
-from wsistore.text_encoding import EncodingError, decode
+from wsistore.files.text_encoding import EncodingError, decode
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from wsistore.paths import file_name
-from wsistore.texts import csv_cell, csv_value, json_text, unsafe, visible, without_folders
+from wsistore.files.paths import file_name
+from wsistore.formatting.texts import (
+    csv_cell,
+    csv_value,
+    json_text,
+    unsafe,
+    visible,
+    without_folders,
+)
 
 
 def test_what_steers_a_terminal_is_shown_as_its_escape() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from wsistore.errors import UsageError
-from wsistore.user_table import UserTable, read_user_table
+from wsistore.files.user_table import UserTable, read_user_table
 
 NEEDED = [("slide",), ("patient",), ("label",)]
 TEXT = "slide,patient,label\nS1,P1,Entzündung\nS2,P2,normal\n"

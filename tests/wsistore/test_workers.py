@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from wsistore.workers import run
+from wsistore.parallel.executor import run
 
 
 def frozen(_: int) -> int:

@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element
 
 from wsistore.annotations.model import Annotations, Collector, text
 from wsistore.annotations.outline import outline, rectangle
-from wsistore.annotations.xml import number, points, refuse_strangers
+from wsistore.files.xml import number, points, refuse_strangers
 
 ROOT = "ASAP_Annotations"
 _AREAS = {"polygon", "spline", "rectangle"}

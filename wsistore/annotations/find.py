@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from wsistore import layout
 from wsistore.errors import SlideError
-from wsistore.limits import TEXT_BYTES
-from wsistore.paths import file_name
+from wsistore.files.limits import TEXT_BYTES
+from wsistore.files.paths import file_name
 
 if TYPE_CHECKING:
     from wsistore.annotations.model import Annotations
@@ -119,7 +119,7 @@ def read_annotations(data: bytes, file: str) -> Annotations:
     from wsistore.annotations import asap, halo, layers
     from wsistore.annotations.aperio import read_aperio
     from wsistore.annotations.qupath import read_geojson
-    from wsistore.annotations.xml import parse_xml
+    from wsistore.files.xml import parse_xml
 
     if not file.endswith(_XML):
         return read_geojson(data, file)

@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element
 
 from wsistore.annotations.model import Annotations, Collector, Polygon, text
 from wsistore.annotations.outline import Outline, ellipse, holds_any, outline, rectangle
-from wsistore.annotations.xml import points, refuse_strangers
+from wsistore.files.xml import points, refuse_strangers
 
 ROOT = "Annotations"
 

@@ -29,6 +29,7 @@ from wsistore.commands.options import (
 from wsistore.console import OK, SOME_FAILED, out, progress
 from wsistore.errors import UsageError
 from wsistore.find import find_slides
+from wsistore.formatting.terminal import echo
 from wsistore.identity import shown
 from wsistore.label_report import label_report
 from wsistore.labels import match_labels, read_labels
@@ -41,7 +42,6 @@ from wsistore.settings import (
     TissueSettings,
 )
 from wsistore.storage import root
-from wsistore.terminal import echo
 
 
 def _line(result: Result) -> str:

@@ -12,6 +12,7 @@ from wsistore.commands.label_lines import short_lines
 from wsistore.commands.options import no_lock_option, store_argument
 from wsistore.console import OK, SOME_FAILED, out
 from wsistore.errors import StoreError
+from wsistore.formatting.terminal import echo
 from wsistore.identity import StoredSlide
 from wsistore.index import read_records, read_settings
 from wsistore.label_report import label_report
@@ -20,7 +21,6 @@ from wsistore.records import SlideRecord
 from wsistore.relabel import Change, apply_relabeling, plan_relabeling, stored_labels
 from wsistore.split import Fault, check_split, checkable, read_record
 from wsistore.storage import Root
-from wsistore.terminal import echo
 
 _SHOWN = 3
 """Faults of a split that are named; ``split --check`` names all."""

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wsistore.formatting.texts import label_text
 from wsistore.label_report import LabelReport, Unmatched, slides_text
-from wsistore.texts import label_text
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -10,14 +10,14 @@ from typing import Any
 import click
 
 from wsistore.errors import UsageError
+from wsistore.files.locks import NO_LOCK
+from wsistore.files.parsing import parse_json
+from wsistore.formatting.quantities import micrometers
 from wsistore.identity import NAME, RULES
-from wsistore.locks import NO_LOCK
 from wsistore.magnification import DEFAULT_LEVELS
-from wsistore.parsing import parse_json
-from wsistore.quantities import micrometers
+from wsistore.parallel.executor import TIMEOUT
 from wsistore.readers import AUTO, READERS
 from wsistore.storage import root
-from wsistore.workers import TIMEOUT
 
 labels_option = click.option(
     "--labels", type=click.Path(path_type=Path), help="CSV: slide, patient, label[, mpp][, id]."

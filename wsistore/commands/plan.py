@@ -21,12 +21,12 @@ from wsistore.commands.options import (
 )
 from wsistore.console import OK, SOME_FAILED, out
 from wsistore.find import find_slides
+from wsistore.formatting.terminal import echo_json
 from wsistore.identity import shown
 from wsistore.label_report import LabelReport, label_report
 from wsistore.labels import match_labels, read_labels
 from wsistore.magnification import parse_levels
 from wsistore.plan import SlidePlan, plan_slides
-from wsistore.terminal import echo_json
 
 
 def table(plans: Sequence[SlidePlan]) -> Table:

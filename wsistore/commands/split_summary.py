@@ -8,9 +8,9 @@ import pandas as pd
 from rich.table import Table
 
 from wsistore.classes import ALL, ClassMap
+from wsistore.formatting.texts import label_text
 from wsistore.split import SUBSETS
 from wsistore.split.set_counts import SplitInfo, count_split
-from wsistore.texts import label_text
 
 
 def summary(

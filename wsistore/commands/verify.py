@@ -10,11 +10,11 @@ import click
 from wsistore.commands.options import id_option, labels_option, timeout_option
 from wsistore.console import OK, SOME_FAILED, out, progress
 from wsistore.errors import UsageError
+from wsistore.formatting.terminal import echo_json
+from wsistore.formatting.texts import visible
 from wsistore.identity import NAME
 from wsistore.labels import read_labels
 from wsistore.storage import LocalRoot, root
-from wsistore.terminal import echo_json
-from wsistore.texts import visible
 from wsistore.verify import Check, verify
 
 

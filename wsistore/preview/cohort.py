@@ -8,15 +8,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from wsistore import atomic
 from wsistore.errors import StoreError, UsageError
+from wsistore.files import atomic
+from wsistore.files.output_lock import OutputLock
+from wsistore.formatting.texts import visible, without_folders
 from wsistore.info import collect
-from wsistore.output_lock import OutputLock
 from wsistore.preview.page import GENERATOR, page
 from wsistore.preview.sheet import slide_sheet
 from wsistore.preview.views import SlideView, slide_views
 from wsistore.store import Store
-from wsistore.texts import visible, without_folders
 
 PAGE, SHEETS, THUMBNAILS = "index.html", "sheets", "thumbnails"
 

@@ -11,9 +11,9 @@ from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from wsistore.formatting.texts import label_text, millimetres, size_text, visible
 from wsistore.info import Info
 from wsistore.preview.views import CropView, SlideView
-from wsistore.texts import label_text, millimetres, size_text, visible
 
 if TYPE_CHECKING:
     from wsistore.preview.cohort import Drawn

@@ -8,14 +8,14 @@ import numpy as np
 from PIL import Image, ImageDraw
 from skimage.measure import find_contours
 
-from wsistore.drawing import FAINT, INK, RULE, font, one_line, scale_bar
 from wsistore.errors import StoreError
+from wsistore.formatting.drawing import FAINT, INK, RULE, font, one_line, scale_bar
+from wsistore.formatting.texts import label_text, millimetres
 from wsistore.overview import Overview
 from wsistore.preview.pixels import placed, tissue_on_glass
 from wsistore.preview.views import SlideView
 from wsistore.settings import TissueSettings
 from wsistore.store import Store
-from wsistore.texts import label_text, millimetres
 from wsistore.tissue import tissue_mask
 
 BOX_COLOUR, OUTLINE_COLOUR = (20, 70, 170), (0, 150, 85)

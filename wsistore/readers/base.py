@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsistore.colour import srgb_conversion
-from wsistore.files import data_path
+from wsistore.parallel.worker import report_progress
 from wsistore.readers.pixel_size import ObjectivePower, PixelSize
-from wsistore.worker import report_progress
+from wsistore.slides.slide_files import data_path
 
 WHITE = (255, 255, 255)
 """Colour of what was never scanned, until the slide's glass is known."""

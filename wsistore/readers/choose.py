@@ -35,7 +35,7 @@ def open_slide(path: Path, reader: str = AUTO) -> Reader:
 
     Raises:
         SlideError: it is missing or no reader opens it (the message holds each one's reason), or it
-            declares more than `wsistore.limits` lets pass.
+            declares more than `wsistore.files.limits` lets pass.
         DamagedSlideError: a reader knows the format and finds the file damaged.
         SlideImageError: none of the file's images is the slide, or several could be.
     """

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from wsistore.errors import SlideError
-from wsistore.limits import IMAGES, SIDE, TILE_PIXELS, TILES, Limit
+from wsistore.files.limits import IMAGES, SIDE, TILE_PIXELS, TILES, Limit
 
 _WIDTH, _LENGTH, _TILE_WIDTH, _TILE_LENGTH, _ROWS = 256, 257, 322, 323, 278
 _SAMPLES, _PLANES, _SUBIFDS, _NDPI = 277, 284, 330, 65420

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsistore.errors import SlideError
-from wsistore.files import data_path, dicom_files, is_dicom
 from wsistore.readers.base import BaseReader, Properties, without_target
 from wsistore.readers.dicom_frames import frame_colors
 from wsistore.readers.dicom_images import require_one_pyramid, volume_sizes
 from wsistore.readers.pixel_size import ObjectivePower, PixelSize
 from wsistore.readers.ycbcr import rgb_of_ycbcr
+from wsistore.slides.slide_files import data_path, dicom_files, is_dicom
 
 _SPARSE = (
     "its frames are YCbCr that wsidicom leaves as it is, and of a sparse series it does not tell "

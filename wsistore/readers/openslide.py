@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from tifffile import COMPRESSION, TiffFile, TiffPage
 
 from wsistore.errors import SlideError, SlideImageError
-from wsistore.files import data_path, dicom_files, strangers
 from wsistore.readers.base import (
     WHITE,
     BaseReader,
@@ -27,6 +26,7 @@ from wsistore.readers.tiff_pages import slide_pages
 from wsistore.readers.tiff_tiles import require_tiles, tiles_of
 from wsistore.readers.tile_colors import page_color
 from wsistore.readers.ycbcr import rgb_of_ycbcr
+from wsistore.slides.slide_files import data_path, dicom_files, strangers
 
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 

@@ -7,9 +7,9 @@ from fractions import Fraction
 
 from tifffile import RESUNIT, TiffFile, TiffPage
 
-from wsistore.annotations.xml import parse_xml
 from wsistore.errors import SlideError
-from wsistore.quantities import UnitlessError, micrometers_of
+from wsistore.files.xml import parse_xml
+from wsistore.formatting.quantities import UnitlessError, micrometers_of
 from wsistore.readers import ome_xml
 from wsistore.readers.pixel_size import ObjectivePower, PixelSize, quoted
 

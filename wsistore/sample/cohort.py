@@ -8,14 +8,14 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from pathlib import Path
 from typing import Any
 
-from wsistore import atomic
 from wsistore.errors import UsageError
-from wsistore.output_lock import OutputLock
+from wsistore.files import atomic
+from wsistore.files.output_lock import OutputLock
+from wsistore.parallel.worker import end_with_parent
 from wsistore.sample.plan import Plan, plan_cohort
 from wsistore.sample.scene import HARD_CASES
 from wsistore.sample.slide import aside, check, write_slide
 from wsistore.sample.tiff import is_synthetic
-from wsistore.worker import end_with_parent
 
 LABELS = "labels.csv"
 

@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from wsistore.errors import UsageError
+from wsistore.formatting.terminal import echo
 from wsistore.sample.cohort import LABELS, write_cohort
 from wsistore.sample.plan import plan_cohort
 from wsistore.sample.scene import HARD_CASES
 from wsistore.sample.traits import CLASSES
-from wsistore.terminal import echo
 
 _EPILOG = f"""\b
 Classes: {", ".join(CLASSES)}. They differ in the nuclei of the stroma and in the shape and

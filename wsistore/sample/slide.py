@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from wsistore import atomic
 from wsistore.errors import UsageError
+from wsistore.files import atomic
 from wsistore.sample.render import Renderer
 from wsistore.sample.scene import draw_scene
 from wsistore.sample.tiff import Scan, write_pyramid

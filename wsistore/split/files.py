@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from wsistore import __version__, layout
 from wsistore.classes import ALL, ClassMap
 from wsistore.errors import StoreError, UsageError
+from wsistore.files.parsing import parse_json
 from wsistore.index import read_split, read_table
-from wsistore.parsing import parse_json
 from wsistore.split.faults import leaks
 from wsistore.split.publication import finish, publish, require_finished
 from wsistore.split.request import Request

@@ -9,12 +9,12 @@ from typing import NamedTuple
 import pandas as pd
 
 from wsistore.classes import ALL, ClassMap
-from wsistore.paths import nfc
+from wsistore.files.paths import nfc
+from wsistore.files.user_table import UserTable, read_user_table
 from wsistore.split.faults import Fault, faults
 from wsistore.split.same_files import FINGERPRINT, with_fingerprints
 from wsistore.split.sets import EXCLUDED, is_aux
 from wsistore.split.tables import tabulate
-from wsistore.user_table import UserTable, read_user_table
 
 _KEYS = ("crop", "slide", "patient")
 
@@ -51,7 +51,7 @@ def read_own(path: Path, crops: pd.DataFrame, slides: pd.DataFrame, classes: Cla
 
     Raises:
         UsageError: the file cannot be read as a table or lacks a column; see
-            `wsistore.user_table.read_user_table`.
+            `wsistore.files.user_table.read_user_table`.
     """
     given = read_user_table(path, "--from-csv", [("subset",), _KEYS], ["label"])
     own = pd.DataFrame([row.cells for row in given.rows], dtype=object)

@@ -13,8 +13,9 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from wsistore import atomic, layout
+from wsistore import layout
 from wsistore.errors import StoreError, UsageError
+from wsistore.files import atomic
 from wsistore.storage import LocalRoot, Root
 
 _ENDING = ".publishing"

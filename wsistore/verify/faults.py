@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from wsistore.formatting.texts import visible
 from wsistore.records import SlideRecord
-from wsistore.texts import visible
 
 REMOVE = "move it out of the store"
 REPLACE = "put what it leads to in its place, or move it out of the store"

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from wsistore.paths import absolute, file_name
-from wsistore.texts import visible, without_folders
+from wsistore.files.paths import absolute, file_name
+from wsistore.formatting.texts import visible, without_folders
 from wsistore.verify.faults import Check, Fault
 
 

@@ -11,6 +11,7 @@ from wsistore import layout
 from wsistore.find import find_slides
 from wsistore.identity import NAME, stored_as
 from wsistore.labels import Label
+from wsistore.parallel.executor import Death, run
 from wsistore.storage import METADATA
 from wsistore.verify.at_hand import Source
 from wsistore.verify.faults import Check, Fault
@@ -18,7 +19,6 @@ from wsistore.verify.law import Law
 from wsistore.verify.report import Report, count
 from wsistore.verify.root import leftovers, read_root, slides_group, strangers
 from wsistore.verify.tables import check_tables
-from wsistore.workers import Death, run
 
 Watch = Callable[[Iterable[Check], int], Iterable[Check]]
 """A function of the slides' checks, as they end, and of their number → the same checks."""

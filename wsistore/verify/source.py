@@ -15,12 +15,12 @@ from wsistore import layout
 from wsistore.annotations.find import AnnotationSource
 from wsistore.annotations.regions import annotation_regions
 from wsistore.errors import SlideError
-from wsistore.files import fingerprint
 from wsistore.magnification import Level
 from wsistore.readers import Reader, open_slide
 from wsistore.records import SlideRecord, SlideRow
 from wsistore.regions import Region
 from wsistore.settings import AnnotationSettings
+from wsistore.slides.slide_files import fingerprint
 from wsistore.verify.at_hand import Source
 from wsistore.verify.faults import Check, rebuild
 from wsistore.verify.law import box_of

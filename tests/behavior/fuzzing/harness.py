@@ -38,7 +38,7 @@ from tests.behavior.fuzzing.stores import store_targets
 from tests.behavior.fuzzing.tables import table_targets
 from wsistore.errors import WsistoreError
 from wsistore.ingest import load_compiled
-from wsistore.workers import Death, run
+from wsistore.parallel.executor import Death, run
 
 CPU_SECONDS = 60
 """A mutant that takes longer counts as one that hangs; the processor's, for machines are busy."""

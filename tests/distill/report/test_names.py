@@ -6,7 +6,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from distill.report.names import folder_names, markdown
-from wsistore.texts import visible
+from wsistore.formatting.texts import visible
 
 HOSTILE = [
     "<script>alert(1)</script>",

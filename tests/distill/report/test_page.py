@@ -15,7 +15,7 @@ from PIL import Image
 
 from tests.distill.commands import done
 from tests.distill.report.fabricate import make_run, make_store, taught_by
-from wsistore.texts import visible
+from wsistore.formatting.texts import visible
 
 CLASSES = (
     "<script>document.title='pwned'</script> | a",

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 import wsistore
 from tests.lanczos_reference import lanczos
 from wsistore.cli import main
-from wsistore.workers import run
+from wsistore.parallel.executor import run
 
 GLASS = (242, 242, 242)
 HOSTILE = '=cmd|"x"!A1, <script>\U0001f9ec NA'

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from wsistore.annotations.xml import parse_xml
 from wsistore.errors import SlideError
+from wsistore.files.xml import parse_xml
 
 
 def test_a_plain_document_in_any_encoding() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import wsistore
-from wsistore.drawing import INK, font, one_line, scale_bar_um
+from wsistore.formatting.drawing import INK, font, one_line, scale_bar_um
 from wsistore.geometry import Box
 from wsistore.preview.pixels import fitted, placed, tissue_on_glass
 from wsistore.preview.sheet import BOX_COLOUR, HEADER, MARGIN, slide_sheet

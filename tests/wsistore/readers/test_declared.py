@@ -11,8 +11,8 @@ import pytest
 import tifffile
 
 from wsistore.errors import SlideError, UsageError
+from wsistore.files.limits import LIMITS
 from wsistore.labels import read_labels
-from wsistore.limits import LIMITS
 from wsistore.readers import open_slide
 from wsistore.readers.declared import require_sizes, require_within_limits
 

@@ -11,11 +11,11 @@ from imagecodecs import jpeg2k_encode
 from PIL import Image, ImageCms
 
 from wsistore.errors import SlideError, SlideImageError, UsageError
-from wsistore.files import fingerprint
 from wsistore.find import find_slides
 from wsistore.level_check import level_fault
 from wsistore.readers import open_slide
 from wsistore.seams import seam_warning
+from wsistore.slides.slide_files import fingerprint
 
 pytest.importorskip("wsidicom", reason="the dicom extra is not installed")
 

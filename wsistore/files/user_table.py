@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wsistore.errors import UsageError
-from wsistore.limits import TEXT_BYTES
-from wsistore.paths import nfc
-from wsistore.text_encoding import EncodingError, decode, kind_of
-from wsistore.texts import unsafe, visible
+from wsistore.files.limits import TEXT_BYTES
+from wsistore.files.paths import nfc
+from wsistore.files.text_encoding import EncodingError, decode, kind_of
+from wsistore.formatting.texts import unsafe, visible
 
 SEPARATORS = (",", ";", "\t")
 SAVE_AS = "save it as 'CSV UTF-8' (comma delimited)"

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
-from wsistore.texts import unsafe, visible_lines
+from wsistore.formatting.texts import unsafe, visible_lines
 
 
 class SafeConsole(Console):

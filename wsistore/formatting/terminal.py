@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from wsistore.texts import json_text, visible, visible_lines
+from wsistore.formatting.texts import json_text, visible, visible_lines
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,7 +34,7 @@ def console(*, stderr: bool = False, width: int | None = None, wrap: bool = Fals
         width: characters a line; by default the terminal's.
         wrap: whether lines are broken at that width, rather than by the terminal.
     """
-    from wsistore.safe_console import SafeConsole
+    from wsistore.formatting.console import SafeConsole
 
     return SafeConsole(stderr=stderr, width=width, soft_wrap=not wrap)
 

@@ -13,7 +13,7 @@ from multiprocessing.connection import wait as wait_for
 from typing import TypeVar
 
 from wsistore.errors import UsageError
-from wsistore.worker import Starter, Worker
+from wsistore.parallel.worker import Starter, Worker
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from wsistore.errors import naming
-from wsistore.locks import Lock, LockedError, NoLocksError
+from wsistore.files.locks import Lock, LockedError, NoLocksError
 
 _LOCK, _FORMER = ".lock", ".former"
 _UNFINISHED = re.compile(r"(?P<own>\.(?P<name>.+)\.[0-9a-f]{16})(\.lock|\.former)?", re.DOTALL)

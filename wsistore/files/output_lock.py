@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 
 from wsistore.errors import UsageError, advice
-from wsistore.locks import Lock, LockedError, NoLocksError
+from wsistore.files.locks import Lock, LockedError, NoLocksError
 
 
 class OutputLock:
