@@ -27,7 +27,7 @@ from PIL import Image
 
 import wsistore
 from wsistore.build import build
-from wsistore.magnification import DEFAULT_LEVELS
+from wsistore.levels.magnification import DEFAULT_LEVELS
 from wsistore.sample.slide import write_slide
 from wsistore.settings import BuildSettings
 

@@ -20,11 +20,11 @@ import numpy as np
 
 import wsistore
 from wsistore.build import prepare
-from wsistore.index import write_index
-from wsistore.magnification import DEFAULT_LEVELS, levels_of
-from wsistore.records import CropRow, LevelRow, SlideRecord, SlideRow
+from wsistore.levels.magnification import DEFAULT_LEVELS, levels_of
 from wsistore.settings import BuildSettings
 from wsistore.split import Request, make_split, save_split
+from wsistore.tables.index import write_index
+from wsistore.tables.records import CropRow, LevelRow, SlideRecord, SlideRow
 
 SLIDES, CROPS, PATIENTS = 2_000, 10, 1_000
 CLASSES = ("chromophobe", "papillary", "clear cell")

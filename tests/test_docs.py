@@ -43,7 +43,7 @@ def test_dotted_names_exist() -> None:
     ("name", "there"),
     [
         ("wsistore.Store.subset", True),
-        ("wsistore.magnification.Level.factor", True),
+        ("wsistore.levels.magnification.Level.factor", True),
         ("Store.url", True),
         ("distill.networks", True),
         ("torch.utils.flop_counter.FlopCounterMode", True),

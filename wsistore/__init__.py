@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from wsistore.identity import SlideFile
     from wsistore.labels import read_labels
     from wsistore.layers import write_layer
-    from wsistore.layout import slide_id
+    from wsistore.levels.grid import Grid, Span
     from wsistore.parallel.executor import TIMEOUT, Death
     from wsistore.parallel.executor import run as in_workers
     from wsistore.parallel.signals import Terminated, end_with, exit_code, orderly_end
     from wsistore.parallel.worker import report_progress
-    from wsistore.physical import Grid, Span
     from wsistore.slide import Slide, open_slide, reader_names
+    from wsistore.storage.layout import slide_id
     from wsistore.store import Store, open
 
 __all__ = [
@@ -96,7 +96,7 @@ __getattr__ = lazily(
         "ClassMap": "wsistore.classes",
         "Crop": "wsistore.handle",
         "Death": "wsistore.parallel.executor",
-        "Grid": "wsistore.physical",
+        "Grid": "wsistore.levels.grid",
         "ID_RULES": "wsistore.identity:RULES",
         "Lock": "wsistore.files.locks",
         "LockedError": "wsistore.files.locks",
@@ -107,7 +107,7 @@ __getattr__ = lazily(
         "Slide": "wsistore.slide",
         "SlideError": "wsistore.errors",
         "SlideFile": "wsistore.identity",
-        "Span": "wsistore.physical",
+        "Span": "wsistore.levels.grid",
         "Statistics": "wsistore.channels",
         "StorageError": "wsistore.errors",
         "Store": "wsistore.store",
@@ -137,7 +137,7 @@ __getattr__ = lazily(
         "refusal": "wsistore.errors",
         "report_progress": "wsistore.parallel.worker",
         "require_locks": "wsistore.files.locks",
-        "slide_id": "wsistore.layout",
+        "slide_id": "wsistore.storage.layout",
         "statistics": "wsistore.channels",
         "terminal": "wsistore.terminal",
         "texts": "wsistore.texts",

@@ -12,21 +12,22 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from wsistore import layout
 from wsistore.annotations.find import AnnotationSource
-from wsistore.duplicates import Duplicates
 from wsistore.errors import SlideError, StoreError, UsageError
 from wsistore.files import atomic
 from wsistore.identity import SlideFile, another_file, distinct, stored_as
-from wsistore.index import read_records, read_settings, update_index
 from wsistore.labels import Label, match_labels
 from wsistore.parallel.executor import Death, run
 from wsistore.readers import AUTO
-from wsistore.records import SlideRecord
 from wsistore.settings import METHODS, BuildSettings, SlideTask
 from wsistore.slides.slide_files import fingerprint
-from wsistore.staging import clear, require_locks
-from wsistore.storage import METADATA, LocalRoot, Place, Root, group_metadata, root
+from wsistore.storage import layout
+from wsistore.storage.base import METADATA, LocalRoot, Place, Root, group_metadata
+from wsistore.storage.locate import root
+from wsistore.storage.staging import clear, require_locks
+from wsistore.tables.duplicates import Duplicates
+from wsistore.tables.index import read_records, read_settings, update_index
+from wsistore.tables.records import SlideRecord
 
 _INDEX_SECONDS = 5.0
 

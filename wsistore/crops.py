@@ -11,13 +11,13 @@ import zarr
 from numpy.typing import NDArray
 
 from wsistore.annotations.raster import Cover
-from wsistore.geometry import Box
-from wsistore.lanczos import ROWS, LevelStreams
-from wsistore.magnification import Level
+from wsistore.levels.box import Box
+from wsistore.levels.convolution import PIXELS
+from wsistore.levels.lanczos import ROWS, LevelStreams
+from wsistore.levels.magnification import Level
 from wsistore.ome import image_attributes
-from wsistore.passes import PIXELS
 from wsistore.readers import Reader
-from wsistore.records import LevelRow
+from wsistore.tables.records import LevelRow
 from wsistore.writer import LevelWriter
 
 STRIP_PIXELS = 8_400_000

@@ -11,18 +11,18 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
-from wsistore import layout
 from wsistore.annotations.raster import Cover
 from wsistore.annotations.regions import cover_of, find_annotated
 from wsistore.errors import SlideError
-from wsistore.geometry import Box
-from wsistore.magnification import Level
+from wsistore.levels.box import Box
+from wsistore.levels.magnification import Level
 from wsistore.plan import open_planned
 from wsistore.readers import Reader
-from wsistore.records import CropRow, SlideRow
 from wsistore.regions import find_regions
 from wsistore.seams import seam_warning
 from wsistore.slides.slide_files import fingerprint, slide_bytes
+from wsistore.storage import layout
+from wsistore.tables.records import CropRow, SlideRow
 from wsistore.vendor_levels import VendorLevels
 
 if TYPE_CHECKING:

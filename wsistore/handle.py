@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from wsistore.errors import StoreError, UsageError
 from wsistore.files.parsing import parse_json
-from wsistore.geometry import Box
-from wsistore.magnification import levels_of
-from wsistore.physical import BoxUm, Grid, Span, box_um, fault, written
-from wsistore.storage import METADATA, Root
+from wsistore.levels.box import Box
+from wsistore.levels.grid import BoxUm, Grid, Span, box_um, fault, written
+from wsistore.levels.magnification import levels_of
+from wsistore.storage.base import METADATA, Root
 
 if TYPE_CHECKING:
     from dask.array import Array as DaskArray
@@ -76,7 +76,7 @@ class Crop:
         """(x0, y0, x1, y1) of the crop on its slide in µm, outer edge to outer edge.
 
         The origin is the centre of the slide's level-0 pixel (0, 0): a crop in the slide's corner
-        begins at −mpp / 2. See `wsistore.physical`.
+        begins at −mpp / 2. See `wsistore.levels.grid`.
         """
         *box, mpp = self._box
         return box_um(Box(*box), mpp)

@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wsistore import layout
 from wsistore.errors import UsageError
 from wsistore.files.paths import absolute, file_name, nfc
 from wsistore.formatting.texts import visible
 from wsistore.labels import Label, match_labels
+from wsistore.storage import layout
 
 if TYPE_CHECKING:
-    from wsistore.records import SlideRow
+    from wsistore.tables.records import SlideRow
 
 NAME, RELATIVE_PATH, COLUMN = RULES = ("name", "relative-path", "column")
 """An id is the name; or the given folder's name and the path below it; or a column's value."""

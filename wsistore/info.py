@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from wsistore.files.paths import file_name
-from wsistore.index import read_settings
-from wsistore.magnification import nominal_mpp
-from wsistore.records import OUTCOMES
+from wsistore.levels.magnification import nominal_mpp
 from wsistore.split.set_counts import SplitInfo, count_split
+from wsistore.tables.index import read_settings
+from wsistore.tables.records import OUTCOMES
 
 if TYPE_CHECKING:
     import pandas as pd

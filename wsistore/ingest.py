@@ -9,19 +9,20 @@ from pathlib import Path
 import numpy as np
 import zarr
 
-from wsistore import layout, staging
 from wsistore.crops import write_crop
 from wsistore.errors import SlideError, StoreError
 from wsistore.formatting.terminal import print_traceback
 from wsistore.formatting.texts import without_folders
 from wsistore.found import open_found
 from wsistore.identity import another_file
-from wsistore.index import read_record, record_to_json
-from wsistore.lanczos import downsample
+from wsistore.levels.lanczos import downsample
 from wsistore.readers import Reader
-from wsistore.records import LevelRow, SlideRecord
 from wsistore.settings import BuildSettings, SlideTask
-from wsistore.storage import Place, Root, root
+from wsistore.storage import layout, staging
+from wsistore.storage.base import Place, Root
+from wsistore.storage.locate import root
+from wsistore.tables.index import read_record, record_to_json
+from wsistore.tables.records import LevelRow, SlideRecord
 from wsistore.writer import take_rows, write_bytes
 
 
@@ -37,7 +38,7 @@ def ingest(
     The slide is written below ``.building/`` and renamed into ``slides/`` when whole, so that a
     crash at any moment leaves either all of it or nothing. With ``overwrite`` it takes the place
     of the stored one, which stays as it is if the new one fails. Behind a URL see
-    `wsistore.upload.publish`. Without ``lock`` nothing keeps another build from clearing away what
+    `wsistore.storage.upload.publish`. Without ``lock`` nothing keeps another build from clearing away what
     is being written.
     """
     place = root(store) / layout.SLIDES / task.slide

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wsistore import layout
 from wsistore.errors import UsageError
 from wsistore.files.paths import nfc
 from wsistore.files.user_table import Row, read_user_table
 from wsistore.formatting.quantities import micrometers
+from wsistore.storage import layout
 
 if TYPE_CHECKING:
     from wsistore.identity import SlideFile

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from zarr.codecs import ZstdCodec
 
 from wsistore.files import atomic
+from wsistore.levels.grid import Grid
 from wsistore.ome import AXES, layer_attributes
-from wsistore.physical import Grid
 
 ARRAY = "0"
 """Path of a layer's one array."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from wsistore.geometry import Box
-from wsistore.magnification import Level
-from wsistore.physical import Grid
+from wsistore.levels.box import Box
+from wsistore.levels.grid import Grid
+from wsistore.levels.magnification import Level
 
 AXES = ("c", "y", "x")
 OME_VERSION = "0.5"

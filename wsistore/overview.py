@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsistore.errors import SlideError
-from wsistore.geometry import Box, output_length
-from wsistore.lanczos import LevelStreams
+from wsistore.levels.box import Box, output_length
+from wsistore.levels.lanczos import LevelStreams
 from wsistore.readers import Reader
 from wsistore.vendor_levels import VendorLevels
 

@@ -8,15 +8,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wsistore import layout
 from wsistore.errors import SlideError
 from wsistore.files.paths import file_name
 from wsistore.formatting.texts import without_folders
 from wsistore.identity import SlideFile
-from wsistore.magnification import Level, levels_of
+from wsistore.levels.magnification import Level, levels_of
 from wsistore.parallel.executor import Death, run
 from wsistore.readers import AUTO, open_slide
 from wsistore.resolution import resolve
+from wsistore.storage import layout
 
 if TYPE_CHECKING:
     from wsistore.readers import Reader

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsistore.annotations.model import Annotation
-from wsistore.geometry import Box, merge_overlapping, snap
+from wsistore.levels.box import Box, merge_overlapping, snap
 from wsistore.overview import read_overview
 from wsistore.settings import TissueSettings
 from wsistore.tissue import find_pieces, glass_colour, tissue_mask

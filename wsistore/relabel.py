@@ -7,14 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from wsistore import layout
 from wsistore.errors import StoreError, UsageError
 from wsistore.files.parsing import parse_json
 from wsistore.identity import StoredSlide
-from wsistore.index import read_record, record_to_json, update_index
 from wsistore.labels import Label, Labels, disagreement, match_labels
-from wsistore.records import CropRow, SlideRecord
-from wsistore.storage import METADATA, LocalRoot, Place, Root, root
+from wsistore.storage import layout
+from wsistore.storage.base import METADATA, LocalRoot, Place, Root
+from wsistore.storage.locate import root
+from wsistore.tables.index import read_record, record_to_json, update_index
+from wsistore.tables.records import CropRow, SlideRecord
 
 
 class UnknownClassError(ValueError):

@@ -15,8 +15,8 @@ from wsistore.formatting.texts import visible
 
 if TYPE_CHECKING:
     from wsistore.found import Found
-    from wsistore.magnification import Level
-    from wsistore.records import CropRow, SlideRow
+    from wsistore.levels.magnification import Level
+    from wsistore.tables.records import CropRow, SlideRow
 
 # What finds and makes crops is imported where it is used: it brings a compiler and scikit-image,
 # for which nobody who opens a store should wait.
@@ -74,7 +74,7 @@ class Slide:
             SlideError: the pixels cannot be decoded.
         """
         from wsistore.crops import edges, level_rows
-        from wsistore.lanczos import LevelStreams
+        from wsistore.levels.lanczos import LevelStreams
 
         box, reader = self._found.boxes[crop], self._found.reader
         factor = self.level(name).factor

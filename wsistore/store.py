@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wsistore import layout
 from wsistore.channels import Statistics, statistics
 from wsistore.errors import StoreError
 from wsistore.handle import Crop
-from wsistore.index import read_settings, read_split, read_table
-from wsistore.storage import Place, Root, root
+from wsistore.storage import layout
+from wsistore.storage.base import Place, Root
+from wsistore.storage.locate import root
+from wsistore.tables.index import read_settings, read_split, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,17 +55,17 @@ class Store:
 
     @cached_property
     def slides(self) -> pd.DataFrame:
-        """One row per slide tried, with its outcome; columns of `wsistore.records.SlideRow`."""
+        """One row per slide tried, with its outcome; columns of `wsistore.tables.records.SlideRow`."""
         return read_table(self.root / layout.SLIDES_CSV)
 
     @cached_property
     def crops(self) -> pd.DataFrame:
-        """One row per crop; columns of `wsistore.records.CropRow`, boxes in level-0 pixels."""
+        """One row per crop; columns of `wsistore.tables.records.CropRow`, boxes in level-0 pixels."""
         return read_table(self.root / layout.CROPS_CSV)
 
     @cached_property
     def levels(self) -> pd.DataFrame:
-        """One row per crop and level; columns of `wsistore.records.LevelRow`."""
+        """One row per crop and level; columns of `wsistore.tables.records.LevelRow`."""
         return read_table(self.root / layout.LEVELS_CSV)
 
     @cached_property

@@ -13,7 +13,7 @@ from scipy import ndimage
 from skimage.color import rgb2hsv
 from skimage.filters import threshold_otsu
 
-from wsistore.geometry import Box
+from wsistore.levels.box import Box
 from wsistore.overview import Overview
 from wsistore.settings import WITHOUT_RIMS, TissueSettings
 

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from wsistore.crops import level_rows
 from wsistore.errors import SlideError
-from wsistore.geometry import Box
-from wsistore.lanczos import LevelStreams
-from wsistore.magnification import Level
+from wsistore.levels.box import Box
+from wsistore.levels.lanczos import LevelStreams
+from wsistore.levels.magnification import Level
 from wsistore.readers import Reader
 
 SLACK = 0.01

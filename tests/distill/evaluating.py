@@ -17,7 +17,7 @@ from distill.networks import build
 from distill.weights import Weights
 from distill.writing import RunWriter
 from tests.distill.commands import distill
-from wsistore.records import SlideRow
+from wsistore.tables.records import SlideRow
 
 CLASSES = ['a, odd "name"', "b", "c"]
 MEAN, STD = (0.5, 0.4, 0.6), (0.2, 0.1, 0.3)

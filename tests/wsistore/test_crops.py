@@ -8,8 +8,8 @@ import pytest
 import tifffile
 
 from wsistore.crops import edges, level_rows
-from wsistore.geometry import Box
-from wsistore.lanczos import LevelStreams, downsample
+from wsistore.levels.box import Box
+from wsistore.levels.lanczos import LevelStreams, downsample
 from wsistore.readers.tiff import TiffReader
 
 SIDE = 1500

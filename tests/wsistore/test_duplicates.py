@@ -11,8 +11,8 @@ from click.testing import CliRunner, Result
 
 from tests.wsistore.test_identity import write_slide
 from wsistore.cli import main
-from wsistore.duplicates import Duplicates
-from wsistore.records import SlideRow
+from wsistore.tables.duplicates import Duplicates
+from wsistore.tables.records import SlideRow
 
 
 def run(*arguments: object) -> Result:

@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from wsistore import layout
 from wsistore.errors import UsageError
 from wsistore.find import find_slides
 from wsistore.slides.slide_files import data_path, fingerprint, slide_files
+from wsistore.storage import layout
 
 
 def touch(folder: Path, *names: str) -> None:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsistore.geometry import Box, is_reduced_size, merge_overlapping, snap
+from wsistore.levels.box import Box, is_reduced_size, merge_overlapping, snap
 
 LIMIT = 1000
 boxes = st.builds(

@@ -12,7 +12,7 @@ from zarr.storage import FsspecStore
 import wsistore
 from tests.wsistore.s3 import BUCKET, server
 from tests.wsistore.test_build import build, flat_slide
-from wsistore import layout
+from wsistore.storage import layout
 from wsistore.verify import verify
 
 MEMBERS = [

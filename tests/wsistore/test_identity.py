@@ -11,7 +11,6 @@ import pytest
 import tifffile
 from click.testing import CliRunner, Result
 
-from wsistore import layout
 from wsistore.annotations.find import AnnotationSource
 from wsistore.build import build as build_store
 from wsistore.cli import main
@@ -22,6 +21,7 @@ from wsistore.identity import SlideFile, shown
 from wsistore.ingest import ingest
 from wsistore.labels import Label, match_labels, read_labels, unmatched
 from wsistore.settings import BuildSettings, SlideTask
+from wsistore.storage import layout
 
 NFD = unicodedata.normalize("NFD", "Präparat-1")
 NFC = unicodedata.normalize("NFC", "Präparat-1")

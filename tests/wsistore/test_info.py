@@ -18,11 +18,11 @@ import wsistore
 from wsistore.build import prepare
 from wsistore.cli import main
 from wsistore.formatting.texts import size_text
-from wsistore.index import write_index
 from wsistore.info import collect
-from wsistore.magnification import levels_of
-from wsistore.records import CropRow, LevelRow, SlideRecord, SlideRow
+from wsistore.levels.magnification import levels_of
 from wsistore.settings import BuildSettings
+from wsistore.tables.index import write_index
+from wsistore.tables.records import CropRow, LevelRow, SlideRecord, SlideRow
 
 LEVELS = ("5x", "1.25x")
 SUBSETS = ("train", "test", "adv1")

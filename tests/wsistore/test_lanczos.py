@@ -8,9 +8,9 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from tests.lanczos_reference import lanczos
-from wsistore.geometry import output_length
-from wsistore.lanczos import LevelStreams, downsample
-from wsistore.taps import Taps, taps
+from wsistore.levels.box import output_length
+from wsistore.levels.kernel import Taps, taps
+from wsistore.levels.lanczos import LevelStreams, downsample
 
 
 def noise(height: int, width: int, seed: int = 0) -> np.ndarray:

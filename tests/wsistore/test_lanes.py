@@ -7,7 +7,7 @@ import pytest
 from numba import njit
 from numpy.typing import NDArray
 
-from wsistore.lanes import LANES, add_product, load, spread, store, store_rounded, turn
+from wsistore.levels.simd import LANES, add_product, load, spread, store, store_rounded, turn
 
 
 @njit

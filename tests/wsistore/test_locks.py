@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from tests.wsistore.test_build import build, flat_slide
-from wsistore import staging
 from wsistore.errors import StoreError
 from wsistore.files import locks
 from wsistore.files.locks import Lock, LockedError, NoLocksError, is_free, require_locks
-from wsistore.index import update_index
+from wsistore.storage import staging
+from wsistore.tables.index import update_index
 from wsistore.verify import verify
 
 CODES = ("ENOSYS", "ENOLCK", "EOPNOTSUPP")

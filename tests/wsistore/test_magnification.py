@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wsistore.errors import ResolutionError, UsageError
-from wsistore.magnification import level_name, levels_of, nominal_mpp, parse_levels
+from wsistore.levels.magnification import level_name, levels_of, nominal_mpp, parse_levels
 
 
 def test_names_have_one_spelling() -> None:

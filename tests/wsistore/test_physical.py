@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsistore.geometry import Box
+from wsistore.levels.box import Box
+from wsistore.levels.grid import Grid, Span, box_um, fault
 from wsistore.ome import translation
-from wsistore.physical import Grid, Span, box_um, fault
 
 MPPS = st.sampled_from([0.25, 0.2508, 0.499, 1.0])
 

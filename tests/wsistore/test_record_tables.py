@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 import zarr
 
-from wsistore.record_tables import table_rows, table_text
-from wsistore.records import CropRow, LevelRow, SlideRow
-from wsistore.storage import METADATA, LocalRoot, group_metadata
+from wsistore.storage.base import METADATA, LocalRoot, group_metadata
+from wsistore.tables.csv import table_rows, table_text
+from wsistore.tables.records import CropRow, LevelRow, SlideRow
 
 SLIDE = SlideRow(
     "ä-1", "ok", file="ä, \"1\".svs", bytes=1 << 40, fingerprint="0" * 64, patient="001",

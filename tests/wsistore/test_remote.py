@@ -22,9 +22,10 @@ from tests.wsistore.same_store import content
 from tests.wsistore.test_build import flat_slide
 from wsistore import build as building
 from wsistore.cli import main
-from wsistore.remote import RemoteRoot
 from wsistore.settings import BuildSettings
-from wsistore.storage import METADATA, root
+from wsistore.storage.base import METADATA
+from wsistore.storage.locate import root
+from wsistore.storage.remote import RemoteRoot
 
 SETTINGS = BuildSettings(("5x", "1.25x"))
 

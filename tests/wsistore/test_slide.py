@@ -12,9 +12,9 @@ import wsistore
 from wsistore.annotations.find import AnnotationSource
 from wsistore.build import build
 from wsistore.errors import StoreError
-from wsistore.geometry import Box
-from wsistore.lanczos import downsample
-from wsistore.magnification import Level
+from wsistore.levels.box import Box
+from wsistore.levels.lanczos import downsample
+from wsistore.levels.magnification import Level
 from wsistore.readers import open_slide
 from wsistore.sample.cohort import write_cohort
 from wsistore.settings import AnnotationSettings, BuildSettings, TissueSettings

@@ -8,8 +8,9 @@ import pytest
 
 from wsistore.commands.options import _storage
 from wsistore.errors import StorageError, StoreError, UsageError
-from wsistore.remote import RemoteRoot
-from wsistore.storage import LocalRoot, Root, root
+from wsistore.storage.base import LocalRoot, Root
+from wsistore.storage.locate import root
+from wsistore.storage.remote import RemoteRoot
 
 
 @pytest.fixture(params=["folder", "memory"])

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wsistore.errors import StorageError
-from wsistore.remote import RemoteRoot
-from wsistore.storage import root
-from wsistore.upload import publish, stages, withdraw
+from wsistore.storage.locate import root
+from wsistore.storage.remote import RemoteRoot
+from wsistore.storage.upload import publish, stages, withdraw
 
 NAMES = [
     "zarr.json", "0/zarr.json", "0/5x/zarr.json", "0/5x/c/0/0/0", "0/5x/c/0/0/1",

@@ -21,8 +21,8 @@ from wsistore.build import build
 from wsistore.errors import SlideError
 from wsistore.overview import read_overview
 from wsistore.readers import open_slide
-from wsistore.records import SlideRecord
 from wsistore.settings import BuildSettings
+from wsistore.tables.records import SlideRecord
 from wsistore.vendor_levels import VendorLevels
 
 BASE = base_image()

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wsistore import layout
 from wsistore.errors import SlideError
 from wsistore.files.limits import TEXT_BYTES
 from wsistore.files.paths import file_name
+from wsistore.storage import layout
 
 if TYPE_CHECKING:
     from wsistore.annotations.model import Annotations

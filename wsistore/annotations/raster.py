@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from wsistore.annotations.model import Annotation
 from wsistore.annotations.outline import Outline
-from wsistore.geometry import Box
+from wsistore.levels.box import Box
 
 Mask = NDArray[np.bool_]
 Cover = Callable[[NDArray[np.uint8], int], NDArray[np.uint8]]

@@ -10,7 +10,7 @@ from wsistore.annotations.find import AnnotationSource
 from wsistore.annotations.model import Annotation
 from wsistore.annotations.raster import Cover, glass_outside
 from wsistore.errors import SlideError
-from wsistore.geometry import Box, snap
+from wsistore.levels.box import Box, snap
 from wsistore.overview import read_overview
 from wsistore.regions import Region, Regions, hex_colour
 from wsistore.settings import AnnotationSettings

@@ -33,7 +33,7 @@ from wsistore.formatting.terminal import echo
 from wsistore.identity import shown
 from wsistore.label_report import label_report
 from wsistore.labels import match_labels, read_labels
-from wsistore.magnification import parse_levels
+from wsistore.levels.magnification import parse_levels
 from wsistore.settings import (
     OUTSIDE_KINDS,
     REGION_KINDS,
@@ -41,7 +41,7 @@ from wsistore.settings import (
     BuildSettings,
     TissueSettings,
 )
-from wsistore.storage import root
+from wsistore.storage.locate import root
 
 
 def _line(result: Result) -> str:

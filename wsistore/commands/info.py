@@ -14,7 +14,7 @@ from wsistore.formatting.terminal import echo_json
 from wsistore.formatting.texts import label_text, size_text
 from wsistore.info import Info, LevelInfo, collect
 from wsistore.split.set_counts import SplitInfo
-from wsistore.storage import Root
+from wsistore.storage.base import Root
 from wsistore.store import Store
 
 _NAMED = 3

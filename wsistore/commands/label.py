@@ -14,13 +14,13 @@ from wsistore.console import OK, SOME_FAILED, out
 from wsistore.errors import StoreError
 from wsistore.formatting.terminal import echo
 from wsistore.identity import StoredSlide
-from wsistore.index import read_records, read_settings
 from wsistore.label_report import label_report
 from wsistore.labels import Label, read_labels
-from wsistore.records import SlideRecord
 from wsistore.relabel import Change, apply_relabeling, plan_relabeling, stored_labels
 from wsistore.split import Fault, check_split, checkable, read_record
-from wsistore.storage import Root
+from wsistore.storage.base import Root
+from wsistore.tables.index import read_records, read_settings
+from wsistore.tables.records import SlideRecord
 
 _SHOWN = 3
 """Faults of a split that are named; ``split --check`` names all."""

@@ -14,10 +14,10 @@ from wsistore.files.locks import NO_LOCK
 from wsistore.files.parsing import parse_json
 from wsistore.formatting.quantities import micrometers
 from wsistore.identity import NAME, RULES
-from wsistore.magnification import DEFAULT_LEVELS
+from wsistore.levels.magnification import DEFAULT_LEVELS
 from wsistore.parallel.executor import TIMEOUT
 from wsistore.readers import AUTO, READERS
-from wsistore.storage import root
+from wsistore.storage.locate import root
 
 labels_option = click.option(
     "--labels", type=click.Path(path_type=Path), help="CSV: slide, patient, label[, mpp][, id]."
@@ -102,7 +102,7 @@ storage_option = click.option(
 def store_argument(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the argument STORE, a path or a URL, and --storage-option.
 
-    The command gets ``store``, a `wsistore.storage.Root`.
+    The command gets ``store``, a `wsistore.storage.base.Root`.
     """
 
     @click.argument("store")

@@ -25,7 +25,7 @@ from wsistore.formatting.terminal import echo_json
 from wsistore.identity import shown
 from wsistore.label_report import LabelReport, label_report
 from wsistore.labels import match_labels, read_labels
-from wsistore.magnification import parse_levels
+from wsistore.levels.magnification import parse_levels
 from wsistore.plan import SlidePlan, plan_slides
 
 

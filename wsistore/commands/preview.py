@@ -11,7 +11,7 @@ from wsistore.console import OK, SOME_FAILED, out, progress
 from wsistore.errors import UsageError
 from wsistore.preview import Drawn, preview
 from wsistore.preview.cohort import PAGE
-from wsistore.storage import LocalRoot, Root
+from wsistore.storage.base import LocalRoot, Root
 from wsistore.store import Store
 
 

@@ -33,7 +33,7 @@ from wsistore.split import (
     save_splits,
     with_fingerprints,
 )
-from wsistore.storage import Root
+from wsistore.storage.base import Root
 from wsistore.store import Store
 
 _SHOWN = 20

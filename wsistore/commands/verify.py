@@ -14,7 +14,8 @@ from wsistore.formatting.terminal import echo_json
 from wsistore.formatting.texts import visible
 from wsistore.identity import NAME
 from wsistore.labels import read_labels
-from wsistore.storage import LocalRoot, root
+from wsistore.storage.base import LocalRoot
+from wsistore.storage.locate import root
 from wsistore.verify import Check, verify
 
 

@@ -7,12 +7,12 @@ import re
 import numpy as np
 from PIL import Image
 
-from wsistore import layout
 from wsistore.errors import StoreError
-from wsistore.geometry import Box
 from wsistore.handle import Crop
-from wsistore.lanczos import LevelStreams
+from wsistore.levels.box import Box
+from wsistore.levels.lanczos import LevelStreams
 from wsistore.preview.views import SlideView
+from wsistore.storage import layout
 from wsistore.store import Store
 
 _COLOUR = re.compile(r"#[0-9a-f]{6}")

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from wsistore import layout
 from wsistore.errors import StoreError
-from wsistore.geometry import Box
+from wsistore.levels.box import Box
+from wsistore.storage import layout
 from wsistore.store import Store
 
 

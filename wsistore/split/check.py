@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wsistore import layout
 from wsistore.errors import StoreError
-from wsistore.index import read_table
 from wsistore.split.faults import Fault, faults, fold_faults
 from wsistore.split.files import class_map, read_record
-from wsistore.storage import Place, root
+from wsistore.storage import layout
+from wsistore.storage.base import Place
+from wsistore.storage.locate import root
+from wsistore.tables.index import read_table
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from wsistore.classes import ALL, ClassMap
 from wsistore.split.same_files import FINGERPRINT, file_leaks
 from wsistore.split.sets import EXCLUDED, is_aux, is_union
-from wsistore.table_columns import split_fault
+from wsistore.tables.columns import split_fault
 
 if TYPE_CHECKING:
     import pandas as pd

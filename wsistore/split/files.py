@@ -9,16 +9,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wsistore import __version__, layout
+from wsistore import __version__
 from wsistore.classes import ALL, ClassMap
 from wsistore.errors import StoreError, UsageError
 from wsistore.files.parsing import parse_json
-from wsistore.index import read_split, read_table
 from wsistore.split.faults import leaks
 from wsistore.split.publication import finish, publish, require_finished
 from wsistore.split.request import Request
 from wsistore.split.same_files import file_leaks, with_fingerprints
-from wsistore.storage import Place, Root, root
+from wsistore.storage import layout
+from wsistore.storage.base import Place, Root
+from wsistore.storage.locate import root
+from wsistore.tables.index import read_split, read_table
 
 if TYPE_CHECKING:
     import pandas as pd

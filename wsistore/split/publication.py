@@ -13,10 +13,10 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from wsistore import layout
 from wsistore.errors import StoreError, UsageError
 from wsistore.files import atomic
-from wsistore.storage import LocalRoot, Root
+from wsistore.storage import layout
+from wsistore.storage.base import LocalRoot, Root
 
 _ENDING = ".publishing"
 _GONE = "gone"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from wsistore.formatting.texts import visible
-from wsistore.records import SlideRecord
+from wsistore.tables.records import SlideRecord
 
 REMOVE = "move it out of the store"
 REPLACE = "put what it leads to in its place, or move it out of the store"

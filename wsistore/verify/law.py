@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from wsistore import layout
 from wsistore.errors import ResolutionError
-from wsistore.geometry import Box
-from wsistore.magnification import Level, levels_of
+from wsistore.levels.box import Box
+from wsistore.levels.magnification import Level, levels_of
 from wsistore.ome import translation
-from wsistore.records import CropRow, LevelRow, SlideRecord
+from wsistore.storage import layout
+from wsistore.tables.records import CropRow, LevelRow, SlideRecord
 
 CLOSE = 1e-9
 """Relative difference that is put down to another order of floating point operations."""

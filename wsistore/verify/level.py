@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsistore import writer
-from wsistore.records import LevelRow
+from wsistore.tables.records import LevelRow
 from wsistore.verify.faults import Check
 from wsistore.verify.folder import SlideFolder
 from wsistore.verify.shards import AbsentError, DamageError, read_chunks

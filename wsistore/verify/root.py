@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from wsistore import layout
 from wsistore.errors import StoreError, UsageError
 from wsistore.files import atomic
-from wsistore.magnification import parse_levels
+from wsistore.levels.magnification import parse_levels
+from wsistore.storage import layout
 from wsistore.verify.faults import REMOVE, REPLACE, Fault
 from wsistore.verify.regular import irregularity, read_regular
 from wsistore.verify.schema import MetadataError, parse, violations

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
-from wsistore import layout
 from wsistore.find import find_slides
 from wsistore.identity import NAME, stored_as
 from wsistore.labels import Label
 from wsistore.parallel.executor import Death, run
-from wsistore.storage import METADATA
+from wsistore.storage import layout
+from wsistore.storage.base import METADATA
 from wsistore.verify.at_hand import Source
 from wsistore.verify.faults import Check, Fault
 from wsistore.verify.law import Law

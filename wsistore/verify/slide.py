@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from wsistore import layout
-from wsistore.index import record_from_json
-from wsistore.magnification import Level
-from wsistore.records import SlideRecord
+from wsistore.levels.magnification import Level
+from wsistore.storage import layout
+from wsistore.tables.index import record_from_json
+from wsistore.tables.records import SlideRecord
 from wsistore.verify.at_hand import Source
 from wsistore.verify.faults import Check, rebuild, replace
 from wsistore.verify.folder import SlideFolder

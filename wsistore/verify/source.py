@@ -11,16 +11,16 @@ from pathlib import Path
 import numpy as np
 import zarr
 
-from wsistore import layout
 from wsistore.annotations.find import AnnotationSource
 from wsistore.annotations.regions import annotation_regions
 from wsistore.errors import SlideError
-from wsistore.magnification import Level
+from wsistore.levels.magnification import Level
 from wsistore.readers import Reader, open_slide
-from wsistore.records import SlideRecord, SlideRow
 from wsistore.regions import Region
 from wsistore.settings import AnnotationSettings
 from wsistore.slides.slide_files import fingerprint
+from wsistore.storage import layout
+from wsistore.tables.records import SlideRecord, SlideRow
 from wsistore.verify.at_hand import Source
 from wsistore.verify.faults import Check, rebuild
 from wsistore.verify.law import box_of

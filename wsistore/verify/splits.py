@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from wsistore import layout
 from wsistore.classes import ALL, ClassMap
 from wsistore.errors import StoreError, UsageError
-from wsistore.index import read_table
-from wsistore.records import SlideRecord
 from wsistore.split.faults import faults, fold_faults
 from wsistore.split.files import changed_since, class_map, read_record
 from wsistore.split.publication import broken_off
 from wsistore.split.same_files import FINGERPRINT
-from wsistore.storage import LocalRoot
+from wsistore.storage import layout
+from wsistore.storage.base import LocalRoot
+from wsistore.tables.index import read_table
+from wsistore.tables.records import SlideRecord
 from wsistore.verify.faults import REMOVE, REPLACE, Fault
 from wsistore.verify.regular import irregularity
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 
-from wsistore import layout
-from wsistore.duplicates import Duplicates
-from wsistore.index import REINDEX
-from wsistore.records import LATER, CropRow, LevelRow, SlideRecord, SlideRow
+from wsistore.storage import layout
+from wsistore.tables.duplicates import Duplicates
+from wsistore.tables.index import REINDEX
+from wsistore.tables.records import LATER, CropRow, LevelRow, SlideRecord, SlideRow
 from wsistore.verify.faults import Fault
 from wsistore.verify.regular import read_regular
 

@@ -1,6 +1,6 @@
 """A few pixels of a level, straight from the slide, as the law says: slow, plain, to compare with.
 
-The same sums in the same order as `wsistore.lanczos`, in numpy and not compiled, over no more of
+The same sums in the same order as `wsistore.levels.lanczos`, in numpy and not compiled, over no more of
 the slide than the pixels depend on.
 """
 
@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsistore.annotations.raster import glass_outside
-from wsistore.geometry import Box
+from wsistore.levels.box import Box
+from wsistore.levels.kernel import Taps, taps
 from wsistore.readers import Reader
 from wsistore.regions import Region
-from wsistore.taps import Taps, taps
 
 SOURCE_SIDE = 1024
 """A tile covers about so many level-0 pixels along each axis."""

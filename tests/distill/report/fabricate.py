@@ -21,7 +21,7 @@ from distill.evaluate import FORMAT, TABLES, as_json
 from distill.scoring import Bootstrap
 from distill.weights import FORMAT as RUN
 from distill.weights import Weights, encode
-from wsistore.records import SlideRow
+from wsistore.tables.records import SlideRow
 
 CLASSES = ("celiac sprue", "non-specific duodenitis", "normal")
 LEVELS = {"10x": 1, "5x": 2, "2.5x": 4, "1.25x": 8, "0.625x": 16}

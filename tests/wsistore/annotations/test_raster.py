@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from wsistore.annotations.model import Annotation
 from wsistore.annotations.outline import area
 from wsistore.annotations.raster import glass_outside, mask
-from wsistore.geometry import Box
+from wsistore.levels.box import Box
 
 SQUARE = np.array([[10.0, 10], [50, 10], [50, 40], [10, 40]])
 coordinate = st.floats(-20, 80, allow_nan=False, width=32)

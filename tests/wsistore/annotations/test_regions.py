@@ -4,7 +4,7 @@ import pytest
 from wsistore.annotations.model import Annotation
 from wsistore.annotations.regions import annotation_regions
 from wsistore.errors import SlideError
-from wsistore.geometry import Box
+from wsistore.levels.box import Box
 from wsistore.settings import AnnotationSettings
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from hypothesis import strategies as st
 
-from wsistore.index import write_index
-from wsistore.records import CropRow, SlideRecord, SlideRow
+from wsistore.tables.index import write_index
+from wsistore.tables.records import CropRow, SlideRecord, SlideRow
 
 # Patients of each class that the counts of the paper's Table 2 imply: crops per patient of the
 # labelled set (100 patients a class) bring the 300 patients of ADv1 and 1,004 of ADv2 to these.

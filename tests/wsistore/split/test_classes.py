@@ -11,8 +11,8 @@ import wsistore
 from tests.wsistore.split.cohorts import cohort, crops_table, write_store
 from wsistore.classes import ClassMap
 from wsistore.cli import main
-from wsistore.records import CropRow, SlideRecord, SlideRow
 from wsistore.split import faults
+from wsistore.tables.records import CropRow, SlideRecord, SlideRow
 from wsistore.verify.splits import check_splits
 
 # two patients of class d, whom no split into three subsets could share out

@@ -14,7 +14,7 @@ from tests.wsistore.split.cohorts import cohort, write_store
 from wsistore.cli import main
 from wsistore.errors import StoreError, UsageError
 from wsistore.split import Record, Request, finish, make_split, read_tables, save_splits
-from wsistore.storage import LocalRoot
+from wsistore.storage.base import LocalRoot
 from wsistore.store import Store
 from wsistore.verify.splits import check_splits
 

@@ -4,7 +4,7 @@ from dataclasses import fields
 
 import pytest
 
-from wsistore.records import LATER, CropRow, LevelRow, SlideRow
+from wsistore.tables.records import LATER, CropRow, LevelRow, SlideRow
 from wsistore.verify.schema import KINDS, MetadataError, parse, validator, violations
 
 

@@ -12,8 +12,8 @@ from click.testing import CliRunner
 
 from tests.wsistore.verify.conftest import write_slide
 from wsistore.cli import main
-from wsistore.geometry import Box
-from wsistore.lanczos import downsample
+from wsistore.levels.box import Box
+from wsistore.levels.lanczos import downsample
 from wsistore.readers.base import BaseReader
 from wsistore.verify import Report, verify
 from wsistore.verify.tiles import Tile, derive, tile_at, tile_side, tiles_across

@@ -1,7 +1,7 @@
-"""The text of a store's tables: rows of `wsistore.records` to CSV and back, cell for cell.
+"""The text of a store's tables: rows of `wsistore.tables.records` to CSV and back, cell for cell.
 
 Written and read here without pandas, which takes a third of a second to import and which a build
-has no other use for. Analysis reads the same files with it: `wsistore.index.read_table`.
+has no other use for. Analysis reads the same files with it: `wsistore.tables.index.read_table`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def table_text(kind: type, rows: Iterable[Any]) -> str:
     (``20.0``), but for counts: so earlier versions wrote them.
 
     Args:
-        kind: a dataclass of `wsistore.records`, whose fields are the columns.
+        kind: a dataclass of `wsistore.tables.records`, whose fields are the columns.
         rows: its instances.
     """
     names = [field.name for field in fields(kind)]

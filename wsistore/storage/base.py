@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wsistore.errors import StoreError, UsageError
+from wsistore.errors import StoreError
 from wsistore.files import atomic
 
 if TYPE_CHECKING:
@@ -212,35 +212,3 @@ def group_metadata(attributes: Mapping[str, Any]) -> str:
     """Return the ``zarr.json`` of a Zarr 3 group, as zarr writes it."""
     group = {"attributes": attributes, "zarr_format": 3, "node_type": "group"}
     return json.dumps(group, indent=2)
-
-
-def root(place: Place, options: Mapping[str, Any] | None = None) -> Root:
-    """Return the place that a path or a URL names.
-
-    Args:
-        place: a path, or a URL of a file system that fsspec knows (``s3://bucket/store``).
-        options: of that file system, such as ``{"anon": True}``; a path has none.
-
-    Raises:
-        UsageError: no file system has such URLs, its package is missing, or it takes no such
-            options.
-    """
-    if isinstance(place, Root):
-        return place
-    text = str(place)
-    if isinstance(place, Path) or _URL.match(text) is None or _FILE.match(text):
-        if options:
-            raise UsageError(f"{place}: is a folder of this machine; leave out --storage-option")
-        return LocalRoot(_local_path(place))
-    # imported here: a local store has no use for it
-    from wsistore.remote import RemoteRoot
-
-    return RemoteRoot(text, dict(options or {})).check()
-
-
-def _local_path(place: str | Path) -> Path:
-    if isinstance(place, Path) or _FILE.match(place) is None:
-        return Path(place)
-    from fsspec.implementations.local import LocalFileSystem
-
-    return Path(str(LocalFileSystem._strip_protocol(place)))

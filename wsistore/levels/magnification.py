@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from wsistore.errors import ResolutionError, UsageError
-from wsistore.geometry import output_length
+from wsistore.levels.box import output_length
 
 UM_PER_PX_AT_1X = 10.0
 """µm per pixel of nominal 1×, so that 10× is 1 µm/px."""

@@ -7,7 +7,7 @@ from dataclasses import fields
 from functools import cache
 from typing import TYPE_CHECKING, Union, get_args, get_origin, get_type_hints
 
-from wsistore.records import LATER, OUTCOMES, SPLIT_COLUMNS, CropRow, LevelRow, SlideRow
+from wsistore.tables.records import LATER, OUTCOMES, SPLIT_COLUMNS, CropRow, LevelRow, SlideRow
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 
-from wsistore.records import SlideRow
+from wsistore.tables.records import SlideRow
 
 
 class Duplicates:

@@ -15,7 +15,7 @@ from zarr.storage import FsspecStore
 
 from wsistore.errors import StorageError, StoreError, UsageError
 from wsistore.parallel.worker import report_progress
-from wsistore.storage import Root
+from wsistore.storage.base import Root
 
 WRITABLE = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss", "memory")
 """Protocols of object stores: what is put there appears whole or not at all."""

@@ -17,10 +17,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from wsistore.lanes import LANES
-from wsistore.passes import PASSING, PIXELS, STRIDE, both
-from wsistore.schedule import Schedule, Work
-from wsistore.taps import taps
+from wsistore.levels.convolution import PASSING, PIXELS, STRIDE, both
+from wsistore.levels.kernel import taps
+from wsistore.levels.row_schedule import Schedule, Work
+from wsistore.levels.simd import LANES
 
 Read = Callable[[int, int], NDArray[np.uint8]]
 """A function of a block's first column and of the one beyond its last → (h, columns, 3) uint8."""
@@ -49,7 +49,7 @@ class LevelStreams:
         Args:
             width, height: of the source.
             factors: of the levels.
-            edges: 0, rising, up to the width, no two farther apart than `wsistore.passes.PIXELS`;
+            edges: 0, rising, up to the width, no two farther apart than `wsistore.levels.convolution.PIXELS`;
                 by default as far as that.
 
         Raises:

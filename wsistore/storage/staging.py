@@ -4,7 +4,7 @@ A folder below ``.building/`` belongs to whoever holds the lock file beside it. 
 lock when its process ends, however it ends, so a folder whose lock is free is nobody's.
 
 A store behind a URL has neither: slides are written in a temporary folder of the machine that does
-the work, and go up object by object (`wsistore.upload`).
+the work, and go up object by object (`wsistore.storage.upload`).
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from wsistore import layout
 from wsistore.errors import StoreError, advice
 from wsistore.files.locks import Lock, LockedError, is_free
-from wsistore.storage import LocalRoot, Place, Root, root
+from wsistore.storage import layout
+from wsistore.storage.base import LocalRoot, Place, Root
+from wsistore.storage.locate import root
 
 if TYPE_CHECKING:
-    from wsistore.remote import RemoteRoot
+    from wsistore.storage.remote import RemoteRoot
 
 _LOCK, _REPLACED = ".lock", ".replaced"
 
@@ -60,7 +61,7 @@ def aside(store: Place, slide: str, lock: bool = True) -> Iterator[Path]:
 def publish(whole: Path, target: Place, overwrite: bool) -> None:
     """Rename a whole slide into place; the one it replaces goes only when it is there.
 
-    Behind a URL nothing can be renamed: see `wsistore.upload.publish`.
+    Behind a URL nothing can be renamed: see `wsistore.storage.upload.publish`.
 
     Raises:
         FileExistsError: a slide is there already and is not to be replaced.
@@ -68,7 +69,7 @@ def publish(whole: Path, target: Place, overwrite: bool) -> None:
     """
     there = root(target)
     if not isinstance(there, LocalRoot):
-        from wsistore import upload  # here: it brings file systems of the net
+        from wsistore.storage import upload  # here: it brings file systems of the net
 
         upload.publish(whole, cast("RemoteRoot", there), overwrite)
         return

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from wsistore.errors import UsageError
 from wsistore.files.paths import absolute, file_name, nfc
-from wsistore.storage import METADATA, Root
+from wsistore.storage.base import METADATA, Root
 
 P = TypeVar("P", Path, Root)
 

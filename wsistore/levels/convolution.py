@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from wsistore.lanes import LANES, add_product, load, spread, store, store_rounded, turn
+from wsistore.levels.simd import LANES, add_product, load, spread, store, store_rounded, turn
 
 LOBES = 3
 PIXELS = 512

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from wsistore.geometry import Box
+from wsistore.levels.box import Box
 
 BoxUm = tuple[float, float, float, float]
 """x0, y0, x1, y1 in µm."""

@@ -8,7 +8,7 @@ A product and a sum are rounded apart, never fused, so that bits are the same on
 Positions are not checked: those of a wrong one are somebody else's memory.
 
 numba caches what it compiled by the file it stands in, not by this one: whoever changes something
-here must touch `wsistore.passes` as well.
+here must touch `wsistore.levels.convolution` as well.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wsistore.geometry import output_length
-from wsistore.passes import LOBES
+from wsistore.levels.box import output_length
+from wsistore.levels.convolution import LOBES
 
 
 def kernel(x: NDArray[np.float64]) -> NDArray[np.float64]:

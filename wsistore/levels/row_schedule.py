@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wsistore.lanes import LANES
-from wsistore.passes import FINISH, PASSING, plan, room
-from wsistore.taps import Taps
+from wsistore.levels.convolution import FINISH, PASSING, plan, room
+from wsistore.levels.kernel import Taps
+from wsistore.levels.simd import LANES
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from wsistore.errors import StorageError
-from wsistore.remote import RemoteRoot
-from wsistore.storage import METADATA
+from wsistore.storage.base import METADATA
+from wsistore.storage.remote import RemoteRoot
 
 
 def stages(names: Iterable[str]) -> list[list[str]]:

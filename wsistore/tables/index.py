@@ -8,16 +8,17 @@ from dataclasses import asdict
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from wsistore import layout
-from wsistore.duplicates import Duplicates
 from wsistore.errors import StorageError, StoreError, advice
 from wsistore.files.parsing import parse_json
 from wsistore.formatting.texts import visible
-from wsistore.record_tables import table_rows, table_text
-from wsistore.records import CropRow, LevelRow, SlideRecord, SlideRow
-from wsistore.staging import index_lock
-from wsistore.storage import METADATA, LocalRoot, Place, Root, root
-from wsistore.table_columns import column_fault, split_fault
+from wsistore.storage import layout
+from wsistore.storage.base import METADATA, LocalRoot, Place, Root
+from wsistore.storage.locate import root
+from wsistore.storage.staging import index_lock
+from wsistore.tables.columns import column_fault, split_fault
+from wsistore.tables.csv import table_rows, table_text
+from wsistore.tables.duplicates import Duplicates
+from wsistore.tables.records import CropRow, LevelRow, SlideRecord, SlideRow
 
 if TYPE_CHECKING:
     import pandas as pd
