@@ -18,9 +18,9 @@ from distill.standardise import Standard
 from distill.weights import Weights
 from distill.writing import RunWriter
 from wsistore.build import build as build_store
-from wsistore.labels import Label
 from wsistore.sample.slide import write_slide
 from wsistore.settings import BuildSettings
+from wsistore.slides.labels import Label
 from wsistore.split import save_split
 
 HIGH, LOW = "10x", "1.25x"

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
-from wsistore.overview import Overview, read_overview
 from wsistore.readers import open_slide
+from wsistore.readers.checks.native_levels import VendorLevels
+from wsistore.regions.thumbnail import Overview, read_overview
+from wsistore.regions.tissue import find_pieces, tissue_mask
 from wsistore.settings import TissueSettings
-from wsistore.tissue import find_pieces, tissue_mask
-from wsistore.vendor_levels import VendorLevels
 
 OUT = Path(__file__).resolve().parents[1] / "docs" / "images" / "tissue.png"
 WIDTH = 560

@@ -6,7 +6,6 @@ from wsistore.lazy import lazily
 
 if TYPE_CHECKING:
     from wsistore.channels import Statistics, statistics
-    from wsistore.classes import ClassMap, parse_classes
     from wsistore.errors import (
         ResolutionError,
         SlideError,
@@ -22,12 +21,8 @@ if TYPE_CHECKING:
     from wsistore.files.output_lock import OutputLock, in_use
     from wsistore.files.parsing import parse_json, parse_toml
     from wsistore.files.paths import absolute, file_name
-    from wsistore.find import find_slides
     from wsistore.formatting import drawing, terminal, texts
     from wsistore.handle import Crop, Pair
-    from wsistore.identity import RULES as ID_RULES
-    from wsistore.identity import SlideFile
-    from wsistore.labels import read_labels
     from wsistore.layers import write_layer
     from wsistore.levels.grid import Grid, Span
     from wsistore.parallel.executor import TIMEOUT, Death
@@ -35,6 +30,11 @@ if TYPE_CHECKING:
     from wsistore.parallel.signals import Terminated, end_with, exit_code, orderly_end
     from wsistore.parallel.worker import report_progress
     from wsistore.slide import Slide, open_slide, reader_names
+    from wsistore.slides.classes import ClassMap, parse_classes
+    from wsistore.slides.discovery import find_slides
+    from wsistore.slides.ids import RULES as ID_RULES
+    from wsistore.slides.ids import SlideFile
+    from wsistore.slides.labels import read_labels
     from wsistore.storage.layout import slide_id
     from wsistore.store import Store, open
 
@@ -93,11 +93,11 @@ __version__ = "0.1.0"
 __getattr__ = lazily(
     __name__,
     {
-        "ClassMap": "wsistore.classes",
+        "ClassMap": "wsistore.slides.classes",
         "Crop": "wsistore.handle",
         "Death": "wsistore.parallel.executor",
         "Grid": "wsistore.levels.grid",
-        "ID_RULES": "wsistore.identity:RULES",
+        "ID_RULES": "wsistore.slides.ids:RULES",
         "Lock": "wsistore.files.locks",
         "LockedError": "wsistore.files.locks",
         "NoLocksError": "wsistore.files.locks",
@@ -106,7 +106,7 @@ __getattr__ = lazily(
         "ResolutionError": "wsistore.errors",
         "Slide": "wsistore.slide",
         "SlideError": "wsistore.errors",
-        "SlideFile": "wsistore.identity",
+        "SlideFile": "wsistore.slides.ids",
         "Span": "wsistore.levels.grid",
         "Statistics": "wsistore.channels",
         "StorageError": "wsistore.errors",
@@ -122,17 +122,17 @@ __getattr__ = lazily(
         "end_with": "wsistore.parallel.signals",
         "exit_code": "wsistore.parallel.signals",
         "file_name": "wsistore.files.paths",
-        "find_slides": "wsistore.find",
+        "find_slides": "wsistore.slides.discovery",
         "in_use": "wsistore.files.output_lock",
         "in_workers": "wsistore.parallel.executor:run",
         "naming": "wsistore.errors",
         "open": "wsistore.store",
         "open_slide": "wsistore.slide",
         "orderly_end": "wsistore.parallel.signals",
-        "parse_classes": "wsistore.classes",
+        "parse_classes": "wsistore.slides.classes",
         "parse_json": "wsistore.files.parsing",
         "parse_toml": "wsistore.files.parsing",
-        "read_labels": "wsistore.labels",
+        "read_labels": "wsistore.slides.labels",
         "reader_names": "wsistore.slide",
         "refusal": "wsistore.errors",
         "report_progress": "wsistore.parallel.worker",

@@ -12,14 +12,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from wsistore.annotations.find import AnnotationSource
+from wsistore.annotations.source import AnnotationSource
 from wsistore.errors import SlideError, StoreError, UsageError
 from wsistore.files import atomic
-from wsistore.identity import SlideFile, another_file, distinct, stored_as
-from wsistore.labels import Label, match_labels
 from wsistore.parallel.executor import Death, run
 from wsistore.readers import AUTO
 from wsistore.settings import METHODS, BuildSettings, SlideTask
+from wsistore.slides.ids import SlideFile, another_file, distinct, stored_as
+from wsistore.slides.labels import Label, match_labels
 from wsistore.slides.slide_files import fingerprint
 from wsistore.storage import layout
 from wsistore.storage.base import METADATA, LocalRoot, Place, Root, group_metadata
@@ -169,7 +169,7 @@ def build(
         slides: files, whose names become ids; or slides that have one.
         store: the store's folder or URL, made if it does not exist.
         settings: what decides the pixels.
-        labels: by what names a slide, see `wsistore.labels.match_labels`.
+        labels: by what names a slide, see `wsistore.slides.labels.match_labels`.
         mpp: µm per level-0 pixel for slides whose labels row gives none; wins over the file's.
         workers: processes; the number of cores by default. With 0 this process opens the slides,
             for debuggers: one that crashes it ends the build.

@@ -10,7 +10,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from wsistore.annotations.raster import Cover
+from wsistore.annotations.rasterize import Cover
 from wsistore.levels.box import Box
 from wsistore.levels.convolution import PIXELS
 from wsistore.levels.lanczos import ROWS, LevelStreams

@@ -11,19 +11,19 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
-from wsistore.annotations.raster import Cover
-from wsistore.annotations.regions import cover_of, find_annotated
+from wsistore.annotations.rasterize import Cover
 from wsistore.errors import SlideError
 from wsistore.levels.box import Box
 from wsistore.levels.magnification import Level
 from wsistore.plan import open_planned
 from wsistore.readers import Reader
-from wsistore.regions import find_regions
-from wsistore.seams import seam_warning
+from wsistore.readers.checks.native_levels import VendorLevels
+from wsistore.readers.checks.seams import seam_warning
+from wsistore.regions.annotated import cover_of, find_annotated
+from wsistore.regions.detect import find_regions
 from wsistore.slides.slide_files import fingerprint, slide_bytes
 from wsistore.storage import layout
 from wsistore.tables.records import CropRow, SlideRow
-from wsistore.vendor_levels import VendorLevels
 
 if TYPE_CHECKING:
     from wsistore.settings import BuildSettings, SlideTask

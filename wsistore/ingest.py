@@ -14,10 +14,10 @@ from wsistore.errors import SlideError, StoreError
 from wsistore.formatting.terminal import print_traceback
 from wsistore.formatting.texts import without_folders
 from wsistore.found import open_found
-from wsistore.identity import another_file
 from wsistore.levels.lanczos import downsample
 from wsistore.readers import Reader
 from wsistore.settings import BuildSettings, SlideTask
+from wsistore.slides.ids import another_file
 from wsistore.storage import layout, staging
 from wsistore.storage.base import Place, Root
 from wsistore.storage.locate import root

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from wsistore.errors import SlideError
 from wsistore.files.paths import file_name
 from wsistore.formatting.texts import without_folders
-from wsistore.identity import SlideFile
 from wsistore.levels.magnification import Level, levels_of
 from wsistore.parallel.executor import Death, run
 from wsistore.readers import AUTO, open_slide
-from wsistore.resolution import resolve
+from wsistore.readers.resolution import resolve
+from wsistore.slides.ids import SlideFile
 from wsistore.storage import layout
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import Any
 
 from wsistore.errors import StoreError, UsageError
 from wsistore.files.parsing import parse_json
-from wsistore.identity import StoredSlide
-from wsistore.labels import Label, Labels, disagreement, match_labels
+from wsistore.slides.ids import StoredSlide
+from wsistore.slides.labels import Label, Labels, disagreement, match_labels
 from wsistore.storage import layout
 from wsistore.storage.base import METADATA, LocalRoot, Place, Root
 from wsistore.storage.locate import root
@@ -60,7 +60,7 @@ def stored_labels(records: Mapping[str, SlideRecord], labels: Labels) -> dict[st
     """Return id → label of those slides of a store that a row names.
 
     A row with an ``id`` of a stored slide is that slide's; other rows name slides as in a build,
-    see `wsistore.labels.match_labels`.
+    see `wsistore.slides.labels.match_labels`.
 
     Raises:
         UsageError: two rows name one slide and disagree, or one row names two slides.

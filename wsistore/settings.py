@@ -11,12 +11,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from wsistore.annotations.find import AnnotationSource
+from wsistore.annotations.source import AnnotationSource
 from wsistore.errors import StoreError
 from wsistore.files.paths import file_name
 from wsistore.formatting.texts import visible, without_folders
-from wsistore.labels import Label
 from wsistore.readers import AUTO
+from wsistore.slides.labels import Label
 from wsistore.storage import layout
 from wsistore.tables.records import SlideRow
 

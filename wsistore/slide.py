@@ -149,7 +149,7 @@ class Slide:
         Raises:
             SlideError: the pixels cannot be decoded.
         """
-        from wsistore.overview import read_overview
+        from wsistore.regions.thumbnail import read_overview
 
         longer = max(self.row.width, self.row.height)
         return read_overview(self._found.vendor, 1.0, max(longer / size, 1.0)).image
@@ -195,12 +195,12 @@ def open_slide(
         SlideError: the slide cannot be used.
         OSError: a file cannot be read.
     """
-    from wsistore.annotations.find import AnnotationSource
+    from wsistore.annotations.source import AnnotationSource
     from wsistore.errors import StoreError
     from wsistore.files.paths import absolute
     from wsistore.found import open_found
-    from wsistore.labels import Label
     from wsistore.settings import BuildSettings, SlideTask
+    from wsistore.slides.labels import Label
 
     known = BuildSettings.of(settings)
     if level not in known.levels:

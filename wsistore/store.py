@@ -20,8 +20,8 @@ from wsistore.tables.index import read_settings, read_split, read_table
 if TYPE_CHECKING:
     import pandas as pd
 
-    from wsistore.classes import ClassMap
     from wsistore.info import Info
+    from wsistore.slides.classes import ClassMap
 
 
 class Store:

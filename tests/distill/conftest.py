@@ -14,8 +14,8 @@ from click.testing import Result
 import wsistore
 from tests.distill import commands
 from wsistore.build import build
-from wsistore.labels import Label
 from wsistore.settings import BuildSettings
+from wsistore.slides.labels import Label
 from wsistore.split import save_split
 
 LEVELS = {"10x": 1, "2.5x": 4}

@@ -13,7 +13,7 @@ import signal
 import time
 
 import wsistore.readers
-import wsistore.readers.choose
+import wsistore.readers.registry
 
 really = wsistore.readers.open_slide
 
@@ -31,7 +31,7 @@ def open_slide(path, *more, **options):
     return really(path, *more, **options)
 
 
-wsistore.readers.open_slide = wsistore.readers.choose.open_slide = open_slide
+wsistore.readers.open_slide = wsistore.readers.registry.open_slide = open_slide
 '''
 
 

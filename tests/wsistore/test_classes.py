@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from wsistore.classes import ClassMap, parse_classes
 from wsistore.errors import UsageError
+from wsistore.slides.classes import ClassMap, parse_classes
 
 KNOWN = {"benign", "lepidic", "acinar", "papillary", "micropapillary", "HER2+", "a=b"}
 

@@ -11,9 +11,9 @@ from PIL import ImageCms
 
 import wsistore
 from wsistore.cli import main
-from wsistore.colour import srgb_conversion
 from wsistore.errors import SlideError
 from wsistore.readers import open_slide
+from wsistore.readers.icc import srgb_conversion
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 

@@ -10,7 +10,7 @@ import tifffile
 from wsistore.crops import edges, level_rows
 from wsistore.levels.box import Box
 from wsistore.levels.lanczos import LevelStreams, downsample
-from wsistore.readers.tiff import TiffReader
+from wsistore.readers.tiff.reader import TiffReader
 
 SIDE = 1500
 

@@ -16,9 +16,9 @@ from wsistore.build import build as build_store
 from wsistore.cli import main
 from wsistore.files.user_table import UsageError
 from wsistore.formatting.texts import unsafe
-from wsistore.labels import read_labels
 from wsistore.readers import Reader
 from wsistore.settings import BuildSettings
+from wsistore.slides.labels import read_labels
 
 LATIN = os.fsdecode(b"Pr\xe4parat.tif")
 ESCAPES = "a\x1b[31m\u202e[bold].tif"

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from wsistore.errors import UsageError
-from wsistore.find import find_slides
+from wsistore.slides.discovery import find_slides
 from wsistore.slides.slide_files import data_path, fingerprint, slide_files
 from wsistore.storage import layout
 

@@ -11,16 +11,16 @@ import pytest
 import tifffile
 from click.testing import CliRunner, Result
 
-from wsistore.annotations.find import AnnotationSource
+from wsistore.annotations.source import AnnotationSource
 from wsistore.build import build as build_store
 from wsistore.cli import main
 from wsistore.errors import SlideError, UsageError
 from wsistore.files.paths import absolute
-from wsistore.find import find_slides
-from wsistore.identity import SlideFile, shown
 from wsistore.ingest import ingest
-from wsistore.labels import Label, match_labels, read_labels, unmatched
 from wsistore.settings import BuildSettings, SlideTask
+from wsistore.slides.discovery import find_slides
+from wsistore.slides.ids import SlideFile, shown
+from wsistore.slides.labels import Label, match_labels, read_labels, unmatched
 from wsistore.storage import layout
 
 NFD = unicodedata.normalize("NFD", "Präparat-1")

@@ -15,9 +15,9 @@ import tifffile
 from tests.wsistore.same_store import assert_same, content
 from tests.wsistore.test_build import flat_slide, outcomes
 from wsistore.build import build
-from wsistore.labels import Label
 from wsistore.parallel.executor import Death, run
 from wsistore.settings import BuildSettings
+from wsistore.slides.labels import Label
 from wsistore.split import Request, make_split, save_split
 from wsistore.storage import staging
 from wsistore.store import Store

@@ -10,9 +10,9 @@ import tifffile
 from click.testing import CliRunner
 
 from wsistore.cli import main
-from wsistore.identity import SlideFile
-from wsistore.label_report import ClassCount, LabelReport, Unmatched, label_report
-from wsistore.labels import match_labels, read_labels
+from wsistore.slides.ids import SlideFile
+from wsistore.slides.label_report import ClassCount, LabelReport, Unmatched, label_report
+from wsistore.slides.labels import match_labels, read_labels
 
 SLIDES = ["S1.svs", "S2.svs", "S 3.tif", "x.svs"]
 

@@ -17,9 +17,9 @@ from tests.wsistore.coarse_levels import (
     reduced,
     write_levels,
 )
-from wsistore.level_check import level_fault, likely_tiles, lost_tiles
 from wsistore.readers import open_slide
 from wsistore.readers.base import Tiles
+from wsistore.readers.checks.level_pixels import level_fault, likely_tiles, lost_tiles
 
 BASE = base_image()
 QUARTER = reduced(BASE, 4)

@@ -8,7 +8,7 @@ from importlib import import_module
 import pytest
 
 import wsistore
-from wsistore.readers.choose import READERS
+from wsistore.readers.registry import READERS
 
 HEAVY = {
     "numpy", "zarr", "pandas", "numba", "scipy", "skimage", "PIL", "tifffile", "tiffslide",

@@ -2,7 +2,7 @@ import unicodedata
 
 import pytest
 
-from wsistore.near_names import alike, file_key, key, quoted
+from wsistore.slides.near_names import alike, file_key, key, quoted
 
 CAFE = "Café"
 

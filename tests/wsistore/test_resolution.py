@@ -5,7 +5,7 @@ import pytest
 from wsistore.errors import ResolutionError
 from wsistore.readers import Properties
 from wsistore.readers.pixel_size import ObjectivePower, PixelSize
-from wsistore.resolution import resolve
+from wsistore.readers.resolution import resolve
 
 
 def properties(

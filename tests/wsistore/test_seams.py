@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from wsistore.readers import open_slide
-from wsistore.seams import broken, has_content, seam_warning
+from wsistore.readers.checks.seams import broken, has_content, seam_warning
 
 
 def smooth(seed: int, height: int, width: int) -> np.ndarray:

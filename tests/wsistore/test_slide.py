@@ -9,7 +9,7 @@ import pytest
 import tifffile
 
 import wsistore
-from wsistore.annotations.find import AnnotationSource
+from wsistore.annotations.source import AnnotationSource
 from wsistore.build import build
 from wsistore.errors import StoreError
 from wsistore.levels.box import Box

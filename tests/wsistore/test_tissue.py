@@ -8,19 +8,13 @@ import pytest
 from PIL import Image
 from skimage.color import rgb2hsv
 
-from wsistore.overview import Overview, read_overview
 from wsistore.readers import open_slide
+from wsistore.readers.checks.native_levels import VendorLevels
+from wsistore.regions.glass import glass_colour
+from wsistore.regions.ink import _hsv_of_ink, pen_mask
+from wsistore.regions.thumbnail import Overview, read_overview
+from wsistore.regions.tissue import WITHOUT_RIMS, TissueSettings, find_pieces, tissue_mask
 from wsistore.sample.slide import write_slide
-from wsistore.tissue import (
-    WITHOUT_RIMS,
-    TissueSettings,
-    _hsv_of_ink,
-    find_pieces,
-    glass_colour,
-    pen_mask,
-    tissue_mask,
-)
-from wsistore.vendor_levels import VendorLevels
 
 SETTINGS = TissueSettings()
 

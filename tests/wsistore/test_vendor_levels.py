@@ -16,14 +16,14 @@ from tests.wsistore.coarse_levels import (
     reduced,
     write_levels,
 )
-from wsistore.annotations.find import AnnotationSource
+from wsistore.annotations.source import AnnotationSource
 from wsistore.build import build
 from wsistore.errors import SlideError
-from wsistore.overview import read_overview
 from wsistore.readers import open_slide
+from wsistore.readers.checks.native_levels import VendorLevels
+from wsistore.regions.thumbnail import read_overview
 from wsistore.settings import BuildSettings
 from wsistore.tables.records import SlideRecord
-from wsistore.vendor_levels import VendorLevels
 
 BASE = base_image()
 QUARTER = reduced(BASE, 4)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from xml.etree.ElementTree import Element
 
 from wsistore.annotations.model import Annotations, Collector, text
-from wsistore.annotations.outline import outline, rectangle
+from wsistore.annotations.polygon import outline, rectangle
 from wsistore.files.xml import number, points, refuse_strangers
 
 ROOT = "ASAP_Annotations"

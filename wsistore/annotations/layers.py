@@ -7,7 +7,7 @@ from typing import Protocol
 from xml.etree.ElementTree import Element
 
 from wsistore.annotations.model import Annotations, Collector, Polygon, text
-from wsistore.annotations.outline import Outline, ellipse, holds_any, outline, rectangle
+from wsistore.annotations.polygon import Outline, ellipse, holds_any, outline, rectangle
 from wsistore.files.xml import points, refuse_strangers
 
 ROOT = "Annotations"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from wsistore.annotations.outline import Outline, crosses_itself, encloses, outline
+from wsistore.annotations.polygon import Outline, crosses_itself, encloses, outline
 from wsistore.errors import SlideError
 from wsistore.formatting.texts import unsafe
 

@@ -11,7 +11,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from wsistore.annotations.find import AnnotationSource
+from wsistore.annotations.source import AnnotationSource
 from wsistore.build import Result, build, continued
 from wsistore.commands.label_lines import short_lines
 from wsistore.commands.options import (
@@ -28,11 +28,7 @@ from wsistore.commands.options import (
 )
 from wsistore.console import OK, SOME_FAILED, out, progress
 from wsistore.errors import UsageError
-from wsistore.find import find_slides
 from wsistore.formatting.terminal import echo
-from wsistore.identity import shown
-from wsistore.label_report import label_report
-from wsistore.labels import match_labels, read_labels
 from wsistore.levels.magnification import parse_levels
 from wsistore.settings import (
     OUTSIDE_KINDS,
@@ -41,6 +37,10 @@ from wsistore.settings import (
     BuildSettings,
     TissueSettings,
 )
+from wsistore.slides.discovery import find_slides
+from wsistore.slides.ids import shown
+from wsistore.slides.label_report import label_report
+from wsistore.slides.labels import match_labels, read_labels
 from wsistore.storage.locate import root
 
 

@@ -13,10 +13,10 @@ from wsistore.errors import UsageError
 from wsistore.files.locks import NO_LOCK
 from wsistore.files.parsing import parse_json
 from wsistore.formatting.quantities import micrometers
-from wsistore.identity import NAME, RULES
 from wsistore.levels.magnification import DEFAULT_LEVELS
 from wsistore.parallel.executor import TIMEOUT
 from wsistore.readers import AUTO, READERS
+from wsistore.slides.ids import NAME, RULES
 from wsistore.storage.locate import root
 
 labels_option = click.option(

@@ -20,13 +20,13 @@ from wsistore.commands.options import (
     timeout_option,
 )
 from wsistore.console import OK, SOME_FAILED, out
-from wsistore.find import find_slides
 from wsistore.formatting.terminal import echo_json
-from wsistore.identity import shown
-from wsistore.label_report import LabelReport, label_report
-from wsistore.labels import match_labels, read_labels
 from wsistore.levels.magnification import parse_levels
 from wsistore.plan import SlidePlan, plan_slides
+from wsistore.slides.discovery import find_slides
+from wsistore.slides.ids import shown
+from wsistore.slides.label_report import LabelReport, label_report
+from wsistore.slides.labels import match_labels, read_labels
 
 
 def table(plans: Sequence[SlidePlan]) -> Table:

@@ -10,12 +10,12 @@ from typing import Any
 import click
 import pandas as pd
 
-from wsistore.classes import EXCLUDE_FLAG, MERGE_FLAG, ClassMap, parse_classes
 from wsistore.commands.options import store_argument
 from wsistore.commands.split_request import parse_aux, parse_counts, parse_fractions
 from wsistore.commands.split_summary import summary
 from wsistore.console import OK, SOME_FAILED, out
 from wsistore.errors import StoreError, UsageError
+from wsistore.slides.classes import EXCLUDE_FLAG, MERGE_FLAG, ClassMap, parse_classes
 from wsistore.split import (
     EXCLUDED,
     Record,

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import pandas as pd
 from rich.table import Table
 
-from wsistore.classes import ALL, ClassMap
 from wsistore.formatting.texts import label_text
+from wsistore.slides.classes import ALL, ClassMap
 from wsistore.split import SUBSETS
 from wsistore.split.set_counts import SplitInfo, count_split
 

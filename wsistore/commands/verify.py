@@ -12,8 +12,8 @@ from wsistore.console import OK, SOME_FAILED, out, progress
 from wsistore.errors import UsageError
 from wsistore.formatting.terminal import echo_json
 from wsistore.formatting.texts import visible
-from wsistore.identity import NAME
-from wsistore.labels import read_labels
+from wsistore.slides.ids import NAME
+from wsistore.slides.labels import read_labels
 from wsistore.storage.base import LocalRoot
 from wsistore.storage.locate import root
 from wsistore.verify import Check, verify

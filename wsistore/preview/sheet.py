@@ -11,12 +11,12 @@ from skimage.measure import find_contours
 from wsistore.errors import StoreError
 from wsistore.formatting.drawing import FAINT, INK, RULE, font, one_line, scale_bar
 from wsistore.formatting.texts import label_text, millimetres
-from wsistore.overview import Overview
 from wsistore.preview.pixels import placed, tissue_on_glass
 from wsistore.preview.views import SlideView
+from wsistore.regions.thumbnail import Overview
+from wsistore.regions.tissue import tissue_mask
 from wsistore.settings import TissueSettings
 from wsistore.store import Store
-from wsistore.tissue import tissue_mask
 
 BOX_COLOUR, OUTLINE_COLOUR = (20, 70, 170), (0, 150, 85)
 MARGIN, HEADER, FOOTER = 20, 66, 50

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from wsistore.lazy import lazily
-from wsistore.readers.choose import AUTO, READERS, open_slide
+from wsistore.readers.registry import AUTO, READERS, open_slide
 
 if TYPE_CHECKING:
     from wsistore.readers.base import Properties, Reader

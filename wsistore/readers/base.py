@@ -12,8 +12,8 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from wsistore.colour import srgb_conversion
 from wsistore.parallel.worker import report_progress
+from wsistore.readers.icc import srgb_conversion
 from wsistore.readers.pixel_size import ObjectivePower, PixelSize
 from wsistore.slides.slide_files import data_path
 

@@ -17,14 +17,14 @@ from wsistore.readers.base import (
     orientation_notes,
     without_target,
 )
-from wsistore.readers.dicom_frames import frame_colors
-from wsistore.readers.dicom_images import require_one_pyramid
+from wsistore.readers.dicom.frames import frame_colors
+from wsistore.readers.dicom.images import require_one_pyramid
 from wsistore.readers.openslide_resolution import stated_by_openslide
-from wsistore.readers.tiff import tiff_tags
-from wsistore.readers.tiff_kinds import PIXEL_LOSSLESS, orientation_of, require_kind
-from wsistore.readers.tiff_pages import slide_pages
-from wsistore.readers.tiff_tiles import require_tiles, tiles_of
-from wsistore.readers.tile_colors import page_color
+from wsistore.readers.tiff.kinds import PIXEL_LOSSLESS, orientation_of, require_kind
+from wsistore.readers.tiff.pages import slide_pages
+from wsistore.readers.tiff.reader import tiff_tags
+from wsistore.readers.tiff.tile_colors import page_color
+from wsistore.readers.tiff.tile_tables import require_tiles, tiles_of
 from wsistore.readers.ycbcr import rgb_of_ycbcr
 from wsistore.slides.slide_files import data_path, dicom_files, strangers
 

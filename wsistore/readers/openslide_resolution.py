@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from wsistore.readers.pixel_size import ObjectivePower, PixelSize
-from wsistore.readers.tiff import tiff_tags
-from wsistore.readers.tiff_pages import slide_pages
-from wsistore.readers.tiff_resolution import stated_in_tiff
+from wsistore.readers.tiff.pages import slide_pages
+from wsistore.readers.tiff.reader import tiff_tags
+from wsistore.readers.tiff.resolution import stated_in_tiff
 
 READ_AS_TIFF = ("aperio", "generic-tiff")
 """Vendors of whose files OpenSlide reads less than the TIFF says: OME-XML, ImageJ's unit, units."""

@@ -13,12 +13,12 @@ from tifffile import EXTRASAMPLE
 from wsistore.errors import SlideError, SlideImageError
 from wsistore.readers.base import BaseReader, Properties, orientation_notes
 from wsistore.readers.pixel_size import ObjectivePower, PixelSize
-from wsistore.readers.tiff import tiff_tags
-from wsistore.readers.tiff_kinds import extra_samples, require_kind
-from wsistore.readers.tiff_pages import slide_pages
-from wsistore.readers.tiff_resolution import stated_in_tiff
-from wsistore.readers.tiff_tiles import require_tiles, tiles_of
-from wsistore.readers.tile_colors import page_color
+from wsistore.readers.tiff.kinds import extra_samples, require_kind
+from wsistore.readers.tiff.pages import slide_pages
+from wsistore.readers.tiff.reader import tiff_tags
+from wsistore.readers.tiff.resolution import stated_in_tiff
+from wsistore.readers.tiff.tile_colors import page_color
+from wsistore.readers.tiff.tile_tables import require_tiles, tiles_of
 
 # libvips would keep every image opened here, with its buffers, for calls that never come: a slide
 # with ten crops took 90 MB for each

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from wsistore.classes import ALL, ClassMap
+from wsistore.slides.classes import ALL, ClassMap
 from wsistore.split.same_files import FINGERPRINT, file_leaks
 from wsistore.split.sets import EXCLUDED, is_aux, is_union
 from wsistore.tables.columns import split_fault

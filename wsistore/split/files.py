@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wsistore import __version__
-from wsistore.classes import ALL, ClassMap
 from wsistore.errors import StoreError, UsageError
 from wsistore.files.parsing import parse_json
+from wsistore.slides.classes import ALL, ClassMap
 from wsistore.split.faults import leaks
 from wsistore.split.publication import finish, publish, require_finished
 from wsistore.split.request import Request

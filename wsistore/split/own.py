@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from wsistore.classes import ALL, ClassMap
 from wsistore.files.paths import nfc
 from wsistore.files.user_table import UserTable, read_user_table
+from wsistore.slides.classes import ALL, ClassMap
 from wsistore.split.faults import Fault, faults
 from wsistore.split.same_files import FINGERPRINT, with_fingerprints
 from wsistore.split.sets import EXCLUDED, is_aux

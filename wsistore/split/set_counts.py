@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from wsistore.classes import ALL, ClassMap
+from wsistore.slides.classes import ALL, ClassMap
 from wsistore.split.sets import EXCLUDED, is_aux, rows_of, set_names
 
 if TYPE_CHECKING:

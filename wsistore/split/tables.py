@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from wsistore.classes import ALL, ClassMap
 from wsistore.errors import UsageError
+from wsistore.slides.classes import ALL, ClassMap
 from wsistore.split.assign import assign, fold
 from wsistore.split.faults import faults
 from wsistore.split.request import DEV, Request

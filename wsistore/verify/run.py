@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
-from wsistore.find import find_slides
-from wsistore.identity import NAME, stored_as
-from wsistore.labels import Label
 from wsistore.parallel.executor import Death, run
+from wsistore.slides.discovery import find_slides
+from wsistore.slides.ids import NAME, stored_as
+from wsistore.slides.labels import Label
 from wsistore.storage import layout
 from wsistore.storage.base import METADATA
 from wsistore.verify.at_hand import Source
@@ -46,7 +46,7 @@ def verify(
         workers: processes; the number of cores by default, 0 for this one alone.
         annotations: the folder of annotation files; None looks beside each slide.
         watch: shows progress; passes all checks through.
-        rule, labels: how ``slides`` got their ids, see `wsistore.find.find_slides`.
+        rule, labels: how ``slides`` got their ids, see `wsistore.slides.discovery.find_slides`.
         timeout: seconds without progress after which a slide is given up; no limit by default.
 
     Returns:

@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import zarr
 
-from wsistore.annotations.find import AnnotationSource
-from wsistore.annotations.regions import annotation_regions
+from wsistore.annotations.source import AnnotationSource
 from wsistore.errors import SlideError
 from wsistore.levels.magnification import Level
 from wsistore.readers import Reader, open_slide
-from wsistore.regions import Region
+from wsistore.regions.annotated import annotation_regions
+from wsistore.regions.region import Region
 from wsistore.settings import AnnotationSettings
 from wsistore.slides.slide_files import fingerprint
 from wsistore.storage import layout

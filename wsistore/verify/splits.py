@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from wsistore.classes import ALL, ClassMap
 from wsistore.errors import StoreError, UsageError
+from wsistore.slides.classes import ALL, ClassMap
 from wsistore.split.faults import faults, fold_faults
 from wsistore.split.files import changed_since, class_map, read_record
 from wsistore.split.publication import broken_off

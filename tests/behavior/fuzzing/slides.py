@@ -19,13 +19,13 @@ from tests.behavior.fuzzing.case import Change, Target
 from tests.wsistore.readers.dicom_slide import write_dicom
 from tools.tiff_files import image, jpeg, jpeg2000
 from tools.tiff_kinds_read import read_kinds
-from wsistore.annotations.find import AnnotationSource
+from wsistore.annotations.source import AnnotationSource
 from wsistore.build import prepare
 from wsistore.errors import SlideError
 from wsistore.ingest import BuildSettings, SlideTask, ingest
-from wsistore.labels import Label
+from wsistore.regions.tissue import TissueSettings
 from wsistore.sample.tiff import Scan, write_pyramid
-from wsistore.tissue import TissueSettings
+from wsistore.slides.labels import Label
 
 LEVELS = ("10x", "2.5x")
 WHOLE = BuildSettings(LEVELS, regions="whole")

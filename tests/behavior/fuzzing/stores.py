@@ -18,7 +18,7 @@ from tests.wsistore.same_store import content
 from wsistore.build import build
 from wsistore.cli import main
 from wsistore.ingest import BuildSettings
-from wsistore.labels import Label
+from wsistore.slides.labels import Label
 from wsistore.verify import verify
 
 LEVELS = ("10x", "2.5x")

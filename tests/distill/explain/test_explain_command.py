@@ -27,8 +27,8 @@ from distill.weights import Weights
 from distill.writing import RunWriter
 from tests.distill.commands import done
 from wsistore.build import build as build_store
-from wsistore.labels import Label
 from wsistore.settings import BuildSettings
+from wsistore.slides.labels import Label
 from wsistore.split import save_split
 
 CLASSES = ["coarse", "fine", "odd $x$ / ../name"]

@@ -17,9 +17,9 @@ from distill.weights import Weights
 from distill.writing import RunWriter
 from tests.distill.commands import distill, done
 from wsistore.build import build
-from wsistore.labels import Label
 from wsistore.sample.cohort import write_cohort
 from wsistore.settings import BuildSettings
+from wsistore.slides.labels import Label
 from wsistore.split import save_split
 
 LEVELS = ("5x", "2.5x", "0.625x")

@@ -5,9 +5,9 @@ from xml.etree.ElementTree import fromstring, parse
 import pytest
 
 from wsistore.annotations.aperio import read_aperio
-from wsistore.annotations.find import read_annotations
 from wsistore.annotations.model import Annotations
-from wsistore.annotations.outline import area
+from wsistore.annotations.polygon import area
+from wsistore.annotations.source import read_annotations
 from wsistore.errors import SlideError
 
 SQUARE = [(0, 0), (100, 0), (100, 100), (0, 100)]

@@ -5,9 +5,9 @@ from xml.etree.ElementTree import fromstring
 import pytest
 
 from wsistore.annotations.asap import read_asap
-from wsistore.annotations.find import read_annotations
 from wsistore.annotations.model import Annotations
-from wsistore.annotations.outline import area
+from wsistore.annotations.polygon import area
+from wsistore.annotations.source import read_annotations
 from wsistore.errors import SlideError
 
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from wsistore.annotations.find import AnnotationSource, read_annotations
+from wsistore.annotations.source import AnnotationSource, read_annotations
 from wsistore.errors import SlideError
 
 

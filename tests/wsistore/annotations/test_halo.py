@@ -2,9 +2,9 @@ import math
 
 import pytest
 
-from wsistore.annotations.find import read_annotations
 from wsistore.annotations.model import Annotations
-from wsistore.annotations.outline import area
+from wsistore.annotations.polygon import area
+from wsistore.annotations.source import read_annotations
 from wsistore.errors import SlideError
 
 SQUARE = ((130, 130), (500, 130), (500, 500), (130, 500))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsistore.annotations.outline import (
+from wsistore.annotations.polygon import (
     area,
     crosses_itself,
     ellipse,
@@ -94,7 +94,7 @@ def test_crossings_equal_a_comparison_of_all_pairs(points: list[tuple[int, int]]
 
 
 def test_a_long_outline_is_compared_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wsistore.annotations.outline._PAIRS", 7)
+    monkeypatch.setattr("wsistore.annotations.polygon._PAIRS", 7)
     angle = np.linspace(0, 2 * np.pi, 400, endpoint=False)
     ring = np.column_stack([np.cos(angle), np.sin(angle)]) * 1000
     assert not crosses_itself(ring)

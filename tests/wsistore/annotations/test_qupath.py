@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from wsistore.annotations.model import Annotations
-from wsistore.annotations.outline import area
+from wsistore.annotations.polygon import area
 from wsistore.annotations.qupath import read_geojson
 from wsistore.errors import SlideError
 

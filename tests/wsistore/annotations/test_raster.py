@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wsistore.annotations.model import Annotation
-from wsistore.annotations.outline import area
-from wsistore.annotations.raster import glass_outside, mask
+from wsistore.annotations.polygon import area
+from wsistore.annotations.rasterize import glass_outside, mask
 from wsistore.levels.box import Box
 
 SQUARE = np.array([[10.0, 10], [50, 10], [50, 40], [10, 40]])
@@ -113,7 +113,7 @@ def test_many_crossings_are_taken_in_parts(monkeypatch: pytest.MonkeyPatch) -> N
     teeth = np.array([[x, 5 + 50 * (x % 2)] for x in range(60)], float)
     annotation = Annotation(((teeth, ()),))
     whole = mask(annotation, Box(0, 0, 60, 60))
-    monkeypatch.setattr("wsistore.annotations.raster._CROSSINGS", 1)
+    monkeypatch.setattr("wsistore.annotations.rasterize._CROSSINGS", 1)
     assert np.array_equal(mask(annotation, Box(0, 0, 60, 60)), whole)
 
 

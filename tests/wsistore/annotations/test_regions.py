@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from wsistore.annotations.model import Annotation
-from wsistore.annotations.regions import annotation_regions
 from wsistore.errors import SlideError
 from wsistore.levels.box import Box
+from wsistore.regions.annotated import annotation_regions
 from wsistore.settings import AnnotationSettings
 
 

@@ -3,8 +3,8 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from tests.wsistore.annotations.test_outline import corner, crosses_slowly
-from wsistore.annotations.outline import crosses_itself, outline
-from wsistore.annotations.sweep import any_crossing
+from wsistore.annotations.crossings import any_crossing
+from wsistore.annotations.polygon import crosses_itself, outline
 
 
 @settings(deadline=None)  # a busy machine is no fault

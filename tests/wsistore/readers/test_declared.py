@@ -12,9 +12,9 @@ import tifffile
 
 from wsistore.errors import SlideError, UsageError
 from wsistore.files.limits import LIMITS
-from wsistore.labels import read_labels
 from wsistore.readers import open_slide
 from wsistore.readers.declared import require_sizes, require_within_limits
+from wsistore.slides.labels import read_labels
 
 ENTRIES = {
     256: 1, 257: 1, 258: 8, 259: 1, 262: 1, 277: 1, 322: 16, 323: 16, 324: 8, 325: 0,
@@ -85,7 +85,7 @@ def test_what_declares_too_much_is_refused_unopened(
 ) -> None:
     path = write(tmp_path / "a.tif")
     with (
-        mock.patch.dict("wsistore.readers.choose.READERS", clear=True),
+        mock.patch.dict("wsistore.readers.registry.READERS", clear=True),
         pytest.raises(SlideError, match=said) as caught,
     ):
         open_slide(path)

@@ -11,10 +11,10 @@ from imagecodecs import jpeg2k_encode
 from PIL import Image, ImageCms
 
 from wsistore.errors import SlideError, SlideImageError, UsageError
-from wsistore.find import find_slides
-from wsistore.level_check import level_fault
 from wsistore.readers import open_slide
-from wsistore.seams import seam_warning
+from wsistore.readers.checks.level_pixels import level_fault
+from wsistore.readers.checks.seams import seam_warning
+from wsistore.slides.discovery import find_slides
 from wsistore.slides.slide_files import fingerprint
 
 pytest.importorskip("wsidicom", reason="the dicom extra is not installed")

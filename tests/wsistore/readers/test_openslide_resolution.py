@@ -7,7 +7,7 @@ import pytest
 from wsistore.errors import ResolutionError
 from wsistore.readers import Properties
 from wsistore.readers.openslide_resolution import stated_by_openslide
-from wsistore.resolution import resolve
+from wsistore.readers.resolution import resolve
 
 MIRAX = "mirax.LAYER_0_LEVEL_0_SECTION.MICROMETER_PER_PIXEL"
 SPACING = "dicom.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0].PixelSpacing"

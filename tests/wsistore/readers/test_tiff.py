@@ -9,7 +9,7 @@ import tifffile
 
 from wsistore.errors import DamagedSlideError, SlideError
 from wsistore.readers import READERS, open_slide
-from wsistore.readers.tiff import TiffReader
+from wsistore.readers.tiff.reader import TiffReader
 
 SIZE, TILE = 512, 128
 

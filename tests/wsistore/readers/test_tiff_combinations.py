@@ -28,7 +28,7 @@ from tools.tiff_files import (
 )
 from tools.tiff_matrix import DECODERS, PILLOW
 from wsistore.readers import open_slide
-from wsistore.readers.tiff_kinds import DECODED, JPEG_2000, PIXEL_LOSSLESS
+from wsistore.readers.tiff.kinds import DECODED, JPEG_2000, PIXEL_LOSSLESS
 
 PREDICTED = {COMPRESSION.LZW, COMPRESSION.ADOBE_DEFLATE, COMPRESSION.DEFLATE, COMPRESSION.ZSTD}
 COLORS = np.random.default_rng(2).integers(0, 256, (3, 256), dtype=np.uint16)

@@ -96,7 +96,7 @@ def test_a_tile_unlike_those_looked_at_first_is_an_error_where_it_is(
     path = tmp_path / "a.tif"
     kinds = iter([*[jpeg(rgb=True)] * 8, jpeg(marker=JFIF)])
     streams(lambda tile: next(kinds)(tile), **CALLED_RGB)(path)
-    monkeypatch.setattr("wsistore.readers.tile_colors.PROBES", 1)
+    monkeypatch.setattr("wsistore.readers.tiff.tile_colors.PROBES", 1)
     with open_slide(path, "tiffslide") as slide:
         slide.read(0, 0, 0, 160, 128)
         with pytest.raises(SlideError, match="at x 128, y 128: the tile holds YCbCr, others RGB"):

@@ -10,7 +10,7 @@ from PIL import ImageCms
 
 from wsistore.errors import DamagedSlideError, SlideError, SlideImageError
 from wsistore.readers import open_slide
-from wsistore.readers.tiff_pages import slide_pages
+from wsistore.readers.tiff.pages import slide_pages
 
 SIZE = (512, 384)
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

@@ -10,11 +10,11 @@ import tifffile
 import wsistore
 from wsistore.build import build
 from wsistore.errors import ResolutionError
-from wsistore.labels import Label
 from wsistore.plan import plan_slide
 from wsistore.readers import open_slide
-from wsistore.resolution import Resolution, resolve
+from wsistore.readers.resolution import Resolution, resolve
 from wsistore.settings import BuildSettings
+from wsistore.slides.labels import Label
 
 BOTH = pytest.mark.parametrize("reader", ["tiffslide", "openslide"])
 

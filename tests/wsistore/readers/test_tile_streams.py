@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from wsistore.readers.tile_streams import StreamColor, jpeg2000_head, jpeg_head
+from wsistore.readers.stream_headers import StreamColor, jpeg2000_head, jpeg_head
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
 

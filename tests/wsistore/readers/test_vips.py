@@ -12,7 +12,7 @@ from PIL import Image
 
 from wsistore.errors import ResolutionError, SlideError, SlideImageError
 from wsistore.readers import open_slide
-from wsistore.resolution import resolve
+from wsistore.readers.resolution import resolve
 
 WIDTH, HEIGHT = 501, 703
 

@@ -9,8 +9,8 @@ from click.testing import CliRunner, Result
 
 import wsistore
 from tests.wsistore.split.cohorts import cohort, crops_table, write_store
-from wsistore.classes import ClassMap
 from wsistore.cli import main
+from wsistore.slides.classes import ClassMap
 from wsistore.split import faults
 from wsistore.tables.records import CropRow, SlideRecord, SlideRow
 from wsistore.verify.splits import check_splits

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from wsistore.errors import SlideError
 from wsistore.readers.base import BaseReader, Properties, without_target
-from wsistore.readers.dicom_frames import frame_colors
-from wsistore.readers.dicom_images import require_one_pyramid, volume_sizes
+from wsistore.readers.dicom.frames import frame_colors
+from wsistore.readers.dicom.images import require_one_pyramid, volume_sizes
 from wsistore.readers.pixel_size import ObjectivePower, PixelSize
 from wsistore.readers.ycbcr import rgb_of_ycbcr
 from wsistore.slides.slide_files import data_path, dicom_files, is_dicom

@@ -14,12 +14,12 @@ from tifffile import TiffFile, TiffPage
 
 from wsistore.errors import SlideError
 from wsistore.readers.base import BaseReader, Properties, Tiles, orientation_notes
-from wsistore.readers.tiff_kinds import orientation_of, require_kind
-from wsistore.readers.tiff_pages import SlidePages, slide_pages
-from wsistore.readers.tiff_resolution import stated_in_tiff
-from wsistore.readers.tiff_tiles import require_tiles, tiles_of
-from wsistore.readers.tile_colors import page_color, require_separate_tiles, tile_decoder
-from wsistore.readers.tile_streams import StreamColor
+from wsistore.readers.stream_headers import StreamColor
+from wsistore.readers.tiff.kinds import orientation_of, require_kind
+from wsistore.readers.tiff.pages import SlidePages, slide_pages
+from wsistore.readers.tiff.resolution import stated_in_tiff
+from wsistore.readers.tiff.tile_colors import page_color, require_separate_tiles, tile_decoder
+from wsistore.readers.tiff.tile_tables import require_tiles, tiles_of
 
 
 class TiffReader(BaseReader):

@@ -7,7 +7,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 
-from wsistore.find import EXTENSIONS
+from wsistore.slides.discovery import EXTENSIONS
 
 _JOINT = r"[\s_\-‐‑–.]+"
 _JOINTS = re.compile(rf"(?<=\w){_JOINT}(?=\w)")

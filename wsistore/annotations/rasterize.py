@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsistore.annotations.model import Annotation
-from wsistore.annotations.outline import Outline
+from wsistore.annotations.polygon import Outline
 from wsistore.levels.box import Box
 
 Mask = NDArray[np.bool_]

@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from wsistore.annotations.sweep import any_crossing
+from wsistore.annotations.crossings import any_crossing
 from wsistore.errors import SlideError
 
 Outline = NDArray[np.float64]

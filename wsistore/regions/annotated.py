@@ -6,16 +6,16 @@ import math
 from collections.abc import Iterable
 from pathlib import Path
 
-from wsistore.annotations.find import AnnotationSource
 from wsistore.annotations.model import Annotation
-from wsistore.annotations.raster import Cover, glass_outside
+from wsistore.annotations.rasterize import Cover, glass_outside
+from wsistore.annotations.source import AnnotationSource
 from wsistore.errors import SlideError
 from wsistore.levels.box import Box, snap
-from wsistore.overview import read_overview
-from wsistore.regions import Region, Regions, hex_colour
+from wsistore.readers.checks.native_levels import VendorLevels
+from wsistore.regions.glass import glass_colour
+from wsistore.regions.region import Region, Regions, hex_colour
+from wsistore.regions.thumbnail import read_overview
 from wsistore.settings import AnnotationSettings
-from wsistore.tissue import glass_colour
-from wsistore.vendor_levels import VendorLevels
 
 
 def annotation_regions(

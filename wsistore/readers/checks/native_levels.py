@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from wsistore.errors import SlideError
-from wsistore.level_check import level_fault
 from wsistore.readers import Reader
+from wsistore.readers.checks.level_pixels import level_fault
 
 
 class VendorLevels:
@@ -31,7 +31,7 @@ class VendorLevels:
     def first_sound(self, levels: Iterable[int]) -> int:
         """Return the first of some levels that nothing speaks against; level 0 after all.
 
-        Each level is checked once, by `wsistore.level_check.level_fault`.
+        Each level is checked once, by `wsistore.readers.checks.level_pixels.level_fault`.
         """
         for level in () if self._base_only else levels:
             if level not in self._faults:

@@ -11,7 +11,7 @@ from wsistore.errors import SlideError
 from wsistore.levels.box import Box, output_length
 from wsistore.levels.lanczos import LevelStreams
 from wsistore.readers import Reader
-from wsistore.vendor_levels import VendorLevels
+from wsistore.readers.checks.native_levels import VendorLevels
 
 STRIP_PIXELS = 4_000_000
 """Source pixels read at a time."""

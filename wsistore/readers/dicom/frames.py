@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from wsistore.readers.tile_streams import StreamColor, jpeg2000_head, jpeg_head
+from wsistore.readers.stream_headers import StreamColor, jpeg2000_head, jpeg_head
 
 _PHOTOMETRIC = b"\x28\x00\x04\x00CS"
 _COLUMNS = b"\x48\x00\x06\x00UL\x04\x00"
@@ -31,7 +31,7 @@ class FrameColors:
         size: (width, height) of the whole image, in pixels.
         photometric: the tag PhotometricInterpretation.
         coding: ``"JPEG"``, ``"JPEG 2000"``, or empty for any other compression.
-        stream: what the stream itself says, see `wsistore.readers.tile_streams.StreamHead`.
+        stream: what the stream itself says, see `wsistore.readers.stream_headers.StreamHead`.
     """
 
     size: tuple[int, int]

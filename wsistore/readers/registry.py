@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from wsistore.readers.base import Reader
 
 READERS = {
-    "tiffslide": "wsistore.readers.tiff:TiffReader",
+    "tiffslide": "wsistore.readers.tiff.reader:TiffReader",
     "openslide": "wsistore.readers.openslide:OpenSlideReader",
     "vips": "wsistore.readers.vips:VipsReader",
-    "wsidicom": "wsistore.readers.dicom:WsiDicomReader",
+    "wsidicom": "wsistore.readers.dicom.reader:WsiDicomReader",
 }
 """Readers by name, in the order in which they are tried. They judge by content, not by name.
 

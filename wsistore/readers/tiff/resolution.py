@@ -10,8 +10,8 @@ from tifffile import RESUNIT, TiffFile, TiffPage
 from wsistore.errors import SlideError
 from wsistore.files.xml import parse_xml
 from wsistore.formatting.quantities import UnitlessError, micrometers_of
-from wsistore.readers import ome_xml
 from wsistore.readers.pixel_size import ObjectivePower, PixelSize, quoted
+from wsistore.readers.tiff import ome_xml
 
 _UNITS = {
     RESUNIT.INCH: "inch", RESUNIT.CENTIMETER: "cm", RESUNIT.MILLIMETER: "mm",

@@ -2,56 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-from numpy.typing import NDArray
 
-from wsistore.annotations.model import Annotation
 from wsistore.levels.box import Box, merge_overlapping, snap
-from wsistore.overview import read_overview
+from wsistore.readers.checks.native_levels import VendorLevels
+from wsistore.regions.glass import glass_colour
+from wsistore.regions.region import Region, Regions, hex_colour
+from wsistore.regions.thumbnail import read_overview
+from wsistore.regions.tissue import find_pieces, tissue_mask
 from wsistore.settings import TissueSettings
-from wsistore.tissue import find_pieces, glass_colour, tissue_mask
-from wsistore.vendor_levels import VendorLevels
 
 JOIN_SHARE = 0.25
 """Boxes are joined when more than this share of the smaller lies in the other."""
-
-
-@dataclass(frozen=True)
-class Region:
-    """A crop to be made.
-
-    Attributes:
-        box: in level-0 pixels, inside the slide, snapped to the coarsest factor.
-        tissue_mm2: tissue inside it; None where it was not looked for.
-        label: its own class; empty where it has the slide's.
-        annotation: what was drawn there, if anything was.
-    """
-
-    box: Box
-    tissue_mm2: float | None
-    label: str = ""
-    annotation: Annotation | None = None
-
-
-@dataclass(frozen=True)
-class Regions:
-    """The crops of a slide.
-
-    Attributes:
-        regions: in reading order.
-        glass: the colour of the slide's glass as ``#rrggbb``.
-        none: the sentence that says that there are no crops.
-        notes: sentences for the slide's ``warning``.
-        annotations: the fingerprint of the annotation file; empty where there is none.
-    """
-
-    regions: tuple[Region, ...]
-    glass: str
-    none: str = "no tissue was found"
-    notes: tuple[str, ...] = ()
-    annotations: str = ""
 
 
 def find_regions(
@@ -99,9 +61,3 @@ def find_regions(
         inside = (xs0 >= box.x) & (xs0 < box.right) & (ys0 >= box.y) & (ys0 < box.bottom)
         found.append(Region(box, round(float(inside.sum()) * area_per_pixel, 6)))
     return Regions(tuple(found), glass)
-
-
-def hex_colour(colour: NDArray[np.float64]) -> str:
-    """Return a colour, (3,) in 0…255, as ``#rrggbb``."""
-    red, green, blue = (round(float(channel)) for channel in colour)
-    return f"#{red:02x}{green:02x}{blue:02x}"

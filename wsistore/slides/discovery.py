@@ -8,8 +8,8 @@ from pathlib import Path
 
 from wsistore.errors import UsageError
 from wsistore.files.paths import absolute, file_name, hidden
-from wsistore.identity import NAME, SlideFile, identify
-from wsistore.labels import Label
+from wsistore.slides.ids import NAME, SlideFile, identify
+from wsistore.slides.labels import Label
 from wsistore.slides.slide_files import is_dicom, named_images
 
 EXTENSIONS = {
@@ -29,7 +29,7 @@ def find_slides(
 
     Args:
         paths: files and folders.
-        rule: how slides get their ids, one of `wsistore.identity.RULES`.
+        rule: how slides get their ids, one of `wsistore.slides.ids.RULES`.
         labels: the labels table, whose ids the rule ``"column"`` takes.
 
     Raises:

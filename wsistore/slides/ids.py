@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from wsistore.errors import UsageError
 from wsistore.files.paths import absolute, file_name, nfc
 from wsistore.formatting.texts import visible
-from wsistore.labels import Label, match_labels
+from wsistore.slides.labels import Label, match_labels
 from wsistore.storage import layout
 
 if TYPE_CHECKING:

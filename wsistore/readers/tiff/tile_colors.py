@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from tifffile import COMPRESSION, PHOTOMETRIC, TiffPage
 
 from wsistore.errors import SlideError
-from wsistore.readers.tiff_kinds import JPEG_2000
-from wsistore.readers.tile_streams import StreamColor, StreamHead, jpeg2000_head, jpeg_head
+from wsistore.readers.stream_headers import StreamColor, StreamHead, jpeg2000_head, jpeg_head
+from wsistore.readers.tiff.kinds import JPEG_2000
 from wsistore.readers.ycbcr import rgb_of_ycbcr
 
 HEAD = 1 << 16
