@@ -26,10 +26,10 @@ import tiffslide
 from PIL import Image
 
 import wsistore
-from wsistore.build import build
+from wsistore.build.builder import build
+from wsistore.build.settings import BuildSettings
 from wsistore.levels.magnification import DEFAULT_LEVELS
 from wsistore.sample.slide import write_slide
-from wsistore.settings import BuildSettings
 
 WORKERS = 2
 REST = 20  # seconds
@@ -79,7 +79,7 @@ def warm(slides: list[Path]) -> None:
     time.sleep(REST)
     for path in slides:
         path.read_bytes()
-    subprocess.run([sys.executable, "-c", "import wsistore.ingest"], check=True)
+    subprocess.run([sys.executable, "-c", "import wsistore.build.ingest"], check=True)
     os.sync()  # or the disk would still be busy with what another way wrote
 
 

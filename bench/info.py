@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 
 import wsistore
-from wsistore.build import prepare
+from wsistore.build.builder import prepare
+from wsistore.build.settings import BuildSettings
 from wsistore.levels.magnification import DEFAULT_LEVELS, levels_of
-from wsistore.settings import BuildSettings
 from wsistore.split import Request, make_split, save_split
 from wsistore.tables.index import write_index
 from wsistore.tables.records import CropRow, LevelRow, SlideRecord, SlideRow

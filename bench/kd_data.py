@@ -17,9 +17,9 @@ from distill.networks import build
 from distill.standardise import Standard
 from distill.weights import Weights
 from distill.writing import RunWriter
-from wsistore.build import build as build_store
+from wsistore.build.builder import build as build_store
+from wsistore.build.settings import BuildSettings
 from wsistore.sample.slide import write_slide
-from wsistore.settings import BuildSettings
 from wsistore.slides.labels import Label
 from wsistore.split import save_split
 

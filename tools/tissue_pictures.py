@@ -15,9 +15,9 @@ from scipy import ndimage
 
 from wsistore.readers import open_slide
 from wsistore.readers.checks.native_levels import VendorLevels
+from wsistore.regions.settings import TissueSettings
 from wsistore.regions.thumbnail import Overview, read_overview
 from wsistore.regions.tissue import find_pieces, tissue_mask
-from wsistore.settings import TissueSettings
 
 OUT = Path(__file__).resolve().parents[1] / "docs" / "images" / "tissue.png"
 WIDTH = 560

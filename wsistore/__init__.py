@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from wsistore.lazy import lazily
 
 if TYPE_CHECKING:
-    from wsistore.channels import Statistics, statistics
+    from wsistore.build.slide import Slide, open_slide, reader_names
     from wsistore.errors import (
         ResolutionError,
         SlideError,
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
     from wsistore.files.parsing import parse_json, parse_toml
     from wsistore.files.paths import absolute, file_name
     from wsistore.formatting import drawing, terminal, texts
-    from wsistore.handle import Crop, Pair
-    from wsistore.layers import write_layer
     from wsistore.levels.grid import Grid, Span
     from wsistore.parallel.executor import TIMEOUT, Death
     from wsistore.parallel.executor import run as in_workers
     from wsistore.parallel.signals import Terminated, end_with, exit_code, orderly_end
     from wsistore.parallel.worker import report_progress
-    from wsistore.slide import Slide, open_slide, reader_names
     from wsistore.slides.classes import ClassMap, parse_classes
     from wsistore.slides.discovery import find_slides
     from wsistore.slides.ids import RULES as ID_RULES
     from wsistore.slides.ids import SlideFile
     from wsistore.slides.labels import read_labels
     from wsistore.storage.layout import slide_id
-    from wsistore.store import Store, open
+    from wsistore.store.channel_statistics import Statistics, statistics
+    from wsistore.store.crop import Crop, Pair
+    from wsistore.store.layers import write_layer
+    from wsistore.store.store import Store, open
 
 __all__ = [
     "ID_RULES",
@@ -94,7 +94,7 @@ __getattr__ = lazily(
     __name__,
     {
         "ClassMap": "wsistore.slides.classes",
-        "Crop": "wsistore.handle",
+        "Crop": "wsistore.store.crop",
         "Death": "wsistore.parallel.executor",
         "Grid": "wsistore.levels.grid",
         "ID_RULES": "wsistore.slides.ids:RULES",
@@ -102,15 +102,15 @@ __getattr__ = lazily(
         "LockedError": "wsistore.files.locks",
         "NoLocksError": "wsistore.files.locks",
         "OutputLock": "wsistore.files.output_lock",
-        "Pair": "wsistore.handle",
+        "Pair": "wsistore.store.crop",
         "ResolutionError": "wsistore.errors",
-        "Slide": "wsistore.slide",
+        "Slide": "wsistore.build.slide",
         "SlideError": "wsistore.errors",
         "SlideFile": "wsistore.slides.ids",
         "Span": "wsistore.levels.grid",
-        "Statistics": "wsistore.channels",
+        "Statistics": "wsistore.store.channel_statistics",
         "StorageError": "wsistore.errors",
-        "Store": "wsistore.store",
+        "Store": "wsistore.store.store",
         "StoreError": "wsistore.errors",
         "TIMEOUT": "wsistore.parallel.executor",
         "Terminated": "wsistore.parallel.signals",
@@ -126,22 +126,22 @@ __getattr__ = lazily(
         "in_use": "wsistore.files.output_lock",
         "in_workers": "wsistore.parallel.executor:run",
         "naming": "wsistore.errors",
-        "open": "wsistore.store",
-        "open_slide": "wsistore.slide",
+        "open": "wsistore.store.store",
+        "open_slide": "wsistore.build.slide",
         "orderly_end": "wsistore.parallel.signals",
         "parse_classes": "wsistore.slides.classes",
         "parse_json": "wsistore.files.parsing",
         "parse_toml": "wsistore.files.parsing",
         "read_labels": "wsistore.slides.labels",
-        "reader_names": "wsistore.slide",
+        "reader_names": "wsistore.build.slide",
         "refusal": "wsistore.errors",
         "report_progress": "wsistore.parallel.worker",
         "require_locks": "wsistore.files.locks",
         "slide_id": "wsistore.storage.layout",
-        "statistics": "wsistore.channels",
+        "statistics": "wsistore.store.channel_statistics",
         "terminal": "wsistore.terminal",
         "texts": "wsistore.texts",
-        "write_layer": "wsistore.layers",
+        "write_layer": "wsistore.store.layers",
     },
 )
 

@@ -9,8 +9,8 @@ from PIL import Image, ImageDraw
 
 from wsistore.files import atomic
 from wsistore.formatting.drawing import font
-from wsistore.handle import Crop
-from wsistore.store import Store
+from wsistore.store.crop import Crop
+from wsistore.store.store import Store
 
 TEXT_COLOUR = (20, 20, 20)
 

@@ -25,13 +25,7 @@ from distill.predict import output
 from distill.predict.calibration import Calibration, calibration
 from distill.predict.options import FILE, answer_options, other_options, slide_options
 from distill.predict.overlay import overlay
-from distill.predict.report import (
-    Predictions,
-    as_report,
-    crops_csv,
-    predictions,
-    slides_csv,
-)
+from distill.predict.report import Predictions, as_report, crops_csv, predictions, slides_csv
 from distill.predict.seen import seen_slides
 from distill.predict.slide import VENDOR, Job, SlideLogits, failed, predict_slide
 from distill.predict.table import crops_table, slides_table

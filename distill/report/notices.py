@@ -8,15 +8,7 @@ from pathlib import Path
 from distill.report.measure import Measured
 from distill.report.numbers import saving
 from distill.report.rows import STUDENT
-from distill.report.verdict import (
-    BEYOND,
-    OPEN,
-    SCORES,
-    WITHIN,
-    Question,
-    Verdict,
-    class_patients,
-)
+from distill.report.verdict import BEYOND, OPEN, SCORES, WITHIN, Question, Verdict, class_patients
 from distill.trust import FEW_OF_A_CLASS, FEW_PATIENTS
 
 

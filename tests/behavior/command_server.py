@@ -14,7 +14,7 @@ import sitecustomize
 
 PROGRAMS = {"wsistore": "wsistore.cli", "distill": "distill.cli"}
 NEEDED = (
-    "wsistore.build", "wsistore.commands.split", "distill.train_command", "distill.teach_command",
+    "wsistore.build.builder", "wsistore.commands.split", "distill.train_command", "distill.teach_command",
     "distill.evaluate_command", "distill.report.command",
 )  # fmt: skip
 

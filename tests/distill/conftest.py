@@ -13,8 +13,8 @@ from click.testing import Result
 
 import wsistore
 from tests.distill import commands
-from wsistore.build import build
-from wsistore.settings import BuildSettings
+from wsistore.build.builder import build
+from wsistore.build.settings import BuildSettings
 from wsistore.slides.labels import Label
 from wsistore.split import save_split
 

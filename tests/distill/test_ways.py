@@ -6,14 +6,7 @@ import torch
 from distill.lazy import Lazy
 from distill.networks import build
 from distill.standardise import Standard
-from distill.ways import (
-    OVERHEAD,
-    Way,
-    every_way,
-    forward,
-    memory_needed,
-    name,
-)
+from distill.ways import OVERHEAD, Way, every_way, forward, memory_needed, name
 from tests.distill.odd import assert_same, gradients, image, loss, network
 
 NET = build("resnet10", 3)

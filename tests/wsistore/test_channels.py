@@ -4,8 +4,8 @@ import pytest
 
 import wsistore
 from tests.wsistore.test_build import flat_slide
-from wsistore.build import build
-from wsistore.settings import BuildSettings
+from wsistore.build.builder import build
+from wsistore.build.settings import BuildSettings
 
 
 @pytest.fixture(scope="module")

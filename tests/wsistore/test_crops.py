@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from wsistore.crops import edges, level_rows
+from wsistore.build.strips import edges, level_rows
 from wsistore.levels.box import Box
 from wsistore.levels.lanczos import LevelStreams, downsample
 from wsistore.readers.tiff.reader import TiffReader

@@ -11,13 +11,13 @@ from click.testing import CliRunner, Result
 
 import wsistore
 from tests.wsistore.test_identity import write_slide
-from wsistore import ingest
-from wsistore.build import build as build_store
+from wsistore.build import ingest
+from wsistore.build.builder import build as build_store
+from wsistore.build.settings import BuildSettings
 from wsistore.cli import main
 from wsistore.files.user_table import UsageError
 from wsistore.formatting.texts import unsafe
 from wsistore.readers import Reader
-from wsistore.settings import BuildSettings
 from wsistore.slides.labels import read_labels
 
 LATIN = os.fsdecode(b"Pr\xe4parat.tif")

@@ -129,7 +129,7 @@ def test_what_is_no_refusal_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch)
     def broken(*_: object) -> None:
         raise OSError(errno.EBADF, "Bad file descriptor")
 
-    monkeypatch.setattr(wsistore.store, "read_settings", broken)
+    monkeypatch.setattr(wsistore.store.store, "read_settings", broken)
     result = invoke("info", "somewhere")
     assert isinstance(result.exception, OSError)
 

@@ -11,8 +11,8 @@ import pytest
 import tifffile
 
 import wsistore
-from wsistore.build import build
-from wsistore.settings import BuildSettings
+from wsistore.build.builder import build
+from wsistore.build.settings import BuildSettings
 
 LEVELS = ("10x", "5x", "1.25x")
 

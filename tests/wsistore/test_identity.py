@@ -12,12 +12,12 @@ import tifffile
 from click.testing import CliRunner, Result
 
 from wsistore.annotations.source import AnnotationSource
-from wsistore.build import build as build_store
+from wsistore.build.builder import build as build_store
+from wsistore.build.ingest import ingest
+from wsistore.build.settings import BuildSettings, SlideTask
 from wsistore.cli import main
 from wsistore.errors import SlideError, UsageError
 from wsistore.files.paths import absolute
-from wsistore.ingest import ingest
-from wsistore.settings import BuildSettings, SlideTask
 from wsistore.slides.discovery import find_slides
 from wsistore.slides.ids import SlideFile, shown
 from wsistore.slides.labels import Label, match_labels, read_labels, unmatched

@@ -15,12 +15,12 @@ import tifffile
 from click.testing import CliRunner, Result
 
 import wsistore
-from wsistore.build import prepare
+from wsistore.build.builder import prepare
+from wsistore.build.settings import BuildSettings
 from wsistore.cli import main
 from wsistore.formatting.texts import size_text
-from wsistore.info import collect
 from wsistore.levels.magnification import levels_of
-from wsistore.settings import BuildSettings
+from wsistore.store.summary import collect
 from wsistore.tables.index import write_index
 from wsistore.tables.records import CropRow, LevelRow, SlideRecord, SlideRow
 

@@ -14,13 +14,13 @@ import tifffile
 
 from tests.wsistore.same_store import assert_same, content
 from tests.wsistore.test_build import flat_slide, outcomes
-from wsistore.build import build
+from wsistore.build.builder import build
+from wsistore.build.settings import BuildSettings
 from wsistore.parallel.executor import Death, run
-from wsistore.settings import BuildSettings
 from wsistore.slides.labels import Label
 from wsistore.split import Request, make_split, save_split
 from wsistore.storage import staging
-from wsistore.store import Store
+from wsistore.store.store import Store
 from wsistore.verify import verify
 
 SETTINGS = BuildSettings(("5x", "1.25x"))

@@ -11,10 +11,10 @@ from click.testing import CliRunner
 
 import wsistore
 from tests.wsistore.test_handle import telling_slide
-from wsistore.build import build
+from wsistore.build.builder import build
+from wsistore.build.ingest import BuildSettings
 from wsistore.cli import main
 from wsistore.files.parsing import DEEPEST, ParseError, parse_json, parse_toml
-from wsistore.ingest import BuildSettings
 from wsistore.split.files import read_record
 
 DEEP = "[" * 100_000

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from wsistore.levels.box import Box
 from wsistore.levels.grid import Grid, Span, box_um, fault
-from wsistore.ome import translation
+from wsistore.store.ome import translation
 
 MPPS = st.sampled_from([0.25, 0.2508, 0.499, 1.0])
 

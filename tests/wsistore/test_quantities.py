@@ -2,13 +2,7 @@
 
 import pytest
 
-from wsistore.formatting.quantities import (
-    UnitlessError,
-    micrometers,
-    micrometers_of,
-    number,
-    power,
-)
+from wsistore.formatting.quantities import UnitlessError, micrometers, micrometers_of, number, power
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ from click.testing import CliRunner, Result
 
 import wsistore
 from tests.wsistore.test_build import flat_slide
-from wsistore import relabel
 from wsistore.cli import main
 from wsistore.errors import UsageError
-from wsistore.relabel import plan_relabeling, stored_labels
 from wsistore.slides.labels import Label, read_labels
+from wsistore.store import relabel
+from wsistore.store.relabel import plan_relabeling, stored_labels
 from wsistore.tables.records import CropRow, SlideRecord, SlideRow
 
 OLD = "slide,patient,label\na,p1,x\nb,p2,y\nc,p3,x\nd,p4,y\n"

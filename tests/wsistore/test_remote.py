@@ -20,9 +20,9 @@ import wsistore
 from tests.wsistore.s3 import BUCKET, server
 from tests.wsistore.same_store import content
 from tests.wsistore.test_build import flat_slide
-from wsistore import build as building
+from wsistore.build import builder
+from wsistore.build.settings import BuildSettings
 from wsistore.cli import main
-from wsistore.settings import BuildSettings
 from wsistore.storage.base import METADATA
 from wsistore.storage.locate import root
 from wsistore.storage.remote import RemoteRoot
@@ -60,7 +60,7 @@ def local(slides: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def make(slides: list[Path], place: Any, overwrite: bool = False) -> list[str]:
-    results = building.build(slides, place, SETTINGS, workers=0, overwrite=overwrite)
+    results = builder.build(slides, place, SETTINGS, workers=0, overwrite=overwrite)
     return [f"{r.record.slide.outcome}{' before' * r.stored_before}" for r in results]
 
 
@@ -196,7 +196,7 @@ def test_an_upload_that_fails_midway_leaves_no_slide_and_no_rows(
         make(slides, place)
     with pytest.MonkeyPatch.context() as patch:
         failing_after(9, patch)  # each slide is six files
-        results = list(building.build(slides, place, SETTINGS, workers=0, overwrite=overwrite))
+        results = list(builder.build(slides, place, SETTINGS, workers=0, overwrite=overwrite))
     rows = [result.record.slide for result in results]
     assert [row.outcome for row in rows] == ["ok", "failed", "failed", "failed"]
     assert "slides/ab: PermissionError: Access Denied" in rows[1].reason

@@ -10,15 +10,16 @@ import tifffile
 
 import wsistore
 from wsistore.annotations.source import AnnotationSource
-from wsistore.build import build
+from wsistore.build.builder import build
+from wsistore.build.native_level import fine_enough, rows_of
+from wsistore.build.settings import BuildSettings
 from wsistore.errors import StoreError
 from wsistore.levels.box import Box
 from wsistore.levels.lanczos import downsample
 from wsistore.levels.magnification import Level
 from wsistore.readers import open_slide
+from wsistore.regions.settings import AnnotationSettings, TissueSettings
 from wsistore.sample.cohort import write_cohort
-from wsistore.settings import AnnotationSettings, BuildSettings, TissueSettings
-from wsistore.vendor import fine_enough, rows_of
 
 LEVELS = ("5x", "2.5x", "0.625x")
 

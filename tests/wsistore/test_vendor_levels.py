@@ -17,12 +17,12 @@ from tests.wsistore.coarse_levels import (
     write_levels,
 )
 from wsistore.annotations.source import AnnotationSource
-from wsistore.build import build
+from wsistore.build.builder import build
+from wsistore.build.settings import BuildSettings
 from wsistore.errors import SlideError
 from wsistore.readers import open_slide
 from wsistore.readers.checks.native_levels import VendorLevels
 from wsistore.regions.thumbnail import read_overview
-from wsistore.settings import BuildSettings
 from wsistore.tables.records import SlideRecord
 
 BASE = base_image()

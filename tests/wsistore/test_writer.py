@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import zarr
 
-from wsistore.writer import LevelWriter
+from wsistore.store.array_writer import LevelWriter
 
 
 def test_rows_of_any_number_at_a_time_give_the_pixels_and_their_exact_sums(tmp_path: Path) -> None:

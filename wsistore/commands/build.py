@@ -12,7 +12,8 @@ import click
 from click.core import ParameterSource
 
 from wsistore.annotations.source import AnnotationSource
-from wsistore.build import Result, build, continued
+from wsistore.build.builder import Result, build, continued
+from wsistore.build.settings import BuildSettings
 from wsistore.commands.label_lines import short_lines
 from wsistore.commands.options import (
     apply_icc_option,
@@ -30,11 +31,10 @@ from wsistore.console import OK, SOME_FAILED, out, progress
 from wsistore.errors import UsageError
 from wsistore.formatting.terminal import echo
 from wsistore.levels.magnification import parse_levels
-from wsistore.settings import (
+from wsistore.regions.settings import (
     OUTSIDE_KINDS,
     REGION_KINDS,
     AnnotationSettings,
-    BuildSettings,
     TissueSettings,
 )
 from wsistore.slides.discovery import find_slides

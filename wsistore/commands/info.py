@@ -12,10 +12,10 @@ from wsistore.commands.options import store_argument
 from wsistore.console import out
 from wsistore.formatting.terminal import echo_json
 from wsistore.formatting.texts import label_text, size_text
-from wsistore.info import Info, LevelInfo, collect
 from wsistore.split.set_counts import SplitInfo
 from wsistore.storage.base import Root
-from wsistore.store import Store
+from wsistore.store.store import Store
+from wsistore.store.summary import Info, LevelInfo, collect
 
 _NAMED = 3
 """Slides named for each reason that they gave no crops."""

@@ -13,12 +13,12 @@ from wsistore.commands.options import no_lock_option, store_argument
 from wsistore.console import OK, SOME_FAILED, out
 from wsistore.errors import StoreError
 from wsistore.formatting.terminal import echo
-from wsistore.relabel import Change, apply_relabeling, plan_relabeling, stored_labels
 from wsistore.slides.ids import StoredSlide
 from wsistore.slides.label_report import label_report
 from wsistore.slides.labels import Label, read_labels
 from wsistore.split import Fault, check_split, checkable, read_record
 from wsistore.storage.base import Root
+from wsistore.store.relabel import Change, apply_relabeling, plan_relabeling, stored_labels
 from wsistore.tables.index import read_records, read_settings
 from wsistore.tables.records import SlideRecord
 

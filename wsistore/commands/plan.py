@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 from rich.table import Table
 
+from wsistore.build.plan import SlidePlan, plan_slides
 from wsistore.commands.label_lines import all_lines, class_table
 from wsistore.commands.options import (
     apply_icc_option,
@@ -22,7 +23,6 @@ from wsistore.commands.options import (
 from wsistore.console import OK, SOME_FAILED, out
 from wsistore.formatting.terminal import echo_json
 from wsistore.levels.magnification import parse_levels
-from wsistore.plan import SlidePlan, plan_slides
 from wsistore.slides.discovery import find_slides
 from wsistore.slides.ids import shown
 from wsistore.slides.label_report import LabelReport, label_report

@@ -12,7 +12,7 @@ from wsistore.errors import UsageError
 from wsistore.preview import Drawn, preview
 from wsistore.preview.cohort import PAGE
 from wsistore.storage.base import LocalRoot, Root
-from wsistore.store import Store
+from wsistore.store.store import Store
 
 
 def _line(drawn: Drawn) -> str:

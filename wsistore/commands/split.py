@@ -34,7 +34,7 @@ from wsistore.split import (
     with_fingerprints,
 )
 from wsistore.storage.base import Root
-from wsistore.store import Store
+from wsistore.store.store import Store
 
 _SHOWN = 20
 """Faults of a refused CSV that the error names; ``--check`` names all."""

@@ -12,11 +12,11 @@ from wsistore.errors import StoreError, UsageError
 from wsistore.files import atomic
 from wsistore.files.output_lock import OutputLock
 from wsistore.formatting.texts import visible, without_folders
-from wsistore.info import collect
 from wsistore.preview.page import GENERATOR, page
 from wsistore.preview.sheet import slide_sheet
 from wsistore.preview.views import SlideView, slide_views
-from wsistore.store import Store
+from wsistore.store.store import Store
+from wsistore.store.summary import collect
 
 PAGE, SHEETS, THUMBNAILS = "index.html", "sheets", "thumbnails"
 

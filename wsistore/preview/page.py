@@ -12,8 +12,8 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from wsistore.formatting.texts import label_text, millimetres, size_text, visible
-from wsistore.info import Info
 from wsistore.preview.views import CropView, SlideView
+from wsistore.store.summary import Info
 
 if TYPE_CHECKING:
     from wsistore.preview.cohort import Drawn

@@ -4,46 +4,16 @@ from __future__ import annotations
 
 import re
 
-import numpy as np
 from PIL import Image
 
 from wsistore.errors import StoreError
-from wsistore.handle import Crop
 from wsistore.levels.box import Box
-from wsistore.levels.lanczos import LevelStreams
 from wsistore.preview.views import SlideView
 from wsistore.storage import layout
-from wsistore.store import Store
+from wsistore.store.crop import fitted
+from wsistore.store.store import Store
 
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
-
-
-def fitted(crop: Crop, level: str, width: int, height: int) -> Image.Image:
-    """Return a level as a picture of exactly that size, in the memory of a row of shards.
-
-    Args:
-        crop: a stored crop.
-        level: its level's name.
-        width, height: of the picture, in pixels; each at least 1.
-
-    Raises:
-        StoreError: the level is missing or damaged.
-    """
-    array = crop[level]
-    _, rows, columns = array.shape
-    # a whole factor first, row by row; what is left is less than 2 and done at once
-    factor = max(min(rows // height, columns // width), 1)
-    stream = LevelStreams(columns, rows, [factor])
-    step = (array.shards or array.chunks)[1]
-    parts = []
-    for top in range(0, rows, step):
-        try:
-            band = np.asarray(array[:, top : top + step])
-        except crop.root.errors as error:
-            raise StoreError(f"{crop.root / level}: cannot be read: {error}") from error
-        parts += stream.push(np.ascontiguousarray(band.transpose(1, 2, 0)))
-    image = Image.fromarray(np.concatenate(parts))
-    return image.resize((width, height), Image.Resampling.LANCZOS)
 
 
 def placed(box: Box, scale: float) -> tuple[int, int, int, int]:

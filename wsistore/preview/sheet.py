@@ -13,10 +13,10 @@ from wsistore.formatting.drawing import FAINT, INK, RULE, font, one_line, scale_
 from wsistore.formatting.texts import label_text, millimetres
 from wsistore.preview.pixels import placed, tissue_on_glass
 from wsistore.preview.views import SlideView
+from wsistore.regions.settings import TissueSettings
 from wsistore.regions.thumbnail import Overview
 from wsistore.regions.tissue import tissue_mask
-from wsistore.settings import TissueSettings
-from wsistore.store import Store
+from wsistore.store.store import Store
 
 BOX_COLOUR, OUTLINE_COLOUR = (20, 70, 170), (0, 150, 85)
 MARGIN, HEADER, FOOTER = 20, 66, 50

@@ -10,7 +10,7 @@ from typing import Any
 from wsistore.errors import StoreError
 from wsistore.levels.box import Box
 from wsistore.storage import layout
-from wsistore.store import Store
+from wsistore.store.store import Store
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,7 @@ from numpy.typing import NDArray
 from tifffile import COMPRESSION, TiffFile, TiffPage
 
 from wsistore.errors import SlideError, SlideImageError
-from wsistore.readers.base import (
-    WHITE,
-    BaseReader,
-    Properties,
-    orientation_notes,
-    without_target,
-)
+from wsistore.readers.base import WHITE, BaseReader, Properties, orientation_notes, without_target
 from wsistore.readers.dicom.frames import frame_colors
 from wsistore.readers.dicom.images import require_one_pyramid
 from wsistore.readers.openslide_resolution import stated_by_openslide

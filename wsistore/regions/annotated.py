@@ -14,8 +14,8 @@ from wsistore.levels.box import Box, snap
 from wsistore.readers.checks.native_levels import VendorLevels
 from wsistore.regions.glass import glass_colour
 from wsistore.regions.region import Region, Regions, hex_colour
+from wsistore.regions.settings import AnnotationSettings
 from wsistore.regions.thumbnail import read_overview
-from wsistore.settings import AnnotationSettings
 
 
 def annotation_regions(

@@ -8,9 +8,9 @@ from wsistore.levels.box import Box, merge_overlapping, snap
 from wsistore.readers.checks.native_levels import VendorLevels
 from wsistore.regions.glass import glass_colour
 from wsistore.regions.region import Region, Regions, hex_colour
+from wsistore.regions.settings import TissueSettings
 from wsistore.regions.thumbnail import read_overview
 from wsistore.regions.tissue import find_pieces, tissue_mask
-from wsistore.settings import TissueSettings
 
 JOIN_SHARE = 0.25
 """Boxes are joined when more than this share of the smaller lies in the other."""

@@ -14,8 +14,8 @@ from skimage.filters import threshold_otsu
 from wsistore.levels.box import Box
 from wsistore.regions.glass import Mask, glass_colour, optical_density
 from wsistore.regions.ink import pen_mask
+from wsistore.regions.settings import WITHOUT_RIMS, TissueSettings
 from wsistore.regions.thumbnail import Overview
-from wsistore.settings import WITHOUT_RIMS, TissueSettings
 
 PEN_MM2 = 0.01
 """The smallest mark that counts as ink."""

@@ -1,8 +1,8 @@
 """Splits: which patients train, validate, test, or teach without labels."""
 
+from wsistore.split.allocation import counts
 from wsistore.split.assign import assign
 from wsistore.split.check import check_split, checkable
-from wsistore.split.faults import Fault, faults, fold_faults, leaks
 from wsistore.split.files import (
     Record,
     changed_since,
@@ -12,14 +12,14 @@ from wsistore.split.files import (
     save_split,
     save_splits,
 )
-from wsistore.split.own import read_own
+from wsistore.split.from_csv import read_own
 from wsistore.split.publication import finish
 from wsistore.split.request import SUBSETS, Request
 from wsistore.split.same_files import groups as patient_groups
 from wsistore.split.same_files import with_fingerprints
-from wsistore.split.sets import EXCLUDED, is_aux, rows_of, set_names
-from wsistore.split.shares import counts
+from wsistore.split.subsets import EXCLUDED, is_aux, rows_of, set_names
 from wsistore.split.tables import COLUMNS, extend_split, make_split, tabulate
+from wsistore.split.validation import Fault, faults, fold_faults, leaks
 
 __all__ = [
     "COLUMNS",

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from wsistore.errors import UsageError
+from wsistore.split.allocation import deal, fill
 from wsistore.split.request import DEV, Request
-from wsistore.split.sets import is_aux, ring
-from wsistore.split.shares import deal, fill
+from wsistore.split.subsets import is_aux, ring
 
 if TYPE_CHECKING:
     import pandas as pd

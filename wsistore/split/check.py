@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wsistore.errors import StoreError
-from wsistore.split.faults import Fault, faults, fold_faults
 from wsistore.split.files import class_map, read_record
+from wsistore.split.validation import Fault, faults, fold_faults
 from wsistore.storage import layout
 from wsistore.storage.base import Place
 from wsistore.storage.locate import root

@@ -13,10 +13,10 @@ from wsistore import __version__
 from wsistore.errors import StoreError, UsageError
 from wsistore.files.parsing import parse_json
 from wsistore.slides.classes import ALL, ClassMap
-from wsistore.split.faults import leaks
 from wsistore.split.publication import finish, publish, require_finished
 from wsistore.split.request import Request
 from wsistore.split.same_files import file_leaks, with_fingerprints
+from wsistore.split.validation import leaks
 from wsistore.storage import layout
 from wsistore.storage.base import Place, Root
 from wsistore.storage.locate import root

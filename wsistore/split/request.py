@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from wsistore.errors import UsageError
-from wsistore.split.shares import counts
+from wsistore.split.allocation import counts
 
 SUBSETS = ("train", "val", "test")
 DEV = "dev"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from wsistore.split.sets import EXCLUDED
+from wsistore.split.subsets import EXCLUDED
 
 if TYPE_CHECKING:
     import pandas as pd

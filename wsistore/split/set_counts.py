@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wsistore.slides.classes import ALL, ClassMap
-from wsistore.split.sets import EXCLUDED, is_aux, rows_of, set_names
+from wsistore.split.subsets import EXCLUDED, is_aux, rows_of, set_names
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,10 +9,10 @@ import pandas as pd
 from wsistore.errors import UsageError
 from wsistore.slides.classes import ALL, ClassMap
 from wsistore.split.assign import assign, fold
-from wsistore.split.faults import faults
 from wsistore.split.request import DEV, Request
 from wsistore.split.same_files import groups, leaders
-from wsistore.split.sets import EXCLUDED, is_aux
+from wsistore.split.subsets import EXCLUDED, is_aux
+from wsistore.split.validation import faults
 
 COLUMNS = ["crop", "slide", "patient", "label", "subset"]
 

@@ -10,8 +10,8 @@ from typing import Any
 from wsistore.errors import ResolutionError
 from wsistore.levels.box import Box
 from wsistore.levels.magnification import Level, levels_of
-from wsistore.ome import translation
 from wsistore.storage import layout
+from wsistore.store.ome import translation
 from wsistore.tables.records import CropRow, LevelRow, SlideRecord
 
 CLOSE = 1e-9

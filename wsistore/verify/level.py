@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wsistore import writer
+from wsistore.store.shard import chunk_and_shard_shape
 from wsistore.tables.records import LevelRow
 from wsistore.verify.faults import Check
 from wsistore.verify.folder import SlideFolder
@@ -57,7 +57,7 @@ class _Pixels:
 
     def __init__(self, size: tuple[int, int], array: str, check: Check, do: str) -> None:
         self._shape: Sides = (3, *size)
-        self._chunk, self._shard = writer.layout(*size)
+        self._chunk, self._shard = chunk_and_shard_shape(*size)
         self._array, self._check, self._do = array, check, do
         self._sums, self._squares = np.zeros(3), np.zeros(3)
 

@@ -17,7 +17,7 @@ from wsistore.levels.magnification import Level
 from wsistore.readers import Reader, open_slide
 from wsistore.regions.annotated import annotation_regions
 from wsistore.regions.region import Region
-from wsistore.settings import AnnotationSettings
+from wsistore.regions.settings import AnnotationSettings
 from wsistore.slides.slide_files import fingerprint
 from wsistore.storage import layout
 from wsistore.tables.records import SlideRecord, SlideRow

@@ -9,10 +9,10 @@ import pandas as pd
 
 from wsistore.errors import StoreError, UsageError
 from wsistore.slides.classes import ALL, ClassMap
-from wsistore.split.faults import faults, fold_faults
 from wsistore.split.files import changed_since, class_map, read_record
 from wsistore.split.publication import broken_off
 from wsistore.split.same_files import FINGERPRINT
+from wsistore.split.validation import faults, fold_faults
 from wsistore.storage import layout
 from wsistore.storage.base import LocalRoot
 from wsistore.tables.index import read_table

@@ -13,13 +13,7 @@ from pathlib import Path
 import click
 
 from tests.behavior.fuzzing.case import DEFECT, ENDED, KINDS, Case, Outcome
-from tests.behavior.fuzzing.harness import (
-    target_of,
-    targets,
-    try_cases,
-    write_corpus,
-    write_mutant,
-)
+from tests.behavior.fuzzing.harness import target_of, targets, try_cases, write_corpus, write_mutant
 
 
 @click.command()

@@ -36,8 +36,8 @@ from tests.behavior.fuzzing.runs import run_targets
 from tests.behavior.fuzzing.slides import change_dicom, slide_targets
 from tests.behavior.fuzzing.stores import store_targets
 from tests.behavior.fuzzing.tables import table_targets
+from wsistore.build.ingest import load_compiled
 from wsistore.errors import WsistoreError
-from wsistore.ingest import load_compiled
 from wsistore.parallel.executor import Death, run
 
 CPU_SECONDS = 60

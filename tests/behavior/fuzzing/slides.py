@@ -20,9 +20,9 @@ from tests.wsistore.readers.dicom_slide import write_dicom
 from tools.tiff_files import image, jpeg, jpeg2000
 from tools.tiff_kinds_read import read_kinds
 from wsistore.annotations.source import AnnotationSource
-from wsistore.build import prepare
+from wsistore.build.builder import prepare
+from wsistore.build.ingest import BuildSettings, SlideTask, ingest
 from wsistore.errors import SlideError
-from wsistore.ingest import BuildSettings, SlideTask, ingest
 from wsistore.regions.tissue import TissueSettings
 from wsistore.sample.tiff import Scan, write_pyramid
 from wsistore.slides.labels import Label

@@ -15,9 +15,9 @@ from PIL import ImageCms
 from tests.behavior.fuzzing.case import Change, NamedFaultError, Target
 from tests.behavior.fuzzing.commands import speaks, succeeds
 from tests.wsistore.same_store import content
-from wsistore.build import build
+from wsistore.build.builder import build
+from wsistore.build.ingest import BuildSettings
 from wsistore.cli import main
-from wsistore.ingest import BuildSettings
 from wsistore.slides.labels import Label
 from wsistore.verify import verify
 

@@ -26,8 +26,8 @@ from distill.standardise import to_input
 from distill.weights import Weights
 from distill.writing import RunWriter
 from tests.distill.commands import done
-from wsistore.build import build as build_store
-from wsistore.settings import BuildSettings
+from wsistore.build.builder import build as build_store
+from wsistore.build.settings import BuildSettings
 from wsistore.slides.labels import Label
 from wsistore.split import save_split
 

@@ -16,9 +16,9 @@ from distill.networks import build as build_network
 from distill.weights import Weights
 from distill.writing import RunWriter
 from tests.distill.commands import distill, done
-from wsistore.build import build
+from wsistore.build.builder import build
+from wsistore.build.settings import BuildSettings
 from wsistore.sample.cohort import write_cohort
-from wsistore.settings import BuildSettings
 from wsistore.slides.labels import Label
 from wsistore.split import save_split
 

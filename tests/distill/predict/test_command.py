@@ -32,8 +32,9 @@ from tests.distill.predict.cohort import (
     table,
 )
 from tests.wsistore.crashing import ENDS, crash_in_workers
+from wsistore.build.settings import BuildSettings
+from wsistore.regions.settings import AnnotationSettings
 from wsistore.sample.cohort import write_cohort
-from wsistore.settings import AnnotationSettings, BuildSettings
 
 CHANCES = [f"p_{name}" for name in CLASSES]
 

@@ -100,8 +100,8 @@ def covered(image: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
 
 def in_strips(pixels: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let builds decode so many pixels at a time, in this process, where that can be changed."""
-    monkeypatch.setattr("wsistore.crops.STRIP_PIXELS", pixels)
-    monkeypatch.setattr("wsistore.build.run", lambda work, items, *_: run(work, items, 0))
+    monkeypatch.setattr("wsistore.build.strips.STRIP_PIXELS", pixels)
+    monkeypatch.setattr("wsistore.build.builder.run", lambda work, items, *_: run(work, items, 0))
 
 
 @pytest.mark.parametrize("strip", [1, 4_000_000])

@@ -5,7 +5,7 @@ from wsistore.annotations.model import Annotation
 from wsistore.errors import SlideError
 from wsistore.levels.box import Box
 from wsistore.regions.annotated import annotation_regions
-from wsistore.settings import AnnotationSettings
+from wsistore.regions.settings import AnnotationSettings
 
 
 def square(x: float, y: float, side: float, label: str = "") -> Annotation:

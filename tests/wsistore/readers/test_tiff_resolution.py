@@ -8,12 +8,12 @@ import pytest
 import tifffile
 
 import wsistore
-from wsistore.build import build
+from wsistore.build.builder import build
+from wsistore.build.plan import plan_slide
+from wsistore.build.settings import BuildSettings
 from wsistore.errors import ResolutionError
-from wsistore.plan import plan_slide
 from wsistore.readers import open_slide
 from wsistore.readers.resolution import Resolution, resolve
-from wsistore.settings import BuildSettings
 from wsistore.slides.labels import Label
 
 BOTH = pytest.mark.parametrize("reader", ["tiffslide", "openslide"])

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import tifffile
 
-from wsistore.build import build
+from wsistore.build.builder import build
+from wsistore.build.settings import BuildSettings
 from wsistore.errors import DamagedSlideError, SlideError
 from wsistore.readers import open_slide
-from wsistore.settings import BuildSettings
 
 PIXELS = np.random.default_rng(0).integers(60, 250, (384, 512, 3), dtype=np.uint8)
 TABLES = ("TileOffsets", "TileByteCounts")

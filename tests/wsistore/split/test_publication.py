@@ -15,7 +15,7 @@ from wsistore.cli import main
 from wsistore.errors import StoreError, UsageError
 from wsistore.split import Record, Request, finish, make_split, read_tables, save_splits
 from wsistore.storage.base import LocalRoot
-from wsistore.store import Store
+from wsistore.store.store import Store
 from wsistore.verify.splits import check_splits
 
 CROPS = cohort({"a": 6, "b": 6})

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsistore.split.shares import counts, deal, fill
+from wsistore.split.allocation import counts, deal, fill
 
 small = st.integers(0, 6)
 

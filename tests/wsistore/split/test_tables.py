@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.wsistore.split.cohorts import cohort, cohorts, patients_of
 from wsistore.errors import UsageError
 from wsistore.split import Request, extend_split, faults, fold_faults, make_split, rows_of
-from wsistore.split.sets import is_aux, set_names
+from wsistore.split.subsets import is_aux, set_names
 
 quick = settings(deadline=None, max_examples=30)
 

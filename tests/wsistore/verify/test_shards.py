@@ -8,8 +8,8 @@ import pytest
 import zarr
 from numcodecs.zstd import Zstd
 
+from wsistore.store.array_writer import LevelWriter
 from wsistore.verify.shards import AbsentError, DamageError, decode, read_chunks
-from wsistore.writer import LevelWriter
 
 
 def shard(path: Path, height: int = 512, width: int = 1100) -> tuple[bytes, np.ndarray]:

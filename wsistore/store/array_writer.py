@@ -10,26 +10,11 @@ from numba import njit
 from numpy.typing import NDArray
 from zarr.codecs import ZstdCodec
 
-from wsistore.ome import AXES
 from wsistore.parallel.worker import report_progress
-from wsistore.shard import ZSTD_LEVEL, write_shard
+from wsistore.store.ome import AXES
+from wsistore.store.shard import ZSTD_LEVEL, chunk_and_shard_shape, write_shard
 
-CHUNK = 512
-SHARD_ROWS, SHARD_COLUMNS = 512, 4096
-"""A shard is one file; its rows bound what a writer holds in memory."""
 _ZSTD = ZstdCodec(level=ZSTD_LEVEL, checksum=True)
-
-
-def _round_up(value: int, multiple: int) -> int:
-    return -(-value // multiple) * multiple
-
-
-def layout(height: int, width: int) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
-    """Return (chunks, shards) of a level of that size, each (c, y, x)."""
-    chunk_y, chunk_x = min(CHUNK, height), min(CHUNK, width)
-    shard_y = min(_round_up(height, chunk_y), SHARD_ROWS // chunk_y * chunk_y)
-    shard_x = min(_round_up(width, chunk_x), SHARD_COLUMNS // chunk_x * chunk_x)
-    return (3, chunk_y, chunk_x), (3, shard_y, shard_x)
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -82,7 +67,7 @@ class LevelWriter:
 
     def __init__(self, path: Path, height: int, width: int) -> None:
         """Create the array; ``path`` must not exist."""
-        chunks, shards = layout(height, width)
+        chunks, shards = chunk_and_shard_shape(height, width)
         self._array = zarr.create_array(
             store=str(path),
             shape=(3, height, width),

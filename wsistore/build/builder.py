@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from wsistore.annotations.source import AnnotationSource
+from wsistore.build.settings import BuildSettings, SlideTask
 from wsistore.errors import SlideError, StoreError, UsageError
 from wsistore.files import atomic
 from wsistore.parallel.executor import Death, run
 from wsistore.readers import AUTO
-from wsistore.settings import METHODS, BuildSettings, SlideTask
+from wsistore.regions.settings import METHODS
 from wsistore.slides.ids import SlideFile, another_file, distinct, stored_as
 from wsistore.slides.labels import Label, match_labels
 from wsistore.slides.slide_files import fingerprint
@@ -238,15 +239,15 @@ def build(
 
 
 def _store_slide(task: SlideTask, **options: Any) -> SlideRecord:
-    """Store a slide, in a worker process; see `wsistore.ingest.ingest`."""
+    """Store a slide, in a worker process; see `wsistore.build.ingest.ingest`."""
     # imported here, as in `_load`: who hands out slides has no use for a compiler and readers
-    from wsistore.ingest import ingest
+    from wsistore.build.ingest import ingest
 
     return ingest(task, **options)
 
 
 def _load() -> None:
     """Load, in a worker process, what it stores slides with."""
-    from wsistore.ingest import load_compiled
+    from wsistore.build.ingest import load_compiled
 
     load_compiled()

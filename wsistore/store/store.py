@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wsistore.channels import Statistics, statistics
 from wsistore.errors import StoreError
-from wsistore.handle import Crop
 from wsistore.storage import layout
 from wsistore.storage.base import Place, Root
 from wsistore.storage.locate import root
+from wsistore.store.channel_statistics import Statistics, statistics
+from wsistore.store.crop import Crop
 from wsistore.tables.index import read_settings, read_split, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from wsistore.info import Info
     from wsistore.slides.classes import ClassMap
+    from wsistore.store.summary import Info
 
 
 class Store:
@@ -111,7 +111,7 @@ class Store:
         Raises:
             StoreError: a table is missing or damaged, or the splits cannot be listed.
         """
-        from wsistore.info import collect  # here, for that module knows the store
+        from wsistore.store.summary import collect  # here, for that module knows the store
 
         return collect(self)
 
@@ -142,7 +142,7 @@ class Store:
 
         Returns:
             Mean and standard deviation, each (3,) float64 in grey levels 0 … 255, exact up to one
-            rounding; see `wsistore.channels`.
+            rounding; see `wsistore.store.channel_statistics`.
 
         Raises:
             StoreError: there are no crops, or one of them lacks the level.
@@ -156,7 +156,7 @@ class Store:
             UsageError: the name cannot be one.
             StoreError: there is no such split, or its table is damaged.
         """
-        from wsistore.split.sets import set_names  # it needs pandas, a build worker does not
+        from wsistore.split.subsets import set_names  # it needs pandas, a build worker does not
 
         return set_names(self.split(split))
 
@@ -186,7 +186,7 @@ class Store:
             UsageError: the split's name cannot be one.
             StoreError: there is no such split, or it has no such set.
         """
-        from wsistore.split.sets import rows_of, set_names
+        from wsistore.split.subsets import rows_of, set_names
 
         table = self.split(split)
         try:

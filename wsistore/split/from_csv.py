@@ -11,10 +11,10 @@ import pandas as pd
 from wsistore.files.paths import nfc
 from wsistore.files.user_table import UserTable, read_user_table
 from wsistore.slides.classes import ALL, ClassMap
-from wsistore.split.faults import Fault, faults
 from wsistore.split.same_files import FINGERPRINT, with_fingerprints
-from wsistore.split.sets import EXCLUDED, is_aux
+from wsistore.split.subsets import EXCLUDED, is_aux
 from wsistore.split.tables import tabulate
+from wsistore.split.validation import Fault, faults
 
 _KEYS = ("crop", "slide", "patient")
 
@@ -24,7 +24,7 @@ class Own(NamedTuple):
 
     Attributes:
         table: columns crop, slide, patient, label, subset.
-        faults: see `wsistore.split.faults.faults`.
+        faults: see `wsistore.split.validation.faults`.
         empty: names of slides or patients that the store knows but has no crop of.
         notes: sentences on how the file had to be read.
     """

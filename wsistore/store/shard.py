@@ -13,6 +13,10 @@ import numpy as np
 from numcodecs.zstd import Zstd
 from numpy.typing import NDArray
 
+CHUNK = 512
+SHARD_ROWS, SHARD_COLUMNS = 512, 4096
+"""A shard is one file; its rows bound what a writer holds in memory."""
+
 ZSTD_LEVEL = 1
 _ABSENT = (1 << 64) - 1
 _CODEC = Zstd(level=ZSTD_LEVEL, checksum=True)
@@ -50,3 +54,17 @@ def write_shard(path: Path, pixels: NDArray[np.uint8], chunk: tuple[int, int], c
             place += len(frame)
         entries = index.tobytes()
         file.write(entries + google_crc32c.value(entries).to_bytes(4, "little"))
+
+
+def _round_up(value: int, multiple: int) -> int:
+    return -(-value // multiple) * multiple
+
+
+def chunk_and_shard_shape(
+    height: int, width: int
+) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+    """Return (chunks, shards) of a level of that size, each (c, y, x)."""
+    chunk_y, chunk_x = min(CHUNK, height), min(CHUNK, width)
+    shard_y = min(_round_up(height, chunk_y), SHARD_ROWS // chunk_y * chunk_y)
+    shard_x = min(_round_up(width, chunk_x), SHARD_COLUMNS // chunk_x * chunk_x)
+    return (3, chunk_y, chunk_x), (3, shard_y, shard_x)

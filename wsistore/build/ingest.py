@@ -9,21 +9,21 @@ from pathlib import Path
 import numpy as np
 import zarr
 
-from wsistore.crops import write_crop
+from wsistore.build.image import write_crop
+from wsistore.build.settings import BuildSettings, SlideTask
+from wsistore.build.slide_crops import open_found
 from wsistore.errors import SlideError, StoreError
 from wsistore.formatting.terminal import print_traceback
 from wsistore.formatting.texts import without_folders
-from wsistore.found import open_found
 from wsistore.levels.lanczos import downsample
 from wsistore.readers import Reader
-from wsistore.settings import BuildSettings, SlideTask
 from wsistore.slides.ids import another_file
 from wsistore.storage import layout, staging
 from wsistore.storage.base import Place, Root
 from wsistore.storage.locate import root
+from wsistore.store.array_writer import take_rows, write_bytes
 from wsistore.tables.index import read_record, record_to_json
 from wsistore.tables.records import LevelRow, SlideRecord
-from wsistore.writer import take_rows, write_bytes
 
 
 def ingest(

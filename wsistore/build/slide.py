@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from wsistore.formatting.texts import visible
 
 if TYPE_CHECKING:
-    from wsistore.found import Found
+    from wsistore.build.slide_crops import Found
     from wsistore.levels.magnification import Level
     from wsistore.tables.records import CropRow, SlideRow
 
@@ -73,7 +73,7 @@ class Slide:
         Raises:
             SlideError: the pixels cannot be decoded.
         """
-        from wsistore.crops import edges, level_rows
+        from wsistore.build.strips import edges, level_rows
         from wsistore.levels.lanczos import LevelStreams
 
         box, reader = self._found.boxes[crop], self._found.reader
@@ -88,13 +88,13 @@ class Slide:
 
     def vendor_factor(self, name: str) -> float:
         """Return the downsampling of the vendor level that `read_vendor` takes; 1 is level 0."""
-        from wsistore.vendor import scales
+        from wsistore.build.native_level import scales
 
         return max(scales(self._found.reader.level_sizes, self._vendor_level(name)))
 
     def _vendor_level(self, name: str) -> int:
         """Return the coarsest sound vendor level that is fine enough for a level."""
-        from wsistore.vendor import fine_enough
+        from wsistore.build.native_level import fine_enough
 
         sizes = self._found.reader.level_sizes
         return self._found.vendor.first_sound(fine_enough(sizes, self.level(name).factor))
@@ -118,8 +118,8 @@ class Slide:
         Raises:
             SlideError: the pixels cannot be decoded, or the vendor level has none there.
         """
+        from wsistore.build.native_level import NoPixelError, rows_of
         from wsistore.errors import SlideError
-        from wsistore.vendor import NoPixelError, rows_of
 
         found, level = self._found, self.level(name)
         while True:
@@ -196,10 +196,10 @@ def open_slide(
         OSError: a file cannot be read.
     """
     from wsistore.annotations.source import AnnotationSource
+    from wsistore.build.settings import BuildSettings, SlideTask
+    from wsistore.build.slide_crops import open_found
     from wsistore.errors import StoreError
     from wsistore.files.paths import absolute
-    from wsistore.found import open_found
-    from wsistore.settings import BuildSettings, SlideTask
     from wsistore.slides.labels import Label
 
     known = BuildSettings.of(settings)

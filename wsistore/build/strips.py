@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 
 from wsistore.annotations.rasterize import Cover
 from wsistore.levels.box import Box
 from wsistore.levels.convolution import PIXELS
 from wsistore.levels.lanczos import ROWS, LevelStreams
-from wsistore.levels.magnification import Level
-from wsistore.ome import image_attributes
 from wsistore.readers import Reader
-from wsistore.tables.records import LevelRow
-from wsistore.writer import LevelWriter
 
 STRIP_PIXELS = 8_400_000
 """Source pixels decoded at a time; more only where one row of tiles is wider."""
@@ -112,54 +106,3 @@ def _block(
 ) -> NDArray[np.uint8]:
     """Read columns left … right - 1, counted from ``x``, of level 0."""
     return reader.read(0, x + left, top, right - left, bottom - top)
-
-
-def write_crop(
-    reader: Reader,
-    path: Path,
-    name: str,
-    box: Box,
-    mpp: float,
-    levels: Sequence[Level],
-    cover: Cover | None = None,
-) -> tuple[LevelRow, ...]:
-    """Write all levels of a crop as one OME-Zarr 0.5 image.
-
-    Args:
-        reader: the open slide.
-        path: the image's folder, which must not exist.
-        name: the crop's id.
-        box: in level-0 pixels.
-        mpp: µm per level-0 pixel.
-        levels: finest first.
-        cover: changes level-0 pixels before they are downsampled.
-
-    Returns:
-        One row a level.
-
-    Raises:
-        SlideError: the pixels cannot be decoded.
-    """
-    zarr.create_group(store=str(path), attributes=image_attributes(name, box, mpp, levels))
-    factors = [level.factor for level in levels]
-    streams = LevelStreams(box.width, box.height, factors, edges(reader, box))
-    writers = [
-        LevelWriter(path / level.name, *shape)
-        for level, shape in zip(levels, streams.shapes, strict=True)
-    ]
-    for parts in level_rows(reader, box, streams, cover):
-        for writer, finished in zip(writers, parts, strict=True):
-            writer.push(finished)
-        del parts, finished  # or they would be held while the next strip is decoded
-    rows = []
-    for level, shape, writer in zip(levels, streams.shapes, writers, strict=True):
-        writer.close()
-        height, width = shape
-        (red, red2), (green, green2), (blue, blue2) = writer.sums.tolist()
-        rows.append(
-            LevelRow(
-                name, level.name, height, width, level.factor, level.mpp,
-                red, green, blue, red2, green2, blue2, writer.bytes,
-            )
-        )  # fmt: skip
-    return tuple(rows)

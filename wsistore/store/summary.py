@@ -14,7 +14,7 @@ from wsistore.tables.records import OUTCOMES
 if TYPE_CHECKING:
     import pandas as pd
 
-    from wsistore.store import Store
+    from wsistore.store.store import Store
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from wsistore.annotations.rasterize import Cover
+from wsistore.build.plan import open_planned
 from wsistore.errors import SlideError
 from wsistore.levels.box import Box
 from wsistore.levels.magnification import Level
-from wsistore.plan import open_planned
 from wsistore.readers import Reader
 from wsistore.readers.checks.native_levels import VendorLevels
 from wsistore.readers.checks.seams import seam_warning
@@ -26,7 +26,7 @@ from wsistore.storage import layout
 from wsistore.tables.records import CropRow, SlideRow
 
 if TYPE_CHECKING:
-    from wsistore.settings import BuildSettings, SlideTask
+    from wsistore.build.settings import BuildSettings, SlideTask
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from wsistore.crops import level_rows
+from wsistore.build.strips import level_rows
 from wsistore.errors import SlideError
 from wsistore.levels.box import Box
 from wsistore.levels.lanczos import LevelStreams

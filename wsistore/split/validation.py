@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from wsistore.slides.classes import ALL, ClassMap
 from wsistore.split.same_files import FINGERPRINT, file_leaks
-from wsistore.split.sets import EXCLUDED, is_aux, is_union
+from wsistore.split.subsets import EXCLUDED, is_aux, is_union
 from wsistore.tables.columns import split_fault
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from zarr.codecs import ZstdCodec
 
 from wsistore.files import atomic
 from wsistore.levels.grid import Grid
-from wsistore.ome import AXES, layer_attributes
+from wsistore.store.ome import AXES, layer_attributes
 
 ARRAY = "0"
 """Path of a layer's one array."""
