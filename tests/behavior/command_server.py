@@ -12,9 +12,9 @@ from typing import Any
 
 import sitecustomize
 
-PROGRAMS = {"wsistore": "wsistore.cli", "distill": "distill.cli"}
+PROGRAMS = {"wsistore": "wsistore.cli.main", "distill": "distill.cli"}
 NEEDED = (
-    "wsistore.build.builder", "wsistore.commands.split", "distill.train_command", "distill.teach_command",
+    "wsistore.build.builder", "wsistore.cli.split", "distill.train_command", "distill.teach_command",
     "distill.evaluate_command", "distill.report.command",
 )  # fmt: skip
 

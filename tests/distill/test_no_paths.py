@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 import wsistore
 from tests.distill.commands import QUICK, distill, done
 from tests.distill.conftest import SIZES, _build
-from wsistore.cli import main
+from wsistore.cli.main import main
 
 STAYS = {"config.json"}
 """Stays on the machine, as docs/training.md says: a run finds its store and its teacher by it."""

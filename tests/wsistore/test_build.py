@@ -9,7 +9,7 @@ import tifffile
 from click.testing import CliRunner, Result
 
 import wsistore
-from wsistore.cli import main
+from wsistore.cli.main import main
 
 
 def build(*arguments: object) -> Result:

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 import wsistore
 from tools.tiff_files import APERIO, JFIF, image, jpeg, jpeg2000, samples, streams, ycbcr
-from wsistore.cli import main
+from wsistore.cli.main import main
 
 TRUE_SIZE = {"resolution": (20000, 20000), "resolutionunit": "CENTIMETER"}
 

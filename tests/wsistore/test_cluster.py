@@ -14,7 +14,7 @@ from distributed import Client
 
 from tests.wsistore.same_store import assert_same, content
 from tests.wsistore.test_build import flat_slide
-from wsistore.cli import main
+from wsistore.cli.main import main
 
 WORKERS = 2
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from PIL import ImageCms
 
 import wsistore
-from wsistore.cli import main
+from wsistore.cli.main import main
 from wsistore.errors import SlideError
 from wsistore.readers import open_slide
 from wsistore.readers.icc import srgb_conversion

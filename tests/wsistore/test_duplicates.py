@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.wsistore.test_identity import write_slide
-from wsistore.cli import main
+from wsistore.cli.main import main
 from wsistore.tables.duplicates import Duplicates
 from wsistore.tables.records import SlideRow
 

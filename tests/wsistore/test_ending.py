@@ -16,7 +16,7 @@ COMMAND = """
 import sys, time
 from pathlib import Path
 import click
-from wsistore.console import Group
+from wsistore.cli.console import Group
 
 @click.group(cls=Group)
 def main(): ...

@@ -14,7 +14,7 @@ from tests.wsistore.test_identity import write_slide
 from wsistore.build import ingest
 from wsistore.build.builder import build as build_store
 from wsistore.build.settings import BuildSettings
-from wsistore.cli import main
+from wsistore.cli.main import main
 from wsistore.files.user_table import UsageError
 from wsistore.formatting.texts import unsafe
 from wsistore.readers import Reader

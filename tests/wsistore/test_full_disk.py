@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 import wsistore
 from tests.full_disk import content, full_disk
-from wsistore.cli import main
+from wsistore.cli.main import main
 from wsistore.errors import naming, refusal
 
 HALVES = ("--fractions", "50/0/50")
@@ -102,7 +102,7 @@ def test_a_file_system_that_is_really_full(made: Path, small_disk: Path) -> None
 def test_output_that_goes_to_a_full_disk_is_a_sentence(made: Path) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "wsistore.cli", "info", str(made / "store"), "--json"],
+            [sys.executable, "-m", "wsistore.cli.main", "info", str(made / "store"), "--json"],
             stdout=full, stderr=subprocess.PIPE, text=True, check=False,
         )  # fmt: skip
     assert done.returncode == 1

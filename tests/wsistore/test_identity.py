@@ -15,7 +15,7 @@ from wsistore.annotations.source import AnnotationSource
 from wsistore.build.builder import build as build_store
 from wsistore.build.ingest import ingest
 from wsistore.build.settings import BuildSettings, SlideTask
-from wsistore.cli import main
+from wsistore.cli.main import main
 from wsistore.errors import SlideError, UsageError
 from wsistore.files.paths import absolute
 from wsistore.slides.discovery import find_slides

@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 import wsistore
 from wsistore.build.builder import prepare
 from wsistore.build.settings import BuildSettings
-from wsistore.cli import main
+from wsistore.cli.main import main
 from wsistore.formatting.texts import size_text
 from wsistore.levels.magnification import levels_of
 from wsistore.store.summary import collect
@@ -254,7 +254,7 @@ def test_no_store_is_one_sentence_and_exit_1(tmp_path: Path) -> None:
 
 def test_info_waits_for_no_compiler() -> None:
     # numba, scipy and scikit-image are half a second that a question to three tables need not take
-    code = "import sys, wsistore.commands.info; print(*sys.modules)"
+    code = "import sys, wsistore.cli.info; print(*sys.modules)"
     loaded = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )

@@ -13,7 +13,7 @@ import pytest
 
 from tests.events import DEADLINE, ended, let_interrupt, wait_until
 from tests.wsistore.test_build import flat_slide, outcomes
-from wsistore.console import INTERRUPTED
+from wsistore.cli.console import INTERRUPTED
 
 SLIDES = 12
 
@@ -71,7 +71,7 @@ def building(
 
 def command(slides: Path, store: Path) -> list[str]:
     build = ["build", str(slides), "--out", str(store), "--levels", "5x", "--workers", "2"]
-    return [sys.executable, "-m", "wsistore.cli", *build]
+    return [sys.executable, "-m", "wsistore.cli.main", *build]
 
 
 def finish(slides: Path, store: Path) -> None:

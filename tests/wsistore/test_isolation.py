@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from tests.wsistore.crashing import ENDS, crash_in_workers
 from tests.wsistore.test_build import build, flat_slide, outcomes
-from wsistore.cli import main
+from wsistore.cli.main import main
 from wsistore.parallel.executor import Death, run
 from wsistore.parallel.worker import Worker
 from wsistore.verify import verify

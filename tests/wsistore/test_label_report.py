@@ -9,7 +9,7 @@ import pytest
 import tifffile
 from click.testing import CliRunner
 
-from wsistore.cli import main
+from wsistore.cli.main import main
 from wsistore.slides.ids import SlideFile
 from wsistore.slides.label_report import ClassCount, LabelReport, Unmatched, label_report
 from wsistore.slides.labels import match_labels, read_labels

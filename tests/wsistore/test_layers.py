@@ -17,7 +17,7 @@ import wsistore
 from tests.wsistore.test_handle import LEVELS, telling_slide
 from wsistore.build.builder import build
 from wsistore.build.settings import BuildSettings
-from wsistore.preview import pixels as pixels_module
+from wsistore.preview import mosaic as pixels_module
 
 GRID = wsistore.Grid(wsistore.Span(-3.5, 16, 4), wsistore.Span(7.25, 8, 3))
 VALUES = np.arange(24, dtype=np.float32).reshape(2, 3, 4) / 7

@@ -25,7 +25,7 @@ def loaded(code: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "module", ["wsistore", "wsistore.cli", "wsistore.commands.build", "wsistore.commands.plan"]
+    "module", ["wsistore", "wsistore.cli.main", "wsistore.cli.build", "wsistore.cli.plan"]
 )
 def test_who_hands_slides_to_workers_imports_neither_readers_nor_compiler(module: str) -> None:
     assert loaded(f"import {module}") == set()
@@ -37,7 +37,7 @@ def test_a_build_imports_nothing_heavy_to_the_end_of_its_tables() -> None:
 import tempfile
 from pathlib import Path
 from click.testing import CliRunner
-from wsistore.cli import main
+from wsistore.cli.main import main
 with tempfile.TemporaryDirectory() as folder:
     (Path(folder) / "a.svs").write_bytes(b"no slide")
     for _ in range(2):

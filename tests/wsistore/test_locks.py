@@ -79,7 +79,7 @@ def test_no_lock_builds_there_all_the_same(
     )
     stale = moved / ".building" / "s9.0"
     stale.mkdir()
-    command = [sys.executable, "-m", "wsistore.cli", "build", slides, "--out", moved, *LEVELS]
+    command = [sys.executable, "-m", "wsistore.cli.main", "build", slides, "--out", moved, *LEVELS]
     paths = os.pathsep.join([str(shim), *sys.path])
     done = subprocess.run(
         [*map(str, command), "--no-lock"], env={**os.environ, "PYTHONPATH": paths},

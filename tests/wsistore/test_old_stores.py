@@ -14,8 +14,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 import wsistore
-from wsistore.cli import main
-from wsistore.sample.slide import write_slide
+from wsistore.cli.main import main
+from wsistore.synthetic.render import write_slide
 
 MADE = Path(__file__).parent / "stores" / "format-1.tar.xz"
 

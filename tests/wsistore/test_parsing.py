@@ -13,7 +13,7 @@ import wsistore
 from tests.wsistore.test_handle import telling_slide
 from wsistore.build.builder import build
 from wsistore.build.ingest import BuildSettings
-from wsistore.cli import main
+from wsistore.cli.main import main
 from wsistore.files.parsing import DEEPEST, ParseError, parse_json, parse_toml
 from wsistore.split.files import read_record
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 import wsistore
-from wsistore.cli import main
+from wsistore.cli.main import main
 from wsistore.readers.base import BaseReader
 
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 import wsistore
 from tests.wsistore.test_build import flat_slide
-from wsistore.cli import main
+from wsistore.cli.main import main
 from wsistore.errors import UsageError
 from wsistore.slides.labels import Label, read_labels
 from wsistore.store import relabel

@@ -22,7 +22,7 @@ from tests.wsistore.same_store import content
 from tests.wsistore.test_build import flat_slide
 from wsistore.build import builder
 from wsistore.build.settings import BuildSettings
-from wsistore.cli import main
+from wsistore.cli.main import main
 from wsistore.storage.base import METADATA
 from wsistore.storage.locate import root
 from wsistore.storage.remote import RemoteRoot

@@ -1,4 +1,4 @@
-"""Tests of `wsistore.sample`: synthetic slides."""
+"""Tests of `wsistore.synthetic`: synthetic slides."""
 
 import csv
 from pathlib import Path
@@ -14,13 +14,12 @@ from sklearn.model_selection import GroupKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from wsistore.sample import CLASSES, write_cohort, write_slide
-from wsistore.sample.lattice import upsample
-from wsistore.sample.plan import plan_cohort
-from wsistore.sample.render import Renderer
-from wsistore.sample.scene import HARD_CASES, draw_scene
-from wsistore.sample.stain import draw_stain
-from wsistore.sample.traits import draw_traits
+from wsistore.synthetic import CLASSES, write_cohort, write_slide
+from wsistore.synthetic.cohort import plan_cohort
+from wsistore.synthetic.lattice import upsample
+from wsistore.synthetic.render import Renderer
+from wsistore.synthetic.scene import HARD_CASES, draw_scene, draw_stain
+from wsistore.synthetic.traits import draw_traits
 
 SIDE = 640
 MPP = 1.0

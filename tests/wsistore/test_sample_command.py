@@ -12,11 +12,11 @@ import pytest
 from click.testing import CliRunner
 
 from tests.events import DEADLINE, wait_until
-from wsistore.cli import main
+from wsistore.cli.main import main
 from wsistore.errors import UsageError
-from wsistore.sample import write_cohort
-from wsistore.sample.render import Renderer
-from wsistore.sample.tiff import Scan, write_pyramid
+from wsistore.synthetic import write_cohort
+from wsistore.synthetic.render import Renderer
+from wsistore.synthetic.tiff import Scan, write_pyramid
 
 SIDE = 640
 MPP = 1.0
@@ -36,7 +36,7 @@ def test_error_in_mid_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
 
 def test_ctrl_c_leaves_no_partial_slide(tmp_path: Path) -> None:
     folder = tmp_path / "slides"
-    code = "from wsistore.sample.command import sample; sample()"
+    code = "from wsistore.cli.sample import sample; sample()"
     command = [sys.executable, "-c", code, str(folder), "--patients", "2", "--size", "12000"]
     with subprocess.Popen([*command, "--workers", "2"], stderr=subprocess.PIPE) as process:
         wait_until(lambda: any(folder.glob(".*/*.svs")))

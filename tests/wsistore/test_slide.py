@@ -19,7 +19,7 @@ from wsistore.levels.lanczos import downsample
 from wsistore.levels.magnification import Level
 from wsistore.readers import open_slide
 from wsistore.regions.settings import AnnotationSettings, TissueSettings
-from wsistore.sample.cohort import write_cohort
+from wsistore.synthetic.cohort import write_cohort
 
 LEVELS = ("5x", "2.5x", "0.625x")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from wsistore.commands.options import _storage
+from wsistore.cli.options import _storage
 from wsistore.errors import StorageError, StoreError, UsageError
 from wsistore.storage.base import LocalRoot, Root
 from wsistore.storage.locate import root

@@ -16,7 +16,7 @@ from ome_zarr_models.v05.image import Image as OmeImage
 
 import wsistore
 from tests.lanczos_reference import lanczos
-from wsistore.cli import main
+from wsistore.cli.main import main
 from wsistore.verify import verify
 
 LEVELS = {"10x": 2, "5x": 4, "2.5x": 8, "1.25x": 16, "0.625x": 32}

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 import wsistore
 from tests.behavior.fuzzing.stores import small_store
-from wsistore.cli import main
+from wsistore.cli.main import main
 from wsistore.errors import StoreError
 from wsistore.verify import verify
 

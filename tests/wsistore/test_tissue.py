@@ -14,7 +14,7 @@ from wsistore.regions.glass import glass_colour
 from wsistore.regions.ink import _hsv_of_ink, pen_mask
 from wsistore.regions.thumbnail import Overview, read_overview
 from wsistore.regions.tissue import WITHOUT_RIMS, TissueSettings, find_pieces, tissue_mask
-from wsistore.sample.slide import write_slide
+from wsistore.synthetic.render import write_slide
 
 SETTINGS = TissueSettings()
 

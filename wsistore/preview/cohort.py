@@ -5,35 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 from wsistore.errors import StoreError, UsageError
 from wsistore.files import atomic
 from wsistore.files.output_lock import OutputLock
 from wsistore.formatting.texts import visible, without_folders
+from wsistore.preview.contact_sheet import slide_sheet
 from wsistore.preview.page import GENERATOR, page
-from wsistore.preview.sheet import slide_sheet
-from wsistore.preview.views import SlideView, slide_views
+from wsistore.preview.slide_view import Drawn, SlideView, slide_views
 from wsistore.store.store import Store
 from wsistore.store.summary import collect
 
 PAGE, SHEETS, THUMBNAILS = "index.html", "sheets", "thumbnails"
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """A slide of the page.
-
-    Attributes:
-        view: the slide.
-        size: (width, height) of its thumbnail in pixels, or None where it has no picture.
-        fault: why its crops cannot be drawn; empty where they were, or where the slide failed.
-    """
-
-    view: SlideView
-    size: tuple[int, int] | None = None
-    fault: str = ""
 
 
 def check_place(out: Path, overwrite: bool) -> None:

@@ -12,11 +12,11 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from wsistore.formatting.texts import label_text, millimetres, size_text, visible
-from wsistore.preview.views import CropView, SlideView
+from wsistore.preview.slide_view import CropView, SlideView
 from wsistore.store.summary import Info
 
 if TYPE_CHECKING:
-    from wsistore.preview.cohort import Drawn
+    from wsistore.preview.slide_view import Drawn
 
 GENERATOR = "wsistore preview"
 """What the page's head says it was made by; a folder with such a page may be replaced."""

@@ -8,7 +8,9 @@ from scipy import ndimage
 from skimage.color import rgb2hsv
 
 from wsistore.regions.glass import Mask, _densities, _extremes
-from wsistore.regions.tissue import PEN_MM2
+
+PEN_MM2 = 0.01
+"""The smallest mark that counts as ink."""
 
 RIM_NEUTRALITY = 0.7
 """Smallest ratio of a rim's optical densities over its channels: black ink absorbs all alike."""

@@ -17,9 +17,6 @@ from wsistore.regions.ink import pen_mask
 from wsistore.regions.settings import WITHOUT_RIMS, TissueSettings
 from wsistore.regions.thumbnail import Overview
 
-PEN_MM2 = 0.01
-"""The smallest mark that counts as ink."""
-
 
 @dataclass(frozen=True)
 class Piece:

@@ -8,7 +8,7 @@ from typing import Any
 from wsistore.files import atomic
 from wsistore.parallel.worker import report_progress
 from wsistore.storage import layout
-from wsistore.verify.faults import REMOVE, Check
+from wsistore.verify.findings import REMOVE, Check
 from wsistore.verify.regular import irregularity, read_regular
 from wsistore.verify.schema import MetadataError, parse, violations
 

@@ -10,7 +10,7 @@ from wsistore.errors import StoreError, UsageError
 from wsistore.files import atomic
 from wsistore.levels.magnification import parse_levels
 from wsistore.storage import layout
-from wsistore.verify.faults import REMOVE, REPLACE, Fault
+from wsistore.verify.findings import REMOVE, REPLACE, Fault
 from wsistore.verify.regular import irregularity, read_regular
 from wsistore.verify.schema import MetadataError, parse, violations
 

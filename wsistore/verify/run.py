@@ -14,9 +14,8 @@ from wsistore.slides.labels import Label
 from wsistore.storage import layout
 from wsistore.storage.base import METADATA
 from wsistore.verify.at_hand import Source
-from wsistore.verify.faults import Check, Fault
-from wsistore.verify.law import Law
-from wsistore.verify.report import Report, count
+from wsistore.verify.expected import Law
+from wsistore.verify.findings import Check, Fault, Report, count
 from wsistore.verify.root import leftovers, read_root, slides_group, strangers
 from wsistore.verify.tables import check_tables
 

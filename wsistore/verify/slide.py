@@ -9,11 +9,11 @@ from wsistore.levels.magnification import Level
 from wsistore.storage import layout
 from wsistore.tables.index import record_from_json
 from wsistore.tables.records import SlideRecord
+from wsistore.verify.arrays import check_level
 from wsistore.verify.at_hand import Source
-from wsistore.verify.faults import Check, rebuild, replace
+from wsistore.verify.expected import Law, box_of, image_violations, level_row, record_violations
+from wsistore.verify.findings import Check, rebuild, replace
 from wsistore.verify.folder import SlideFolder
-from wsistore.verify.law import Law, box_of, image_violations, level_row, record_violations
-from wsistore.verify.level import check_level
 from wsistore.verify.shards import DamageError, decode
 
 
@@ -46,7 +46,9 @@ def check_slide(store: Path, slide: str, law: Law, source: Source | None = None)
     _profile(folder, record, check)
     folder.strangers()
     if source is not None:
-        from wsistore.verify.source import compare  # here: it finds crops anew, with a compiler
+        from wsistore.verify.against_slide import (
+            compare,  # here: it finds crops anew, with a compiler
+        )
 
         compare(store, record, levels, whole, source, check)
     return check

@@ -17,7 +17,7 @@ from wsistore.storage import layout
 from wsistore.storage.base import LocalRoot
 from wsistore.tables.index import read_table
 from wsistore.tables.records import SlideRecord
-from wsistore.verify.faults import REMOVE, REPLACE, Fault
+from wsistore.verify.findings import REMOVE, REPLACE, Fault
 from wsistore.verify.regular import irregularity
 
 _KEYS = ["crop", "slide", "patient", "label"]

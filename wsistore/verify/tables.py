@@ -12,7 +12,7 @@ from wsistore.storage import layout
 from wsistore.tables.duplicates import Duplicates
 from wsistore.tables.index import REINDEX
 from wsistore.tables.records import LATER, CropRow, LevelRow, SlideRecord, SlideRow
-from wsistore.verify.faults import Fault
+from wsistore.verify.findings import Fault
 from wsistore.verify.regular import read_regular
 
 Row = Mapping[str, object]

@@ -24,8 +24,8 @@ from wsistore.build.builder import prepare
 from wsistore.build.ingest import BuildSettings, SlideTask, ingest
 from wsistore.errors import SlideError
 from wsistore.regions.tissue import TissueSettings
-from wsistore.sample.tiff import Scan, write_pyramid
 from wsistore.slides.labels import Label
+from wsistore.synthetic.tiff import Scan, write_pyramid
 
 LEVELS = ("10x", "2.5x")
 WHOLE = BuildSettings(LEVELS, regions="whole")

@@ -17,7 +17,7 @@ from tests.behavior.fuzzing.commands import speaks, succeeds
 from tests.wsistore.same_store import content
 from wsistore.build.builder import build
 from wsistore.build.ingest import BuildSettings
-from wsistore.cli import main
+from wsistore.cli.main import main
 from wsistore.slides.labels import Label
 from wsistore.verify import verify
 

@@ -16,7 +16,7 @@ from tests.behavior.fuzzing.commands import speaks, succeeds
 from tests.behavior.fuzzing.slides import DRAWN, stored
 from tests.behavior.fuzzing.stores import small_store
 from wsistore.annotations.source import read_annotations
-from wsistore.cli import main as wsistore
+from wsistore.cli.main import main as wsistore
 from wsistore.slides.labels import read_labels
 
 LABELS = "slide,patient,label,mpp\na,P0,adenoma,0.5\nb.tif,P2,Karzinom (G2),\nc,00123,NA,0.5\n"

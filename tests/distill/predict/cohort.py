@@ -18,9 +18,9 @@ from distill.writing import RunWriter
 from tests.distill.commands import distill, done
 from wsistore.build.builder import build
 from wsistore.build.settings import BuildSettings
-from wsistore.sample.cohort import write_cohort
 from wsistore.slides.labels import Label
 from wsistore.split import save_split
+from wsistore.synthetic.cohort import write_cohort
 
 LEVELS = ("5x", "2.5x", "0.625x")
 CLASSES = ["a, <b>", "$x_1$", "c"]

@@ -34,7 +34,7 @@ from tests.distill.predict.cohort import (
 from tests.wsistore.crashing import ENDS, crash_in_workers
 from wsistore.build.settings import BuildSettings
 from wsistore.regions.settings import AnnotationSettings
-from wsistore.sample.cohort import write_cohort
+from wsistore.synthetic.cohort import write_cohort
 
 CHANCES = [f"p_{name}" for name in CLASSES]
 

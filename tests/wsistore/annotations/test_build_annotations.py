@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 import wsistore
 from tests.lanczos_reference import lanczos
-from wsistore.cli import main
+from wsistore.cli.main import main
 from wsistore.parallel.executor import run
 
 GLASS = (242, 242, 242)

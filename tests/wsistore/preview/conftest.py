@@ -7,7 +7,7 @@ import pytest
 import tifffile
 from click.testing import CliRunner
 
-from wsistore.cli import main
+from wsistore.cli.main import main
 
 HOSTILE = "<script>alert('x')</script>"
 

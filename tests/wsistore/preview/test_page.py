@@ -13,8 +13,8 @@ from PIL import Image
 
 import wsistore
 from tests.wsistore.preview.conftest import HOSTILE
-from wsistore.cli import main
-from wsistore.preview.views import slide_views
+from wsistore.cli.main import main
+from wsistore.preview.slide_view import slide_views
 
 
 class Page(HTMLParser):

@@ -8,9 +8,9 @@ import pytest
 import wsistore
 from wsistore.formatting.drawing import INK, font, one_line, scale_bar_um
 from wsistore.levels.box import Box
-from wsistore.preview.pixels import placed, tissue_on_glass
-from wsistore.preview.sheet import BOX_COLOUR, HEADER, MARGIN, slide_sheet
-from wsistore.preview.views import slide_view, slide_views
+from wsistore.preview.contact_sheet import BOX_COLOUR, HEADER, MARGIN, slide_sheet
+from wsistore.preview.mosaic import placed, tissue_on_glass
+from wsistore.preview.slide_view import slide_view, slide_views
 from wsistore.store.crop import fitted
 
 GLASS = (242, 242, 242)

@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 import wsistore
 from tests.wsistore.split.cohorts import cohort, crops_table, write_store
-from wsistore.cli import main
+from wsistore.cli.main import main
 from wsistore.slides.classes import ClassMap
 from wsistore.split import faults
 from wsistore.tables.records import CropRow, SlideRecord, SlideRow

@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 
 import wsistore
 from tests.wsistore.split.cohorts import cohort, write_store
-from wsistore.cli import main
+from wsistore.cli.main import main
 
 CROPS = cohort({"a": 8, "b": 10}, 4)
 

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from tests.wsistore.split.cohorts import cohort, write_store
-from wsistore.cli import main
+from wsistore.cli.main import main
 from wsistore.errors import StoreError, UsageError
 from wsistore.split import Record, Request, finish, make_split, read_tables, save_splits
 from wsistore.storage.base import LocalRoot

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 import wsistore
 from distill.report.data_tables import split_table
 from tests.wsistore.split.cohorts import cohort, write_store
-from wsistore.cli import main
+from wsistore.cli.main import main
 from wsistore.split import make_split, save_split
 from wsistore.split.request import Request
 from wsistore.split.set_counts import Count, count_split

@@ -10,7 +10,7 @@ import tifffile
 from click.testing import CliRunner
 from PIL import ImageCms
 
-from wsistore.cli import main
+from wsistore.cli.main import main
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 

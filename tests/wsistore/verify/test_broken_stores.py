@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from wsistore.cli import main
+from wsistore.cli.main import main
 from wsistore.verify import Report, verify
 
 Break = Callable[[Path], object]

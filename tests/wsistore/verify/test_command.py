@@ -6,7 +6,7 @@ from pathlib import Path
 
 from click.testing import CliRunner, Result
 
-from wsistore.cli import main
+from wsistore.cli.main import main
 
 Broken = Callable[[Callable[[Path], object]], Path]
 

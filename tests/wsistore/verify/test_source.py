@@ -11,12 +11,12 @@ import zarr
 from click.testing import CliRunner
 
 from tests.wsistore.verify.conftest import write_slide
-from wsistore.cli import main
+from wsistore.cli.main import main
 from wsistore.levels.box import Box
 from wsistore.levels.lanczos import downsample
 from wsistore.readers.base import BaseReader
 from wsistore.verify import Report, verify
-from wsistore.verify.tiles import Tile, derive, tile_at, tile_side, tiles_across
+from wsistore.verify.reference import Tile, derive, tile_at, tile_side, tiles_across
 
 Broken = Callable[[Callable[[Path], object]], Path]
 

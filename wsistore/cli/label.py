@@ -1,0 +1,115 @@
+"""``wsistore label``: patients and labels of stored slides, corrected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import click
+import pandas as pd
+
+from wsistore.cli.console import OK, SOME_FAILED, out
+from wsistore.cli.label_lines import short_lines
+from wsistore.cli.options import no_lock_option, store_argument
+from wsistore.errors import StoreError
+from wsistore.formatting.terminal import echo
+from wsistore.slides.ids import StoredSlide
+from wsistore.slides.label_report import label_report
+from wsistore.slides.labels import Label, read_labels
+from wsistore.split import Fault, check_split, checkable, read_record
+from wsistore.storage.base import Root
+from wsistore.store.relabel import Change, apply_relabeling, plan_relabeling, stored_labels
+from wsistore.tables.index import read_records, read_settings
+from wsistore.tables.records import SlideRecord
+
+_SHOWN = 3
+"""Faults of a split that are named; ``split --check`` names all."""
+_EXTENDABLE = {"label", "missing", "unknown"}
+
+
+@click.command("label")
+@store_argument
+@click.option("--labels", "path", type=click.Path(path_type=Path), required=True,
+              help="CSV: slide, patient, label[, id].")  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Say what would change; write nothing.")
+@no_lock_option
+@click.pass_context
+def label_command(
+    ctx: click.Context, /, store: Root, path: Path, dry_run: bool, no_lock: bool
+) -> None:
+    """Correct patients and labels of the slides in STORE, without reading a slide.
+
+    A slide that no row names stays as it is. An empty cell clears: no label, or a slide of its
+    own patient. Crops that were drawn with a class keep it. Each change is shown, old and new, and
+    so is every split that no longer fits: no split is changed. The exit code is 1 if a row cannot
+    be taken over, or a split no longer fits.
+
+    \b
+    Examples:
+      wsistore label store --labels corrected.csv --dry-run
+      wsistore label store --labels corrected.csv
+    """
+    drawn = read_settings(store)["regions"] == "annotations"
+    table = read_labels(path)
+    records = read_records(store)
+    given = stored_labels(records, table)
+    slides = [StoredSlide.of(slide, record.slide.file) for slide, record in records.items()]
+    report = label_report(slides, [given.get(slide, Label()) for slide in records], table)
+    for line in short_lines(report, path, "in the store"):
+        echo(line, err=True)
+    relabeling = plan_relabeling(records, given, drawn)
+    if not dry_run:
+        apply_relabeling(store, relabeling, given, drawn, not no_lock)
+    console = out()
+    for change in relabeling.changes:
+        console.print(_line(change))
+    for file, reason in relabeling.refused.items():
+        console.print(f"{file}: failed: {reason}")
+    unfit = list(_unfit(store, relabeling.records))
+    for line in unfit:
+        console.print(line)
+    crops = sum(change.crops for change in relabeling.changes)
+    verb = "would change" if dry_run else "changed"
+    console.print(f"{store}: {len(relabeling.changes)} slides {verb}, {crops} crops")
+    ctx.exit(SOME_FAILED if relabeling.refused or unfit else OK)
+
+
+def _line(change: Change) -> str:
+    parts = [
+        f"{name} {pair[0] or '(none)'!r} → {pair[1] or '(none)'!r}"
+        for name, pair in (("patient", change.patient), ("label", change.label))
+        if pair is not None
+    ]
+    kept = f"; {change.kept} with classes of their own keep them" if change.kept else ""
+    return f"{change.file}: {', '.join(parts) or 'crops'}; {change.crops} crops{kept}"
+
+
+def _unfit(store: Root, records: Mapping[str, SlideRecord]) -> Iterator[str]:
+    """Yield a line for each split that has faults with these records."""
+    crops = pd.DataFrame(
+        [
+            (crop.crop, slide, crop.patient, crop.label or None, record.slide.fingerprint)
+            for slide, record in sorted(records.items())
+            for crop in record.crops
+        ],
+        columns=["crop", "slide", "patient", "label", "fingerprint"],
+        dtype=object,
+    )
+    for name in checkable(store):
+        faults = check_split(store, name, crops)
+        if faults:
+            texts = "; ".join(fault.text for fault in faults[:_SHOWN])
+            more = f"; and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
+            yield f"split {name} does not fit: {texts}{more}; {_advice(store, name, faults)}"
+
+
+def _advice(store: Root, name: str, faults: list[Fault]) -> str:
+    try:
+        record = read_record(store, name)
+    except StoreError:
+        record = None  # which is one of the faults
+    if record is None or record.request is None:
+        return f"make it again with 'wsistore split --name {name} --from-csv FILE --overwrite'"
+    if {fault.kind for fault in faults} <= _EXTENDABLE:
+        return f"'wsistore split --name {name} --extend' takes the labels over"
+    return f"make it again with 'wsistore split --name {name} --overwrite' and its options"
