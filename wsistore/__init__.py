@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from wsistore.slides.classes import ClassMap, parse_classes
     from wsistore.slides.discovery import find_slides
     from wsistore.slides.ids import RULES as ID_RULES
-    from wsistore.slides.ids import SlideFile
     from wsistore.slides.labels import read_labels
+    from wsistore.slides.slide import SlideFile
     from wsistore.storage.layout import slide_id
     from wsistore.store.channel_statistics import Statistics, statistics
     from wsistore.store.crop import Crop, Pair

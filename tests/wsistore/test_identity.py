@@ -19,8 +19,8 @@ from wsistore.cli.main import main
 from wsistore.errors import SlideError, UsageError
 from wsistore.files.paths import absolute
 from wsistore.slides.discovery import find_slides
-from wsistore.slides.ids import SlideFile, shown
 from wsistore.slides.labels import Label, match_labels, read_labels, unmatched
+from wsistore.slides.slide import SlideFile, shown
 from wsistore.storage import layout
 
 NFD = unicodedata.normalize("NFD", "Präparat-1")

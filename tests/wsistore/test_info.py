@@ -20,7 +20,6 @@ from wsistore.build.settings import BuildSettings
 from wsistore.cli.main import main
 from wsistore.formatting.texts import size_text
 from wsistore.levels.magnification import levels_of
-from wsistore.store.summary import collect
 from wsistore.tables.index import write_index
 from wsistore.tables.records import CropRow, LevelRow, SlideRecord, SlideRow
 
@@ -96,7 +95,7 @@ def shape(value: Any) -> Any:
 
 
 def test_sizes_scales_and_storage_are_those_of_the_tables(store: Path) -> None:
-    found = {level.level: level for level in collect(wsistore.open(store)).levels}
+    found = {level.level: level for level in wsistore.open(store).info().levels}
     assert list(found) == list(LEVELS)
     for name, level in found.items():
         rows = [row for row in table(store, "levels.csv") if row["level"] == name]
@@ -117,7 +116,7 @@ def test_sizes_scales_and_storage_are_those_of_the_tables(store: Path) -> None:
 
 
 def test_outcomes_reasons_sources_and_classes(store: Path) -> None:
-    found, slides = collect(wsistore.open(store)), table(store, "slides.csv")
+    found, slides = wsistore.open(store).info(), table(store, "slides.csv")
     assert found.outcomes == Counter(row["outcome"] for row in slides)
     assert [(p.slide, p.outcome, p.reason) for p in found.problems] == [
         (row["slide"], row["outcome"], row["reason"]) for row in slides if row["outcome"] != "ok"
@@ -134,7 +133,7 @@ def test_outcomes_reasons_sources_and_classes(store: Path) -> None:
 
 
 def test_splits_count_patients_once_and_every_crop(store: Path) -> None:
-    (split,) = collect(wsistore.open(store)).splits
+    (split,) = wsistore.open(store).info().splits
     assert split.subsets == ("train", "test", "adv1")
     assert split.labels == ("benign", "malign", None)
     rows = table(store, "splits/mine.csv")
@@ -152,8 +151,8 @@ def test_splits_count_patients_once_and_every_crop(store: Path) -> None:
 
 
 def test_a_store_tells_the_same_of_itself(store: Path) -> None:
-    opened = wsistore.open(store)
-    assert opened.info() == collect(opened)
+    told = json.loads(json.dumps(wsistore.open(store).info().to_json()))
+    assert told == json.loads(info(store, "--json").stdout)
 
 
 def test_the_json_keeps_its_schema(store: Path) -> None:
@@ -188,7 +187,7 @@ def test_the_text_shows_the_numbers(store: Path) -> None:
     assert "4 failed: it is broken (s08, s17, s26, …)" in output
     assert "Split mine: patients / crops" in output
     assert "slides with a warning: 1" in output
-    level = collect(wsistore.open(store)).levels[0]
+    level = wsistore.open(store).info().levels[0]
     assert level.height is not None
     assert level.width is not None
     largest = f"{level.height.maximum:.0f} × {level.width.maximum:.0f}"
@@ -196,7 +195,7 @@ def test_the_text_shows_the_numbers(store: Path) -> None:
     assert re.search(rf"│ 5x +│ +{level.crops} │ .* │ +{largest} │ +{between} │", output)
     assert re.search(rf"│ 5x +│ +2 │ .* │ +{size_text(level.bytes)} │", output)
     assert (
-        f"all levels: {size_text(sum(n.bytes for n in collect(wsistore.open(store)).levels))}"
+        f"all levels: {size_text(sum(n.bytes for n in wsistore.open(store).info().levels))}"
         in output
     )
 
@@ -221,9 +220,7 @@ def test_a_store_from_before_bytes_were_recorded_says_so(store: Path, tmp_path: 
         writer = csv.DictWriter(file, [key for key in rows[0] if key != "bytes"])
         writer.writeheader()
         writer.writerows({k: v for k, v in row.items() if k != "bytes"} for row in rows)
-    assert [level.unrecorded for level in collect(wsistore.open(old)).levels] == [
-        len(rows) // 2
-    ] * 2
+    assert [level.unrecorded for level in wsistore.open(old).info().levels] == [len(rows) // 2] * 2
     output = info(old).output
     assert f"{len(rows)} arrays were stored before their bytes were recorded" in output
     assert "all levels" not in output

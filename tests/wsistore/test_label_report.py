@@ -10,9 +10,9 @@ import tifffile
 from click.testing import CliRunner
 
 from wsistore.cli.main import main
-from wsistore.slides.ids import SlideFile
 from wsistore.slides.label_report import ClassCount, LabelReport, Unmatched, label_report
 from wsistore.slides.labels import match_labels, read_labels
+from wsistore.slides.slide import SlideFile
 
 SLIDES = ["S1.svs", "S2.svs", "S 3.tif", "x.svs"]
 

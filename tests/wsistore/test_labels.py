@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from wsistore.errors import UsageError
-from wsistore.slides.ids import SlideFile
 from wsistore.slides.labels import Label, Labels, match_labels, read_labels
+from wsistore.slides.slide import SlideFile
 
 
 def label_of(slide: Path, labels: Labels) -> Label:

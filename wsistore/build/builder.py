@@ -19,8 +19,9 @@ from wsistore.files import atomic
 from wsistore.parallel.executor import Death, run
 from wsistore.readers import AUTO
 from wsistore.regions.settings import METHODS
-from wsistore.slides.ids import SlideFile, another_file, distinct, stored_as
+from wsistore.slides.ids import another_file, distinct, stored_as
 from wsistore.slides.labels import Label, match_labels
+from wsistore.slides.slide import SlideFile
 from wsistore.slides.slide_files import fingerprint
 from wsistore.storage import layout
 from wsistore.storage.base import METADATA, LocalRoot, Place, Root, group_metadata

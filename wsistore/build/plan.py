@@ -15,7 +15,7 @@ from wsistore.levels.magnification import Level, levels_of
 from wsistore.parallel.executor import Death, run
 from wsistore.readers import AUTO, open_slide
 from wsistore.readers.resolution import resolve
-from wsistore.slides.ids import SlideFile
+from wsistore.slides.slide import SlideFile
 from wsistore.storage import layout
 
 if TYPE_CHECKING:

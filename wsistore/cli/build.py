@@ -38,9 +38,9 @@ from wsistore.regions.settings import (
     TissueSettings,
 )
 from wsistore.slides.discovery import find_slides
-from wsistore.slides.ids import shown
 from wsistore.slides.label_report import label_report
 from wsistore.slides.labels import match_labels, read_labels
+from wsistore.slides.slide import shown
 from wsistore.storage.locate import root
 
 

@@ -15,7 +15,7 @@ from wsistore.formatting.texts import label_text, size_text
 from wsistore.split.set_counts import SplitInfo
 from wsistore.storage.base import Root
 from wsistore.store.store import Store
-from wsistore.store.summary import Info, LevelInfo, collect
+from wsistore.store.summary import Info, LevelInfo
 
 _NAMED = 3
 """Slides named for each reason that they gave no crops."""
@@ -129,7 +129,7 @@ def info_command(store: Root, as_json: bool) -> None:
       wsistore info store
       wsistore info store --json
     """
-    info = collect(Store(store))
+    info = Store(store).info()
     if as_json:
         echo_json(info.to_json())
         return

@@ -13,9 +13,9 @@ from wsistore.cli.label_lines import short_lines
 from wsistore.cli.options import no_lock_option, store_argument
 from wsistore.errors import StoreError
 from wsistore.formatting.terminal import echo
-from wsistore.slides.ids import StoredSlide
 from wsistore.slides.label_report import label_report
 from wsistore.slides.labels import Label, read_labels
+from wsistore.slides.slide import StoredSlide
 from wsistore.split import Fault, check_split, checkable, read_record
 from wsistore.storage.base import Root
 from wsistore.store.relabel import Change, apply_relabeling, plan_relabeling, stored_labels

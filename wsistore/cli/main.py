@@ -6,8 +6,8 @@ from importlib import import_module
 
 import click
 
-from wsistore import __version__
 from wsistore.cli.console import Group
+from wsistore.version import __version__
 
 COMMANDS = {
     "build": "wsistore.cli.build:build_command",

@@ -24,9 +24,9 @@ from wsistore.cli.options import (
 from wsistore.formatting.terminal import echo_json
 from wsistore.levels.magnification import parse_levels
 from wsistore.slides.discovery import find_slides
-from wsistore.slides.ids import shown
 from wsistore.slides.label_report import LabelReport, label_report
 from wsistore.slides.labels import match_labels, read_labels
+from wsistore.slides.slide import shown
 
 
 def table(plans: Sequence[SlidePlan]) -> Table:

@@ -15,7 +15,6 @@ from wsistore.preview.contact_sheet import slide_sheet
 from wsistore.preview.page import GENERATOR, page
 from wsistore.preview.slide_view import Drawn, SlideView, slide_views
 from wsistore.store.store import Store
-from wsistore.store.summary import collect
 
 PAGE, SHEETS, THUMBNAILS = "index.html", "sheets", "thumbnails"
 
@@ -81,7 +80,7 @@ def _preview(
 ) -> Iterator[Drawn]:
     atomic.clear(out.parent, out.name)  # it may put a preview back
     check_place(out, overwrite)
-    views, info = slide_views(store), collect(store)
+    views, info = slide_views(store), store.info()
     out.parent.mkdir(parents=True, exist_ok=True)
     drawn: list[Drawn] = []
     with atomic.aside(out) as whole:

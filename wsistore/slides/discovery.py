@@ -8,8 +8,9 @@ from pathlib import Path
 
 from wsistore.errors import UsageError
 from wsistore.files.paths import absolute, file_name, hidden
-from wsistore.slides.ids import NAME, SlideFile, identify
+from wsistore.slides.ids import NAME, identify
 from wsistore.slides.labels import Label
+from wsistore.slides.slide import SlideFile
 from wsistore.slides.slide_files import is_dicom, named_images
 
 EXTENSIONS = {

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from wsistore.slides.ids import SlideFile
 from wsistore.slides.labels import Label, Labels, unmatched
 from wsistore.slides.near_names import alike, file_key, quoted
+from wsistore.slides.slide import SlideFile
 
 UNKNOWN_WORDS = frozenset({
     "na", "n/a", "n.a.", "#n/a", "#na", "<na>", "nan", "none", "null", "nil", "unknown", "unk",

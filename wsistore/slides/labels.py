@@ -15,7 +15,7 @@ from wsistore.formatting.quantities import micrometers
 from wsistore.storage import layout
 
 if TYPE_CHECKING:
-    from wsistore.slides.ids import SlideFile
+    from wsistore.slides.slide import SlideFile
 
 _COLUMNS = (("slide",), ("patient",), ("label",))
 _SEPARATOR = re.compile(r"\\(?!x[0-9a-f]{2}|u[0-9a-f]{4})")

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wsistore import __version__
 from wsistore.errors import StoreError, UsageError
 from wsistore.files.parsing import parse_json
 from wsistore.slides.classes import ALL, ClassMap
@@ -21,6 +20,7 @@ from wsistore.storage import layout
 from wsistore.storage.base import Place, Root
 from wsistore.storage.locate import root
 from wsistore.tables.index import read_split, read_table
+from wsistore.version import __version__
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from wsistore.errors import UsageError
-
-if TYPE_CHECKING:
-    pass
 from wsistore.storage.base import _FILE, _URL, LocalRoot, Place, Root
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from wsistore.errors import StoreError, UsageError
 from wsistore.files.parsing import parse_json
-from wsistore.slides.ids import StoredSlide
 from wsistore.slides.labels import Label, Labels, disagreement, match_labels
+from wsistore.slides.slide import StoredSlide
 from wsistore.storage import layout
 from wsistore.storage.base import METADATA, LocalRoot, Place, Root
 from wsistore.storage.locate import root

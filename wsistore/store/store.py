@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wsistore.errors import StoreError
+from wsistore.files.paths import file_name
 from wsistore.storage import layout
 from wsistore.storage.base import Place, Root
 from wsistore.storage.locate import root
@@ -111,9 +112,17 @@ class Store:
         Raises:
             StoreError: a table is missing or damaged, or the splits cannot be listed.
         """
-        from wsistore.store.summary import collect  # here, for that module knows the store
+        from wsistore.store.summary import summarize  # here, for it takes its time
 
-        return collect(self)
+        splits = {name: (self.split(name), self.class_map(name)) for name in self.splits}
+        return summarize(
+            file_name(self.root.absolute().name),
+            read_settings(self.root),
+            self.slides,
+            self.crops,
+            self.levels,
+            splits,
+        )
 
     def split(self, name: str) -> pd.DataFrame:
         """Return a split: columns crop, slide, patient, label, subset.

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from wsistore.files.paths import file_name
 from wsistore.levels.magnification import nominal_mpp
 from wsistore.split.set_counts import SplitInfo, count_split
-from wsistore.tables.index import read_settings
 from wsistore.tables.records import OUTCOMES
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from wsistore.store.store import Store
+    from wsistore.slides.classes import ClassMap
 
 
 @dataclass(frozen=True)
@@ -123,18 +122,27 @@ class Info:
         return asdict(self)
 
 
-def collect(store: Store) -> Info:
+def summarize(
+    name: str,
+    settings: Mapping[str, Any],
+    slides: pd.DataFrame,
+    crops: pd.DataFrame,
+    levels: pd.DataFrame,
+    splits: Mapping[str, tuple[pd.DataFrame, ClassMap]],
+) -> Info:
     """Return what a store holds.
 
-    Raises:
-        StoreError: a table is missing or damaged.
+    Args:
+        name: of its folder.
+        settings: as its ``zarr.json`` has them.
+        slides, crops, levels: its tables.
+        splits: name → its table, and which classes it tells apart.
     """
-    settings, slides, crops = read_settings(store.root), store.slides, store.crops
     read = slides[slides["outcome"] != "failed"]
     bad = slides[slides["outcome"] != "ok"]
     sources = read["mpp_source"].value_counts()
     return Info(
-        store=file_name(store.root.absolute().name),
+        store=name,
         format=int(settings["format"]),
         regions=str(settings["regions"]),
         exact_mpp=bool(settings["exact_mpp"]),
@@ -153,10 +161,9 @@ def collect(store: Store) -> Info:
         ),
         mpp_sources={str(name): int(sources[name]) for name in sorted(sources.index)},
         slide_mpp=_spread(read["mpp"]),
-        levels=_levels(store),
+        levels=_levels(settings["levels"], levels, crops),
         splits=tuple(
-            count_split(name, store.split(name), crops, store.class_map(name))
-            for name in store.splits
+            count_split(split, table, crops, classes) for split, (table, classes) in splits.items()
         ),
     )
 
@@ -188,10 +195,12 @@ def _by_label(table: pd.DataFrame) -> list[tuple[str | None, pd.DataFrame]]:
     return [*groups, (None, rest)] if len(rest) else groups
 
 
-def _levels(store: Store) -> tuple[LevelInfo, ...]:
-    rows = store.levels.merge(store.crops[["crop", "slide"]], on="crop", how="left")
+def _levels(
+    names: Iterable[str], levels: pd.DataFrame, crops: pd.DataFrame
+) -> tuple[LevelInfo, ...]:
+    rows = levels.merge(crops[["crop", "slide"]], on="crop", how="left")
     found = []
-    for name in store.level_names:
+    for name in names:
         part = rows[rows["level"] == name]
         true = part.drop_duplicates("slide")["mpp"]
         # a store from before bytes were recorded has no such column
