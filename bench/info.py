@@ -22,7 +22,7 @@ import wsistore
 from wsistore.build.builder import prepare
 from wsistore.build.settings import BuildSettings
 from wsistore.levels.magnification import DEFAULT_LEVELS, levels_of
-from wsistore.split import Request, make_split, save_split
+from wsistore.split import SplitRequest, make_split, save_split
 from wsistore.tables.index import write_index
 from wsistore.tables.records import CropRow, LevelRow, SlideRecord, SlideRow
 
@@ -62,7 +62,7 @@ def make_store(path: Path) -> None:
     rng = np.random.default_rng(0)
     write_index(path, {row.slide.slide: row for row in (record(n, rng) for n in range(SLIDES))})
     crops = wsistore.open(path).crops
-    save_split(path, "main", make_split(crops, Request())[""])
+    save_split(path, "main", make_split(crops, SplitRequest())[""])
 
 
 def seconds(*command: str) -> tuple[float, str]:

@@ -14,9 +14,9 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
 from wsistore.readers import open_slide
-from wsistore.readers.checks.native_levels import VendorLevels
+from wsistore.readers.checks.native_levels import NativeLevels
 from wsistore.regions.settings import TissueSettings
-from wsistore.regions.thumbnail import Overview, read_overview
+from wsistore.regions.thumbnail import Thumbnail, read_thumbnail
 from wsistore.regions.tissue import find_pieces, tissue_mask
 
 OUT = Path(__file__).resolve().parents[1] / "docs" / "images" / "tissue.png"
@@ -36,7 +36,7 @@ def outlined(image: NDArray[np.uint8], mask: NDArray[np.bool_]) -> Image.Image:
     return Image.fromarray(pixels)
 
 
-def ours(overview: Overview) -> Image.Image:
+def ours(overview: Thumbnail) -> Image.Image:
     """Return the overview with our outline and the boxes of the pieces."""
     mask = tissue_mask(overview, SETTINGS)
     picture = outlined(overview.image, mask)
@@ -56,7 +56,7 @@ def rows(data: Path) -> list[tuple[str, Image.Image, str, Image.Image]]:
         ("tcga-cr-7395-01a-01-ts1", 0.5, "tcga-cr-7395"),
     ):
         with open_slide(data / "slides" / f"{name}.svs") as reader:
-            overview = read_overview(VendorLevels(reader), mpp, SETTINGS.mpp)
+            overview = read_thumbnail(NativeLevels(reader), mpp, SETTINGS.mpp)
         theirs = np.load(data / "tissue" / f"tissue-mask-{mask}.npy").squeeze() > 0
         other = outlined(overview.image, theirs)
         found.append((f"{name}: wsistore", ours(overview), "histolab", other))
@@ -64,7 +64,7 @@ def rows(data: Path) -> list[tuple[str, Image.Image, str, Image.Image]]:
     contours = Image.open(data / "tissue" / "20181218042458_cnt.png").convert("RGB")
     height = round(WIDTH * contours.height / contours.width)
     found.append(
-        ("tissueloc's own slide: wsistore", ours(Overview(image, 1.0, 1.0, 8.0)),
+        ("tissueloc's own slide: wsistore", ours(Thumbnail(image, 1.0, 1.0, 8.0)),
          "tissueloc", contours.resize((WIDTH, height), Image.Resampling.LANCZOS))
     )  # fmt: skip
     return found

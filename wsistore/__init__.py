@@ -22,14 +22,13 @@ if TYPE_CHECKING:
     from wsistore.files.parsing import parse_json, parse_toml
     from wsistore.files.paths import absolute, file_name
     from wsistore.formatting import drawing, terminal, texts
-    from wsistore.levels.grid import Grid, Span
-    from wsistore.parallel.executor import TIMEOUT, Death
-    from wsistore.parallel.executor import run as in_workers
+    from wsistore.levels.grid import AxisGrid, PixelGrid
+    from wsistore.parallel.executor import TIMEOUT, Death, in_workers
     from wsistore.parallel.signals import Terminated, end_with, exit_code, orderly_end
     from wsistore.parallel.worker import report_progress
     from wsistore.slides.classes import ClassMap, parse_classes
     from wsistore.slides.discovery import find_slides
-    from wsistore.slides.ids import RULES as ID_RULES
+    from wsistore.slides.ids import ID_RULES
     from wsistore.slides.labels import read_labels
     from wsistore.slides.slide import SlideFile
     from wsistore.storage.layout import slide_id
@@ -41,20 +40,20 @@ if TYPE_CHECKING:
 __all__ = [
     "ID_RULES",
     "TIMEOUT",
+    "AxisGrid",
     "ClassMap",
     "Crop",
     "Death",
-    "Grid",
     "Lock",
     "LockedError",
     "NoLocksError",
     "OutputLock",
     "Pair",
+    "PixelGrid",
     "ResolutionError",
     "Slide",
     "SlideError",
     "SlideFile",
-    "Span",
     "Statistics",
     "StorageError",
     "Store",
@@ -96,8 +95,8 @@ __getattr__ = lazily(
         "ClassMap": "wsistore.slides.classes",
         "Crop": "wsistore.store.crop",
         "Death": "wsistore.parallel.executor",
-        "Grid": "wsistore.levels.grid",
-        "ID_RULES": "wsistore.slides.ids:RULES",
+        "PixelGrid": "wsistore.levels.grid",
+        "ID_RULES": "wsistore.slides.ids",
         "Lock": "wsistore.files.locks",
         "LockedError": "wsistore.files.locks",
         "NoLocksError": "wsistore.files.locks",
@@ -107,7 +106,7 @@ __getattr__ = lazily(
         "Slide": "wsistore.build.slide",
         "SlideError": "wsistore.errors",
         "SlideFile": "wsistore.slides.ids",
-        "Span": "wsistore.levels.grid",
+        "AxisGrid": "wsistore.levels.grid",
         "Statistics": "wsistore.store.channel_statistics",
         "StorageError": "wsistore.errors",
         "Store": "wsistore.store.store",
@@ -124,7 +123,7 @@ __getattr__ = lazily(
         "file_name": "wsistore.files.paths",
         "find_slides": "wsistore.slides.discovery",
         "in_use": "wsistore.files.output_lock",
-        "in_workers": "wsistore.parallel.executor:run",
+        "in_workers": "wsistore.parallel.executor",
         "naming": "wsistore.errors",
         "open": "wsistore.store.store",
         "open_slide": "wsistore.build.slide",

@@ -14,27 +14,27 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from wsistore import Grid, Span
+from wsistore import AxisGrid, PixelGrid
 
 Map = NDArray[np.float64]
 """(h, w) float64, the cells of a map."""
 
 
-def cell_grid(pixels: Grid, stride: int) -> Grid:
+def cell_grid(pixels: PixelGrid, stride: int) -> PixelGrid:
     """Return where the cells of a feature map are.
 
     Args:
         pixels: of the level that the network took, from `wsistore.Crop.grid`.
         stride: pixels per cell; n pixels have ⌈n / stride⌉ cells.
     """
-    return Grid(_cells(pixels.x, stride), _cells(pixels.y, stride))
+    return PixelGrid(_cells(pixels.x, stride), _cells(pixels.y, stride))
 
 
-def _cells(pixels: Span, stride: int) -> Span:
-    return Span(pixels.first, stride * pixels.step, -(-pixels.count // stride))
+def _cells(pixels: AxisGrid, stride: int) -> AxisGrid:
+    return AxisGrid(pixels.first, stride * pixels.step, -(-pixels.count // stride))
 
 
-def smooth(cells: Map, grid: Grid, pixels: Grid, size: tuple[int, int]) -> Map:
+def smooth(cells: Map, grid: PixelGrid, pixels: PixelGrid, size: tuple[int, int]) -> Map:
     """Return a map as a picture of its crop shows it: bilinear between the centres of the cells.
 
     Beyond the outermost centres the nearest value goes on. So no pixel is higher or lower than the
@@ -59,13 +59,13 @@ def smooth(cells: Map, grid: Grid, pixels: Grid, size: tuple[int, int]) -> Map:
     return shown
 
 
-def _centres(level: Span, count: int) -> Map:
+def _centres(level: AxisGrid, count: int) -> Map:
     """Return the µm of the centres of `count` equal parts of a level along an axis."""
     parts = np.arange(count, dtype=np.float64) + 0.5
     return level.edge(0) + parts * (level.count * level.step / count)
 
 
-def averaged(values: Map, fine: Grid, coarse: Grid) -> Map:
+def averaged(values: Map, fine: PixelGrid, coarse: PixelGrid) -> Map:
     """Return a map on a coarser grid: the mean over each coarse cell's area.
 
     A cell reaches half a step from its centre. A coarse cell's value is the mean of the fine cells
@@ -84,7 +84,7 @@ def averaged(values: Map, fine: Grid, coarse: Grid) -> Map:
     return result
 
 
-def _overlaps(fine: Span, coarse: Span) -> Map:
+def _overlaps(fine: AxisGrid, coarse: AxisGrid) -> Map:
     """Return (coarse, fine): the share that each fine cell has in a coarse one's mean."""
     fines, coarses = (
         span.first + (np.arange(span.count + 1) - 0.5) * span.step for span in (fine, coarse)

@@ -32,8 +32,8 @@ class Sight:
     """
 
     level: str
-    pixels: wsistore.Grid
-    cells: wsistore.Grid
+    pixels: wsistore.PixelGrid
+    cells: wsistore.PixelGrid
     probabilities: Mapping[str, float]
     target: str
     map: Map

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from distill.explain.cells import Map, averaged
-from wsistore import Grid
+from wsistore import PixelGrid
 
 FEWEST = 3
 """Two cells always correlate by 1 or -1."""
@@ -19,7 +19,9 @@ ABOUT = (
 )
 
 
-def similarity(first: Map, first_grid: Grid, second: Map, second_grid: Grid) -> dict[str, Any]:
+def similarity(
+    first: Map, first_grid: PixelGrid, second: Map, second_grid: PixelGrid
+) -> dict[str, Any]:
     """Compare two maps of one crop, whichever is the coarser.
 
     Returns:

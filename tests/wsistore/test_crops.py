@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import tifffile
 
-from wsistore.build.strips import edges, level_rows
+from wsistore.build.strips import block_edges, level_rows
 from wsistore.levels.box import Box
-from wsistore.levels.lanczos import LevelStreams, downsample
+from wsistore.levels.lanczos import StreamingDownsampler, downsample
 from wsistore.readers.tiff.reader import TiffReader
 
 SIDE = 1500
@@ -41,9 +41,9 @@ def test_levels_are_those_of_the_whole_and_each_tile_is_decoded_once(
 
     monkeypatch.setattr(TiffReader, "_tile", counted)
     with TiffReader(tmp_path / "a.tif") as reader:
-        cut = edges(reader, box)
+        cut = block_edges(reader, box)
         assert (cut is None) == (tile == 512)  # its rows are too many for the caches
-        streams = LevelStreams(box.width, box.height, [1, 2], cut)
+        streams = StreamingDownsampler(box.width, box.height, [1, 2], cut)
         levels = [
             np.concatenate(rows) for rows in zip(*level_rows(reader, box, streams), strict=True)
         ]
@@ -63,6 +63,6 @@ def test_what_changes_strips_sees_whole_rows(tmp_path: Path) -> None:
         return 255 - strip
 
     with TiffReader(tmp_path / "a.tif") as reader:
-        streams = LevelStreams(box.width, box.height, [4], edges(reader, box))
+        streams = StreamingDownsampler(box.width, box.height, [4], block_edges(reader, box))
         found = np.concatenate([rows for (rows,) in level_rows(reader, box, streams, cover)])
     assert np.array_equal(found, downsample(255 - pixels[100:800, 100:1400], 4))

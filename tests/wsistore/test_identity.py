@@ -20,7 +20,7 @@ from wsistore.errors import SlideError, UsageError
 from wsistore.files.paths import absolute
 from wsistore.slides.discovery import find_slides
 from wsistore.slides.labels import Label, match_labels, read_labels, unmatched
-from wsistore.slides.slide import SlideFile, shown
+from wsistore.slides.slide import SlideFile, slide_text
 from wsistore.storage import layout
 
 NFD = unicodedata.normalize("NFD", "Präparat-1")
@@ -296,7 +296,7 @@ def test_reasons_name_no_folder_and_no_target(
 
 
 def test_slides_are_shown_by_file_and_where_it_is_another_by_id() -> None:
-    assert shown("a", "a.svs") == "a.svs"
-    assert shown("Pr_parat-1", f"{NFD}.tif") == f"{NFD}.tif"
-    assert shown("1.2.840", "1.2.840") == "1.2.840"
-    assert shown("scanner1--a", "a.svs") == "scanner1--a (a.svs)"
+    assert slide_text("a", "a.svs") == "a.svs"
+    assert slide_text("Pr_parat-1", f"{NFD}.tif") == f"{NFD}.tif"
+    assert slide_text("1.2.840", "1.2.840") == "1.2.840"
+    assert slide_text("scanner1--a", "a.svs") == "scanner1--a (a.svs)"

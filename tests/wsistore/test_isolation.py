@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from tests.wsistore.crashing import ENDS, crash_in_workers
 from tests.wsistore.test_build import build, flat_slide, outcomes
 from wsistore.cli.main import main
-from wsistore.parallel.executor import Death, run
+from wsistore.parallel.executor import Death, in_workers
 from wsistore.parallel.worker import Worker
 from wsistore.verify import verify
 
@@ -128,12 +128,12 @@ def exits(item: int) -> int:
 @pytest.mark.parametrize("items", [1, 3])
 def test_no_item_is_worked_on_in_this_process_unless_that_is_asked_for(items: int) -> None:
     for workers in (1, 2):
-        assert os.getpid() not in {found for _, found in run(pid, range(items), workers)}
-    assert {found for _, found in run(pid, range(items), 0)} == {os.getpid()}
+        assert os.getpid() not in {found for _, found in in_workers(pid, range(items), workers)}
+    assert {found for _, found in in_workers(pid, range(items), 0)} == {os.getpid()}
 
 
 def test_an_exit_code_is_said_too() -> None:
-    done = dict(run(exits, range(3), 1))
+    done = dict(in_workers(exits, range(3), 1))
     assert (done[0], done[2]) == (0, 2)
     assert isinstance(done[1], Death)
     assert done[1].reason.startswith("its worker ended with exit code 7")
@@ -145,7 +145,7 @@ def raises(item: int) -> int:
 
 def test_what_the_work_raises_is_raised_here() -> None:
     with pytest.raises(LookupError, match="item 4") as caught:
-        list(run(raises, [4], 1))
+        list(in_workers(raises, [4], 1))
     assert "in a worker process" in "".join(caught.value.__notes__)
 
 

@@ -16,9 +16,9 @@ from tests.wsistore.same_store import assert_same, content
 from tests.wsistore.test_build import flat_slide, outcomes
 from wsistore.build.builder import build
 from wsistore.build.settings import BuildSettings
-from wsistore.parallel.executor import Death, run
+from wsistore.parallel.executor import Death, in_workers
 from wsistore.slides.labels import Label
-from wsistore.split import Request, make_split, save_split
+from wsistore.split import SplitRequest, make_split, save_split
 from wsistore.storage import staging
 from wsistore.store.store import Store
 from wsistore.verify import verify
@@ -39,7 +39,7 @@ def finish(slides: list[Path], store: Path, overwrite: bool = False) -> None:
 
 
 def split(store: Path) -> None:
-    request = Request(fractions={"train": 0.5, "val": 0, "test": 0.5})
+    request = SplitRequest(fractions={"train": 0.5, "val": 0, "test": 0.5})
     save_split(store, "main", make_split(Store(store).crops, request)[""])
 
 
@@ -121,11 +121,11 @@ def test_leftovers_of_a_build_that_runs_are_not_touched(slides: list[Path], tmp_
     with staging.aside(store, "s9") as folder:
         folder.mkdir()
         (folder / "shard").write_bytes(b"half")
-        staging.clear(store)
+        staging.clear_leftovers(store)
         assert (folder / "shard").exists()
     assert not folder.exists()
     folder.mkdir()
-    staging.clear(store)
+    staging.clear_leftovers(store)
     assert not folder.exists()
 
 
@@ -135,7 +135,7 @@ def test_a_slide_lost_between_two_renames_is_put_back(slides: list[Path], tmp_pa
     before = content(store)
     aside = store / ".building" / f"s0.{'0' * 32}.replaced"
     (store / "slides" / "s0").rename(aside)
-    staging.clear(store)
+    staging.clear_leftovers(store)
     assert_same(store, before)
 
 
@@ -182,6 +182,6 @@ def fatal(item: int) -> int:
 
 
 def test_a_worker_that_dies_costs_only_its_own_item() -> None:
-    done = dict(run(fatal, range(6), workers=2))
+    done = dict(in_workers(fatal, range(6), workers=2))
     assert isinstance(done[3], Death)
     assert done == {0: 0, 1: 1, 2: 4, 3: done[3], 4: 16, 5: 25}

@@ -10,7 +10,7 @@ import tifffile
 from click.testing import CliRunner
 
 from wsistore.cli.main import main
-from wsistore.slides.label_report import ClassCount, LabelReport, Unmatched, label_report
+from wsistore.slides.label_matching import ClassCount, LabelReport, Unmatched, label_report
 from wsistore.slides.labels import match_labels, read_labels
 from wsistore.slides.slide import SlideFile
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.lanczos_reference import lanczos
 from wsistore.levels.box import output_length
 from wsistore.levels.kernel import Taps, taps
-from wsistore.levels.lanczos import LevelStreams, downsample
+from wsistore.levels.lanczos import StreamingDownsampler, downsample
 
 
 def noise(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -72,7 +72,7 @@ def test_strips_equal_whole_bit_for_bit(
 ) -> None:
     image = noise(height, width, seed=height * 1000 + width)
     edges = sorted({0, height, *(cut for cut in cuts if cut < height)})
-    streams = LevelStreams(width, height, factors)
+    streams = StreamingDownsampler(width, height, factors)
     strips = [streams.push(image[a:b]) for a, b in pairwise(edges)]
     for factor, level in zip(factors, zip(*strips, strict=True), strict=True):
         assert np.array_equal(np.concatenate(level), downsample(image, factor))
@@ -91,7 +91,7 @@ def test_blocks_equal_whole_bit_for_bit(
 ) -> None:
     image = noise(height, width, seed=height * 1000 + width)
     edges = sorted({0, width, *range(300, width, 512), *(cut for cut in cuts if cut < width)})
-    streams = LevelStreams(width, height, factors, edges)
+    streams = StreamingDownsampler(width, height, factors, edges)
     asked, strips = [], []
     for top in range(0, height, rows):
         strip = image[top : top + rows]
@@ -109,7 +109,7 @@ def test_blocks_equal_whole_bit_for_bit(
 @pytest.mark.parametrize("edges", [[0, 600], [0, 500, 500, 600], [0, 500], [50, 500, 600]])
 def test_blocks_that_do_not_cut_the_width_are_refused(edges: list[int]) -> None:
     with pytest.raises(ValueError, match=r"blocks of 600 columns|do not cut 600 columns"):
-        LevelStreams(600, 64, [4], edges)
+        StreamingDownsampler(600, 64, [4], edges)
 
 
 def test_a_part_cut_on_the_grid_equals_the_whole_away_from_its_border() -> None:

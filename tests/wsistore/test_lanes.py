@@ -7,13 +7,13 @@ import pytest
 from numba import njit
 from numpy.typing import NDArray
 
-from wsistore.levels.simd import LANES, add_product, load, spread, store, store_rounded, turn
+from wsistore.levels.simd import LANES, broadcast, load, multiply_add, store, store_rounded, turn
 
 
 @njit
 def _sum(values, weight, start, out, to):  # type: ignore[no-untyped-def]
     total = load(values, start)
-    total = add_product(total, spread(weight), load(values, start + LANES))
+    total = multiply_add(total, broadcast(weight), load(values, start + LANES))
     store(out, to, total)
 
 

@@ -19,7 +19,7 @@ from wsistore.build.builder import build
 from wsistore.build.settings import BuildSettings
 from wsistore.preview import mosaic as pixels_module
 
-GRID = wsistore.Grid(wsistore.Span(-3.5, 16, 4), wsistore.Span(7.25, 8, 3))
+GRID = wsistore.PixelGrid(wsistore.AxisGrid(-3.5, 16, 4), wsistore.AxisGrid(7.25, 8, 3))
 VALUES = np.arange(24, dtype=np.float32).reshape(2, 3, 4) / 7
 
 

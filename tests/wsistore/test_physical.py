@@ -8,25 +8,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wsistore.levels.box import Box
-from wsistore.levels.grid import Grid, Span, box_um, fault
+from wsistore.levels.grid import AxisGrid, PixelGrid, box_um, reason_outside
 from wsistore.store.ome import translation
 
 MPPS = st.sampled_from([0.25, 0.2508, 0.499, 1.0])
 
 
 @st.composite
-def spans(draw: st.DrawFn) -> tuple[Span, int, int, float, float]:
+def spans(draw: st.DrawFn) -> tuple[AxisGrid, int, int, float, float]:
     """A level of a crop along an axis: span, the crop's start and length, factor, mpp."""
     mpp = draw(MPPS)
     factor = draw(st.sampled_from([1, 2, 3, 8, 20 / 7, 32]))
     start, length = draw(st.integers(0, 200_000)), draw(st.integers(64, 3000))
-    span = Span(translation(start, factor, mpp), factor * mpp, int(length / factor))
+    span = AxisGrid(translation(start, factor, mpp), factor * mpp, int(length / factor))
     return span, start, length, factor, mpp
 
 
 @given(spans(), st.data())
 def test_pixels_whose_centres_lie_in_the_box_counted_one_by_one(
-    made: tuple[Span, int, int, float, float], data: st.DataObject
+    made: tuple[AxisGrid, int, int, float, float], data: st.DataObject
 ) -> None:
     span, start, length, factor, mpp = made
     # level-0 positions off any centre and edge: a third of a pixel and a bit
@@ -41,7 +41,7 @@ def test_pixels_whose_centres_lie_in_the_box_counted_one_by_one(
 
 @given(spans(), st.lists(st.floats(0, 1), max_size=6))
 def test_boxes_side_by_side_share_no_pixel_and_lose_none(
-    made: tuple[Span, int, int, float, float], cuts: list[float]
+    made: tuple[AxisGrid, int, int, float, float], cuts: list[float]
 ) -> None:
     span, start, length, _, mpp = made
     ends = [0.0, *sorted(cuts), 1.0]
@@ -53,7 +53,7 @@ def test_boxes_side_by_side_share_no_pixel_and_lose_none(
 
 @given(spans(), st.data())
 def test_edges_and_centres_are_hit_whatever_floating_point_makes_of_them(
-    made: tuple[Span, int, int, float, float], data: st.DataObject
+    made: tuple[AxisGrid, int, int, float, float], data: st.DataObject
 ) -> None:
     span = made[0]
     a = data.draw(st.integers(0, span.count - 1))
@@ -66,10 +66,10 @@ def test_edges_and_centres_are_hit_whatever_floating_point_makes_of_them(
 
 @given(spans(), st.integers(2, 16), st.data())
 def test_both_levels_of_a_pair_cover_exactly_the_same_where_the_factor_divides(
-    made: tuple[Span, int, int, float, float], times: int, data: st.DataObject
+    made: tuple[AxisGrid, int, int, float, float], times: int, data: st.DataObject
 ) -> None:
     fine, start, length, factor, mpp = made
-    coarse = Span(
+    coarse = AxisGrid(
         translation(start, factor * times, mpp), factor * times * mpp, int(length / factor / times)
     )
     if coarse.count == 0:
@@ -91,8 +91,10 @@ def test_where_the_factor_does_not_divide_edges_differ_by_half_a_fine_pixel(
     start: int, length: int, times: float, data: st.DataObject
 ) -> None:
     mpp = 0.5
-    fine = Span(translation(start, 2, mpp), 2 * mpp, length // 2)
-    coarse = Span(translation(start, 2 * times, mpp), 2 * times * mpp, int(length / (2 * times)))
+    fine = AxisGrid(translation(start, 2, mpp), 2 * mpp, length // 2)
+    coarse = AxisGrid(
+        translation(start, 2 * times, mpp), 2 * times * mpp, int(length / (2 * times))
+    )
     a = data.draw(st.integers(0, coarse.count - 1))
     b = data.draw(st.integers(a + 1, coarse.count))
     above = fine.centred_in(coarse.edge(a), coarse.edge(b))
@@ -103,7 +105,9 @@ def test_where_the_factor_does_not_divide_edges_differ_by_half_a_fine_pixel(
 
 def test_a_crop_reaches_from_edge_to_edge_of_its_pixels() -> None:
     assert box_um(Box(0, 0, 4, 2), 0.5) == (-0.25, -0.25, 1.75, 0.75)
-    grid = Grid(Span(translation(10, 2, 0.5), 1.0, 5), Span(translation(20, 2, 0.5), 1.0, 4))
+    grid = PixelGrid(
+        AxisGrid(translation(10, 2, 0.5), 1.0, 5), AxisGrid(translation(20, 2, 0.5), 1.0, 4)
+    )
     assert grid.area(slice(0, 4), slice(0, 5)) == box_um(Box(10, 20, 10, 8), 0.5)
 
 
@@ -122,5 +126,5 @@ def test_a_crop_reaches_from_edge_to_edge_of_its_pixels() -> None:
 def test_boxes_that_cannot_be_read_are_told(
     box: tuple[float, float, float, float], why: str
 ) -> None:
-    assert fault(box, (0.0, 0.0, 10.0, 10.0), 0.5).startswith(why)
-    assert bool(fault(box, (0.0, 0.0, 10.0, 10.0), 0.5)) == bool(why)
+    assert reason_outside(box, (0.0, 0.0, 10.0, 10.0), 0.5).startswith(why)
+    assert bool(reason_outside(box, (0.0, 0.0, 10.0, 10.0), 0.5)) == bool(why)

@@ -24,7 +24,7 @@ from wsistore.build import builder
 from wsistore.build.settings import BuildSettings
 from wsistore.cli.main import main
 from wsistore.storage.base import METADATA
-from wsistore.storage.locate import root
+from wsistore.storage.locate import open_root
 from wsistore.storage.remote import RemoteRoot
 
 SETTINGS = BuildSettings(("5x", "1.25x"))
@@ -70,7 +70,7 @@ def wsi(options: dict[str, str], *arguments: object) -> Result:
 
 
 def opened(url: str, options: dict[str, str]) -> RemoteRoot:
-    place = root(url, options)
+    place = open_root(url, options)
     assert isinstance(place, RemoteRoot)
     return place
 
@@ -220,7 +220,7 @@ def killed(slides: list[Path], url: str, options: dict[str, str]) -> None:
             await original(self, source, *arguments, **more)
 
         patch.setattr(s3fs.S3FileSystem, "_put_file", put)
-        make(slides, root(url, options))
+        make(slides, open_root(url, options))
 
 
 def test_a_killed_upload_is_no_slide_and_is_finished_by_the_next_build(
@@ -301,7 +301,7 @@ def test_labels_are_corrected_there_as_here(
     slides: list[Path], url: str, options: dict[str, str], tmp_path: Path
 ) -> None:
     labels = slides[0].with_name("labels.csv")
-    make(slides, root(url, options))
+    make(slides, open_root(url, options))
     make(slides, tmp_path / "store")
     for place, its in ((tmp_path / "store", {}), (url, options)):
         told = wsi(its, "label", place, "--labels", labels)

@@ -11,7 +11,7 @@ import tifffile
 import wsistore
 from wsistore.annotations.source import AnnotationSource
 from wsistore.build.builder import build
-from wsistore.build.native_level import fine_enough, rows_of
+from wsistore.build.native_level import fine_enough, native_level_rows
 from wsistore.build.settings import BuildSettings
 from wsistore.errors import StoreError
 from wsistore.levels.box import Box
@@ -172,7 +172,7 @@ def test_a_box_at_the_border_of_a_vendor_level_stays_inside(tmp_path: Path) -> N
     with open_slide(path) as reader:
         assert reader.level_sizes == ((517, 515), (258, 257))
         for x, y in ((0, 0), (5, 3)):
-            (rows,) = list(rows_of(reader, Box(x, y, 512, 512), Level("2.5x", 8, 4.0), 1))
+            (rows,) = list(native_level_rows(reader, Box(x, y, 512, 512), Level("2.5x", 8, 4.0), 1))
             assert rows.shape in ((64, 64, 3), (63, 64, 3), (63, 63, 3))
 
 

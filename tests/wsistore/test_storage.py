@@ -8,17 +8,17 @@ import pytest
 
 from wsistore.cli.options import _storage
 from wsistore.errors import StorageError, StoreError, UsageError
-from wsistore.storage.base import LocalRoot, Root
-from wsistore.storage.locate import root
+from wsistore.storage.base import LocalRoot, StoreRoot
+from wsistore.storage.locate import open_root
 from wsistore.storage.remote import RemoteRoot
 
 
 @pytest.fixture(params=["folder", "memory"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Root:
-    return root(tmp_path if request.param == "folder" else f"memory://{uuid.uuid4()}")
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> StoreRoot:
+    return open_root(tmp_path if request.param == "folder" else f"memory://{uuid.uuid4()}")
 
 
-def test_texts_are_whole_listed_read_and_removed(place: Root) -> None:
+def test_texts_are_whole_listed_read_and_removed(place: StoreRoot) -> None:
     assert place.names() == []
     assert not (place / "a").exists()
     (place / "a" / "x.csv").write_text("µ,1\n")
@@ -42,7 +42,7 @@ def test_texts_are_whole_listed_read_and_removed(place: Root) -> None:
         (place / "ab").open_array()
 
 
-def test_places_pickle(place: Root) -> None:
+def test_places_pickle(place: StoreRoot) -> None:
     (place / "x").write_text("x")
     copy = pickle.loads(pickle.dumps(place / "x"))
     assert copy.read_text() == "x"
@@ -51,20 +51,20 @@ def test_places_pickle(place: Root) -> None:
 
 @pytest.mark.parametrize("text", ["store", "a/b:c", "./s3:/x", "/tmp/été", "C:store"])
 def test_paths_stay_paths(text: str) -> None:
-    place = root(text)
+    place = open_root(text)
     assert isinstance(place, LocalRoot)
     assert (place.folder, str(place)) == (Path(text), str(Path(text)))
     assert place.absolute().folder == Path(text).absolute()
 
 
 def test_a_file_url_is_a_path(tmp_path: Path) -> None:
-    place = root(f"file://{tmp_path}/with space")
+    place = open_root(f"file://{tmp_path}/with space")
     assert isinstance(place, LocalRoot)
     assert place.folder == tmp_path / "with space"
 
 
 def test_urls_have_no_folder_and_hide_credentials() -> None:
-    place = root("memory://user:secret@host/store/") / "x"
+    place = open_root("memory://user:secret@host/store/") / "x"
     assert isinstance(place, RemoteRoot)
     assert str(place) == "memory://host/store/x"
     assert "secret" not in repr(place)
@@ -81,16 +81,16 @@ def test_urls_have_no_folder_and_hide_credentials() -> None:
 )
 def test_what_cannot_be_a_place_is_a_usage_error(url: str, why: str) -> None:
     with pytest.raises(UsageError, match=why):
-        root(url)
+        open_root(url)
 
 
 def test_options_are_for_urls(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="leave out --storage-option"):
-        root(tmp_path, {"anon": True})
+        open_root(tmp_path, {"anon": True})
 
 
 def test_only_object_stores_are_written() -> None:
-    web = root("https://host/store")
+    web = open_root("https://host/store")
     with pytest.raises(UsageError, match="can be read only; choose a folder or an object store"):
         (web / "x").write_text("x")
     with pytest.raises(StoreError, match="a web server has no list"):
@@ -99,7 +99,7 @@ def test_only_object_stores_are_written() -> None:
 
 def test_nobody_listens() -> None:
     with pytest.raises(StorageError, match=r"http://127\.0\.0\.1:1/x: ClientConnectorError"):
-        root("http://127.0.0.1:1/x").read_bytes()
+        open_root("http://127.0.0.1:1/x").read_bytes()
 
 
 def test_options_from_the_command_line() -> None:

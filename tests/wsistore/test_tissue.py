@@ -9,19 +9,19 @@ from PIL import Image
 from skimage.color import rgb2hsv
 
 from wsistore.readers import open_slide
-from wsistore.readers.checks.native_levels import VendorLevels
+from wsistore.readers.checks.native_levels import NativeLevels
 from wsistore.regions.glass import glass_colour
 from wsistore.regions.ink import _hsv_of_ink, pen_mask
-from wsistore.regions.thumbnail import Overview, read_overview
+from wsistore.regions.thumbnail import Thumbnail, read_thumbnail
 from wsistore.regions.tissue import WITHOUT_RIMS, TissueSettings, find_pieces, tissue_mask
 from wsistore.synthetic.render import write_slide
 
 SETTINGS = TissueSettings()
 
 
-def overview_of(path: Path, mpp: float) -> Overview:
+def overview_of(path: Path, mpp: float) -> Thumbnail:
     with open_slide(path) as reader:
-        return read_overview(VendorLevels(reader), mpp, SETTINGS.mpp)
+        return read_thumbnail(NativeLevels(reader), mpp, SETTINGS.mpp)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_agrees_with_histolabs_masks(
 
 def test_the_tissueloc_slide_keeps_both_sections(shared: Path) -> None:
     image = np.asarray(Image.open(shared / "tissue" / "20181218042458.jpg").convert("RGB"))
-    mask = tissue_mask(Overview(image, 1.0, 1.0, 8.0), SETTINGS)
+    mask = tissue_mask(Thumbnail(image, 1.0, 1.0, 8.0), SETTINGS)
     areas = sorted((piece.area_mm2 for piece in find_pieces(mask, 8.0, SETTINGS)), reverse=True)
     assert areas[0] > 20
     assert areas[1] > 15
@@ -56,7 +56,7 @@ def test_a_small_dark_speck_on_glass_is_no_tissue(shared: Path) -> None:
     assert find_pieces(tissue_mask(overview, SETTINGS), overview.mpp, SETTINGS) == []
 
 
-def sample(folder: Path, hard: str | None) -> Overview:
+def sample(folder: Path, hard: str | None) -> Thumbnail:
     path = folder / "slide.svs"
     write_slide(path, size=3072, mpp=0.5, label="normal", seed=3, pieces=2, hard=hard)
     return overview_of(path, 0.5)
@@ -91,7 +91,7 @@ def test_a_thin_black_stroke_is_no_piece(tmp_path: Path) -> None:
         tmp_path / "pen.svs", size=2600, mpp=0.5, label="inflamed", hard="pen", patient=2
     )
     with open_slide(slide) as reader:
-        overview = read_overview(VendorLevels(reader), 0.5, 8.0)
+        overview = read_thumbnail(NativeLevels(reader), 0.5, 8.0)
     stroke = (overview.image.max(axis=2) < 110) & (np.ptp(overview.image, axis=2) < 15)
     assert stroke.sum() > 100
     mask = tissue_mask(overview, TissueSettings())
@@ -163,7 +163,7 @@ def test_the_rim_of_black_ink_is_ink(ink: str) -> None:
     """A stroke whose edge is out of focus: 20 pixels, 160 µm, from black to glass."""
     _, x = np.mgrid[:300, :200]
     image = through((stroke(x, 100, 20, 20), BLACK[ink]))
-    overview = Overview(image, 1.0, 1.0, 8.0)
+    overview = Thumbnail(image, 1.0, 1.0, 8.0)
     assert find_pieces(tissue_mask(overview, SETTINGS), 8.0, SETTINGS) == []
 
 
@@ -171,7 +171,7 @@ def test_a_ring_of_black_ink_has_no_tissue_in_its_rim() -> None:
     y, x = np.mgrid[:300, :300]
     away = np.hypot(y - 150, x - 150)
     image = through((stroke(away, 90, 8, 16), BLACK["brown"]))
-    assert not tissue_mask(Overview(image, 1.0, 1.0, 8.0), SETTINGS).any()
+    assert not tissue_mask(Thumbnail(image, 1.0, 1.0, 8.0), SETTINGS).any()
 
 
 @pytest.mark.parametrize("stain", [H_AND_E, DAB])
@@ -180,12 +180,12 @@ def test_tissue_beside_black_ink_and_its_rim_is_kept(stain: tuple[float, float, 
     y, x = np.mgrid[:300, :300]
     tissue = np.where((x > 90) & (x < 270) & (y > 30) & (y < 270), np.where(y > 150, 1.4, 0.5), 0)
     image = through((tissue, stain), (stroke(x, 40, 20, 20), BLACK["brown"]))
-    mask = tissue_mask(Overview(image, 1.0, 1.0, 8.0), SETTINGS)
+    mask = tissue_mask(Thumbnail(image, 1.0, 1.0, 8.0), SETTINGS)
     inside = np.s_[35:265, 95:265]
     assert mask[inside].all()
     assert not mask[:, :70].any()
     before = replace(SETTINGS, method=WITHOUT_RIMS)
-    assert np.array_equal(mask[inside], tissue_mask(Overview(image, 1, 1, 8.0), before)[inside])
+    assert np.array_equal(mask[inside], tissue_mask(Thumbnail(image, 1, 1, 8.0), before)[inside])
 
 
 def test_masks_without_black_ink_are_those_of_the_way_before(tmp_path: Path, shared: Path) -> None:
@@ -198,7 +198,7 @@ def test_masks_without_black_ink_are_those_of_the_way_before(tmp_path: Path, sha
         overview_of(slides / "CMU-1-Small-Region.svs", 0.499),
         overview_of(slides / "tcga-cr-7395-01a-01-ts1.svs", 0.5),
         overview_of(slides / "kidney-48-5.tif", 0.25),
-        Overview(jpeg, 1.0, 1.0, 8.0),
+        Thumbnail(jpeg, 1.0, 1.0, 8.0),
     ):
         before = tissue_mask(overview, replace(SETTINGS, method=WITHOUT_RIMS))
         assert np.array_equal(tissue_mask(overview, SETTINGS), before)
@@ -206,7 +206,7 @@ def test_masks_without_black_ink_are_those_of_the_way_before(tmp_path: Path, sha
 
 def test_a_real_stroke_of_a_black_pen_is_no_tissue(cases: Path) -> None:
     image = np.asarray(Image.open(cases / "pen-black" / "qc_pen_black.png").convert("RGB"))
-    overview = Overview(image, 1.0, 1.0, 8.0)
+    overview = Thumbnail(image, 1.0, 1.0, 8.0)
     assert find_pieces(tissue_mask(overview, SETTINGS), 8.0, SETTINGS) == []
     before = replace(SETTINGS, method=WITHOUT_RIMS)
     assert len(find_pieces(tissue_mask(overview, before), 8.0, before)) == 1

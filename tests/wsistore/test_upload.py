@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wsistore.errors import StorageError
-from wsistore.storage.locate import root
+from wsistore.storage.locate import open_root
 from wsistore.storage.remote import RemoteRoot
 from wsistore.storage.upload import publish, stages, withdraw
 
@@ -30,7 +30,7 @@ def whole(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def place() -> RemoteRoot:
-    made = root(f"memory://{uuid.uuid4()}/slides/a")
+    made = open_root(f"memory://{uuid.uuid4()}/slides/a")
     assert isinstance(made, RemoteRoot)
     return made
 
@@ -105,7 +105,7 @@ def test_cut_off_at_any_object_nothing_half_can_be_opened(
 
 def test_leavings_without_a_marker_are_replaced(whole: Path, place: RemoteRoot) -> None:
     (place / "0" / "5x" / "c" / "0" / "9" / "9").write_text("stale")
-    other = root(str(place) + "b")
+    other = open_root(str(place) + "b")
     (other / "zarr.json").write_text("a neighbour whose name begins alike")
     publish(whole, place, overwrite=False)
     assert place.sizes() == {name: number for number, name in enumerate(NAMES)}

@@ -21,8 +21,8 @@ from wsistore.build.builder import build
 from wsistore.build.settings import BuildSettings
 from wsistore.errors import SlideError
 from wsistore.readers import open_slide
-from wsistore.readers.checks.native_levels import VendorLevels
-from wsistore.regions.thumbnail import read_overview
+from wsistore.readers.checks.native_levels import NativeLevels
+from wsistore.regions.thumbnail import read_thumbnail
 from wsistore.tables.records import SlideRecord
 
 BASE = base_image()
@@ -99,14 +99,14 @@ def test_the_next_finer_level_serves(tmp_path: Path) -> None:
     leave_out(path, 3, (0,))
     damage(path, 2, 5)
     with open_slide(path) as reader:
-        levels = VendorLevels(reader)
-        overview = read_overview(levels, 0.5, 8.0)
+        levels = NativeLevels(reader)
+        overview = read_thumbnail(levels, 0.5, 8.0)
         assert overview.level == 1
         assert len(levels.notes) == 2
         np.testing.assert_array_equal(
-            overview.image, read_overview(VendorLevels(reader), 0.5, 8.0).image
+            overview.image, read_thumbnail(NativeLevels(reader), 0.5, 8.0).image
         )
-        base = read_overview(VendorLevels(reader, base_only=True), 0.5, 8.0)
+        base = read_thumbnail(NativeLevels(reader, base_only=True), 0.5, 8.0)
         assert base.level == 0
         assert np.abs(base.image.astype(int) - overview.image).max() <= 2
 
@@ -195,7 +195,7 @@ def test_level_0_is_never_passed_over(tmp_path: Path) -> None:
     path = write_levels(tmp_path / "a.tif", (BASE,))
     damage(path, 0, 0)
     with open_slide(path) as reader:
-        levels = VendorLevels(reader)
+        levels = NativeLevels(reader)
         with pytest.raises(SlideError, match="level 0 cannot be decoded at x 0, y 0"):
-            read_overview(levels, 0.5, 8.0)
+            read_thumbnail(levels, 0.5, 8.0)
         assert levels.notes == ()

@@ -16,7 +16,7 @@ from wsistore.annotations.source import AnnotationSource
 from wsistore.build.settings import BuildSettings, SlideTask
 from wsistore.errors import SlideError, StoreError, UsageError
 from wsistore.files import atomic
-from wsistore.parallel.executor import Death, run
+from wsistore.parallel.executor import Death, in_workers
 from wsistore.readers import AUTO
 from wsistore.regions.settings import METHODS
 from wsistore.slides.ids import another_file, distinct, stored_as
@@ -24,9 +24,9 @@ from wsistore.slides.labels import Label, match_labels
 from wsistore.slides.slide import SlideFile
 from wsistore.slides.slide_files import fingerprint
 from wsistore.storage import layout
-from wsistore.storage.base import METADATA, LocalRoot, Place, Root, group_metadata
-from wsistore.storage.locate import root
-from wsistore.storage.staging import clear, require_locks
+from wsistore.storage.base import METADATA, LocalRoot, StoreLike, StoreRoot, group_metadata
+from wsistore.storage.locate import open_root
+from wsistore.storage.staging import clear_leftovers, require_store_locks
 from wsistore.tables.duplicates import Duplicates
 from wsistore.tables.index import read_records, read_settings, update_index
 from wsistore.tables.records import SlideRecord
@@ -49,7 +49,7 @@ class Result:
     same_file: str = ""
 
 
-def prepare(place: Place, settings: BuildSettings) -> BuildSettings:
+def prepare(place: StoreLike, settings: BuildSettings) -> BuildSettings:
     """Make a store, or check that an existing one was built with the same settings.
 
     Returns:
@@ -60,7 +60,7 @@ def prepare(place: Place, settings: BuildSettings) -> BuildSettings:
             be written.
         StoreError: the URL cannot be reached.
     """
-    store = root(place)
+    store = open_root(place)
     store.require_shared()
     metadata = store / METADATA
     if not metadata.exists():
@@ -79,7 +79,7 @@ def prepare(place: Place, settings: BuildSettings) -> BuildSettings:
     return settings
 
 
-def continued(store: Root, settings: BuildSettings) -> BuildSettings:
+def continued(store: StoreRoot, settings: BuildSettings) -> BuildSettings:
     """Return settings with the way of finding tissue that a store was begun with.
 
     One of an earlier version finds tissue in its own way to its end, so that all its slides are
@@ -93,7 +93,7 @@ def continued(store: Root, settings: BuildSettings) -> BuildSettings:
     return replace(settings, tissue=replace(settings.tissue, method=method))
 
 
-def _make_group(group: Root, attributes: dict[str, Any]) -> None:
+def _make_group(group: StoreRoot, attributes: dict[str, Any]) -> None:
     """Make a Zarr group, if there is none. Two builds at once write the same, each in one step."""
     metadata = group / METADATA
     try:
@@ -103,7 +103,7 @@ def _make_group(group: Root, attributes: dict[str, Any]) -> None:
         raise StoreError(f"{group}: cannot be made: {error}; choose another --out") from error
 
 
-def _check_settings(store: Root, settings: BuildSettings) -> None:
+def _check_settings(store: StoreRoot, settings: BuildSettings) -> None:
     stored = read_settings(store)
     for key, wanted in settings.record().items():
         if stored.get(key) != wanted:
@@ -153,7 +153,7 @@ def _kept(task: SlideTask, record: SlideRecord, settings: BuildSettings) -> Resu
 
 def build(
     slides: Iterable[Path | SlideFile],
-    store: Place,
+    store: StoreLike,
     settings: BuildSettings,
     labels: Mapping[str, Label] | None = None,
     mpp: float | None = None,
@@ -191,11 +191,11 @@ def build(
     """
     files = distinct(s if isinstance(s, SlideFile) else SlideFile.named(s) for s in slides)
     known_labels = match_labels(files, labels or {})
-    place = root(store).absolute()
+    place = open_root(store).absolute()
     settings = prepare(place, settings)
     if lock:
-        require_locks(place)
-    clear(place, lock)
+        require_store_locks(place)
+    clear_leftovers(place, lock)
     source = annotations or AnnotationSource()
     records = read_records(place)
     stored = {slide: record.slide.file for slide, record in records.items()}
@@ -217,7 +217,7 @@ def build(
     work = partial(_store_slide, store=place, settings=settings, overwrite=overwrite, lock=lock)
     try:
         processes = os.cpu_count() or 1 if workers is None else workers
-        results = run(work, todo, processes, scheduler, _load, timeout)
+        results = in_workers(work, todo, processes, scheduler, _load, timeout)
         with closing(results):
             for task, done in results:
                 if isinstance(done, Death):
@@ -235,7 +235,7 @@ def build(
                     due = time.monotonic() + max(_INDEX_SECONDS, 20 * took)
     finally:
         # an interrupted worker cleans up, but a thread of zarr may write one more file after that
-        clear(place, lock)
+        clear_leftovers(place, lock)
         update_index(place, tried, lock)
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import zarr
 
 from wsistore.annotations.rasterize import Cover
-from wsistore.build.strips import edges, level_rows
+from wsistore.build.strips import block_edges, level_rows
 from wsistore.levels.box import Box
-from wsistore.levels.lanczos import LevelStreams
+from wsistore.levels.lanczos import StreamingDownsampler
 from wsistore.levels.magnification import Level
 from wsistore.readers import Reader
 from wsistore.store.array_writer import LevelWriter
@@ -46,7 +46,7 @@ def write_crop(
     """
     zarr.create_group(store=str(path), attributes=image_attributes(name, box, mpp, levels))
     factors = [level.factor for level in levels]
-    streams = LevelStreams(box.width, box.height, factors, edges(reader, box))
+    streams = StreamingDownsampler(box.width, box.height, factors, block_edges(reader, box))
     writers = [
         LevelWriter(path / level.name, *shape)
         for level, shape in zip(levels, streams.shapes, strict=True)

@@ -11,7 +11,7 @@ import zarr
 
 from wsistore.build.image import write_crop
 from wsistore.build.settings import BuildSettings, SlideTask
-from wsistore.build.slide_crops import open_found
+from wsistore.build.slide_crops import open_slide_crops
 from wsistore.errors import SlideError, StoreError
 from wsistore.formatting.terminal import print_traceback
 from wsistore.formatting.texts import without_folders
@@ -19,16 +19,16 @@ from wsistore.levels.lanczos import downsample
 from wsistore.readers import Reader
 from wsistore.slides.ids import another_file
 from wsistore.storage import layout, staging
-from wsistore.storage.base import Place, Root
-from wsistore.storage.locate import root
-from wsistore.store.array_writer import take_rows, write_bytes
+from wsistore.storage.base import StoreLike, StoreRoot
+from wsistore.storage.locate import open_root
+from wsistore.store.array_writer import transpose_and_sum, write_bytes
 from wsistore.tables.index import read_record, record_to_json
 from wsistore.tables.records import LevelRow, SlideRecord
 
 
 def ingest(
     task: SlideTask,
-    store: Place,
+    store: StoreLike,
     settings: BuildSettings,
     overwrite: bool = False,
     lock: bool = True,
@@ -41,7 +41,7 @@ def ingest(
     `wsistore.storage.upload.publish`. Without ``lock`` nothing keeps another build from clearing away what
     is being written.
     """
-    place = root(store) / layout.SLIDES / task.slide
+    place = open_root(store) / layout.SLIDES / task.slide
     try:
         with staging.aside(store, task.slide, lock) as folder:
             record = _write(task, folder, settings)
@@ -66,10 +66,12 @@ def load_compiled() -> None:
     An exception in the midst of that would be lost in a callback of LLVM, Ctrl-C's too.
     """
     pixel = np.zeros((1, 1, 3), np.uint8)
-    take_rows(downsample(pixel, 1), np.zeros((3, 1, 1), np.uint8), 0, np.zeros((3, 2), np.int64))
+    transpose_and_sum(
+        downsample(pixel, 1), np.zeros((3, 1, 1), np.uint8), 0, np.zeros((3, 2), np.int64)
+    )
 
 
-def _stored_meanwhile(record: SlideRecord, place: Root) -> SlideRecord:
+def _stored_meanwhile(record: SlideRecord, place: StoreRoot) -> SlideRecord:
     """Return the record of a slide that another build has stored since this one looked.
 
     Raises:
@@ -81,7 +83,7 @@ def _stored_meanwhile(record: SlideRecord, place: Root) -> SlideRecord:
     return stored
 
 
-def _refuse_other(task: SlideTask, place: Root) -> None:
+def _refuse_other(task: SlideTask, place: StoreRoot) -> None:
     """Refuse to replace a slide of another id: file systems may take ``A`` and ``a`` for one name.
 
     Raises:
@@ -100,7 +102,7 @@ def _refuse_other(task: SlideTask, place: Root) -> None:
 
 def _write(task: SlideTask, group: Path, settings: BuildSettings) -> SlideRecord:
     zarr.create_group(store=str(group))
-    with open_found(task, settings) as found:
+    with open_slide_crops(task, settings) as found:
         row = replace(found.row, icc=_keep_icc(found.reader, group))
         rows: list[LevelRow] = []
         for number, crop in enumerate(found.crops):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from wsistore.build.strips import level_rows
 from wsistore.errors import SlideError
 from wsistore.levels.box import Box
-from wsistore.levels.lanczos import LevelStreams
+from wsistore.levels.lanczos import StreamingDownsampler
 from wsistore.levels.magnification import Level
 from wsistore.readers import Reader
 
@@ -43,7 +43,9 @@ def fine_enough(sizes: Sequence[tuple[int, int]], factor: float) -> list[int]:
     return sorted(fine, key=lambda n: max(scales(sizes, n)), reverse=True)
 
 
-def rows_of(reader: Reader, box: Box, level: Level, vendor: int) -> Iterator[NDArray[np.uint8]]:
+def native_level_rows(
+    reader: Reader, box: Box, level: Level, vendor: int
+) -> Iterator[NDArray[np.uint8]]:
     """Make a level of a box from a vendor level; Lanczos-3 by what is left of the factor.
 
     Args:
@@ -69,7 +71,7 @@ def rows_of(reader: Reader, box: Box, level: Level, vendor: int) -> Iterator[NDA
             f"its vendor level of {max(by_x, by_y):.4g}× has no pixel for a crop at {level.name}; "
             "make the level from the slide's base instead"
         )
-    streams = LevelStreams(width, height, [left])
+    streams = StreamingDownsampler(width, height, [left])
     for (rows,) in level_rows(reader, Box(x, y, width, height), streams, vendor=vendor):
         yield rows
 

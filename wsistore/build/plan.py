@@ -12,7 +12,7 @@ from wsistore.errors import SlideError
 from wsistore.files.paths import file_name
 from wsistore.formatting.texts import without_folders
 from wsistore.levels.magnification import Level, levels_of
-from wsistore.parallel.executor import Death, run
+from wsistore.parallel.executor import Death, in_workers
 from wsistore.readers import AUTO, open_slide
 from wsistore.readers.resolution import resolve
 from wsistore.slides.slide import SlideFile
@@ -165,7 +165,7 @@ def plan_slides(
     """
     work = partial(_plan, names=names, exact_mpp=exact_mpp, reader=reader, apply_icc=apply_icc)
     plans = {}
-    for (file, _), plan in run(work, slides, 1, timeout=timeout):
+    for (file, _), plan in in_workers(work, slides, 1, timeout=timeout):
         if isinstance(plan, Death):
             plan = SlidePlan(file.slide, file.file, plan.reason)
         plans[file.slide] = plan

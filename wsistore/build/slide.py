@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from wsistore.formatting.texts import visible
 
 if TYPE_CHECKING:
-    from wsistore.build.slide_crops import Found
+    from wsistore.build.slide_crops import SlideCrops
     from wsistore.levels.magnification import Level
     from wsistore.tables.records import CropRow, SlideRow
 
@@ -31,7 +31,7 @@ class Slide:
         crops: what its ``crops.csv`` says, in reading order; boxes in level-0 pixels.
     """
 
-    def __init__(self, found: Found) -> None:
+    def __init__(self, found: SlideCrops) -> None:
         """Wrap what was found; see `open_slide`."""
         self._found = found
         self.crops: tuple[CropRow, ...] = found.crops
@@ -73,12 +73,12 @@ class Slide:
         Raises:
             SlideError: the pixels cannot be decoded.
         """
-        from wsistore.build.strips import edges, level_rows
-        from wsistore.levels.lanczos import LevelStreams
+        from wsistore.build.strips import block_edges, level_rows
+        from wsistore.levels.lanczos import StreamingDownsampler
 
         box, reader = self._found.boxes[crop], self._found.reader
         factor = self.level(name).factor
-        streams = LevelStreams(box.width, box.height, [factor], edges(reader, box))
+        streams = StreamingDownsampler(box.width, box.height, [factor], block_edges(reader, box))
         pixels = np.empty((3, *streams.shapes[0]), np.uint8)
         row = 0
         for (rows,) in level_rows(reader, box, streams, self._found.covers[crop]):
@@ -118,14 +118,14 @@ class Slide:
         Raises:
             SlideError: the pixels cannot be decoded, or the vendor level has none there.
         """
-        from wsistore.build.native_level import NoPixelError, rows_of
+        from wsistore.build.native_level import NoPixelError, native_level_rows
         from wsistore.errors import SlideError
 
         found, level = self._found, self.level(name)
         while True:
             vendor = self._vendor_level(name)
             try:
-                parts = list(rows_of(found.reader, found.boxes[crop], level, vendor))
+                parts = list(native_level_rows(found.reader, found.boxes[crop], level, vendor))
             except NoPixelError:
                 raise
             except SlideError as error:
@@ -149,10 +149,10 @@ class Slide:
         Raises:
             SlideError: the pixels cannot be decoded.
         """
-        from wsistore.regions.thumbnail import read_overview
+        from wsistore.regions.thumbnail import read_thumbnail
 
         longer = max(self.row.width, self.row.height)
-        return read_overview(self._found.vendor, 1.0, max(longer / size, 1.0)).image
+        return read_thumbnail(self._found.vendor, 1.0, max(longer / size, 1.0)).image
 
 
 def reader_names() -> tuple[str, ...]:
@@ -197,7 +197,7 @@ def open_slide(
     """
     from wsistore.annotations.source import AnnotationSource
     from wsistore.build.settings import BuildSettings, SlideTask
-    from wsistore.build.slide_crops import open_found
+    from wsistore.build.slide_crops import open_slide_crops
     from wsistore.errors import StoreError
     from wsistore.files.paths import absolute
     from wsistore.slides.labels import Label
@@ -209,5 +209,5 @@ def open_slide(
     names = tuple(dict.fromkeys((level, known.levels[-1])))
     source = AnnotationSource(annotations, annotation_offset)
     task = SlideTask(absolute(path), Label(), mpp, source, reader, slide)
-    with open_found(task, known, names) as found:
+    with open_slide_crops(task, known, names) as found:
         yield Slide(found)

@@ -17,7 +17,7 @@ from wsistore.errors import SlideError
 from wsistore.levels.box import Box
 from wsistore.levels.magnification import Level
 from wsistore.readers import Reader
-from wsistore.readers.checks.native_levels import VendorLevels
+from wsistore.readers.checks.native_levels import NativeLevels
 from wsistore.readers.checks.seams import seam_warning
 from wsistore.regions.annotated import cover_of, find_annotated
 from wsistore.regions.detect import find_regions
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Found:
+class SlideCrops:
     """An open slide and its crops.
 
     Attributes:
@@ -44,7 +44,7 @@ class Found:
     """
 
     reader: Reader
-    vendor: VendorLevels
+    vendor: NativeLevels
     levels: tuple[Level, ...]
     row: SlideRow
     crops: tuple[CropRow, ...]
@@ -53,9 +53,9 @@ class Found:
 
 
 @contextmanager
-def open_found(
+def open_slide_crops(
     task: SlideTask, settings: BuildSettings, names: tuple[str, ...] | None = None
-) -> Iterator[Found]:
+) -> Iterator[SlideCrops]:
     """Open a slide, decide its levels and find its crops; close it at the end.
 
     Args:
@@ -77,7 +77,7 @@ def open_found(
         settings.apply_icc,
     )
     with reader:
-        vendor = VendorLevels(reader)
+        vendor = NativeLevels(reader)
         coarsest = plan.levels[-1]
         multiple = math.ceil(coarsest.factor)
         if settings.regions == "annotations":
@@ -128,7 +128,7 @@ def open_found(
             )
             for number, region in enumerate(found.regions)
         )  # fmt: skip
-        yield Found(
+        yield SlideCrops(
             reader,
             vendor,
             plan.levels,

@@ -10,25 +10,25 @@ from numpy.typing import NDArray
 
 from wsistore.annotations.rasterize import Cover
 from wsistore.levels.box import Box
-from wsistore.levels.convolution import PIXELS
-from wsistore.levels.lanczos import ROWS, LevelStreams
+from wsistore.levels.convolution import BLOCK_COLUMNS
+from wsistore.levels.lanczos import MAX_ROWS, StreamingDownsampler
 from wsistore.readers import Reader
 
 STRIP_PIXELS = 8_400_000
 """Source pixels decoded at a time; more only where one row of tiles is wider."""
 
 
-def edges(reader: Reader, box: Box) -> list[int] | None:
-    """Return where a box is cut into blocks of columns, as `LevelStreams` takes it.
+def block_edges(reader: Reader, box: Box) -> list[int] | None:
+    """Return where a box is cut into blocks of columns, as `StreamingDownsampler` takes it.
 
     Returns:
         Columns of the box, on the slide's tiles, so that each is decoded once; None where tiles are
         too large to be read by blocks, or the reader is no quicker with some than with all.
     """
     tile = reader.tile_columns
-    if tile is None or tile > PIXELS or reader.tile_rows > ROWS:
+    if tile is None or tile > BLOCK_COLUMNS or reader.tile_rows > MAX_ROWS:
         return None
-    step = PIXELS // tile * tile
+    step = BLOCK_COLUMNS // tile * tile
     first = (box.x // step + 1) * step
     return [0, *(x - box.x for x in range(first, box.right, step)), box.width]
 
@@ -61,19 +61,19 @@ def read_strips(reader: Reader, box: Box, vendor: int = 0) -> Iterator[NDArray[n
 def level_rows(
     reader: Reader,
     box: Box,
-    streams: LevelStreams,
+    streams: StreamingDownsampler,
     cover: Cover | None = None,
     vendor: int = 0,
 ) -> Iterator[list[NDArray[np.uint8]]]:
     """Pass a box through streams, a strip at a time, and yield the rows that it completes.
 
-    Where `edges` has blocks for level 0 and nothing changes pixels, a row of tiles is read block by
+    Where `block_edges` has blocks for level 0 and nothing changes pixels, a row of tiles is read block by
     block, each as it is needed, and no strip is held.
 
     Args:
         reader: the open slide.
         box: in pixels of the vendor level.
-        streams: made for the box's size, and cut at its `edges`.
+        streams: made for the box's size, and cut at its `block_edges`.
         cover: changes pixels before they are downsampled.
         vendor: index of the vendor level.
 
@@ -84,8 +84,8 @@ def level_rows(
         SlideError: the pixels cannot be decoded.
     """
     top = box.y
-    if cover is None and vendor == 0 and edges(reader, box) is not None:
-        step = ROWS // reader.tile_rows * reader.tile_rows
+    if cover is None and vendor == 0 and block_edges(reader, box) is not None:
+        step = MAX_ROWS // reader.tile_rows * reader.tile_rows
         while top < box.bottom:
             stop = min((top // step + 1) * step, box.bottom)
             yield streams.take(stop - top, partial(_block, reader, box.x, top, stop))

@@ -38,15 +38,15 @@ from wsistore.regions.settings import (
     TissueSettings,
 )
 from wsistore.slides.discovery import find_slides
-from wsistore.slides.label_report import label_report
+from wsistore.slides.label_matching import label_report
 from wsistore.slides.labels import match_labels, read_labels
-from wsistore.slides.slide import shown
-from wsistore.storage.locate import root
+from wsistore.slides.slide import slide_text
+from wsistore.storage.locate import open_root
 
 
 def _line(result: Result) -> str:
     row = result.record.slide
-    name = shown(row.slide, row.file)
+    name = slide_text(row.slide, row.file)
     if row.outcome == "failed":
         return f"{name}: failed: {row.reason}"
     if result.stored_before:
@@ -177,7 +177,7 @@ def build_command(
         raise UsageError(
             "--timeout and --scheduler exclude each other; a cluster's slides have none"
         )
-    store = root(place, storage)
+    store = open_root(place, storage)
     tissue, drawn = _region_settings(regions, min_area, margin, outside)
     settings = BuildSettings(parse_levels(levels), exact_mpp, regions, tissue, drawn, apply_icc)
     begun = continued(store, settings).tissue.method

@@ -46,7 +46,7 @@ def progress(items: Iterable[T], total: int, what: str, line: Callable[[T], str]
                 console.print(f"[{number}/{total}] {text}")
             yield item
         return
-    from wsistore.formatting.progress_bar import progress_bar
+    from wsistore.formatting.progress import progress_bar
 
     with progress_bar(console) as bar:
         task = bar.add_task(what, total=total)

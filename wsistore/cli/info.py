@@ -13,7 +13,7 @@ from wsistore.cli.options import store_argument
 from wsistore.formatting.terminal import echo_json
 from wsistore.formatting.texts import label_text, size_text
 from wsistore.split.set_counts import SplitInfo
-from wsistore.storage.base import Root
+from wsistore.storage.base import StoreRoot
 from wsistore.store.store import Store
 from wsistore.store.summary import Info, LevelInfo
 
@@ -117,7 +117,7 @@ def _duplicate_lines(info: Info) -> Iterator[str]:
 @click.command("info")
 @store_argument
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object.")
-def info_command(store: Root, as_json: bool) -> None:
+def info_command(store: StoreRoot, as_json: bool) -> None:
     """Show what STORE holds; reads its tables and no pixels.
 
     Outcomes with their reasons; where resolutions are from, and how far each level's true scale

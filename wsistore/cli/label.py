@@ -13,11 +13,11 @@ from wsistore.cli.label_lines import short_lines
 from wsistore.cli.options import no_lock_option, store_argument
 from wsistore.errors import StoreError
 from wsistore.formatting.terminal import echo
-from wsistore.slides.label_report import label_report
+from wsistore.slides.label_matching import label_report
 from wsistore.slides.labels import Label, read_labels
 from wsistore.slides.slide import StoredSlide
 from wsistore.split import Fault, check_split, checkable, read_record
-from wsistore.storage.base import Root
+from wsistore.storage.base import StoreRoot
 from wsistore.store.relabel import Change, apply_relabeling, plan_relabeling, stored_labels
 from wsistore.tables.index import read_records, read_settings
 from wsistore.tables.records import SlideRecord
@@ -35,7 +35,7 @@ _EXTENDABLE = {"label", "missing", "unknown"}
 @no_lock_option
 @click.pass_context
 def label_command(
-    ctx: click.Context, /, store: Root, path: Path, dry_run: bool, no_lock: bool
+    ctx: click.Context, /, store: StoreRoot, path: Path, dry_run: bool, no_lock: bool
 ) -> None:
     """Correct patients and labels of the slides in STORE, without reading a slide.
 
@@ -84,7 +84,7 @@ def _line(change: Change) -> str:
     return f"{change.file}: {', '.join(parts) or 'crops'}; {change.crops} crops{kept}"
 
 
-def _unfit(store: Root, records: Mapping[str, SlideRecord]) -> Iterator[str]:
+def _unfit(store: StoreRoot, records: Mapping[str, SlideRecord]) -> Iterator[str]:
     """Yield a line for each split that has faults with these records."""
     crops = pd.DataFrame(
         [
@@ -103,7 +103,7 @@ def _unfit(store: Root, records: Mapping[str, SlideRecord]) -> Iterator[str]:
             yield f"split {name} does not fit: {texts}{more}; {_advice(store, name, faults)}"
 
 
-def _advice(store: Root, name: str, faults: list[Fault]) -> str:
+def _advice(store: StoreRoot, name: str, faults: list[Fault]) -> str:
     try:
         record = read_record(store, name)
     except StoreError:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wsistore.formatting.texts import label_text
-from wsistore.slides.label_report import LabelReport, Unmatched, slides_text
+from wsistore.slides.label_matching import LabelReport, Unmatched, slides_text
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -10,20 +10,20 @@ from typing import Any
 import click
 
 from wsistore.errors import UsageError
-from wsistore.files.locks import NO_LOCK
+from wsistore.files.locks import NO_LOCK_FLAG
 from wsistore.files.parsing import parse_json
 from wsistore.formatting.quantities import micrometers
 from wsistore.levels.magnification import DEFAULT_LEVELS
 from wsistore.parallel.executor import TIMEOUT
 from wsistore.readers import AUTO, READERS
-from wsistore.slides.ids import NAME, RULES
-from wsistore.storage.locate import root
+from wsistore.slides.ids import BY_NAME, ID_RULES
+from wsistore.storage.locate import open_root
 
 labels_option = click.option(
     "--labels", type=click.Path(path_type=Path), help="CSV: slide, patient, label[, mpp][, id]."
 )
 id_option = click.option(
-    "--id", "rule", type=click.Choice(RULES), default=NAME, show_default=True,
+    "--id", "rule", type=click.Choice(ID_RULES), default=BY_NAME, show_default=True,
     help="Slides' ids: the file's name; the given folder's name and the path below it; or the "
     "column 'id' of --labels.",
 )  # fmt: skip
@@ -64,7 +64,7 @@ apply_icc_option = click.option(
 )  # fmt: skip
 
 no_lock_option = click.option(
-    NO_LOCK, is_flag=True,
+    NO_LOCK_FLAG, is_flag=True,
     help="Take no locks, on a file system without any. Nothing else may write there meanwhile.",
 )  # fmt: skip
 
@@ -102,13 +102,13 @@ storage_option = click.option(
 def store_argument(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the argument STORE, a path or a URL, and --storage-option.
 
-    The command gets ``store``, a `wsistore.storage.base.Root`.
+    The command gets ``store``, a `wsistore.storage.base.StoreRoot`.
     """
 
     @click.argument("store")
     @storage_option
     @functools.wraps(command)
     def wrapped(*args: Any, store: str, storage: dict[str, Any], **kwargs: Any) -> None:
-        command(*args, store=root(store, storage), **kwargs)
+        command(*args, store=open_root(store, storage), **kwargs)
 
     return wrapped

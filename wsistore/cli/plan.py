@@ -24,9 +24,9 @@ from wsistore.cli.options import (
 from wsistore.formatting.terminal import echo_json
 from wsistore.levels.magnification import parse_levels
 from wsistore.slides.discovery import find_slides
-from wsistore.slides.label_report import LabelReport, label_report
+from wsistore.slides.label_matching import LabelReport, label_report
 from wsistore.slides.labels import match_labels, read_labels
-from wsistore.slides.slide import shown
+from wsistore.slides.slide import slide_text
 
 
 def table(plans: Sequence[SlidePlan]) -> Table:
@@ -35,7 +35,7 @@ def table(plans: Sequence[SlidePlan]) -> Table:
     for title in ("slide", "reader", "pixels", "µm/px", "level: factor, deviation"):
         made.add_column(title, overflow="fold")
     for plan in plans:
-        name = shown(plan.slide, plan.file)
+        name = slide_text(plan.slide, plan.file)
         if plan.error:
             made.add_row(name, "fails")
             continue
@@ -44,7 +44,7 @@ def table(plans: Sequence[SlidePlan]) -> Table:
         )
         size = f"{plan.width} × {plan.height}"
         made.add_row(
-            shown(plan.slide, plan.file),
+            slide_text(plan.slide, plan.file),
             plan.reader,
             size,
             f"{plan.mpp:g}\n({plan.mpp_source})",
@@ -117,9 +117,9 @@ def plan_command(
         console.print(table(plans))
         for plan in plans:
             for warning in plan.warnings:
-                console.print(f"{shown(plan.slide, plan.file)}: {warning}")
+                console.print(f"{slide_text(plan.slide, plan.file)}: {warning}")
         for plan in failed:
-            console.print(f"{shown(plan.slide, plan.file)}: fails: {plan.error}")
+            console.print(f"{slide_text(plan.slide, plan.file)}: fails: {plan.error}")
         if labels is not None and report is not None:
             console.print(class_table(report, labels))
             for line in all_lines(report, labels):

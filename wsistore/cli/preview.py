@@ -9,13 +9,13 @@ import click
 from wsistore.cli.console import OK, SOME_FAILED, out, progress
 from wsistore.cli.options import store_argument
 from wsistore.errors import UsageError
-from wsistore.preview import Drawn, preview
-from wsistore.preview.cohort import PAGE
-from wsistore.storage.base import LocalRoot, Root
+from wsistore.preview import RenderedSlide, preview
+from wsistore.preview.cohort import PAGE_NAME
+from wsistore.storage.base import LocalRoot, StoreRoot
 from wsistore.store.store import Store
 
 
-def _line(drawn: Drawn) -> str:
+def _line(drawn: RenderedSlide) -> str:
     return f"{drawn.view.slide}: cannot be drawn: {drawn.fault}" if drawn.fault else ""
 
 
@@ -30,7 +30,7 @@ def _line(drawn: Drawn) -> str:
 @click.pass_context
 def preview_command(
     ctx: click.Context,
-    store: Root,
+    store: StoreRoot,
     folder: Path | None,
     size: int,
     workers: int | None,
@@ -57,5 +57,5 @@ def preview_command(
     slides = preview(opened, folder, size, workers, overwrite)
     for drawn in progress(slides, len(opened.slides), "slides", _line):
         faults += bool(drawn.fault)
-    out().print(f"{folder / PAGE}: {len(opened.slides)} slides, {faults} cannot be drawn")
+    out().print(f"{folder / PAGE_NAME}: {len(opened.slides)} slides, {faults} cannot be drawn")
     ctx.exit(SOME_FAILED if faults else OK)

@@ -18,7 +18,7 @@ from wsistore.slides.classes import EXCLUDE_FLAG, MERGE_FLAG, ClassMap, parse_cl
 from wsistore.split import (
     EXCLUDED,
     Record,
-    Request,
+    SplitRequest,
     changed_since,
     check_split,
     checkable,
@@ -32,7 +32,7 @@ from wsistore.split import (
     save_splits,
     with_fingerprints,
 )
-from wsistore.storage.base import Root
+from wsistore.storage.base import StoreRoot
 from wsistore.store.store import Store
 
 _SHOWN = 20
@@ -69,7 +69,7 @@ _SHOWN = 20
 def split_command(
     ctx: click.Context,
     /,
-    store: Root,
+    store: StoreRoot,
     name: str | None,
     from_csv: Path | None,
     extend: bool,
@@ -134,8 +134,8 @@ def split_command(
         _show(opened, tables, paths, classes)
 
 
-def _request(asked: Mapping[str, Any]) -> Request:
-    return Request(
+def _request(asked: Mapping[str, Any]) -> SplitRequest:
+    return SplitRequest(
         fractions=parse_fractions(asked["fractions"]) if asked["fractions"] is not None else None,
         counts=parse_counts(asked["counts"]) if asked["counts"] is not None else None,
         patients_per_class=asked["patients_per_class"],
@@ -225,7 +225,7 @@ def _crops(store: Store) -> pd.DataFrame:
 
 
 def _show(
-    store: Store, tables: Mapping[str, pd.DataFrame], paths: list[Root], classes: ClassMap
+    store: Store, tables: Mapping[str, pd.DataFrame], paths: list[StoreRoot], classes: ClassMap
 ) -> None:
     console = out()
     first = next(iter(tables.values()))

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from wsistore.errors import UsageError
 from wsistore.formatting.texts import label_text
-from wsistore.slides.classes import ALL, ClassMap
+from wsistore.slides.classes import ALL_CLASSES, ClassMap
 from wsistore.split import SUBSETS
 from wsistore.split.set_counts import SplitInfo, count_split
 
@@ -62,7 +62,10 @@ def _whole(text: str, separator: str) -> list[int]:
 
 
 def summary(
-    tables: Mapping[str, pd.DataFrame], crops: pd.DataFrame, title: str, classes: ClassMap = ALL
+    tables: Mapping[str, pd.DataFrame],
+    crops: pd.DataFrame,
+    title: str,
+    classes: ClassMap = ALL_CLASSES,
 ) -> Table:
     """Return a table of patients and crops per class and set.
 

@@ -12,10 +12,10 @@ from wsistore.cli.options import id_option, labels_option, timeout_option
 from wsistore.errors import UsageError
 from wsistore.formatting.terminal import echo_json
 from wsistore.formatting.texts import visible
-from wsistore.slides.ids import NAME
+from wsistore.slides.ids import BY_NAME
 from wsistore.slides.labels import read_labels
 from wsistore.storage.base import LocalRoot
-from wsistore.storage.locate import root
+from wsistore.storage.locate import open_root
 from wsistore.verify import Check, verify
 
 
@@ -74,11 +74,11 @@ def verify_command(
       wsistore verify store --slides slides/ --sample 20
       wsistore verify store --json
     """
-    if (rule != NAME or labels) and not slides:
+    if (rule != BY_NAME or labels) and not slides:
         raise UsageError("--id and --labels need --slides")
     if folder is not None and not folder.is_dir():
         raise UsageError(f"--annotations {folder}: is no folder")
-    place = root(store)
+    place = open_root(store)
     if not isinstance(place, LocalRoot):
         raise UsageError(f"{place}: is no folder; copy the store to one and verify that")
     report = verify(

@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from wsistore.errors import StoreError, advice
 
-NO_LOCK = "--no-lock"
+NO_LOCK_FLAG = "--no-lock"
 """The option of every command that locks: the user promises that nothing else writes there."""
 PATIENCE = 5.0
 """Seconds of waiting for another process before it is said."""
@@ -72,7 +72,7 @@ class Lock:
                 raise
             raise NoLocksError(
                 f"{self._path.parent}: its file system has no locks ({error.strerror}); run one "
-                f"command at a time with {NO_LOCK}, or write to another place and move the result"
+                f"command at a time with {NO_LOCK_FLAG}, or write to another place and move the result"
             ) from error
 
     def release(self) -> None:

@@ -13,12 +13,12 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from wsistore.levels.simd import LANES, add_product, load, spread, store, store_rounded, turn
+from wsistore.levels.simd import LANES, broadcast, load, multiply_add, store, store_rounded, turn
 
 LOBES = 3
-PIXELS = 512
+BLOCK_COLUMNS = 512
 """Columns of the source in a block, at most; their sums lie together for all output rows."""
-STRIDE = 3 * PIXELS + 16
+STRIDE = 3 * BLOCK_COLUMNS + 16
 """From one row's sums to the next one's: not 6,144 bytes, which the caches map alike."""
 TURNED = 64
 """Pixels whose sums are turned at a time in the second pass."""
@@ -171,13 +171,13 @@ def _second(  # type: ignore[no-untyped-def]
             turn(sums, first + value, STRIDE, count, turned, (value - origin * 3) * LANES)
         pixel = stop
         while column < columns and start[column] + taps <= pixel:
-            red = green = blue = spread(np.float32(0))
+            red = green = blue = broadcast(np.float32(0))
             at, w = (start[column] - origin) * size, weights[column]
             for k in range(taps):
-                weight = spread(w[k])
-                red = add_product(red, weight, load(turned, at))
-                green = add_product(green, weight, load(turned, at + LANES))
-                blue = add_product(blue, weight, load(turned, at + 2 * LANES))
+                weight = broadcast(w[k])
+                red = multiply_add(red, weight, load(turned, at))
+                green = multiply_add(green, weight, load(turned, at + LANES))
+                blue = multiply_add(blue, weight, load(turned, at + 2 * LANES))
                 at += size
             store_rounded(rounded, 0, red)
             store_rounded(rounded, LANES, green)

@@ -16,7 +16,7 @@ from wsistore.levels.box import Box
 BoxUm = tuple[float, float, float, float]
 """x0, y0, x1, y1 in µm."""
 
-HAIR = 1e-6
+EDGE_TOLERANCE = 1e-6
 """Pixels: nearer than this to an edge or a centre is on it, whatever floating point makes of it."""
 
 
@@ -31,7 +31,7 @@ def box_um(box: Box, mpp: float) -> BoxUm:
 
 
 @dataclass(frozen=True)
-class Span:
+class AxisGrid:
     """The pixels of a level along one axis.
 
     Attributes:
@@ -50,22 +50,22 @@ class Span:
 
     def centred_in(self, start: float, stop: float) -> slice:
         """Return the pixels whose centres lie in [start, stop), of those that exist."""
-        a, b = (math.ceil((at - self.first) / self.step - HAIR) for at in (start, stop))
+        a, b = (math.ceil((at - self.first) / self.step - EDGE_TOLERANCE) for at in (start, stop))
         return slice(min(max(a, 0), self.count), min(max(b, 0), self.count))
 
     def touched_by(self, start: float, stop: float) -> slice:
         """Return the pixels of which [start, stop) holds a part, of those that exist."""
-        a = math.floor((start - self.edge(0)) / self.step + HAIR)
-        b = max(math.ceil((stop - self.edge(0)) / self.step - HAIR), a + 1)
+        a = math.floor((start - self.edge(0)) / self.step + EDGE_TOLERANCE)
+        b = max(math.ceil((stop - self.edge(0)) / self.step - EDGE_TOLERANCE), a + 1)
         return slice(min(max(a, 0), self.count), min(max(b, 0), self.count))
 
 
 @dataclass(frozen=True)
-class Grid:
+class PixelGrid:
     """The pixels of a level: one span an axis."""
 
-    x: Span
-    y: Span
+    x: AxisGrid
+    y: AxisGrid
 
     def centred_in(self, box: BoxUm) -> tuple[slice, slice]:
         """Return (rows, columns) of the pixels whose centres lie in a box."""
@@ -87,7 +87,7 @@ class Grid:
         )
 
 
-def fault(box: BoxUm, within: BoxUm, mpp: float) -> str:
+def reason_outside(box: BoxUm, within: BoxUm, mpp: float) -> str:
     """Say why a box cannot be read from a crop; empty if it can.
 
     Args:
@@ -99,12 +99,12 @@ def fault(box: BoxUm, within: BoxUm, mpp: float) -> str:
         return "is not four numbers of µm"
     if box[0] >= box[2] or box[1] >= box[3]:
         return "holds nothing; give x0, y0, x1, y1 with x0 < x1 and y0 < y1"
-    hair = HAIR * mpp
+    hair = EDGE_TOLERANCE * mpp
     low = min(box[0] - within[0], box[1] - within[1])
     high = min(within[2] - box[2], within[3] - box[3])
-    return "" if min(low, high) >= -hair else f"is not inside the crop, {written(within)}"
+    return "" if min(low, high) >= -hair else f"is not inside the crop, {format_box(within)}"
 
 
-def written(box: BoxUm) -> str:
+def format_box(box: BoxUm) -> str:
     """Return a box as messages show it."""
     return f"({', '.join(f'{value:g}' for value in box)}) µm"

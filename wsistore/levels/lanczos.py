@@ -17,19 +17,19 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from wsistore.levels.convolution import PASSING, PIXELS, STRIDE, both
+from wsistore.levels.convolution import BLOCK_COLUMNS, PASSING, STRIDE, both
 from wsistore.levels.kernel import taps
-from wsistore.levels.row_schedule import Schedule, Work
+from wsistore.levels.row_schedule import BlockWork, RowSchedule
 from wsistore.levels.simd import LANES
 
 Read = Callable[[int, int], NDArray[np.uint8]]
 """A function of a block's first column and of the one beyond its last → (h, columns, 3) uint8."""
 
-ROWS = 256
+MAX_ROWS = 256
 """Most source rows handled together: few enough for a block's sums to stay in the caches."""
 
 
-class LevelStreams:
+class StreamingDownsampler:
     """Levels of one image whose rows arrive in strips from top to bottom.
 
     Attributes:
@@ -49,21 +49,21 @@ class LevelStreams:
         Args:
             width, height: of the source.
             factors: of the levels.
-            edges: 0, rising, up to the width, no two farther apart than `wsistore.levels.convolution.PIXELS`;
+            edges: 0, rising, up to the width, no two farther apart than `wsistore.levels.convolution.BLOCK_COLUMNS`;
                 by default as far as that.
 
         Raises:
             ValueError: the source is smaller than one pixel of a level, or edges are not as said.
         """
-        self.edges = tuple(edges or (*range(0, width, PIXELS), width))
+        self.edges = tuple(edges or (*range(0, width, BLOCK_COLUMNS), width))
         steps = np.diff(self.edges)
         if (self.edges[0], self.edges[-1]) != (0, width) or not 0 < steps.min() <= steps.max():
             raise ValueError(f"{self.edges} do not cut {width} columns")
-        if steps.max() > PIXELS:
-            raise ValueError(f"blocks of {steps.max()} columns; {PIXELS} at most")
+        if steps.max() > BLOCK_COLUMNS:
+            raise ValueError(f"blocks of {steps.max()} columns; {BLOCK_COLUMNS} at most")
         self._edges = np.array(self.edges, np.int64)
         self._width = width
-        self._schedule = Schedule(
+        self._schedule = RowSchedule(
             [taps(width, factor) for factor in factors],
             [taps(height, factor) for factor in factors],
         )
@@ -90,8 +90,8 @@ class LevelStreams:
         """
         flat = np.ascontiguousarray(rows).reshape(len(rows), self._width * 3)
         parts = []
-        for y in range(0, max(len(flat), 1), ROWS):
-            part = flat[y : y + ROWS]
+        for y in range(0, max(len(flat), 1), MAX_ROWS):
+            part = flat[y : y + MAX_ROWS]
             parts.append(self._pass(len(part), [(part, 0, self._blocks)]))
         if len(parts) == 1:
             return parts[0]
@@ -101,7 +101,7 @@ class LevelStreams:
         """Same as `push`, but ask for the rows block by block: each is used while in the caches.
 
         Args:
-            height: how many rows come; the sums of more than `ROWS` leave the caches.
+            height: how many rows come; the sums of more than `MAX_ROWS` leave the caches.
             read: is asked for each block between two `edges`, from left to right.
 
         Returns:
@@ -130,7 +130,7 @@ class LevelStreams:
         parts = np.split(out, np.cumsum(sizes)[:-1])
         return [part.reshape(shape) for part, shape in zip(parts, work.shapes, strict=True)]
 
-    def _make_room(self, work: Work) -> None:
+    def _make_room(self, work: BlockWork) -> None:
         if len(work.finishes) > len(self._turned):
             self._turned = _aligned(len(work.finishes), self._turned.shape[1])
         if work.slots > self._slots:
@@ -162,4 +162,4 @@ def downsample(image: NDArray[np.uint8], factor: float) -> NDArray[np.uint8]:
     Returns:
         (⌊H / factor⌋, ⌊W / factor⌋, 3) uint8.
     """
-    return LevelStreams(image.shape[1], image.shape[0], [factor]).push(image)[0]
+    return StreamingDownsampler(image.shape[1], image.shape[0], [factor]).push(image)[0]

@@ -20,7 +20,7 @@ from wsistore.levels.simd import LANES
 
 
 @dataclass(frozen=True)
-class Work:
+class BlockWork:
     """What `passes.both` does with some source rows; tables as it takes them.
 
     Attributes:
@@ -68,7 +68,7 @@ class _Level:
         return tasks
 
 
-class Schedule:
+class RowSchedule:
     """The work on an image's levels, whose source rows come in order.
 
     Attributes:
@@ -89,7 +89,7 @@ class Schedule:
         self.starts, self._starts_at = _joined([axis.start for axis in across])
         self.room: int = room(max(level.taps_across for level in self._levels))
 
-    def next(self, height: int) -> Work:
+    def next(self, height: int) -> BlockWork:
         """Return the work on the next ``height`` source rows, and count it as done."""
         bottom = self._row + height
         ends = [level.ends(bottom) for level in self._levels]
@@ -119,7 +119,7 @@ class Schedule:
             level.slots = level.slots[count:]
             level.first += count
         self._row = bottom
-        return Work(
+        return BlockWork(
             steps,
             np.concatenate(tasks),
             np.concatenate(moves),

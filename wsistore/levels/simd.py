@@ -30,17 +30,17 @@ Compiled = tuple[Any, Any]
 """A signature, and the function that emits its code."""
 
 
-class Lanes(types.Type):
+class Vector16(types.Type):
     """numba's type of a vector; a variable of compiled code may be one."""
 
     def __init__(self) -> None:
-        super().__init__(name="Lanes")
+        super().__init__(name="Vector16")
 
 
-lanes: Any = Lanes()
+lanes: Any = Vector16()
 
 
-@register_model(Lanes)
+@register_model(Vector16)
 class _Model(models.PrimitiveModel):
     def __init__(self, manager: Any, kind: Any) -> None:
         super().__init__(manager, kind, _FLOATS)  # type: ignore[no-untyped-call]
@@ -61,7 +61,7 @@ def _all(value: float) -> Any:
 
 
 @_compiled
-def spread(typing: Any, value: Any) -> Compiled:
+def broadcast(typing: Any, value: Any) -> Compiled:
     """Return a vector whose lanes are all ``value``, float32."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -85,7 +85,7 @@ def load(typing: Any, array: Any, at: Any) -> Compiled:
 
 
 @_compiled
-def add_product(typing: Any, total: Any, weight: Any, values: Any) -> Compiled:
+def multiply_add(typing: Any, total: Any, weight: Any, values: Any) -> Compiled:
     """Return total + weight · values, of three vectors; the product is rounded before the sum."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:

@@ -34,7 +34,7 @@ class Death:
     reason: str
 
 
-def run(
+def in_workers(
     work: Callable[[T], R],
     items: Sequence[T],
     workers: int,

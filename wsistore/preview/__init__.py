@@ -1,6 +1,6 @@
 """A store as one looks at it: a contact sheet a slide, and one page for the cohort."""
 
 from wsistore.preview.cohort import preview
-from wsistore.preview.slide_view import Drawn
+from wsistore.preview.slide_view import RenderedSlide
 
-__all__ = ["Drawn", "preview"]
+__all__ = ["RenderedSlide", "preview"]

@@ -13,10 +13,10 @@ from wsistore.files.output_lock import OutputLock
 from wsistore.formatting.texts import visible, without_folders
 from wsistore.preview.contact_sheet import slide_sheet
 from wsistore.preview.page import GENERATOR, page
-from wsistore.preview.slide_view import Drawn, SlideView, slide_views
+from wsistore.preview.slide_view import RenderedSlide, SlideView, slide_views
 from wsistore.store.store import Store
 
-PAGE, SHEETS, THUMBNAILS = "index.html", "sheets", "thumbnails"
+PAGE_NAME, SHEETS, THUMBNAILS = "index.html", "sheets", "thumbnails"
 
 
 def check_place(out: Path, overwrite: bool) -> None:
@@ -31,7 +31,7 @@ def check_place(out: Path, overwrite: bool) -> None:
         raise UsageError(f"{out}: is a file; choose another --out")
     if not any(out.iterdir()):
         return
-    found = out / PAGE
+    found = out / PAGE_NAME
     ours = found.is_file() and GENERATOR.encode() in found.read_bytes()[:2000]
     if not ours:
         raise UsageError(f"{out}: is not empty and no preview; choose another --out")
@@ -39,22 +39,22 @@ def check_place(out: Path, overwrite: bool) -> None:
         raise UsageError(f"{out}: holds a preview; choose another --out or give --overwrite")
 
 
-def _draw(store: Store, view: SlideView, folder: Path, size: int) -> Drawn:
+def _draw(store: Store, view: SlideView, folder: Path, size: int) -> RenderedSlide:
     if view.row["outcome"] == "failed":
-        return Drawn(view)
+        return RenderedSlide(view)
     try:
         sheet = slide_sheet(store, view, size)
     except StoreError as error:
         # one damaged slide hides no other: the page says it, and the command's exit code
-        return Drawn(view, fault=visible(without_folders(str(error), store.url)))
+        return RenderedSlide(view, fault=visible(without_folders(str(error), store.url)))
     sheet.image.save(folder / SHEETS / f"{view.slide}.png")
     sheet.thumbnail.save(folder / THUMBNAILS / f"{view.slide}.jpg", quality=85)
-    return Drawn(view, sheet.thumbnail.size)
+    return RenderedSlide(view, sheet.thumbnail.size)
 
 
 def preview(
     store: Store, out: Path, size: int = 1024, workers: int | None = None, overwrite: bool = False
-) -> Iterator[Drawn]:
+) -> Iterator[RenderedSlide]:
     """Draw every slide and write the page; ``out`` appears whole, after the last slide.
 
     Args:
@@ -77,12 +77,12 @@ def preview(
 
 def _preview(
     store: Store, out: Path, size: int, workers: int | None, overwrite: bool
-) -> Iterator[Drawn]:
+) -> Iterator[RenderedSlide]:
     atomic.clear(out.parent, out.name)  # it may put a preview back
     check_place(out, overwrite)
     views, info = slide_views(store), store.info()
     out.parent.mkdir(parents=True, exist_ok=True)
-    drawn: list[Drawn] = []
+    drawn: list[RenderedSlide] = []
     with atomic.aside(out) as whole:
         for folder in (SHEETS, THUMBNAILS):
             (whole / folder).mkdir(parents=True)
@@ -90,5 +90,5 @@ def _preview(
             for one in pool.map(lambda view: _draw(store, view, whole, size), views):
                 drawn.append(one)
                 yield one
-        (whole / PAGE).write_text(page(info, drawn), encoding="utf-8", newline="\n")
+        (whole / PAGE_NAME).write_text(page(info, drawn), encoding="utf-8", newline="\n")
         atomic.publish(whole, out)

@@ -14,7 +14,7 @@ from wsistore.formatting.texts import label_text, millimetres
 from wsistore.preview.mosaic import placed, tissue_on_glass
 from wsistore.preview.slide_view import SlideView
 from wsistore.regions.settings import TissueSettings
-from wsistore.regions.thumbnail import Overview
+from wsistore.regions.thumbnail import Thumbnail
 from wsistore.regions.tissue import tissue_mask
 from wsistore.store.store import Store
 
@@ -67,7 +67,7 @@ def _outline(picture: Image.Image, mpp: float) -> list[list[tuple[float, float]]
     size = (max(round(picture.width / factor), 1), max(round(picture.height / factor), 1))
     small = np.asarray(picture.resize(size, Image.Resampling.BOX))
     step_x, step_y = picture.width / size[0], picture.height / size[1]
-    mask = tissue_mask(Overview(small, step_x, step_y, mpp * (step_x + step_y) / 2), settings)
+    mask = tissue_mask(Thumbnail(small, step_x, step_y, mpp * (step_x + step_y) / 2), settings)
     lines = find_contours(np.pad(mask.astype(float), 1), 0.5)
     # index 1 of the padded mask is the centre of the first pixel
     return [[((x - 0.5) * step_x, (y - 0.5) * step_y) for y, x in line] for line in lines]

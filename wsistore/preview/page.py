@@ -16,7 +16,7 @@ from wsistore.preview.slide_view import CropView, SlideView
 from wsistore.store.summary import Info
 
 if TYPE_CHECKING:
-    from wsistore.preview.slide_view import Drawn
+    from wsistore.preview.slide_view import RenderedSlide
 
 GENERATOR = "wsistore preview"
 """What the page's head says it was made by; a folder with such a page may be replaced."""
@@ -52,7 +52,7 @@ def crop_text(crop: CropView, mpp: float) -> str:
     return f"{mm} · {box.width:,} × {box.height:,} px{tissue}"
 
 
-def _card(drawn: Drawn, numbers: dict[str | None, int]) -> dict[str, Any]:
+def _card(drawn: RenderedSlide, numbers: dict[str | None, int]) -> dict[str, Any]:
     view: SlideView = drawn.view
     row = view.row
     read = row["outcome"] != "failed"
@@ -78,7 +78,7 @@ def _card(drawn: Drawn, numbers: dict[str | None, int]) -> dict[str, Any]:
     }
 
 
-def page(info: Info, drawn: Sequence[Drawn]) -> str:
+def page(info: Info, drawn: Sequence[RenderedSlide]) -> str:
     """Return the cohort's page as HTML.
 
     Every name of the store is escaped. The page's style and script are inline and allowed by

@@ -115,7 +115,7 @@ def slide_view(store: Store, slide: str) -> SlideView:
 
 
 @dataclass(frozen=True)
-class Drawn:
+class RenderedSlide:
     """A slide of the page.
 
     Attributes:

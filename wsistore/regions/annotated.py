@@ -11,11 +11,11 @@ from wsistore.annotations.rasterize import Cover, glass_outside
 from wsistore.annotations.source import AnnotationSource
 from wsistore.errors import SlideError
 from wsistore.levels.box import Box, snap
-from wsistore.readers.checks.native_levels import VendorLevels
+from wsistore.readers.checks.native_levels import NativeLevels
 from wsistore.regions.glass import glass_colour
 from wsistore.regions.region import Region, Regions, hex_colour
 from wsistore.regions.settings import AnnotationSettings
-from wsistore.regions.thumbnail import read_overview
+from wsistore.regions.thumbnail import read_thumbnail
 
 
 def annotation_regions(
@@ -68,7 +68,7 @@ def annotation_regions(
 
 
 def find_annotated(
-    levels: VendorLevels,
+    levels: NativeLevels,
     slide: Path,
     mpp: float,
     coarsest_factor: int,
@@ -99,7 +99,7 @@ def find_annotated(
         [annotation.shifted(*source.offset) for annotation in drawn.regions],
         levels.reader.level_sizes[0], mpp, coarsest_factor, settings,
     )  # fmt: skip
-    glass = hex_colour(glass_colour(read_overview(levels, mpp, glass_mpp).image))
+    glass = hex_colour(glass_colour(read_thumbnail(levels, mpp, glass_mpp).image))
     none = "its annotation file holds no region"
     return Regions(regions, glass, none, drawn.notes + notes, digest)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from wsistore.levels.box import Box, merge_overlapping, snap
-from wsistore.readers.checks.native_levels import VendorLevels
+from wsistore.readers.checks.native_levels import NativeLevels
 from wsistore.regions.glass import glass_colour
 from wsistore.regions.region import Region, Regions, hex_colour
 from wsistore.regions.settings import TissueSettings
-from wsistore.regions.thumbnail import read_overview
+from wsistore.regions.thumbnail import read_thumbnail
 from wsistore.regions.tissue import find_pieces, tissue_mask
 
 JOIN_SHARE = 0.25
@@ -17,7 +17,7 @@ JOIN_SHARE = 0.25
 
 
 def find_regions(
-    levels: VendorLevels, mpp: float, coarsest_factor: int, kind: str, settings: TissueSettings
+    levels: NativeLevels, mpp: float, coarsest_factor: int, kind: str, settings: TissueSettings
 ) -> Regions:
     """Return the crops that a slide's own pixels ask for; `wsistore.annotations` has drawn ones.
 
@@ -35,7 +35,7 @@ def find_regions(
     if kind not in ("tissue", "whole"):
         raise ValueError(f"no pixels give regions of kind {kind!r}")
     width, height = levels.reader.level_sizes[0]
-    overview = read_overview(levels, mpp, settings.mpp)
+    overview = read_thumbnail(levels, mpp, settings.mpp)
     glass = hex_colour(glass_colour(overview.image))
     if kind == "whole":
         whole = Box(0, 0, width, height)
@@ -44,7 +44,7 @@ def find_regions(
     pieces = find_pieces(mask, overview.mpp, settings)
     if not pieces and overview.level != 0:
         # that there is none is said by level 0 alone
-        base = read_overview(VendorLevels(levels.reader, base_only=True), mpp, settings.mpp)
+        base = read_thumbnail(NativeLevels(levels.reader, base_only=True), mpp, settings.mpp)
         mask = tissue_mask(base, settings)
         if pieces := find_pieces(mask, base.mpp, settings):
             levels.pass_over(overview.level, "it shows no tissue, and level 0 does")

@@ -9,16 +9,16 @@ from numpy.typing import NDArray
 
 from wsistore.errors import SlideError
 from wsistore.levels.box import Box, output_length
-from wsistore.levels.lanczos import LevelStreams
+from wsistore.levels.lanczos import StreamingDownsampler
 from wsistore.readers import Reader
-from wsistore.readers.checks.native_levels import VendorLevels
+from wsistore.readers.checks.native_levels import NativeLevels
 
 STRIP_PIXELS = 4_000_000
 """Source pixels read at a time."""
 
 
 @dataclass(frozen=True)
-class Overview:
+class Thumbnail:
     """A coarse image of a whole slide.
 
     Attributes:
@@ -41,7 +41,7 @@ class Overview:
         return Box(x0, y0, x1 - x0, y1 - y0)
 
 
-def read_overview(levels: VendorLevels, mpp: float, target_mpp: float) -> Overview:
+def read_thumbnail(levels: NativeLevels, mpp: float, target_mpp: float) -> Thumbnail:
     """Read the slide at about ``target_mpp``, from the coarsest sound vendor level fine enough.
 
     Vendor levels serve here because nothing but the place of tissue is taken from them. One that
@@ -80,13 +80,13 @@ def read_overview(levels: VendorLevels, mpp: float, target_mpp: float) -> Overvi
             return overview
 
 
-def _read_level(reader: Reader, level: int, mpp: float, target_mpp: float) -> Overview:
+def _read_level(reader: Reader, level: int, mpp: float, target_mpp: float) -> Thumbnail:
     width0, height0 = reader.level_sizes[0]
     width, height = reader.level_sizes[level]
     factor = max(target_mpp / (mpp * width0 / width), 1.0)
     if min(output_length(width, factor), output_length(height, factor)) < 1:
         factor = 1.0
-    stream = LevelStreams(width, height, [factor])
+    stream = StreamingDownsampler(width, height, [factor])
     rows = max(STRIP_PIXELS // width, 1)
     parts = [
         stream.push(reader.read(level, 0, y, width, min(rows, height - y)))[0]
@@ -94,4 +94,4 @@ def _read_level(reader: Reader, level: int, mpp: float, target_mpp: float) -> Ov
     ]
     scale_x, scale_y = factor * width0 / width, factor * height0 / height
     image = np.concatenate(parts)
-    return Overview(image, scale_x, scale_y, mpp * (scale_x + scale_y) / 2, level)
+    return Thumbnail(image, scale_x, scale_y, mpp * (scale_x + scale_y) / 2, level)

@@ -15,7 +15,7 @@ from wsistore.levels.box import Box
 from wsistore.regions.glass import Mask, glass_colour, optical_density
 from wsistore.regions.ink import pen_mask
 from wsistore.regions.settings import WITHOUT_RIMS, TissueSettings
-from wsistore.regions.thumbnail import Overview
+from wsistore.regions.thumbnail import Thumbnail
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Piece:
     area_mm2: float
 
 
-def tissue_mask(overview: Overview, settings: TissueSettings) -> Mask:
+def tissue_mask(overview: Thumbnail, settings: TissueSettings) -> Mask:
     """Return where tissue lies, (h, w) bool, holes filled, ink and specks left out."""
     pixels_per_um = 1 / overview.mpp
     smooth = ndimage.gaussian_filter(

@@ -112,7 +112,7 @@ class ClassMap:
         return cls(tuple(map(str, data["exclude"])), merge)
 
 
-ALL = ClassMap()
+ALL_CLASSES = ClassMap()
 """The map that changes nothing."""
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from wsistore.errors import UsageError
 from wsistore.files.paths import absolute, file_name, hidden
-from wsistore.slides.ids import NAME, identify
+from wsistore.slides.ids import BY_NAME, identify
 from wsistore.slides.labels import Label
 from wsistore.slides.slide import SlideFile
 from wsistore.slides.slide_files import is_dicom, named_images
@@ -21,7 +21,7 @@ EXTENSIONS = {
 
 
 def find_slides(
-    paths: Iterable[Path], rule: str = NAME, labels: Mapping[str, Label] | None = None
+    paths: Iterable[Path], rule: str = BY_NAME, labels: Mapping[str, Label] | None = None
 ) -> list[SlideFile]:
     """Return the slides among files and folders (searched recursively), without repeats.
 
@@ -30,7 +30,7 @@ def find_slides(
 
     Args:
         paths: files and folders.
-        rule: how slides get their ids, one of `wsistore.slides.ids.RULES`.
+        rule: how slides get their ids, one of `wsistore.slides.ids.ID_RULES`.
         labels: the labels table, whose ids the rule ``"column"`` takes.
 
     Raises:

@@ -21,7 +21,7 @@ from wsistore.storage import layout
 if TYPE_CHECKING:
     from wsistore.tables.records import SlideRow
 
-NAME, RELATIVE_PATH, COLUMN = RULES = ("name", "relative-path", "column")
+BY_NAME, BY_RELATIVE_PATH, BY_COLUMN = ID_RULES = ("name", "relative-path", "column")
 """An id is the name; or the given folder's name and the path below it; or a column's value."""
 
 
@@ -41,21 +41,21 @@ def identify(
 
     Args:
         found: the absolute path of each slide, and the folder that its relative path begins in.
-        rule: one of `RULES`.
+        rule: one of `ID_RULES`.
         labels: the labels table; needed for ``"column"``.
 
     Raises:
         UsageError: two slides would have one id, or the labels do not give each slide one.
     """
     pairs = list(found)
-    if rule == COLUMN:
+    if rule == BY_COLUMN:
         files = _by_column([path for path, _ in pairs], labels)
-    elif rule == RELATIVE_PATH:
+    elif rule == BY_RELATIVE_PATH:
         files = [SlideFile(path, _relative_id(path, above)) for path, above in pairs]
-    elif rule == NAME:
+    elif rule == BY_NAME:
         files = [SlideFile.named(path) for path, _ in pairs]
     else:
-        raise UsageError(f"--id {rule!r} is none of {', '.join(RULES)}")
+        raise UsageError(f"--id {rule!r} is none of {', '.join(ID_RULES)}")
     return distinct(files)
 
 
@@ -71,7 +71,7 @@ def distinct(files: Iterable[SlideFile]) -> list[SlideFile]:
         if os.path.realpath(other.path) != os.path.realpath(file.path):
             raise UsageError(
                 f"{file.path} and {other.path} would both be slide {file.slide!r}; rename one, "
-                f"name the files that you mean, or choose another --id ({', '.join(RULES)})"
+                f"name the files that you mean, or choose another --id ({', '.join(ID_RULES)})"
             )
     return list(found.values())
 

@@ -47,7 +47,7 @@ class SlideFile:
 
     def __str__(self) -> str:
         """Return what people read: the file's name, and the id where that is another."""
-        return shown(self.slide, self.file)
+        return slide_text(self.slide, self.file)
 
 
 class StoredSlide(SlideFile):
@@ -79,7 +79,7 @@ class StoredSlide(SlideFile):
         return self.file if last == layout.safe_name(self.file) else nfc(self.path.stem)
 
 
-def shown(slide: str, file: str) -> str:
+def slide_text(slide: str, file: str) -> str:
     """Return a slide as people read it: its file's name, and its id where that is another."""
     own = {layout.safe_name(nfc(name)) for name in (file, Path(file).stem)}
     return file if slide in own else f"{slide} ({file})"

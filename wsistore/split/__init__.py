@@ -1,7 +1,7 @@
 """Splits: which patients train, validate, test, or teach without labels."""
 
 from wsistore.split.allocation import counts
-from wsistore.split.assign import assign
+from wsistore.split.assignment import assign
 from wsistore.split.check import check_split, checkable
 from wsistore.split.files import (
     Record,
@@ -14,7 +14,7 @@ from wsistore.split.files import (
 )
 from wsistore.split.from_csv import read_own
 from wsistore.split.publication import finish
-from wsistore.split.request import SUBSETS, Request
+from wsistore.split.request import SUBSETS, SplitRequest
 from wsistore.split.same_files import groups as patient_groups
 from wsistore.split.same_files import with_fingerprints
 from wsistore.split.subsets import EXCLUDED, is_aux, rows_of, set_names
@@ -27,7 +27,7 @@ __all__ = [
     "SUBSETS",
     "Fault",
     "Record",
-    "Request",
+    "SplitRequest",
     "assign",
     "changed_since",
     "check_split",

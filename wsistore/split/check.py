@@ -9,15 +9,15 @@ from wsistore.errors import StoreError
 from wsistore.split.files import class_map, read_record
 from wsistore.split.validation import Fault, faults, fold_faults
 from wsistore.storage import layout
-from wsistore.storage.base import Place
-from wsistore.storage.locate import root
+from wsistore.storage.base import StoreLike
+from wsistore.storage.locate import open_root
 from wsistore.tables.index import read_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def check_split(store: Place, name: str, crops: pd.DataFrame) -> list[Fault]:
+def check_split(store: StoreLike, name: str, crops: pd.DataFrame) -> list[Fault]:
     """Return the faults of ``splits/NAME.csv``, or of the folds that were made as ``name``.
 
     Args:
@@ -35,7 +35,7 @@ def check_split(store: Place, name: str, crops: pd.DataFrame) -> list[Fault]:
     names = [Path(file).stem for file in record.files] if record else [name]
     found, tables = [], {}
     for each in names:
-        path = layout.split_path(root(store), each)
+        path = layout.split_path(open_root(store), each)
         try:
             table, classes = read_table(path), class_map(store, each)
         except StoreError as error:
@@ -50,9 +50,9 @@ def check_split(store: Place, name: str, crops: pd.DataFrame) -> list[Fault]:
     return found
 
 
-def checkable(store: Place) -> list[str]:
+def checkable(store: StoreLike) -> list[str]:
     """Return the names to check in a store: those of splits, folds under their common name."""
-    files = (root(store) / layout.SPLITS).names()
+    files = (open_root(store) / layout.SPLITS).names()
     names = {Path(file).stem for file in files if file.endswith((".csv", ".json"))}
     folds = set()
     for name in names:

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from wsistore.errors import StoreError, UsageError
 from wsistore.files.parsing import parse_json
-from wsistore.slides.classes import ALL, ClassMap
+from wsistore.slides.classes import ALL_CLASSES, ClassMap
 from wsistore.split.publication import finish, publish, require_finished
-from wsistore.split.request import Request
+from wsistore.split.request import SplitRequest
 from wsistore.split.same_files import file_leaks, with_fingerprints
 from wsistore.split.validation import leaks
 from wsistore.storage import layout
-from wsistore.storage.base import Place, Root
-from wsistore.storage.locate import root
+from wsistore.storage.base import StoreLike, StoreRoot
+from wsistore.storage.locate import open_root
 from wsistore.tables.index import read_split, read_table
 from wsistore.version import __version__
 
@@ -38,24 +38,24 @@ class Record:
         version: of wsistore that wrote them.
     """
 
-    request: Request | None
-    classes: ClassMap = ALL
+    request: SplitRequest | None
+    classes: ClassMap = ALL_CLASSES
     source: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     version: str = __version__
 
 
-def record_path(store: Place, name: str) -> Root:
+def record_path(store: StoreLike, name: str) -> StoreRoot:
     """Return where the record of a split is kept.
 
     Raises:
         UsageError: the name cannot be one.
     """
-    layout.split_path(root(store), name)  # refuses a name that cannot be one
-    return root(store) / layout.SPLITS / f"{name}.json"
+    layout.split_path(open_root(store), name)  # refuses a name that cannot be one
+    return open_root(store) / layout.SPLITS / f"{name}.json"
 
 
-def read_record(store: Place, name: str) -> Record | None:
+def read_record(store: StoreLike, name: str) -> Record | None:
     """Return the record of a split, or None if it has none.
 
     Raises:
@@ -63,20 +63,20 @@ def read_record(store: Place, name: str) -> Record | None:
         UsageError: the name cannot be one.
     """
     path = record_path(store, name)
-    require_finished(root(store), name)
+    require_finished(open_root(store), name)
     if not path.exists():
         return None
     try:
         data = parse_json(path.read_text())
-        request = data["request"] and Request.from_json(data["request"])
+        request = data["request"] and SplitRequest.from_json(data["request"])
         # records of earlier versions know no classes: theirs are the store's
-        classes = ClassMap.from_json(data["classes"]) if "classes" in data else ALL
+        classes = ClassMap.from_json(data["classes"]) if "classes" in data else ALL_CLASSES
         return Record(request, classes, data["source"], data["files"], data["version"])
     except (OSError, ValueError, TypeError, KeyError, AttributeError, UsageError) as error:
         raise StoreError(f"{path}: is no record of a split: {error!r}") from error
 
 
-def class_map(store: Place, name: str) -> ClassMap:
+def class_map(store: StoreLike, name: str) -> ClassMap:
     """Return which classes a split, or a fold of one, tells apart, as its record has it.
 
     Raises:
@@ -88,10 +88,10 @@ def class_map(store: Place, name: str) -> ClassMap:
         record = read_record(store, family)
         if record is not None and f"{name}.csv" not in record.files:
             record = None
-    return ALL if record is None else record.classes
+    return ALL_CLASSES if record is None else record.classes
 
 
-def split_names(store: Place, name: str) -> list[str]:
+def split_names(store: StoreLike, name: str) -> list[str]:
     """Return the splits that were made as ``name``: its folds, or itself.
 
     Raises:
@@ -102,7 +102,7 @@ def split_names(store: Place, name: str) -> list[str]:
     return [Path(file).stem for file in record.files] if record else [name]
 
 
-def changed_since(store: Place, name: str) -> list[Root]:
+def changed_since(store: StoreLike, name: str) -> list[StoreRoot]:
     """Return the CSV files of a split that differ from what wsistore wrote, or are gone.
 
     Raises:
@@ -112,12 +112,15 @@ def changed_since(store: Place, name: str) -> list[Root]:
     if record is None:
         return []
     places = [
-        (layout.split_path(root(store), Path(file).stem), sha) for file, sha in record.files.items()
+        (layout.split_path(open_root(store), Path(file).stem), sha)
+        for file, sha in record.files.items()
     ]
     return [path for path, sha in places if not path.exists() or _sha256(path.read_bytes()) != sha]
 
 
-def save_split(store: Place, name: str, split: pd.DataFrame, overwrite: bool = False) -> Root:
+def save_split(
+    store: StoreLike, name: str, split: pd.DataFrame, overwrite: bool = False
+) -> StoreRoot:
     """Write ``splits/NAME.csv`` alone and return its path.
 
     Raises:
@@ -128,12 +131,12 @@ def save_split(store: Place, name: str, split: pd.DataFrame, overwrite: bool = F
 
 
 def save_splits(
-    store: Place,
+    store: StoreLike,
     name: str,
     tables: Mapping[str, pd.DataFrame],
     record: Record | None,
     overwrite: bool = False,
-) -> list[Root]:
+) -> list[StoreRoot]:
     """Write ``splits/NAME.csv``, or the CSV of each fold, and their record; return the CSV paths.
 
     They change together, see `wsistore.split.publication`. Files of an overwritten split that the
@@ -151,7 +154,7 @@ def save_splits(
         UsageError: the name cannot be one, is taken or is that of a fold of another split, or a
             patient, or one file under two patients, is in two subsets.
     """
-    place = root(store)
+    place = open_root(store)
     names = {suffix: name + suffix for suffix in tables}
     paths = {suffix: layout.split_path(place, each) for suffix, each in names.items()}
     about = record_path(store, name)
@@ -186,7 +189,7 @@ def save_splits(
     return list(paths.values())
 
 
-def read_tables(store: Place, name: str) -> dict[str, pd.DataFrame]:
+def read_tables(store: StoreLike, name: str) -> dict[str, pd.DataFrame]:
     """Return suffix → table of a split as it is on disk.
 
     Raises:
@@ -194,11 +197,11 @@ def read_tables(store: Place, name: str) -> dict[str, pd.DataFrame]:
         UsageError: the name cannot be one.
     """
     names = split_names(store, name)
-    places = {each: layout.split_path(root(store), each) for each in names}
+    places = {each: layout.split_path(open_root(store), each) for each in names}
     return {each.removeprefix(name): read_split(place) for each, place in places.items()}
 
 
-def _is_there(store: Root, texts: Mapping[str, str]) -> bool:
+def _is_there(store: StoreRoot, texts: Mapping[str, str]) -> bool:
     there = (store / layout.SPLITS).read_each(texts)
     return all(there.get(name) == text.encode("utf-8") for name, text in texts.items())
 

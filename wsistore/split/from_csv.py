@@ -10,7 +10,7 @@ import pandas as pd
 
 from wsistore.files.paths import nfc
 from wsistore.files.user_table import UserTable, read_user_table
-from wsistore.slides.classes import ALL, ClassMap
+from wsistore.slides.classes import ALL_CLASSES, ClassMap
 from wsistore.split.same_files import FINGERPRINT, with_fingerprints
 from wsistore.split.subsets import EXCLUDED, is_aux
 from wsistore.split.tables import tabulate
@@ -35,7 +35,9 @@ class Own(NamedTuple):
     notes: tuple[str, ...]
 
 
-def read_own(path: Path, crops: pd.DataFrame, slides: pd.DataFrame, classes: ClassMap = ALL) -> Own:
+def read_own(
+    path: Path, crops: pd.DataFrame, slides: pd.DataFrame, classes: ClassMap = ALL_CLASSES
+) -> Own:
     """Read a CSV with a column ``subset`` and one or more of ``crop``, ``slide``, ``patient``.
 
     The finest of the three says which crops a row is about; the coarser ones, where they are given,

@@ -16,14 +16,14 @@ from pathlib import Path
 from wsistore.errors import StoreError, UsageError
 from wsistore.files import atomic
 from wsistore.storage import layout
-from wsistore.storage.base import LocalRoot, Root
+from wsistore.storage.base import LocalRoot, StoreRoot
 
 _ENDING = ".publishing"
 _GONE = "gone"
 """Lists, in the folder of new files, the names of old ones that go."""
 
 
-def publish(store: Root, name: str, files: Mapping[str, str], gone: Collection[str]) -> None:
+def publish(store: StoreRoot, name: str, files: Mapping[str, str], gone: Collection[str]) -> None:
     """Replace the files of a split, which is not being published (see `finish`).
 
     Args:
@@ -61,7 +61,7 @@ def publish(store: Root, name: str, files: Mapping[str, str], gone: Collection[s
     finish(store)
 
 
-def finish(store: Root) -> list[str]:
+def finish(store: StoreRoot) -> list[str]:
     """Move into place the files of splits whose publication was broken off; return their names.
 
     Raises:
@@ -88,7 +88,7 @@ def finish(store: Root) -> list[str]:
     return names
 
 
-def broken_off(store: Root) -> list[str]:
+def broken_off(store: StoreRoot) -> list[str]:
     """Return the names of splits whose files are on their way into place."""
     if not isinstance(store, LocalRoot):
         return []
@@ -96,7 +96,7 @@ def broken_off(store: Root) -> list[str]:
     return sorted(path.name[1:].removesuffix(_ENDING) for path in found)
 
 
-def require_finished(store: Root, name: str) -> None:
+def require_finished(store: StoreRoot, name: str) -> None:
     """Refuse a split, or a fold, whose files may be of two versions.
 
     Raises:

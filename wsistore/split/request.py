@@ -16,7 +16,7 @@ DEFAULT_FRACTIONS: Mapping[str, float] = {"train": 0.7, "val": 0.15, "test": 0.1
 
 
 @dataclass(frozen=True)
-class Request:
+class SplitRequest:
     """A request for a split. All numbers are of patients.
 
     Attributes:
@@ -131,7 +131,7 @@ class Request:
         return {**asdict(self), "aux": list(self.aux)}
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Request:
+    def from_json(cls, data: Mapping[str, Any]) -> SplitRequest:
         """Return the request that `to_json` wrote.
 
         Raises:

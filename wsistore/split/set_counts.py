@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from wsistore.slides.classes import ALL, ClassMap
+from wsistore.slides.classes import ALL_CLASSES, ClassMap
 from wsistore.split.subsets import EXCLUDED, is_aux, rows_of, set_names
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class SplitInfo:
     labels: tuple[str | None, ...]
     counts: tuple[Count, ...]
     excluded: int
-    classes: ClassMap = ALL
+    classes: ClassMap = ALL_CLASSES
 
     def cell(self, subset: str, label: str | None, *, total: bool = False) -> Count:
         """Return the count of one class in a set, or with ``total`` of all classes.
@@ -58,7 +58,7 @@ class SplitInfo:
 
 
 def count_split(
-    name: str, split: pd.DataFrame, crops: pd.DataFrame, classes: ClassMap = ALL
+    name: str, split: pd.DataFrame, crops: pd.DataFrame, classes: ClassMap = ALL_CLASSES
 ) -> SplitInfo:
     """Count the patients and crops of each class and set of a split.
 

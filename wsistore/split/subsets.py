@@ -21,7 +21,7 @@ _RING = re.compile(r"aux([1-9][0-9]*)")
 _UNION = re.compile(r"ADv([1-9][0-9]*)")
 
 
-def ring(number: int) -> str:
+def aux_increment(number: int) -> str:
     """Return the subset of what auxiliary set ``number``, from 1, adds to the one before."""
     return f"aux{number}"
 
@@ -41,7 +41,7 @@ def members(name: str) -> tuple[str, ...]:
     match = _UNION.fullmatch(name)
     if match is None:
         return (name,)
-    return tuple(ring(number) for number in range(1, int(match[1]) + 1))
+    return tuple(aux_increment(number) for number in range(1, int(match[1]) + 1))
 
 
 def set_names(split: pd.DataFrame) -> tuple[str, ...]:

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import pandas as pd
 
 from wsistore.errors import UsageError
-from wsistore.slides.classes import ALL, ClassMap
-from wsistore.split.assign import assign, fold
-from wsistore.split.request import DEV, Request
+from wsistore.slides.classes import ALL_CLASSES, ClassMap
+from wsistore.split.assignment import assign, fold
+from wsistore.split.request import DEV, SplitRequest
 from wsistore.split.same_files import groups, leaders
 from wsistore.split.subsets import EXCLUDED, is_aux
 from wsistore.split.validation import faults
@@ -18,7 +18,7 @@ COLUMNS = ["crop", "slide", "patient", "label", "subset"]
 
 
 def make_split(
-    crops: pd.DataFrame, request: Request, classes: ClassMap = ALL
+    crops: pd.DataFrame, request: SplitRequest, classes: ClassMap = ALL_CLASSES
 ) -> dict[str, pd.DataFrame]:
     """Split crops by patient, stratified by class.
 
@@ -36,7 +36,7 @@ def make_split(
         others, crops without a label are left out.
 
     Raises:
-        UsageError: no crop is labelled, or patients lack; see `wsistore.split.assign.assign`.
+        UsageError: no crop is labelled, or patients lack; see `wsistore.split.assignment.assign`.
     """
     out = classes.excluded(crops["label"])
     crops = crops.assign(label=classes.merged(crops["label"]))
@@ -51,8 +51,8 @@ def make_split(
 def extend_split(
     crops: pd.DataFrame,
     tables: Mapping[str, pd.DataFrame],
-    request: Request,
-    classes: ClassMap = ALL,
+    request: SplitRequest,
+    classes: ClassMap = ALL_CLASSES,
 ) -> dict[str, pd.DataFrame]:
     """Take new patients, and new crops of old ones, into a split; no old patient moves.
 
@@ -130,7 +130,7 @@ def tabulate(crops: pd.DataFrame, subset: pd.Series[str]) -> pd.DataFrame:
     return table.loc[listed, COLUMNS].reset_index(drop=True)
 
 
-def _views(parts: Mapping[str, str], request: Request) -> dict[str, dict[str, str]]:
+def _views(parts: Mapping[str, str], request: SplitRequest) -> dict[str, dict[str, str]]:
     """Return suffix → patient → subset."""
     if not request.folds:
         return {"": dict(parts)}
@@ -144,7 +144,7 @@ def _views(parts: Mapping[str, str], request: Request) -> dict[str, dict[str, st
     return views
 
 
-def _parts(tables: Mapping[str, pd.DataFrame], request: Request) -> dict[str, str]:
+def _parts(tables: Mapping[str, pd.DataFrame], request: SplitRequest) -> dict[str, str]:
     """Return patient → part; the fold of a patient is the one that tests on it."""
     parts: dict[str, str] = {}
     for number, table in enumerate(tables.values()):

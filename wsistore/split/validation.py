@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from wsistore.slides.classes import ALL, ClassMap
+from wsistore.slides.classes import ALL_CLASSES, ClassMap
 from wsistore.split.same_files import FINGERPRINT, file_leaks
 from wsistore.split.subsets import EXCLUDED, is_aux, is_union
 from wsistore.tables.columns import split_fault
@@ -31,7 +31,9 @@ def leaks(split: pd.DataFrame) -> list[str]:
     return sorted(str(patient) for patient in subsets.index[subsets > 1])
 
 
-def faults(split: pd.DataFrame, crops: pd.DataFrame, classes: ClassMap = ALL) -> list[Fault]:
+def faults(
+    split: pd.DataFrame, crops: pd.DataFrame, classes: ClassMap = ALL_CLASSES
+) -> list[Fault]:
     """Return the faults of a split, an empty list if it is sound.
 
     The patient of a crop is the one that the store names, whatever the split says. Every crop of

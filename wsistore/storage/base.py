@@ -25,7 +25,7 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(::|://)")
 _FILE = re.compile(r"(file|local)://", re.IGNORECASE)
 
 
-class Root(ABC):
+class StoreRoot(ABC):
     """A place in a store, or the store itself. Picklable; holds nothing open."""
 
     errors: tuple[type[Exception], ...]
@@ -38,7 +38,7 @@ class Root(ABC):
         """Return the path or the URL, without credentials."""
 
     @abstractmethod
-    def __truediv__(self, below: str) -> Root: ...
+    def __truediv__(self, below: str) -> StoreRoot: ...
 
     @property
     @abstractmethod
@@ -55,7 +55,7 @@ class Root(ABC):
         return str(self).rpartition("/")[2]
 
     @abstractmethod
-    def absolute(self) -> Root:
+    def absolute(self) -> StoreRoot:
         """Return the same place, whatever the working directory becomes."""
 
     @abstractmethod
@@ -138,7 +138,7 @@ class Root(ABC):
         return f"<{type(self).__name__} {self}>"
 
 
-class LocalRoot(Root):
+class LocalRoot(StoreRoot):
     """A folder of this machine."""
 
     errors = (OSError, ValueError, RuntimeError)
@@ -205,7 +205,7 @@ class LocalRoot(Root):
         return str(self._path)
 
 
-Place = str | Path | Root
+StoreLike = str | Path | StoreRoot
 
 
 def group_metadata(attributes: Mapping[str, Any]) -> str:

@@ -9,9 +9,9 @@ from typing import TypeVar
 
 from wsistore.errors import UsageError
 from wsistore.files.paths import absolute, file_name, nfc
-from wsistore.storage.base import METADATA, Root
+from wsistore.storage.base import METADATA, StoreRoot
 
-P = TypeVar("P", Path, Root)
+P = TypeVar("P", Path, StoreRoot)
 
 FORMAT = 1
 """Version of the store format; a reader refuses a newer one."""

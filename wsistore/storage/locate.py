@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from wsistore.errors import UsageError
-from wsistore.storage.base import _FILE, _URL, LocalRoot, Place, Root
+from wsistore.storage.base import _FILE, _URL, LocalRoot, StoreLike, StoreRoot
 
 
-def root(place: Place, options: Mapping[str, Any] | None = None) -> Root:
+def open_root(place: StoreLike, options: Mapping[str, Any] | None = None) -> StoreRoot:
     """Return the place that a path or a URL names.
 
     Args:
@@ -21,7 +21,7 @@ def root(place: Place, options: Mapping[str, Any] | None = None) -> Root:
         UsageError: no file system has such URLs, its package is missing, or it takes no such
             options.
     """
-    if isinstance(place, Root):
+    if isinstance(place, StoreRoot):
         return place
     text = str(place)
     if isinstance(place, Path) or _URL.match(text) is None or _FILE.match(text):

@@ -15,7 +15,7 @@ from zarr.storage import FsspecStore
 
 from wsistore.errors import StorageError, StoreError, UsageError
 from wsistore.parallel.worker import report_progress
-from wsistore.storage.base import Root
+from wsistore.storage.base import StoreRoot
 
 WRITABLE = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss", "memory")
 """Protocols of object stores: what is put there appears whole or not at all."""
@@ -32,7 +32,7 @@ class _Progress(Callback):  # type: ignore[misc]  # fsspec is not typed
         report_progress()
 
 
-class RemoteRoot(Root):
+class RemoteRoot(StoreRoot):
     """A place behind a URL.
 
     Listings are not cached: what another process wrote or removed is seen.

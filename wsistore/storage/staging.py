@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, cast
 from wsistore.errors import StoreError, advice
 from wsistore.files.locks import Lock, LockedError, is_free
 from wsistore.storage import layout
-from wsistore.storage.base import LocalRoot, Place, Root
-from wsistore.storage.locate import root
+from wsistore.storage.base import LocalRoot, StoreLike, StoreRoot
+from wsistore.storage.locate import open_root
 
 if TYPE_CHECKING:
     from wsistore.storage.remote import RemoteRoot
@@ -30,7 +30,7 @@ _LOCK, _REPLACED = ".lock", ".replaced"
 
 
 @contextmanager
-def aside(store: Place, slide: str, lock: bool = True) -> Iterator[Path]:
+def aside(store: StoreLike, slide: str, lock: bool = True) -> Iterator[Path]:
     """Yield a path to write a slide at, not yet a folder; what is left there goes afterwards.
 
     Args:
@@ -42,7 +42,7 @@ def aside(store: Place, slide: str, lock: bool = True) -> Iterator[Path]:
         NoLocksError: the file system has no locks, and ``lock`` is True; here and below.
         OSError: the lock cannot be taken.
     """
-    place = root(store)
+    place = open_root(store)
     if not isinstance(place, LocalRoot):
         # private: a slide is not for everybody's eyes
         with tempfile.TemporaryDirectory(prefix="wsistore-") as temporary:
@@ -58,7 +58,7 @@ def aside(store: Place, slide: str, lock: bool = True) -> Iterator[Path]:
             file.unlink(missing_ok=True)
 
 
-def publish(whole: Path, target: Place, overwrite: bool) -> None:
+def publish(whole: Path, target: StoreLike, overwrite: bool) -> None:
     """Rename a whole slide into place; the one it replaces goes only when it is there.
 
     Behind a URL nothing can be renamed: see `wsistore.storage.upload.publish`.
@@ -67,7 +67,7 @@ def publish(whole: Path, target: Place, overwrite: bool) -> None:
         FileExistsError: a slide is there already and is not to be replaced.
         OSError: it cannot be renamed; the slide that was there still is.
     """
-    there = root(target)
+    there = open_root(target)
     if not isinstance(there, LocalRoot):
         from wsistore.storage import upload  # here: it brings file systems of the net
 
@@ -88,14 +88,14 @@ def publish(whole: Path, target: Place, overwrite: bool) -> None:
     shutil.rmtree(replaced, ignore_errors=True)
 
 
-def require_locks(store: Place) -> None:
+def require_store_locks(store: StoreLike) -> None:
     """Find out at once, before a slide is read, whether a store's file system has locks.
 
     Raises:
         NoLocksError: it has none.
         StoreError: lock files cannot be written there.
     """
-    home = root(store)
+    home = open_root(store)
     if not isinstance(home, LocalRoot):
         return
     try:
@@ -104,12 +104,12 @@ def require_locks(store: Place) -> None:
         raise StoreError(f"{home}: no build can write there ({error}): {advice(error)}") from error
 
 
-def clear(store: Place, lock: bool = True) -> None:
+def clear_leftovers(store: StoreLike, lock: bool = True) -> None:
     """Remove what killed builds left, and put back a slide that one was about to replace.
 
     Behind a URL there is nothing to do: a slide's leavings go when it is uploaded again.
     """
-    home = root(store)
+    home = open_root(store)
     if not isinstance(home, LocalRoot):
         return
     staging = home.folder / layout.STAGING
@@ -140,17 +140,17 @@ def _lock_of(folder: Path) -> Path:
     return Path(f"{str(folder).removesuffix(_REPLACED)}{_LOCK}")
 
 
-def _index_file(home: Root) -> Path:
+def _index_file(home: StoreRoot) -> Path:
     return home.folder / layout.STAGING / f"index{_LOCK}"
 
 
 @contextmanager
-def index_lock(store: Place, lock: bool = True) -> Iterator[None]:
+def index_lock(store: StoreLike, lock: bool = True) -> Iterator[None]:
     """Hold the right to write the tables; other builds into the store wait for it.
 
     Behind a URL there is no lock.
     """
-    home = root(store)
+    home = open_root(store)
     if not isinstance(home, LocalRoot):
         yield
         return

@@ -37,7 +37,7 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 @njit(nogil=True, cache=True)
-def take_rows(rows, band, at, sums):  # type: ignore[no-untyped-def]
+def transpose_and_sum(rows, band, at, sums):  # type: ignore[no-untyped-def]
     """Lay rows into a band, channel by channel, and add to sums while the values are at hand.
 
     rows: (k, w, 3) uint8, C-contiguous; band: (3, h, w) uint8, filled from row ``at`` on; sums:
@@ -98,7 +98,7 @@ class LevelWriter:
             raise ValueError(f"rows of {rows.shape} for a level of width {self._array.shape[2]}")
         while len(rows):
             take = min(len(rows), self._band.shape[1] - self._filled)
-            take_rows(rows[:take], self._band, self._filled, self.sums)
+            transpose_and_sum(rows[:take], self._band, self._filled, self.sums)
             self._filled += take
             if self._filled == self._band.shape[1]:
                 self._flush()

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from wsistore.errors import StoreError, UsageError
 from wsistore.files.parsing import parse_json
 from wsistore.levels.box import Box
-from wsistore.levels.grid import BoxUm, Grid, Span, box_um, fault, written
+from wsistore.levels.grid import AxisGrid, BoxUm, PixelGrid, box_um, format_box, reason_outside
 from wsistore.levels.magnification import levels_of
-from wsistore.storage.base import METADATA, Root
+from wsistore.storage.base import METADATA, StoreRoot
 
 if TYPE_CHECKING:
     from dask.array import Array as DaskArray
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 from PIL import Image
 
-from wsistore.levels.lanczos import LevelStreams
+from wsistore.levels.lanczos import StreamingDownsampler
 
 Pixels = NDArray[np.uint8]
 
@@ -48,7 +48,7 @@ class Crop:
 
     def __init__(
         self,
-        root: Root,
+        root: StoreRoot,
         name: str,
         levels: tuple[str, ...],
         box: tuple[int, int, int, int, float],
@@ -175,7 +175,7 @@ class Crop:
             self._pixels(fine, arrays[0], above), self._pixels(coarse, arrays[1], below), area
         )
 
-    def grid(self, level: str) -> Grid:
+    def grid(self, level: str) -> PixelGrid:
         """Return where a level's pixels are on the slide: µm of the first, of a step, and how many.
 
         Raises:
@@ -205,13 +205,15 @@ class Crop:
         return np.asarray(fitted(self, large[-1] if large else self.levels[0], width, height))
 
     def _require_inside(self, box: BoxUm) -> None:
-        why = fault(box, self.box_um, self._box[4])
+        why = reason_outside(box, self.box_um, self._box[4])
         if why:
-            raise StoreError(f"crop {self.name}: the box {written(box)} {why}")
+            raise StoreError(f"crop {self.name}: the box {format_box(box)} {why}")
 
     def _filled(self, level: str, part: tuple[slice, slice], box: BoxUm) -> tuple[slice, slice]:
         if any(side.start >= side.stop for side in part):
-            raise StoreError(f"crop {self.name}: the box {written(box)} holds no pixel of {level}")
+            raise StoreError(
+                f"crop {self.name}: the box {format_box(box)} holds no pixel of {level}"
+            )
         return part
 
     def _pixels(self, level: str, array: zarr.Array[Any], part: tuple[slice, slice]) -> Pixels:
@@ -234,14 +236,14 @@ class Crop:
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise StoreError(f"{metadata}: is not an image's metadata: {error!r}") from error
 
-    def _grid(self, level: str, array: zarr.Array[Any]) -> Grid:
+    def _grid(self, level: str, array: zarr.Array[Any]) -> PixelGrid:
         try:
             (_, sy, sx), (_, ty, tx) = self._transformations[level]
             if not (min(sy, sx) > 0 and all(map(math.isfinite, (sy, sx, ty, tx)))):
                 raise ValueError("a scale is not above 0")
         except (KeyError, ValueError, TypeError) as error:
             raise StoreError(f"{self.root / METADATA}: has no usable scale of {level}") from error
-        return Grid(Span(tx, sx, array.shape[2]), Span(ty, sy, array.shape[1]))
+        return PixelGrid(AxisGrid(tx, sx, array.shape[2]), AxisGrid(ty, sy, array.shape[1]))
 
     def _listed(self) -> str:
         return ", ".join(self.levels)
@@ -265,7 +267,7 @@ def fitted(crop: Crop, level: str, width: int, height: int) -> Image.Image:
     _, rows, columns = array.shape
     # a whole factor first, row by row; what is left is less than 2 and done at once
     factor = max(min(rows // height, columns // width), 1)
-    stream = LevelStreams(columns, rows, [factor])
+    stream = StreamingDownsampler(columns, rows, [factor])
     step = (array.shards or array.chunks)[1]
     parts = []
     for top in range(0, rows, step):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from zarr.codecs import ZstdCodec
 
 from wsistore.files import atomic
-from wsistore.levels.grid import Grid
+from wsistore.levels.grid import PixelGrid
 from wsistore.store.ome import AXES, layer_attributes
 
 ARRAY = "0"
@@ -24,7 +24,7 @@ CHUNK = 512
 def write_layer(
     path: Path,
     values: NDArray[Any],
-    grid: Grid,
+    grid: PixelGrid,
     *,
     name: str,
     channels: Sequence[str],

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from wsistore.levels.box import Box
-from wsistore.levels.grid import Grid
+from wsistore.levels.grid import PixelGrid
 from wsistore.levels.magnification import Level
 
 AXES = ("c", "y", "x")
@@ -70,7 +70,7 @@ def image_attributes(name: str, box: Box, mpp: float, levels: Sequence[Level]) -
 
 
 def layer_attributes(
-    name: str, grid: Grid, path: str, channels: Sequence[str], window: tuple[float, float]
+    name: str, grid: PixelGrid, path: str, channels: Sequence[str], window: tuple[float, float]
 ) -> dict[str, Any]:
     """Return the attributes of the group of a layer: an image that is not of light.
 

@@ -12,8 +12,8 @@ from wsistore.files.parsing import parse_json
 from wsistore.slides.labels import Label, Labels, disagreement, match_labels
 from wsistore.slides.slide import StoredSlide
 from wsistore.storage import layout
-from wsistore.storage.base import METADATA, LocalRoot, Place, Root
-from wsistore.storage.locate import root
+from wsistore.storage.base import METADATA, LocalRoot, StoreLike, StoreRoot
+from wsistore.storage.locate import open_root
 from wsistore.tables.index import read_record, record_to_json, update_index
 from wsistore.tables.records import CropRow, SlideRecord
 
@@ -174,7 +174,11 @@ def _change(old: SlideRecord, new: SlideRecord) -> Change:
 
 
 def apply_relabeling(
-    store: Place, relabeling: Relabeling, given: Mapping[str, Label], drawn: bool, lock: bool = True
+    store: StoreLike,
+    relabeling: Relabeling,
+    given: Mapping[str, Label],
+    drawn: bool,
+    lock: bool = True,
 ) -> None:
     """Write what changes: each slide's record in one step, the tables last.
 
@@ -191,7 +195,7 @@ def apply_relabeling(
     Raises:
         StoreError: a record or a table cannot be written, or a slide has gone since.
     """
-    home = root(store)
+    home = open_root(store)
     if isinstance(home, LocalRoot):
         (home / layout.STAGING).folder.mkdir(exist_ok=True)
     failed = {}
@@ -206,7 +210,7 @@ def apply_relabeling(
     update_index(home, failed, lock)
 
 
-def _write(group: Root, record: SlideRecord) -> None:
+def _write(group: StoreRoot, record: SlideRecord) -> None:
     path = group / METADATA
     try:
         metadata: dict[str, Any] = parse_json(path.read_bytes())

@@ -12,8 +12,8 @@ import numpy as np
 from wsistore.errors import StoreError
 from wsistore.files.paths import file_name
 from wsistore.storage import layout
-from wsistore.storage.base import Place, Root
-from wsistore.storage.locate import root
+from wsistore.storage.base import StoreLike, StoreRoot
+from wsistore.storage.locate import open_root
 from wsistore.store.channel_statistics import Statistics, statistics
 from wsistore.store.crop import Crop
 from wsistore.tables.index import read_settings, read_split, read_table
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 class Store:
     """A store of tissue crops. Picklable: a worker process reads its tables anew."""
 
-    def __init__(self, place: Place, storage_options: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, place: StoreLike, storage_options: Mapping[str, Any] | None = None) -> None:
         """Open the store at a path or a URL; see `open`."""
-        self.root: Root = root(place, storage_options)
+        self.root: StoreRoot = open_root(place, storage_options)
         self.settings: dict[str, Any] = read_settings(self.root)
         """What decided the pixels: see the root group in docs/store-format.md."""
         self.level_names: tuple[str, ...] = tuple(self.settings["levels"])
@@ -70,7 +70,7 @@ class Store:
         return read_table(self.root / layout.LEVELS_CSV)
 
     @cached_property
-    def _slides(self) -> Root:
+    def _slides(self) -> StoreRoot:
         return self.root / layout.SLIDES
 
     @cached_property
@@ -228,7 +228,7 @@ class Store:
         return f"<Store {self.url} {len(self)} crops of {len(self.slides)} slides, {levels}>"
 
 
-def open(place: Place, storage_options: Mapping[str, Any] | None = None) -> Store:
+def open(place: StoreLike, storage_options: Mapping[str, Any] | None = None) -> Store:
     """Open a store.
 
     Args:

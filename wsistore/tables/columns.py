@@ -7,7 +7,14 @@ from dataclasses import fields
 from functools import cache
 from typing import TYPE_CHECKING, Union, get_args, get_origin, get_type_hints
 
-from wsistore.tables.records import LATER, OUTCOMES, SPLIT_COLUMNS, CropRow, LevelRow, SlideRow
+from wsistore.tables.records import (
+    LATER_COLUMNS,
+    OUTCOMES,
+    SPLIT_COLUMNS,
+    CropRow,
+    LevelRow,
+    SlideRow,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +33,7 @@ def column_fault(table: pd.DataFrame, kind: type) -> str:
         table: as it was read, text as text, other columns as pandas takes them.
         kind: of its rows: `SlideRow`, `CropRow` or `LevelRow`.
     """
-    needed = {field.name for field in fields(kind)} - LATER[kind]
+    needed = {field.name for field in fields(kind)} - LATER_COLUMNS[kind]
     if lacking := sorted(needed - set(table.columns)):
         return f"lacks the column {' and '.join(lacking)}"
     if not len(table):

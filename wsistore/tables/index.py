@@ -12,8 +12,8 @@ from wsistore.errors import StorageError, StoreError, advice
 from wsistore.files.parsing import parse_json
 from wsistore.formatting.texts import visible
 from wsistore.storage import layout
-from wsistore.storage.base import METADATA, LocalRoot, Place, Root
-from wsistore.storage.locate import root
+from wsistore.storage.base import METADATA, LocalRoot, StoreLike, StoreRoot
+from wsistore.storage.locate import open_root
 from wsistore.storage.staging import index_lock
 from wsistore.tables.columns import column_fault, split_fault
 from wsistore.tables.csv import table_rows, table_text
@@ -43,13 +43,13 @@ _SCALES = {"mpp", "factor"}
 """Columns of every table that lengths are computed with."""
 
 
-def read_settings(store: Place) -> dict[str, Any]:
+def read_settings(store: StoreLike) -> dict[str, Any]:
     """Return the attributes of a store's root.
 
     Raises:
         StoreError: it is no store, cannot be reached, or is of a newer format.
     """
-    path = root(store) / METADATA
+    path = open_root(store) / METADATA
     try:
         attributes = parse_json(path.read_text())["attributes"]["wsistore"]
         version = int(attributes["format"])
@@ -64,7 +64,7 @@ def read_settings(store: Place) -> dict[str, Any]:
     return dict(attributes)
 
 
-def read_table(path: Place) -> pd.DataFrame:
+def read_table(path: StoreLike) -> pd.DataFrame:
     """Read a table of a store; text stays text, an empty label becomes NaN.
 
     Raises:
@@ -75,7 +75,7 @@ def read_table(path: Place) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        content = BytesIO(root(path).read_bytes())
+        content = BytesIO(open_root(path).read_bytes())
         header = pd.read_csv(content, nrows=0).columns
         text = {column: str for column in header if column in _TEXT}
         content.seek(0)
@@ -88,13 +88,13 @@ def read_table(path: Place) -> pd.DataFrame:
     _require_scales(path, table)
     if "label" in table:
         table["label"] = table["label"].where(table["label"] != "")
-    kind = _TABLES.get(root(path).name)
+    kind = _TABLES.get(open_root(path).name)
     if kind is not None and (fault := column_fault(table, kind)):
         raise StoreError(f"{path}: {fault}; {REINDEX}")
     return table
 
 
-def read_split(path: Place) -> pd.DataFrame:
+def read_split(path: StoreLike) -> pd.DataFrame:
     """Read a split's table.
 
     Raises:
@@ -106,7 +106,7 @@ def read_split(path: Place) -> pd.DataFrame:
     return table
 
 
-def _require_scales(path: Place, table: pd.DataFrame) -> None:
+def _require_scales(path: StoreLike, table: pd.DataFrame) -> None:
     """Refuse a table in which a physical scale is no finite number above 0.
 
     Only a slide that failed may have none.
@@ -160,27 +160,27 @@ def _storable(value: Any) -> Any:
     return visible(value) if surrogate else value
 
 
-def read_record(group: Place) -> SlideRecord:
+def read_record(group: StoreLike) -> SlideRecord:
     """Read the record of a slide group.
 
     Raises:
         StoreError: the group's metadata is missing or damaged.
     """
-    path = root(group) / METADATA
+    path = open_root(group) / METADATA
     try:
         return _parsed(path, path.read_bytes())
     except OSError as error:
         raise StoreError(f"{path}: no whole record of a slide: {error!r}") from error
 
 
-def _parsed(path: Root, content: bytes) -> SlideRecord:
+def _parsed(path: StoreRoot, content: bytes) -> SlideRecord:
     try:
         return record_from_json(parse_json(content)["attributes"]["wsistore"])
     except (ValueError, TypeError, KeyError) as error:
         raise StoreError(f"{path}: no whole record of a slide: {error!r}") from error
 
 
-def read_records(store: Place) -> dict[str, SlideRecord]:
+def read_records(store: StoreLike) -> dict[str, SlideRecord]:
     """Read the records of all slides: stored ones from their groups, failed ones from the table.
 
     Raises:
@@ -188,7 +188,7 @@ def read_records(store: Place) -> dict[str, SlideRecord]:
             renamed into place whole. An object store holds what a killed upload left as well.
     """
     records: dict[str, SlideRecord] = {}
-    home = root(store)
+    home = open_root(store)
     table = home / layout.SLIDES_CSV
     if table.exists():
         try:
@@ -207,7 +207,7 @@ def read_records(store: Place) -> dict[str, SlideRecord]:
     return records
 
 
-def update_index(store: Place, tried: Mapping[str, SlideRecord], lock: bool = True) -> None:
+def update_index(store: StoreLike, tried: Mapping[str, SlideRecord], lock: bool = True) -> None:
     """Write the tables from the slide groups, so that builds at the same time lose no row.
 
     Args:
@@ -232,7 +232,7 @@ def update_index(store: Place, tried: Mapping[str, SlideRecord], lock: bool = Tr
         ) from error
 
 
-def write_index(store: Place, records: Mapping[str, SlideRecord]) -> None:
+def write_index(store: StoreLike, records: Mapping[str, SlideRecord]) -> None:
     """Write the three tables, each in one step, rows ordered by slide and crop.
 
     Warnings also name the other slides of a slide's file, which no group knows of.
@@ -245,4 +245,4 @@ def write_index(store: Place, records: Mapping[str, SlideRecord]) -> None:
         layout.LEVELS_CSV: [row for record in ordered for row in record.levels],
     }
     for name, kind in _TABLES.items():
-        (root(store) / name).write_text(table_text(kind, rows[name]))
+        (open_root(store) / name).write_text(table_text(kind, rows[name]))

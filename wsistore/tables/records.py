@@ -92,7 +92,7 @@ class SlideRecord:
     levels: tuple[LevelRow, ...] = field(default=())
 
 
-LATER: dict[type, frozenset[str]] = {
+LATER_COLUMNS: dict[type, frozenset[str]] = {
     SlideRow: frozenset(),
     CropRow: frozenset({"annotation_class", "annotation_name"}),
     LevelRow: frozenset({"bytes"}),

@@ -23,7 +23,7 @@ from wsistore.storage import layout
 from wsistore.tables.records import SlideRecord, SlideRow
 from wsistore.verify.at_hand import Source
 from wsistore.verify.expected import box_of
-from wsistore.verify.findings import Check, rebuild
+from wsistore.verify.findings import Check, rebuild_hint
 from wsistore.verify.reference import derive, tile_at, tiles_across
 
 
@@ -74,7 +74,7 @@ def compare(
                         f"{error.shape[1]}) are not the slide's: {int(error.any(axis=2).sum())} "
                         f"differ, by up to {int(error.max())}"
                     )
-                    check.fault(part, what, rebuild(row.file))
+                    check.fault(part, what, rebuild_hint(row.file))
     except (NotComparedError, SlideError, OSError) as error:
         check.not_compared = str(error)
 
@@ -124,7 +124,7 @@ def _regions(
     )  # fmt: skip
     if [region.box for region in regions] != [box_of(crop) for crop in record.crops]:
         what = "its crops' boxes are not those that its annotation file gives"
-        check.fault(f"{layout.SLIDES}/{row.slide}/zarr.json", what, rebuild(row.file))
+        check.fault(f"{layout.SLIDES}/{row.slide}/zarr.json", what, rebuild_hint(row.file))
         raise NotComparedError("its crops do not match its annotation file")
     return regions
 

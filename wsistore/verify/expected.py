@@ -19,7 +19,7 @@ CLOSE = 1e-9
 
 
 @dataclass(frozen=True)
-class Law:
+class Expected:
     """A store's settings, as far as they decide shapes and scales.
 
     Attributes:
@@ -31,7 +31,7 @@ class Law:
     exact_mpp: bool
 
     @classmethod
-    def of(cls, settings: Mapping[str, Any]) -> Law:
+    def of(cls, settings: Mapping[str, Any]) -> Expected:
         """Return the law of a store with these attributes."""
         return cls(tuple(settings["levels"]), bool(settings["exact_mpp"]))
 
@@ -54,7 +54,7 @@ def box_of(row: CropRow) -> Box:
     return Box(row.x, row.y, row.width, row.height)
 
 
-def record_violations(record: SlideRecord, slide: str, law: Law) -> Iterator[str]:
+def record_violations(record: SlideRecord, slide: str, law: Expected) -> Iterator[str]:
     """Yield what contradicts the law in a slide group's rows, one sentence each.
 
     Args:

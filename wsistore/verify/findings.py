@@ -16,7 +16,7 @@ REMOVE = "move it out of the store"
 REPLACE = "put what it leads to in its place, or move it out of the store"
 
 
-def rebuild(file: str) -> str:
+def rebuild_hint(file: str) -> str:
     """Return how a damaged slide is mended, its record being readable.
 
     Args:
@@ -25,7 +25,7 @@ def rebuild(file: str) -> str:
     return f"run 'wsistore build' for {file} again, with the store's options and --overwrite"
 
 
-def replace(slide: str) -> str:
+def replace_hint(slide: str) -> str:
     """Return how a slide is mended whose record is lost too: ``build`` cannot read past it."""
     return f"delete slides/{slide} and run the same 'wsistore build' again"
 

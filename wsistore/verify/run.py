@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
-from wsistore.parallel.executor import Death, run
+from wsistore.parallel.executor import Death, in_workers
 from wsistore.slides.discovery import find_slides
-from wsistore.slides.ids import NAME, stored_as
+from wsistore.slides.ids import BY_NAME, stored_as
 from wsistore.slides.labels import Label
 from wsistore.storage import layout
 from wsistore.storage.base import METADATA
 from wsistore.verify.at_hand import Source
-from wsistore.verify.expected import Law
+from wsistore.verify.expected import Expected
 from wsistore.verify.findings import Check, Fault, Report, count
 from wsistore.verify.root import leftovers, read_root, slides_group, strangers
 from wsistore.verify.tables import check_tables
@@ -31,7 +31,7 @@ def verify(
     workers: int | None = None,
     annotations: Path | None = None,
     watch: Watch | None = None,
-    rule: str = NAME,
+    rule: str = BY_NAME,
     labels: Mapping[str, Label] | None = None,
     timeout: float | None = None,
 ) -> Report:
@@ -59,7 +59,7 @@ def verify(
     at_hand = find_slides(slides, rule, labels)
     if settings is None:
         return Report(store, tuple(faults), (), count([], ())[0], {}, {})
-    law = Law.of(settings)
+    law = Expected.of(settings)
     groups = store / layout.SLIDES
     found = groups.iterdir() if groups.is_dir() else ()
     names = sorted(
@@ -95,7 +95,7 @@ def verify(
 def _run(
     store: Path,
     names: list[str],
-    law: Law,
+    law: Expected,
     sources: Mapping[str, Source],
     workers: int,
     timeout: float | None,
@@ -103,11 +103,11 @@ def _run(
     """Yield checks as slides are done, each in a process that may die of it."""
     items = [(name, sources.get(name)) for name in names]
     work = partial(_check, store, law)
-    for (name, _), check in run(work, items, workers, timeout=timeout):
+    for (name, _), check in in_workers(work, items, workers, timeout=timeout):
         yield _unchecked(name, check.reason) if isinstance(check, Death) else check
 
 
-def _check(store: Path, law: Law, item: tuple[str, Source | None]) -> Check:
+def _check(store: Path, law: Expected, item: tuple[str, Source | None]) -> Check:
     # imported here, in a worker process: who hands out slides reads no pixels
     from wsistore.verify.slide import check_slide
 

@@ -11,13 +11,19 @@ from wsistore.tables.index import record_from_json
 from wsistore.tables.records import SlideRecord
 from wsistore.verify.arrays import check_level
 from wsistore.verify.at_hand import Source
-from wsistore.verify.expected import Law, box_of, image_violations, level_row, record_violations
-from wsistore.verify.findings import Check, rebuild, replace
+from wsistore.verify.expected import (
+    Expected,
+    box_of,
+    image_violations,
+    level_row,
+    record_violations,
+)
+from wsistore.verify.findings import Check, rebuild_hint, replace_hint
 from wsistore.verify.folder import SlideFolder
 from wsistore.verify.shards import DamageError, decode
 
 
-def check_slide(store: Path, slide: str, law: Law, source: Source | None = None) -> Check:
+def check_slide(store: Path, slide: str, law: Expected, source: Source | None = None) -> Check:
     """Read all of a slide's group and hold it against the law.
 
     Args:
@@ -32,7 +38,7 @@ def check_slide(store: Path, slide: str, law: Law, source: Source | None = None)
     if record is None:
         return check  # without its rows nothing says what should be here
     check.record = record
-    do = rebuild(record.slide.file)
+    do = rebuild_hint(record.slide.file)
     for sentence in record_violations(record, slide, law):
         check.fault(f"{folder.name}/zarr.json", sentence, do)
     if check.faults:
@@ -55,7 +61,7 @@ def check_slide(store: Path, slide: str, law: Law, source: Source | None = None)
 
 
 def _record(folder: SlideFolder, check: Check) -> SlideRecord | None:
-    metadata = folder.metadata("zarr.json", "slide", replace(check.slide))
+    metadata = folder.metadata("zarr.json", "slide", replace_hint(check.slide))
     return None if metadata is None else record_from_json(metadata["attributes"]["wsistore"])
 
 
@@ -64,7 +70,7 @@ def _crop(
 ) -> list[bool]:
     """Check a crop and tell which of its levels are whole."""
     crop = record.crops[number]
-    do = rebuild(record.slide.file)
+    do = rebuild_hint(record.slide.file)
     part = f"{number}/zarr.json"
     metadata = folder.metadata(part, "image", do)
     if metadata is not None:
@@ -82,7 +88,7 @@ def _crop(
 
 def _profile(folder: SlideFolder, record: SlideRecord, check: Check) -> None:
     """Check that the colour profile is there, and is the one recorded."""
-    do = rebuild(record.slide.file)
+    do = rebuild_hint(record.slide.file)
     if not record.slide.icc:
         return  # one that is there all the same is a stranger
     metadata = folder.metadata(f"{layout.ICC}/zarr.json", "icc", do)

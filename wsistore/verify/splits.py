@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from wsistore.errors import StoreError, UsageError
-from wsistore.slides.classes import ALL, ClassMap
+from wsistore.slides.classes import ALL_CLASSES, ClassMap
 from wsistore.split.files import changed_since, class_map, read_record
 from wsistore.split.publication import broken_off
 from wsistore.split.same_files import FINGERPRINT
@@ -109,11 +109,11 @@ def _named(store: Path, path: Path) -> bool:
 def _class_map(store: Path, name: str) -> ClassMap:
     """Return which classes a split tells apart; a damaged record is a fault of its own file."""
     if irregularity(store, f"{layout.SPLITS}/{name}.json"):
-        return ALL
+        return ALL_CLASSES
     try:
         return class_map(store, name)
     except StoreError:
-        return ALL
+        return ALL_CLASSES
 
 
 def _again(name: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from wsistore.storage import layout
 from wsistore.tables.duplicates import Duplicates
 from wsistore.tables.index import REINDEX
-from wsistore.tables.records import LATER, CropRow, LevelRow, SlideRecord, SlideRow
+from wsistore.tables.records import LATER_COLUMNS, CropRow, LevelRow, SlideRecord, SlideRow
 from wsistore.verify.findings import Fault
 from wsistore.verify.regular import read_regular
 
@@ -23,7 +23,7 @@ class TableError(ValueError):
 
 
 def read_rows(store: Path, name: str, kind: type) -> list[dict[str, str]]:
-    """Read a CSV whose header must be the fields of a row's kind, `LATER` aside; cells stay text.
+    """Read a CSV whose header must be the fields of a row's kind, `LATER_COLUMNS` aside; cells stay text.
 
     Raises:
         TableError: it is missing, no CSV in UTF-8, or has another header.
@@ -37,7 +37,7 @@ def read_rows(store: Path, name: str, kind: type) -> list[dict[str, str]]:
         raise TableError(f"cannot be read as CSV ({error})") from error
     columns = [field.name for field in fields(kind)]
     header = lines[0] if lines else []
-    if header != [name for name in columns if name in header or name not in LATER[kind]]:
+    if header != [name for name in columns if name in header or name not in LATER_COLUMNS[kind]]:
         raise TableError(f"has the header {','.join(header)!r}, not {','.join(columns)!r}")
     for number, line in enumerate(lines[1:], start=2):
         if len(line) != len(header):

@@ -38,7 +38,7 @@ from tests.behavior.fuzzing.stores import store_targets
 from tests.behavior.fuzzing.tables import table_targets
 from wsistore.build.ingest import load_compiled
 from wsistore.errors import WsistoreError
-from wsistore.parallel.executor import Death, run
+from wsistore.parallel.executor import Death, in_workers
 
 CPU_SECONDS = 60
 """A mutant that takes longer counts as one that hangs; the processor's, for machines are busy."""
@@ -185,7 +185,9 @@ def try_cases(
         attempt = partial(try_case, corpus, work)
         prepare = partial(_prepare, work / "stderr.log")
         batch = cases[start : start + _BATCH]
-        for case, result in run(attempt, batch, workers, prepare=prepare, timeout=WALL_SECONDS):
+        for case, result in in_workers(
+            attempt, batch, workers, prepare=prepare, timeout=WALL_SECONDS
+        ):
             yield _ended(case, result, corpus) if isinstance(result, Death) else result
             if until is not None and time.monotonic() > until:
                 return

@@ -10,7 +10,7 @@ from torch import nn
 from distill.explain.cells import averaged, cell_grid, smooth
 from distill.networks import NETWORKS, ResNet
 from distill.networks.resnet import BasicBlock, Bottleneck
-from wsistore import Grid, Span
+from wsistore import AxisGrid, PixelGrid
 
 
 def without_content(network: ResNet) -> ResNet:
@@ -45,7 +45,7 @@ def test_a_cell_looks_at_the_centre_of_the_pixel_that_its_grid_says(
     block: type[BasicBlock] | type[Bottleneck], size: int
 ) -> None:
     network = without_content(ResNet(2, block, (1, 1, 1, 1), 32))
-    cells = cell_grid(Grid(Span(0, 1, size), Span(0, 1, 33)), 32)
+    cells = cell_grid(PixelGrid(AxisGrid(0, 1, size), AxisGrid(0, 1, 33)), 32)
     assert network.extract(torch.zeros(1, 3, 33, size).double()).shape[2:] == (
         cells.y.count,
         cells.x.count,
@@ -70,13 +70,13 @@ def test_all_that_moves_a_cell_is_odd_and_padded_evenly(name: str) -> None:
 
 
 def test_cells_lie_over_the_pixels_of_their_level() -> None:
-    pixels = Grid(Span(100.25, 2.5, 65), Span(-0.25, 2.5, 64))
-    assert cell_grid(pixels, 32) == Grid(Span(100.25, 80, 3), Span(-0.25, 80, 2))
+    pixels = PixelGrid(AxisGrid(100.25, 2.5, 65), AxisGrid(-0.25, 2.5, 64))
+    assert cell_grid(pixels, 32) == PixelGrid(AxisGrid(100.25, 80, 3), AxisGrid(-0.25, 80, 2))
 
 
 def test_a_picture_shows_cells_at_their_place_and_straight_between_them() -> None:
     # a plane over the slide: whatever is linear is shown as it is
-    level = Grid(Span(40.5, 2, 200), Span(-3, 2, 140))
+    level = PixelGrid(AxisGrid(40.5, 2, 200), AxisGrid(-3, 2, 140))
     cells = cell_grid(level, 32)
     at = [axis.first + axis.step * np.arange(axis.count) for axis in (cells.y, cells.x)]
     values = 0.3 * at[0][:, None] - 0.1 * at[1][None, :]
@@ -96,16 +96,21 @@ def test_a_picture_shows_cells_at_their_place_and_straight_between_them() -> Non
 
 def test_a_picture_invents_nothing() -> None:
     values = np.random.default_rng(3).random((4, 5))
-    level = Grid(Span(0, 1, 150), Span(0, 1, 100))
+    level = PixelGrid(AxisGrid(0, 1, 150), AxisGrid(0, 1, 100))
     shown = smooth(values, cell_grid(level, 32), level, (300, 450))
     assert (shown.min(), shown.max()) == pytest.approx((values.min(), values.max()), abs=0.01)
     one = smooth(
-        np.array([[2.5]]), cell_grid(Grid(Span(0, 1, 20), Span(0, 1, 9)), 32), level, (5, 4)
+        np.array([[2.5]]),
+        cell_grid(PixelGrid(AxisGrid(0, 1, 20), AxisGrid(0, 1, 9)), 32),
+        level,
+        (5, 4),
     )
     assert np.array_equal(one, np.full((5, 4), 2.5))
 
 
-def brute_force(values: np.ndarray, fine: Span, coarse: Span, parts: int = 64) -> np.ndarray:
+def brute_force(
+    values: np.ndarray, fine: AxisGrid, coarse: AxisGrid, parts: int = 64
+) -> np.ndarray:
     """Averages of a row of cells, point by point."""
     found = []
     for cell in range(coarse.count):
@@ -122,18 +127,18 @@ def brute_force(values: np.ndarray, fine: Span, coarse: Span, parts: int = 64) -
     seed=st.integers(0, 99),
 )
 def test_a_coarse_cell_is_the_mean_of_what_it_covers(factor: float, count: int, seed: int) -> None:
-    level = Span(7.0, 1.0, count)
-    coarse_level = Span(7.0 + (factor - 1) / 2, factor, max(int(count / factor), 1))
-    fine = cell_grid(Grid(level, level), 32).x
-    coarse = cell_grid(Grid(coarse_level, coarse_level), 32).x
-    values, one = np.random.default_rng(seed).random(fine.count), Span(0, 1, 1)
-    across = averaged(values[None], Grid(fine, one), Grid(coarse, one))
+    level = AxisGrid(7.0, 1.0, count)
+    coarse_level = AxisGrid(7.0 + (factor - 1) / 2, factor, max(int(count / factor), 1))
+    fine = cell_grid(PixelGrid(level, level), 32).x
+    coarse = cell_grid(PixelGrid(coarse_level, coarse_level), 32).x
+    values, one = np.random.default_rng(seed).random(fine.count), AxisGrid(0, 1, 1)
+    across = averaged(values[None], PixelGrid(fine, one), PixelGrid(coarse, one))
     np.testing.assert_allclose(across[0], brute_force(values, fine, coarse), atol=2e-3)
-    down = averaged(values[:, None], Grid(one, fine), Grid(one, coarse))
+    down = averaged(values[:, None], PixelGrid(one, fine), PixelGrid(one, coarse))
     np.testing.assert_allclose(down[:, 0], across[0], rtol=1e-12)
 
 
 def test_on_its_own_grid_a_map_stays_as_it_is() -> None:
-    grid = Grid(Span(3, 32, 5), Span(1, 32, 4))
+    grid = PixelGrid(AxisGrid(3, 32, 5), AxisGrid(1, 32, 4))
     values = np.random.default_rng(1).random((4, 5))
     np.testing.assert_allclose(averaged(values, grid, grid), values, rtol=1e-15)

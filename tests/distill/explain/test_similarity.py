@@ -8,10 +8,10 @@ from scipy import stats
 
 from distill.explain.cells import averaged
 from distill.explain.similarity import similarity
-from wsistore import Grid, Span
+from wsistore import AxisGrid, PixelGrid
 
-FINE = Grid(Span(0, 32, 20), Span(0, 32, 13))
-COARSE = Grid(Span(1.5, 128, 5), Span(1.5, 128, 4))
+FINE = PixelGrid(AxisGrid(0, 32, 20), AxisGrid(0, 32, 13))
+COARSE = PixelGrid(AxisGrid(1.5, 128, 5), AxisGrid(1.5, 128, 4))
 rng = np.random.default_rng(5)
 TEACHER, STUDENT = rng.random((13, 20)), np.round(rng.random((4, 5)), 1)  # with ties
 
@@ -36,7 +36,7 @@ def test_flat_and_tiny_maps_are_like_nothing() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         flat = similarity(TEACHER, FINE, np.full((4, 5), 0.1), COARSE)
-        two = Grid(Span(0, 128, 2), Span(0, 128, 1))
+        two = PixelGrid(AxisGrid(0, 128, 2), AxisGrid(0, 128, 1))
         tiny = similarity(TEACHER, FINE, np.array([[1.0, 2.0]]), two)
     assert flat == {"cells": 20, "pearson": None, "spearman": None}
     assert tiny == {"cells": 2, "pearson": None, "spearman": None}

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 import wsistore
 from tests.lanczos_reference import lanczos
 from wsistore.cli.main import main
-from wsistore.parallel.executor import run
+from wsistore.parallel.executor import in_workers
 
 GLASS = (242, 242, 242)
 HOSTILE = '=cmd|"x"!A1, <script>\U0001f9ec NA'
@@ -101,7 +101,9 @@ def covered(image: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
 def in_strips(pixels: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let builds decode so many pixels at a time, in this process, where that can be changed."""
     monkeypatch.setattr("wsistore.build.strips.STRIP_PIXELS", pixels)
-    monkeypatch.setattr("wsistore.build.builder.run", lambda work, items, *_: run(work, items, 0))
+    monkeypatch.setattr(
+        "wsistore.build.builder.run", lambda work, items, *_: in_workers(work, items, 0)
+    )
 
 
 @pytest.mark.parametrize("strip", [1, 4_000_000])

@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 
 from tests.wsistore.split.cohorts import cohort, cohorts, crops_table, patients_of
 from wsistore.errors import UsageError
-from wsistore.split import Request, assign, faults, make_split
-from wsistore.split.assign import strata
+from wsistore.split import SplitRequest, assign, faults, make_split
+from wsistore.split.assignment import strata
 
 requests = st.builds(
-    Request,
+    SplitRequest,
     dev=st.integers(0, 2),
     aux=st.sampled_from([(), (1,), (1, 2)]),
     patients_per_class=st.sampled_from([3, 4]),
@@ -22,7 +22,7 @@ quick = settings(deadline=None, max_examples=40)
 @quick
 @given(cohorts(least=7), requests)
 def test_any_split_is_sound_and_gives_every_class_what_was_asked(
-    crops: pd.DataFrame, request: Request
+    crops: pd.DataFrame, request: SplitRequest
 ) -> None:
     (split,) = make_split(crops, request).values()
     assert faults(split, crops) == []
@@ -39,7 +39,7 @@ def test_any_split_is_sound_and_gives_every_class_what_was_asked(
 @quick
 @given(cohorts(), st.integers(0, 5))
 def test_fractions_take_every_labelled_patient(crops: pd.DataFrame, seed: int) -> None:
-    (split,) = make_split(crops, Request(seed=seed)).values()
+    (split,) = make_split(crops, SplitRequest(seed=seed)).values()
     assert faults(split, crops) == []
     assert set(split["crop"]) == set(crops["crop"][crops["label"].notna()])
     assert split["label"].notna().all()
@@ -55,7 +55,7 @@ def test_the_order_of_rows_does_not_matter(crops, request, random) -> None:
 
 def test_another_seed_gives_another_split() -> None:
     crops = cohort({"a": 20, "b": 20}, 20)
-    one, two = (assign(crops, Request(aux=(5,), seed=seed), {}) for seed in (0, 1))
+    one, two = (assign(crops, SplitRequest(aux=(5,), seed=seed), {}) for seed in (0, 1))
     assert {p for p in one if one[p] == "train"} != {p for p in two if two[p] == "train"}
     assert {p for p in one if one[p] == "aux1"} != {p for p in two if two[p] == "aux1"}
 
@@ -65,7 +65,7 @@ def test_auxiliary_draws_do_not_follow_the_order_of_labelled_draws() -> None:
     met = 0
     for seed in range(10):
         crops = cohort({"a": 200, "b": 110})
-        parts = assign(crops, Request(patients_per_class=100, aux=(55,), seed=seed), {})
+        parts = assign(crops, SplitRequest(patients_per_class=100, aux=(55,), seed=seed), {})
         met += sum(part == "aux1" and patient.startswith("b") for patient, part in parts.items())
     assert 35 <= met <= 65  # half of 10, ten times over
 
@@ -73,26 +73,26 @@ def test_auxiliary_draws_do_not_follow_the_order_of_labelled_draws() -> None:
 def test_every_class_that_lacks_patients_is_named_at_once() -> None:
     crops = cohort({"few": 80, "some": 118, "many": 300}, 10)
     with pytest.raises(UsageError) as refused:
-        assign(crops, Request(patients_per_class=100, dev=20, aux=(100, 300)), {})
+        assign(crops, SplitRequest(patients_per_class=100, dev=20, aux=(100, 300)), {})
     assert str(refused.value) == (
         "too few patients: class 'few' lacks 40 (80 of 120), class 'some' lacks 2 (118 of 120), "
         "ADv2 lacks 110 (190 of 300); add patients or lower --patients-per-class or --dev or --aux"
     )
     with pytest.raises(UsageError, match=r"class 'b' lacks 1 \(2 of 3\); .* lower --fractions$"):
-        assign(cohort({"a": 9, "b": 2}), Request(), {})
+        assign(cohort({"a": 9, "b": 2}), SplitRequest(), {})
     with pytest.raises(UsageError, match=r"class 'b' lacks 3 \(2 of 5\); .* lower --folds$"):
-        assign(cohort({"a": 9, "b": 2}), Request(folds=5), {})
+        assign(cohort({"a": 9, "b": 2}), SplitRequest(folds=5), {})
     with pytest.raises(UsageError, match=r"ADv1 lacks 4 \(1 of 5\), ADv2 lacks 6 \(1 of 7\);"):
-        assign(cohort({"a": 9}, 1), Request(aux=(5, 7)), {})
+        assign(cohort({"a": 9}, 1), SplitRequest(aux=(5, 7)), {})
 
 
 def test_unlabelled_crops_are_in_auxiliary_sets_only() -> None:
     crops = cohort({"a": 6, "b": 6}, 2)
-    (split,) = make_split(crops, Request(aux=(2,))).values()
+    (split,) = make_split(crops, SplitRequest(aux=(2,))).values()
     assert patients_of(split, "aux1") == {"unknown0", "unknown1"}
     assert not set(split["patient"][split["subset"] != "aux1"]) & {"unknown0", "unknown1"}
     with pytest.raises(UsageError, match="no crop has a label"):
-        make_split(crops.assign(label=np.nan), Request())
+        make_split(crops.assign(label=np.nan), SplitRequest())
 
 
 def test_a_patient_with_several_labels_counts_for_the_rarest() -> None:
@@ -102,5 +102,5 @@ def test_a_patient_with_several_labels_counts_for_the_rarest() -> None:
     assert {patient for patient, label in strata(crops).items() if label == "rare"} == {
         "m0", "m1", "m2"
     }  # fmt: skip
-    parts = assign(crops, Request(), {})
+    parts = assign(crops, SplitRequest(), {})
     assert {parts[f"m{n}"] for n in range(3)} == {"train", "val", "test"}

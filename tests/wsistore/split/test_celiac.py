@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from tests.wsistore.split.cohorts import CELIAC, cohort, patients_of
-from wsistore.split import Request, faults, make_split, rows_of, set_names
+from wsistore.split import SplitRequest, faults, make_split, rows_of, set_names
 
 SETS = {"train": 210, "val": 45, "test": 45, "dev": 60, "ADv1": 300, "ADv2": 1004}
 
@@ -18,7 +18,7 @@ def crops() -> pd.DataFrame:
 
 def test_the_celiac_scheme_uses_all_1364_patients(crops: pd.DataFrame) -> None:
     assert crops["patient"].nunique() == 1364
-    request = Request(patients_per_class=100, dev=20, aux=(300, 1004))
+    request = SplitRequest(patients_per_class=100, dev=20, aux=(300, 1004))
     (split,) = make_split(crops, request).values()
     assert set_names(split) == tuple(SETS)
     assert {name: rows_of(split, name)["patient"].nunique() for name in SETS} == SETS
@@ -36,7 +36,7 @@ def test_the_celiac_scheme_uses_all_1364_patients(crops: pd.DataFrame) -> None:
 
 def test_adv1_meets_the_classes_as_the_rest_of_the_cohort_has_them(crops: pd.DataFrame) -> None:
     """The paper's ADv1 had about 284, 4 and 12 patients of the 948, 8 and 48 that were left."""
-    request = Request(patients_per_class=100, dev=20, aux=(300, 1004))
+    request = SplitRequest(patients_per_class=100, dev=20, aux=(300, 1004))
     adv1 = [
         patients_of(split, "aux1")
         for seed in range(5)

@@ -8,7 +8,7 @@ from tests.wsistore.split.cohorts import cohort, write_store
 from wsistore.errors import StoreError, UsageError
 from wsistore.split import (
     Record,
-    Request,
+    SplitRequest,
     changed_since,
     check_split,
     checkable,
@@ -20,34 +20,34 @@ from wsistore.split import (
 )
 
 CROPS = cohort({"a": 6, "b": 6})
-FOLDS = Request(folds=3)
+FOLDS = SplitRequest(folds=3)
 
 
 def files(store: Path) -> list[str]:
     return sorted(path.name for path in (store / "splits").iterdir())
 
 
-def save(store: Path, name: str, request: Request, overwrite: bool = False) -> None:
+def save(store: Path, name: str, request: SplitRequest, overwrite: bool = False) -> None:
     save_splits(store, name, make_split(CROPS, request), Record(request), overwrite)
 
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
-    save(tmp_path, "main", Request(seed=3))
+    save(tmp_path, "main", SplitRequest(seed=3))
     assert files(tmp_path) == ["main.csv", "main.json"]
     written = json.loads((tmp_path / "splits" / "main.json").read_text())
     digest = hashlib.sha256((tmp_path / "splits" / "main.csv").read_bytes()).hexdigest()
     assert written == {
         "version": "0.1.0",
-        "request": Request(seed=3).to_json(),
+        "request": SplitRequest(seed=3).to_json(),
         "classes": {"exclude": [], "merge": {}},
         "source": {},
         "files": {"main.csv": digest},
     }
     record = read_record(tmp_path, "main")
     assert record is not None
-    assert record.request == Request(seed=3)
+    assert record.request == SplitRequest(seed=3)
     (table,) = read_tables(tmp_path, "main").values()
-    (made,) = make_split(CROPS, Request(seed=3)).values()
+    (made,) = make_split(CROPS, SplitRequest(seed=3)).values()
     assert table.equals(made.astype(table.dtypes.to_dict()))
 
 
@@ -61,12 +61,12 @@ def test_folds_are_one_split_each_with_one_record(tmp_path: Path) -> None:
 def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
     save(tmp_path, "cv", FOLDS)
     before = {name: (tmp_path / "splits" / name).read_bytes() for name in files(tmp_path)}
-    for name, request in (("cv", Request()), ("cv", FOLDS), ("cv", Request(folds=4))):
+    for name, request in (("cv", SplitRequest()), ("cv", FOLDS), ("cv", SplitRequest(folds=4))):
         with pytest.raises(UsageError, match="exists; choose another --name or give --overwrite"):
             save(tmp_path, name, request)
     with pytest.raises(UsageError, match="is a fold of split 'cv'"):
-        save(tmp_path, "cv-1", Request(), overwrite=True)
-    (leaking,) = make_split(CROPS, Request()).values()
+        save(tmp_path, "cv-1", SplitRequest(), overwrite=True)
+    (leaking,) = make_split(CROPS, SplitRequest()).values()
     leaking.loc[leaking["patient"].duplicated(), "subset"] = "other"
     with pytest.raises(UsageError, match="would be in two subsets of 'new'"):
         save_split(tmp_path, "new", leaking)
@@ -74,18 +74,18 @@ def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
 
 
 def test_an_overwritten_split_leaves_no_old_files(tmp_path: Path) -> None:
-    save(tmp_path, "cv", Request(folds=5))
+    save(tmp_path, "cv", SplitRequest(folds=5))
     save(tmp_path, "cv", FOLDS, overwrite=True)
     assert files(tmp_path) == ["cv-0.csv", "cv-1.csv", "cv-2.csv", "cv.json"]
-    save(tmp_path, "cv", Request(), overwrite=True)
+    save(tmp_path, "cv", SplitRequest(), overwrite=True)
     assert files(tmp_path) == ["cv.csv", "cv.json"]
-    (table,) = make_split(CROPS, Request(seed=1)).values()
+    (table,) = make_split(CROPS, SplitRequest(seed=1)).values()
     save_split(tmp_path, "cv", table, overwrite=True)
     assert files(tmp_path) == ["cv.csv"]
 
 
 def test_changes_since_are_noticed(tmp_path: Path) -> None:
-    save(tmp_path, "main", Request())
+    save(tmp_path, "main", SplitRequest())
     path = tmp_path / "splits" / "main.csv"
     assert changed_since(tmp_path, "main") == []
     path.write_text(path.read_text() + "\n")
@@ -95,7 +95,7 @@ def test_changes_since_are_noticed(tmp_path: Path) -> None:
 
 
 def test_a_damaged_record_is_named(tmp_path: Path) -> None:
-    save(tmp_path, "main", Request())
+    save(tmp_path, "main", SplitRequest())
     (tmp_path / "splits" / "main.json").write_text('{"request": {"dev": -3, "aux": []}}')
     with pytest.raises(StoreError, match=r"main\.json: is no record of a split"):
         read_record(tmp_path, "main")

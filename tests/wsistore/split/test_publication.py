@@ -13,20 +13,20 @@ from click.testing import CliRunner
 from tests.wsistore.split.cohorts import cohort, write_store
 from wsistore.cli.main import main
 from wsistore.errors import StoreError, UsageError
-from wsistore.split import Record, Request, finish, make_split, read_tables, save_splits
+from wsistore.split import Record, SplitRequest, finish, make_split, read_tables, save_splits
 from wsistore.storage.base import LocalRoot
 from wsistore.store.store import Store
 from wsistore.verify.splits import check_splits
 
 CROPS = cohort({"a": 6, "b": 6})
-FOLDS = Request(folds=3)
+FOLDS = SplitRequest(folds=3)
 
 
-def save(store: Path, request: Request, overwrite: bool = False) -> None:
+def save(store: Path, request: SplitRequest, overwrite: bool = False) -> None:
     save_splits(store, "cv", make_split(CROPS, request), Record(request), overwrite)
 
 
-def save_and_die(store: Path, request: Request, overwrite: bool, number: int) -> None:
+def save_and_die(store: Path, request: SplitRequest, overwrite: bool, number: int) -> None:
     """Save in this process, which kills itself when it is about to rename once more than that."""
     left = [None] * number
 
@@ -40,7 +40,7 @@ def save_and_die(store: Path, request: Request, overwrite: bool, number: int) ->
     save(store, request, overwrite)
 
 
-def killed(store: Path, request: Request, overwrite: bool, number: int) -> bool:
+def killed(store: Path, request: SplitRequest, overwrite: bool, number: int) -> bool:
     """Save in another process and tell whether it was killed before it was done."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
@@ -64,10 +64,10 @@ def store(tmp_path: Path) -> Path:
     return tmp_path / "store"
 
 
-@pytest.mark.parametrize("before", [None, Request(folds=5), Request(seed=7)])
-@pytest.mark.parametrize("asked", [FOLDS, Request(seed=1)])
+@pytest.mark.parametrize("before", [None, SplitRequest(folds=5), SplitRequest(seed=7)])
+@pytest.mark.parametrize("asked", [FOLDS, SplitRequest(seed=1)])
 def test_killed_at_each_rename_it_is_all_old_or_all_new(
-    before: Request | None, asked: Request, store: Path, tmp_path: Path
+    before: SplitRequest | None, asked: SplitRequest, store: Path, tmp_path: Path
 ) -> None:
     overwrite = before is not None
     if before is not None:
@@ -100,7 +100,7 @@ def test_killed_at_each_rename_it_is_all_old_or_all_new(
 
 def broken_off(store: Path) -> Path:
     """Leave a publication of three folds over five that was killed after one of its moves."""
-    save(store, Request(folds=5))
+    save(store, SplitRequest(folds=5))
     assert killed(store, FOLDS, True, 6)
     assert (store / "splits" / ".cv.publishing").exists()
     return store
@@ -117,7 +117,7 @@ def test_any_split_ends_what_was_broken_off(store: Path, tmp_path: Path) -> None
 def test_another_request_is_not_taken_for_the_one_that_was_broken_off(store: Path) -> None:
     broken_off(store)
     with pytest.raises(UsageError, match="exists; choose another --name or give --overwrite"):
-        save(store, Request(seed=4))
+        save(store, SplitRequest(seed=4))
     assert sorted(state(store)) == ["cv-0.csv", "cv-1.csv", "cv-2.csv", "cv.json"]
 
 

@@ -3,27 +3,27 @@ from typing import Any
 import pytest
 
 from wsistore.errors import UsageError
-from wsistore.split import Request
+from wsistore.split import SplitRequest
 
 THREE = {"train": 0.7, "val": 0.15, "test": 0.15}
 
 
 def test_default_fractions_and_what_a_class_needs() -> None:
-    assert Request().fractions == THREE
-    assert Request().needs() == 3
-    assert Request(dev=20, patients_per_class=100).needs() == 120
-    assert Request(counts={"train": 7, "val": 0, "test": 2}, dev=1).needs() == 10
-    assert Request(folds=5, dev=2).needs() == 7
-    assert Request(fractions={"train": 0.8, "val": 0.0, "test": 0.2}).needs() == 2
+    assert SplitRequest().fractions == THREE
+    assert SplitRequest().needs() == 3
+    assert SplitRequest(dev=20, patients_per_class=100).needs() == 120
+    assert SplitRequest(counts={"train": 7, "val": 0, "test": 2}, dev=1).needs() == 10
+    assert SplitRequest(folds=5, dev=2).needs() == 7
+    assert SplitRequest(fractions={"train": 0.8, "val": 0.0, "test": 0.2}).needs() == 2
 
 
 def test_wanted_numbers() -> None:
-    per_class = Request(patients_per_class=100, dev=20)
+    per_class = SplitRequest(patients_per_class=100, dev=20)
     assert per_class.wanted(1068) == {"train": 70, "val": 15, "test": 15, "dev": 20}
-    assert Request(dev=20).wanted(120) == {"train": 70, "val": 15, "test": 15, "dev": 20}
-    exact = Request(counts={"train": 7, "val": 0, "test": 2})
+    assert SplitRequest(dev=20).wanted(120) == {"train": 70, "val": 15, "test": 15, "dev": 20}
+    exact = SplitRequest(counts={"train": 7, "val": 0, "test": 2})
     assert exact.wanted(50) == {"train": 7, "val": 0, "test": 2, "dev": 0}
-    assert Request(aux=(300, 1004)).rings() == (300, 704)
+    assert SplitRequest(aux=(300, 1004)).rings() == (300, 704)
 
 
 @pytest.mark.parametrize(
@@ -47,9 +47,9 @@ def test_wanted_numbers() -> None:
 )
 def test_contradictions_are_refused(asked: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        Request(**asked)
+        SplitRequest(**asked)
 
 
 def test_a_request_survives_its_record() -> None:
-    for request in (Request(aux=(3, 9), dev=2, seed=4), Request(folds=4, fold_val=False)):
-        assert Request.from_json(request.to_json()) == request
+    for request in (SplitRequest(aux=(3, 9), dev=2, seed=4), SplitRequest(folds=4, fold_val=False)):
+        assert SplitRequest.from_json(request.to_json()) == request

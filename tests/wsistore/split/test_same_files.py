@@ -4,7 +4,7 @@ import pytest
 
 from tests.wsistore.split.cohorts import cohort, patients_of
 from wsistore.errors import UsageError
-from wsistore.split import Request, extend_split, make_split
+from wsistore.split import SplitRequest, extend_split, make_split
 from wsistore.split.same_files import Group, file_leaks, groups, with_fingerprints
 
 
@@ -31,15 +31,19 @@ def test_groups_reach_through_others() -> None:
 
 def test_a_split_without_shared_files_is_what_it_was() -> None:
     crops = cohort({"a": 9, "b": 12}, 5)
-    for request in (Request(seed=2), Request(folds=3), Request(patients_per_class=4, aux=(2, 4))):
+    for request in (
+        SplitRequest(seed=2),
+        SplitRequest(folds=3),
+        SplitRequest(patients_per_class=4, aux=(2, 4)),
+    ):
         with_prints = make_split(shared(crops), request)
         for suffix, table in make_split(crops, request).items():
             pd.testing.assert_frame_equal(with_prints[suffix], table)
 
 
-@pytest.mark.parametrize("request_", [Request(seed=1), Request(folds=3), Request(
+@pytest.mark.parametrize("request_", [SplitRequest(seed=1), SplitRequest(folds=3), SplitRequest(
     patients_per_class=4, aux=(2, 4), dev=1)])  # fmt: skip
-def test_patients_of_one_file_go_together_and_count_as_one(request_: Request) -> None:
+def test_patients_of_one_file_go_together_and_count_as_one(request_: SplitRequest) -> None:
     crops = shared(cohort({"a": 12, "b": 12}, 6), ("a0", "b3"), ("b3", "a5"), ("unknown1", "a7"))
     for table in make_split(crops, request_).values():
         assert file_leaks(with_fingerprints(table, crops)) == []
@@ -49,10 +53,10 @@ def test_patients_of_one_file_go_together_and_count_as_one(request_: Request) ->
 
 def test_a_split_is_extended_beside_the_patient_whose_file_came_again() -> None:
     small = shared(cohort({"a": 8, "b": 8}))
-    old = make_split(small, Request())
+    old = make_split(small, SplitRequest())
     new = pd.DataFrame([("n-0/0", "n-0", "n", "a")], columns=["crop", "slide", "patient", "label"])
     crops = pd.concat([small.drop(columns="fingerprint"), new], ignore_index=True)
-    extended = extend_split(shared(crops, ("b2", "n")), old, Request())[""]
+    extended = extend_split(shared(crops, ("b2", "n")), old, SplitRequest())[""]
     subsets = extended.groupby("patient")["subset"].first()
     assert subsets["n"] == subsets["b2"]
     assert patients_of(old[""], "test") <= patients_of(extended, "test")
@@ -60,16 +64,16 @@ def test_a_split_is_extended_beside_the_patient_whose_file_came_again() -> None:
 
 def test_a_split_that_cuts_a_file_apart_is_not_extended() -> None:
     crops = cohort({"a": 8, "b": 8})
-    old = make_split(crops, Request())
+    old = make_split(crops, SplitRequest())
     one, other = (min(patients_of(old[""], subset)) for subset in ("train", "test"))
     with pytest.raises(UsageError, match="are the same file, in more than one subset"):
-        extend_split(shared(crops, (one, other)), old, Request())
+        extend_split(shared(crops, (one, other)), old, SplitRequest())
     # a newcomer who shares a file with each of two who are apart
     rows = [(f"n-{n}/0", f"n-{n}", "n", "a") for n in range(2)]
     new = pd.DataFrame(rows, columns=["crop", "slide", "patient", "label"])
     both = shared(pd.concat([crops, new], ignore_index=True), ("n", one), ("n", other))
     with pytest.raises(UsageError, match=r"cannot be extended: patients .* must be in one subset"):
-        extend_split(both, old, Request())
+        extend_split(both, old, SplitRequest())
 
 
 def test_slides_of_one_patient_are_the_patients_matter() -> None:

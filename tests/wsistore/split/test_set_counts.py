@@ -11,7 +11,7 @@ from distill.report.data_tables import split_table
 from tests.wsistore.split.cohorts import cohort, write_store
 from wsistore.cli.main import main
 from wsistore.split import make_split, save_split
-from wsistore.split.request import Request
+from wsistore.split.request import SplitRequest
 from wsistore.split.set_counts import Count, count_split
 
 COLUMNS = ["crop", "slide", "patient", "label", "subset"]
@@ -88,7 +88,7 @@ def test_a_patient_of_two_classes_counts_once_in_the_total() -> None:
 def test_split_info_and_report_show_the_same_table(tmp_path: Path) -> None:
     crops = cohort({"a": 9, "b": 12}, unlabelled=3)
     store = write_store(tmp_path / "store", crops)
-    request = Request(patients_per_class=5, dev=1, aux=(4, 9))
+    request = SplitRequest(patients_per_class=5, dev=1, aux=(4, 9))
     (split,) = make_split(crops, request).values()
     # rings in the order in which they are met: the outer one first
     save_split(store, "main", split.sort_values("subset", ascending=False))

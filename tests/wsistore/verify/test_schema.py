@@ -4,7 +4,7 @@ from dataclasses import fields
 
 import pytest
 
-from wsistore.tables.records import LATER, CropRow, LevelRow, SlideRow
+from wsistore.tables.records import LATER_COLUMNS, CropRow, LevelRow, SlideRow
 from wsistore.verify.schema import KINDS, MetadataError, parse, validator, violations
 
 
@@ -22,7 +22,7 @@ def test_records_have_the_columns_of_the_schema(name: str, row: type) -> None:
     names = [field.name for field in fields(row)]
     assert list(part["properties"]) == names
     # early stores lack what was recorded later
-    assert part["required"] == [name for name in names if name not in LATER[row]]
+    assert part["required"] == [name for name in names if name not in LATER_COLUMNS[row]]
     assert part["additionalProperties"] is False
 
 

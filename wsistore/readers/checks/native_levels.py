@@ -9,7 +9,7 @@ from wsistore.readers import Reader
 from wsistore.readers.checks.level_pixels import level_fault
 
 
-class VendorLevels:
+class NativeLevels:
     """The vendor levels of an open slide that can stand for level 0.
 
     Attributes:

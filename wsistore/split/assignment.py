@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from wsistore.errors import UsageError
 from wsistore.split.allocation import deal, fill
-from wsistore.split.request import DEV, Request
-from wsistore.split.subsets import is_aux, ring
+from wsistore.split.request import DEV, SplitRequest
+from wsistore.split.subsets import aux_increment, is_aux
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +42,7 @@ def strata(crops: pd.DataFrame) -> dict[str, str]:
     return classes
 
 
-def assign(crops: pd.DataFrame, request: Request, old: Mapping[str, str]) -> dict[str, str]:
+def assign(crops: pd.DataFrame, request: SplitRequest, old: Mapping[str, str]) -> dict[str, str]:
     """Assign patients to train, val, test, or folds; dev; and rings of the auxiliary sets.
 
     Within a class, patients are ordered by SHA-256 of seed and name. Auxiliary sets take patients
@@ -81,8 +81,8 @@ def assign(crops: pd.DataFrame, request: Request, old: Mapping[str, str]) -> dic
     pool = sorted(set(crops["patient"].astype(str)) - parts.keys(), key=_rank(request.seed, "aux"))
     held, short = Counter(old.values()), 0
     for number, size in enumerate(request.rings(), start=1):
-        room = max(0, size - held[ring(number)])
-        parts.update(dict.fromkeys(pool[:room], ring(number)))
+        room = max(0, size - held[aux_increment(number)])
+        parts.update(dict.fromkeys(pool[:room], aux_increment(number)))
         short += max(0, room - len(pool))
         pool = pool[room:]
         if short:
@@ -96,7 +96,7 @@ def assign(crops: pd.DataFrame, request: Request, old: Mapping[str, str]) -> dic
 
 
 def _assign_class(
-    patients: list[str], request: Request, parts: Mapping[str, str]
+    patients: list[str], request: SplitRequest, parts: Mapping[str, str]
 ) -> dict[str, str]:
     """Return the parts of those patients of one class that have none yet."""
     new = sorted((p for p in patients if p not in parts), key=_rank(request.seed))
@@ -110,7 +110,7 @@ def _assign_class(
 
 
 def _folds(
-    total: int, newcomers: int, have: Counter[str], request: Request, load: Counter[str]
+    total: int, newcomers: int, have: Counter[str], request: SplitRequest, load: Counter[str]
 ) -> list[str]:
     names = [fold(number) for number in range(request.folds)]
     shared = request.patients_per_class or total - request.dev
