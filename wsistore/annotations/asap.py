@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from xml.etree.ElementTree import Element
 
+from wsistore.annotations.elements import number, points, refuse_strangers
 from wsistore.annotations.model import Annotations, Collector, text
 from wsistore.annotations.polygon import outline, rectangle
-from wsistore.files.xml import number, points, refuse_strangers
 
 ROOT = "ASAP_Annotations"
 _AREAS = {"polygon", "spline", "rectangle"}

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Protocol
 from xml.etree.ElementTree import Element
 
+from wsistore.annotations.elements import points, refuse_strangers
 from wsistore.annotations.model import Annotations, Collector, Polygon, text
 from wsistore.annotations.polygon import Outline, ellipse, holds_any, outline, rectangle
-from wsistore.files.xml import points, refuse_strangers
 
 ROOT = "Annotations"
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from wsistore.annotations.polygon import Outline, crosses_itself, encloses, outline
 from wsistore.errors import SlideError
-from wsistore.formatting.texts import unsafe
+from wsistore.formatting import unsafe
 
 Polygon = tuple[Outline, tuple[Outline, ...]]
 """An outer outline and the outlines of its holes."""

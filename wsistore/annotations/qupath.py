@@ -7,7 +7,7 @@ from typing import Any
 
 from wsistore.annotations.model import Annotations, Collector, Polygon, text
 from wsistore.errors import SlideError
-from wsistore.files.parsing import ParseError, parse_json
+from wsistore.files import ParseError, parse_json
 
 _NO_AREA = {
     "Point": "point", "MultiPoint": "point", "LineString": "line", "MultiLineString": "line",

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from wsistore.annotations.model import Annotation
 from wsistore.annotations.polygon import Outline
-from wsistore.levels.box import Box
+from wsistore.levels import Box
 
 Mask = NDArray[np.bool_]
 Cover = Callable[[NDArray[np.uint8], int], NDArray[np.uint8]]

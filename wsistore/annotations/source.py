@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wsistore.errors import SlideError
-from wsistore.files.limits import TEXT_BYTES
-from wsistore.files.paths import file_name
+from wsistore.files import file_name, limits
 from wsistore.storage import layout
 
 if TYPE_CHECKING:
@@ -90,7 +89,7 @@ class AnnotationSource:
             OSError: it cannot be read.
         """
         path = self.find(slide, name)
-        if fault := TEXT_BYTES.fault(path.stat().st_size):
+        if fault := limits.TEXT_BYTES.fault(path.stat().st_size):
             raise SlideError(f"{path.name}: has {fault}")
         data = path.read_bytes()
         return read_annotations(data, file_name(path.name)), _digest(data)
@@ -119,7 +118,7 @@ def read_annotations(data: bytes, file: str) -> Annotations:
     from wsistore.annotations import asap, halo, layers
     from wsistore.annotations.aperio import read_aperio
     from wsistore.annotations.qupath import read_geojson
-    from wsistore.files.xml import parse_xml
+    from wsistore.files import parse_xml
 
     if not file.endswith(_XML):
         return read_geojson(data, file)

@@ -12,24 +12,34 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from wsistore.annotations.source import AnnotationSource
+from wsistore.annotations import AnnotationSource
 from wsistore.build.settings import BuildSettings, SlideTask
 from wsistore.errors import SlideError, StoreError, UsageError
 from wsistore.files import atomic
-from wsistore.parallel.executor import Death, in_workers
+from wsistore.parallel import Death, in_workers
 from wsistore.readers import AUTO
-from wsistore.regions.settings import METHODS
-from wsistore.slides.ids import another_file, distinct, stored_as
-from wsistore.slides.labels import Label, match_labels
-from wsistore.slides.slide import SlideFile
-from wsistore.slides.slide_files import fingerprint
-from wsistore.storage import layout
-from wsistore.storage.base import METADATA, LocalRoot, StoreLike, StoreRoot, group_metadata
-from wsistore.storage.locate import open_root
-from wsistore.storage.staging import clear_leftovers, require_store_locks
-from wsistore.tables.duplicates import Duplicates
-from wsistore.tables.index import read_records, read_settings, update_index
-from wsistore.tables.records import SlideRecord
+from wsistore.regions import METHODS
+from wsistore.slides import (
+    Label,
+    SlideFile,
+    another_file,
+    distinct,
+    fingerprint,
+    match_labels,
+    stored_as,
+)
+from wsistore.storage import (
+    METADATA,
+    LocalRoot,
+    StoreLike,
+    StoreRoot,
+    clear_leftovers,
+    group_metadata,
+    layout,
+    open_root,
+    require_store_locks,
+)
+from wsistore.tables import Duplicates, SlideRecord, read_records, read_settings, update_index
 
 _INDEX_SECONDS = 5.0
 

@@ -7,15 +7,12 @@ from pathlib import Path
 
 import zarr
 
-from wsistore.annotations.rasterize import Cover
+from wsistore.annotations import Cover
 from wsistore.build.strips import block_edges, level_rows
-from wsistore.levels.box import Box
-from wsistore.levels.lanczos import StreamingDownsampler
-from wsistore.levels.magnification import Level
+from wsistore.levels import Box, Level, StreamingDownsampler
 from wsistore.readers import Reader
-from wsistore.store.array_writer import LevelWriter
-from wsistore.store.ome import image_attributes
-from wsistore.tables.records import LevelRow
+from wsistore.store import LevelWriter, image_attributes
+from wsistore.tables import LevelRow
 
 
 def write_crop(

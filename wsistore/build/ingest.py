@@ -13,17 +13,13 @@ from wsistore.build.image import write_crop
 from wsistore.build.settings import BuildSettings, SlideTask
 from wsistore.build.slide_crops import open_slide_crops
 from wsistore.errors import SlideError, StoreError
-from wsistore.formatting.terminal import print_traceback
-from wsistore.formatting.texts import without_folders
-from wsistore.levels.lanczos import downsample
+from wsistore.formatting import print_traceback, without_folders
+from wsistore.levels import downsample
 from wsistore.readers import Reader
-from wsistore.slides.ids import another_file
-from wsistore.storage import layout, staging
-from wsistore.storage.base import StoreLike, StoreRoot
-from wsistore.storage.locate import open_root
-from wsistore.store.array_writer import transpose_and_sum, write_bytes
-from wsistore.tables.index import read_record, record_to_json
-from wsistore.tables.records import LevelRow, SlideRecord
+from wsistore.slides import another_file
+from wsistore.storage import StoreLike, StoreRoot, layout, open_root, staging
+from wsistore.store import transpose_and_sum, write_bytes
+from wsistore.tables import LevelRow, SlideRecord, read_record, record_to_json
 
 
 def ingest(

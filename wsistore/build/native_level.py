@@ -13,9 +13,7 @@ from numpy.typing import NDArray
 
 from wsistore.build.strips import level_rows
 from wsistore.errors import SlideError
-from wsistore.levels.box import Box
-from wsistore.levels.lanczos import StreamingDownsampler
-from wsistore.levels.magnification import Level
+from wsistore.levels import Box, Level, StreamingDownsampler
 from wsistore.readers import Reader
 
 SLACK = 0.01

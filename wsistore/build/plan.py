@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wsistore.errors import SlideError
-from wsistore.files.paths import file_name
-from wsistore.formatting.texts import without_folders
-from wsistore.levels.magnification import Level, levels_of
-from wsistore.parallel.executor import Death, in_workers
-from wsistore.readers import AUTO, open_slide
-from wsistore.readers.resolution import resolve
-from wsistore.slides.slide import SlideFile
+from wsistore.files import file_name
+from wsistore.formatting import without_folders
+from wsistore.levels import Level, levels_of
+from wsistore.parallel import Death, in_workers
+from wsistore.readers import AUTO, open_slide, resolve
+from wsistore.slides import SlideFile
 from wsistore.storage import layout
 
 if TYPE_CHECKING:

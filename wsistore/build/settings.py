@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from wsistore.annotations.source import AnnotationSource
+from wsistore.annotations import AnnotationSource
 from wsistore.errors import StoreError
-from wsistore.files.paths import file_name
-from wsistore.formatting.texts import visible, without_folders
+from wsistore.files import file_name
+from wsistore.formatting import visible, without_folders
 from wsistore.readers import AUTO
-from wsistore.regions.settings import METHODS, AnnotationSettings, TissueSettings
-from wsistore.slides.labels import Label
+from wsistore.regions import METHODS, AnnotationSettings, TissueSettings
+from wsistore.slides import Label
 from wsistore.storage import layout
-from wsistore.tables.records import SlideRow
+from wsistore.tables import SlideRow
 
 
 @dataclass(frozen=True)

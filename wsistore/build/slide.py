@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wsistore.formatting.texts import visible
+from wsistore.formatting import visible
 
 if TYPE_CHECKING:
     from wsistore.build.slide_crops import SlideCrops
-    from wsistore.levels.magnification import Level
-    from wsistore.tables.records import CropRow, SlideRow
+    from wsistore.levels import Level
+    from wsistore.tables import CropRow, SlideRow
 
 # What finds and makes crops is imported where it is used: it brings a compiler and scikit-image,
 # for which nobody who opens a store should wait.
@@ -74,7 +74,7 @@ class Slide:
             SlideError: the pixels cannot be decoded.
         """
         from wsistore.build.strips import block_edges, level_rows
-        from wsistore.levels.lanczos import StreamingDownsampler
+        from wsistore.levels import StreamingDownsampler
 
         box, reader = self._found.boxes[crop], self._found.reader
         factor = self.level(name).factor
@@ -149,7 +149,7 @@ class Slide:
         Raises:
             SlideError: the pixels cannot be decoded.
         """
-        from wsistore.regions.thumbnail import read_thumbnail
+        from wsistore.regions import read_thumbnail
 
         longer = max(self.row.width, self.row.height)
         return read_thumbnail(self._found.vendor, 1.0, max(longer / size, 1.0)).image
@@ -195,12 +195,12 @@ def open_slide(
         SlideError: the slide cannot be used.
         OSError: a file cannot be read.
     """
-    from wsistore.annotations.source import AnnotationSource
+    from wsistore.annotations import AnnotationSource
     from wsistore.build.settings import BuildSettings, SlideTask
     from wsistore.build.slide_crops import open_slide_crops
     from wsistore.errors import StoreError
-    from wsistore.files.paths import absolute
-    from wsistore.slides.labels import Label
+    from wsistore.files import absolute
+    from wsistore.slides import Label
 
     known = BuildSettings.of(settings)
     if level not in known.levels:

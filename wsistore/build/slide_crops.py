@@ -11,19 +11,15 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
-from wsistore.annotations.rasterize import Cover
+from wsistore.annotations import Cover
 from wsistore.build.plan import open_planned
 from wsistore.errors import SlideError
-from wsistore.levels.box import Box
-from wsistore.levels.magnification import Level
-from wsistore.readers import Reader
-from wsistore.readers.checks.native_levels import NativeLevels
-from wsistore.readers.checks.seams import seam_warning
-from wsistore.regions.annotated import cover_of, find_annotated
-from wsistore.regions.detect import find_regions
-from wsistore.slides.slide_files import fingerprint, slide_bytes
+from wsistore.levels import Box, Level
+from wsistore.readers import NativeLevels, Reader, seam_warning
+from wsistore.regions import cover_of, find_annotated, find_regions
+from wsistore.slides import fingerprint, slide_bytes
 from wsistore.storage import layout
-from wsistore.tables.records import CropRow, SlideRow
+from wsistore.tables import CropRow, SlideRow
 
 if TYPE_CHECKING:
     from wsistore.build.settings import BuildSettings, SlideTask

@@ -8,10 +8,8 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from wsistore.annotations.rasterize import Cover
-from wsistore.levels.box import Box
-from wsistore.levels.convolution import BLOCK_COLUMNS
-from wsistore.levels.lanczos import MAX_ROWS, StreamingDownsampler
+from wsistore.annotations import Cover
+from wsistore.levels import BLOCK_COLUMNS, MAX_ROWS, Box, StreamingDownsampler
 from wsistore.readers import Reader
 
 STRIP_PIXELS = 8_400_000

@@ -1,1 +1,1 @@
-"""The commands of ``wsistore``, one module each."""
+"""The ``wsistore`` command line: a module a command, and what commands share."""

@@ -11,9 +11,8 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from wsistore.annotations.source import AnnotationSource
-from wsistore.build.builder import Result, build, continued
-from wsistore.build.settings import BuildSettings
+from wsistore.annotations import AnnotationSource
+from wsistore.build import BuildSettings, Result, build, continued
 from wsistore.cli.console import OK, SOME_FAILED, out, progress
 from wsistore.cli.label_lines import short_lines
 from wsistore.cli.options import (
@@ -29,19 +28,11 @@ from wsistore.cli.options import (
     timeout_option,
 )
 from wsistore.errors import UsageError
-from wsistore.formatting.terminal import echo
-from wsistore.levels.magnification import parse_levels
-from wsistore.regions.settings import (
-    OUTSIDE_KINDS,
-    REGION_KINDS,
-    AnnotationSettings,
-    TissueSettings,
-)
-from wsistore.slides.discovery import find_slides
-from wsistore.slides.label_matching import label_report
-from wsistore.slides.labels import match_labels, read_labels
-from wsistore.slides.slide import slide_text
-from wsistore.storage.locate import open_root
+from wsistore.formatting import echo
+from wsistore.levels import parse_levels
+from wsistore.regions import OUTSIDE_KINDS, REGION_KINDS, AnnotationSettings, TissueSettings
+from wsistore.slides import find_slides, label_report, match_labels, read_labels, slide_text
+from wsistore.storage import open_root
 
 
 def _line(result: Result) -> str:

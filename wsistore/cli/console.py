@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from wsistore.errors import UsageError, WsistoreError, refusal
-from wsistore.formatting import terminal
-from wsistore.formatting.texts import visible
-from wsistore.parallel.signals import exit_code, orderly_end
+from wsistore.formatting import terminal, visible
+from wsistore.parallel import exit_code, orderly_end
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -46,7 +45,7 @@ def progress(items: Iterable[T], total: int, what: str, line: Callable[[T], str]
                 console.print(f"[{number}/{total}] {text}")
             yield item
         return
-    from wsistore.formatting.progress import progress_bar
+    from wsistore.formatting import progress_bar
 
     with progress_bar(console) as bar:
         task = bar.add_task(what, total=total)

@@ -10,12 +10,10 @@ from rich.table import Table
 
 from wsistore.cli.console import out
 from wsistore.cli.options import store_argument
-from wsistore.formatting.terminal import echo_json
-from wsistore.formatting.texts import label_text, size_text
-from wsistore.split.set_counts import SplitInfo
-from wsistore.storage.base import StoreRoot
-from wsistore.store.store import Store
-from wsistore.store.summary import Info, LevelInfo
+from wsistore.formatting import echo_json, label_text, size_text
+from wsistore.split import SplitInfo
+from wsistore.storage import StoreRoot
+from wsistore.store import Info, LevelInfo, Store
 
 _NAMED = 3
 """Slides named for each reason that they gave no crops."""

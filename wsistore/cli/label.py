@@ -12,15 +12,12 @@ from wsistore.cli.console import OK, SOME_FAILED, out
 from wsistore.cli.label_lines import short_lines
 from wsistore.cli.options import no_lock_option, store_argument
 from wsistore.errors import StoreError
-from wsistore.formatting.terminal import echo
-from wsistore.slides.label_matching import label_report
-from wsistore.slides.labels import Label, read_labels
-from wsistore.slides.slide import StoredSlide
+from wsistore.formatting import echo
+from wsistore.slides import Label, StoredSlide, label_report, read_labels
 from wsistore.split import Fault, check_split, checkable, read_record
-from wsistore.storage.base import StoreRoot
-from wsistore.store.relabel import Change, apply_relabeling, plan_relabeling, stored_labels
-from wsistore.tables.index import read_records, read_settings
-from wsistore.tables.records import SlideRecord
+from wsistore.storage import StoreRoot
+from wsistore.store import Change, apply_relabeling, plan_relabeling, stored_labels
+from wsistore.tables import SlideRecord, read_records, read_settings
 
 _SHOWN = 3
 """Faults of a split that are named; ``split --check`` names all."""

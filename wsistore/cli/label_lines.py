@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wsistore.formatting.texts import label_text
-from wsistore.slides.label_matching import LabelReport, Unmatched, slides_text
+from wsistore.formatting import label_text
+from wsistore.slides import LabelReport, Unmatched, slides_text
 
 if TYPE_CHECKING:
     from rich.table import Table

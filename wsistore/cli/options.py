@@ -10,14 +10,13 @@ from typing import Any
 import click
 
 from wsistore.errors import UsageError
-from wsistore.files.locks import NO_LOCK_FLAG
-from wsistore.files.parsing import parse_json
-from wsistore.formatting.quantities import micrometers
-from wsistore.levels.magnification import DEFAULT_LEVELS
-from wsistore.parallel.executor import TIMEOUT
+from wsistore.files import NO_LOCK_FLAG, parse_json
+from wsistore.formatting import micrometers
+from wsistore.levels import DEFAULT_LEVELS
+from wsistore.parallel import TIMEOUT
 from wsistore.readers import AUTO, READERS
-from wsistore.slides.ids import BY_NAME, ID_RULES
-from wsistore.storage.locate import open_root
+from wsistore.slides import BY_NAME, ID_RULES
+from wsistore.storage import open_root
 
 labels_option = click.option(
     "--labels", type=click.Path(path_type=Path), help="CSV: slide, patient, label[, mpp][, id]."

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from rich.table import Table
 
-from wsistore.build.plan import SlidePlan, plan_slides
+from wsistore.build import SlidePlan, plan_slides
 from wsistore.cli.console import OK, SOME_FAILED, out
 from wsistore.cli.label_lines import all_lines, class_table
 from wsistore.cli.options import (
@@ -21,12 +21,16 @@ from wsistore.cli.options import (
     reader_option,
     timeout_option,
 )
-from wsistore.formatting.terminal import echo_json
-from wsistore.levels.magnification import parse_levels
-from wsistore.slides.discovery import find_slides
-from wsistore.slides.label_matching import LabelReport, label_report
-from wsistore.slides.labels import match_labels, read_labels
-from wsistore.slides.slide import slide_text
+from wsistore.formatting import echo_json
+from wsistore.levels import parse_levels
+from wsistore.slides import (
+    LabelReport,
+    find_slides,
+    label_report,
+    match_labels,
+    read_labels,
+    slide_text,
+)
 
 
 def table(plans: Sequence[SlidePlan]) -> Table:

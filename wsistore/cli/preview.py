@@ -9,10 +9,9 @@ import click
 from wsistore.cli.console import OK, SOME_FAILED, out, progress
 from wsistore.cli.options import store_argument
 from wsistore.errors import UsageError
-from wsistore.preview import RenderedSlide, preview
-from wsistore.preview.cohort import PAGE_NAME
-from wsistore.storage.base import LocalRoot, StoreRoot
-from wsistore.store.store import Store
+from wsistore.preview import PAGE_NAME, RenderedSlide, preview
+from wsistore.storage import LocalRoot, StoreRoot
+from wsistore.store import Store
 
 
 def _line(drawn: RenderedSlide) -> str:

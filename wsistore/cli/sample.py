@@ -10,10 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from wsistore.errors import UsageError
-from wsistore.formatting.terminal import echo
-from wsistore.synthetic.cohort import LABELS, plan_cohort, write_cohort
-from wsistore.synthetic.scene import HARD_CASES
-from wsistore.synthetic.traits import CLASSES
+from wsistore.formatting import echo
+from wsistore.synthetic import CLASSES, HARD_CASES, LABELS, plan_cohort, write_cohort
 
 _EPILOG = f"""\b
 Classes: {", ".join(CLASSES)}. They differ in the nuclei of the stroma and in the shape and

@@ -14,7 +14,7 @@ from wsistore.cli.console import OK, SOME_FAILED, out
 from wsistore.cli.options import store_argument
 from wsistore.cli.split_options import parse_aux, parse_counts, parse_fractions, summary
 from wsistore.errors import StoreError, UsageError
-from wsistore.slides.classes import EXCLUDE_FLAG, MERGE_FLAG, ClassMap, parse_classes
+from wsistore.slides import EXCLUDE_FLAG, MERGE_FLAG, ClassMap, parse_classes
 from wsistore.split import (
     EXCLUDED,
     Record,
@@ -32,8 +32,8 @@ from wsistore.split import (
     save_splits,
     with_fingerprints,
 )
-from wsistore.storage.base import StoreRoot
-from wsistore.store.store import Store
+from wsistore.storage import StoreRoot
+from wsistore.store import Store
 
 _SHOWN = 20
 """Faults of a refused CSV that the error names; ``--check`` names all."""

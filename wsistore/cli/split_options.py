@@ -8,10 +8,9 @@ import pandas as pd
 from rich.table import Table
 
 from wsistore.errors import UsageError
-from wsistore.formatting.texts import label_text
-from wsistore.slides.classes import ALL_CLASSES, ClassMap
-from wsistore.split import SUBSETS
-from wsistore.split.set_counts import SplitInfo, count_split
+from wsistore.formatting import label_text
+from wsistore.slides import ALL_CLASSES, ClassMap
+from wsistore.split import SUBSETS, SplitInfo, count_split
 
 
 def parse_fractions(text: str) -> dict[str, float]:

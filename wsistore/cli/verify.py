@@ -10,12 +10,9 @@ import click
 from wsistore.cli.console import OK, SOME_FAILED, out, progress
 from wsistore.cli.options import id_option, labels_option, timeout_option
 from wsistore.errors import UsageError
-from wsistore.formatting.terminal import echo_json
-from wsistore.formatting.texts import visible
-from wsistore.slides.ids import BY_NAME
-from wsistore.slides.labels import read_labels
-from wsistore.storage.base import LocalRoot
-from wsistore.storage.locate import open_root
+from wsistore.formatting import echo_json, visible
+from wsistore.slides import BY_NAME, read_labels
+from wsistore.storage import LocalRoot, open_root
 from wsistore.verify import Check, verify
 
 

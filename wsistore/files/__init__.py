@@ -1,1 +1,5 @@
-"""TODO."""
+"""Files as they come and go: names, locks, strict reading, writing whole or not at all."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -8,7 +8,7 @@ import unicodedata
 from pathlib import Path
 
 from wsistore.errors import UsageError
-from wsistore.formatting.texts import visible
+from wsistore.formatting import visible
 
 _ESCAPE = re.compile(r"\\(?=x[0-9a-f]{2}|u[0-9a-f]{4})")
 

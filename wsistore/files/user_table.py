@@ -22,7 +22,7 @@ from wsistore.errors import UsageError
 from wsistore.files.limits import TEXT_BYTES
 from wsistore.files.paths import nfc
 from wsistore.files.text_encoding import EncodingError, decode, kind_of
-from wsistore.formatting.texts import unsafe, visible
+from wsistore.formatting import unsafe, visible
 
 SEPARATORS = (",", ";", "\t")
 SAVE_AS = "save it as 'CSV UTF-8' (comma delimited)"

@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.connection import wait as wait_for
 from typing import Any, Generic, TypeVar
 
-from wsistore.formatting.terminal import prepare_streams
+from wsistore.formatting import prepare_streams
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -1,6 +1,5 @@
 """A store as one looks at it: a contact sheet a slide, and one page for the cohort."""
 
-from wsistore.preview.cohort import preview
-from wsistore.preview.slide_view import RenderedSlide
+import lazy_loader
 
-__all__ = ["RenderedSlide", "preview"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -8,13 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from wsistore.errors import StoreError, UsageError
-from wsistore.files import atomic
-from wsistore.files.output_lock import OutputLock
-from wsistore.formatting.texts import visible, without_folders
+from wsistore.files import OutputLock, atomic
+from wsistore.formatting import visible, without_folders
 from wsistore.preview.contact_sheet import slide_sheet
 from wsistore.preview.page import GENERATOR, page
 from wsistore.preview.slide_view import RenderedSlide, SlideView, slide_views
-from wsistore.store.store import Store
+from wsistore.store import Store
 
 PAGE_NAME, SHEETS, THUMBNAILS = "index.html", "sheets", "thumbnails"
 

@@ -9,14 +9,11 @@ from PIL import Image, ImageDraw
 from skimage.measure import find_contours
 
 from wsistore.errors import StoreError
-from wsistore.formatting.drawing import FAINT, INK, RULE, font, one_line, scale_bar
-from wsistore.formatting.texts import label_text, millimetres
+from wsistore.formatting import FAINT, INK, RULE, font, label_text, millimetres, one_line, scale_bar
 from wsistore.preview.mosaic import placed, tissue_on_glass
 from wsistore.preview.slide_view import SlideView
-from wsistore.regions.settings import TissueSettings
-from wsistore.regions.thumbnail import Thumbnail
-from wsistore.regions.tissue import tissue_mask
-from wsistore.store.store import Store
+from wsistore.regions import Thumbnail, TissueSettings, tissue_mask
+from wsistore.store import Store
 
 BOX_COLOUR, OUTLINE_COLOUR = (20, 70, 170), (0, 150, 85)
 MARGIN, HEADER, FOOTER = 20, 66, 50

@@ -8,9 +8,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from wsistore.files import atomic
-from wsistore.formatting.drawing import font
-from wsistore.store.crop import Crop
-from wsistore.store.store import Store
+from wsistore.formatting import font
+from wsistore.store import Crop, Store
 
 TEXT_COLOUR = (20, 20, 20)
 

@@ -7,11 +7,10 @@ import re
 from PIL import Image
 
 from wsistore.errors import StoreError
-from wsistore.levels.box import Box
+from wsistore.levels import Box
 from wsistore.preview.slide_view import SlideView
 from wsistore.storage import layout
-from wsistore.store.crop import fitted
-from wsistore.store.store import Store
+from wsistore.store import Store, fitted
 
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
 

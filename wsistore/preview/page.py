@@ -11,9 +11,9 @@ from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from wsistore.formatting.texts import label_text, millimetres, size_text, visible
+from wsistore.formatting import label_text, millimetres, size_text, visible
 from wsistore.preview.slide_view import CropView, SlideView
-from wsistore.store.summary import Info
+from wsistore.store import Info
 
 if TYPE_CHECKING:
     from wsistore.preview.slide_view import RenderedSlide

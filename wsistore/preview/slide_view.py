@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from wsistore.errors import StoreError
-from wsistore.levels.box import Box
+from wsistore.levels import Box
 from wsistore.storage import layout
-from wsistore.store.store import Store
+from wsistore.store import Store
 
 
 @dataclass(frozen=True)

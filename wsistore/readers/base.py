@@ -12,10 +12,10 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from wsistore.parallel.worker import report_progress
+from wsistore.parallel import report_progress
 from wsistore.readers.icc import srgb_conversion
 from wsistore.readers.pixel_size import ObjectivePower, PixelSize
-from wsistore.slides.slide_files import data_path
+from wsistore.slides import data_path
 
 WHITE = (255, 255, 255)
 """Colour of what was never scanned, until the slide's glass is known."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from wsistore.errors import SlideError
-from wsistore.files.limits import IMAGES, SIDE, TILE_PIXELS, TILES, Limit
+from wsistore.files import limits
 
 _WIDTH, _LENGTH, _TILE_WIDTH, _TILE_LENGTH, _ROWS = 256, 257, 322, 323, 278
 _SAMPLES, _PLANES, _SUBIFDS, _NDPI = 277, 284, 330, 65420
@@ -49,16 +49,16 @@ def require_within_limits(path: Path) -> None:
     with path.open("rb") as file:
         tiles = 0
         for number, tags in enumerate(_directories(file, path.suffix.lower() == ".ndpi"), start=1):
-            _require("it declares", IMAGES, number)
+            _require("it declares", limits.IMAGES, number)
             width, length = _first(tags, _WIDTH), _first(tags, _LENGTH)
-            _require("it declares an image of", SIDE, max(width, length))
+            _require("it declares an image of", limits.SIDE, max(width, length))
             columns, rows = _first(tags, _TILE_WIDTH), _first(tags, _TILE_LENGTH)
             if columns and rows:
-                _require("it declares", TILE_PIXELS, columns * rows)
+                _require("it declares", limits.TILE_PIXELS, columns * rows)
                 tiles += -(-width // columns) * -(-length // rows) * _planes(tags)
             elif height := min(_first(tags, _ROWS), length):
                 tiles += -(-length // height) * _planes(tags)
-            _require("it declares", TILES, tiles)
+            _require("it declares", limits.TILES, tiles)
 
 
 def require_sizes(sizes: tuple[tuple[int, int], ...], frame: tuple[int, int] | None) -> None:
@@ -71,14 +71,14 @@ def require_sizes(sizes: tuple[tuple[int, int], ...], frame: tuple[int, int] | N
     Raises:
         SlideError: one is; the message names the limit and how to raise it.
     """
-    _require("it declares an image of", SIDE, max(map(max, sizes)))
+    _require("it declares an image of", limits.SIDE, max(map(max, sizes)))
     if frame is not None and min(frame) > 0:
-        _require("it declares", TILE_PIXELS, frame[0] * frame[1])
+        _require("it declares", limits.TILE_PIXELS, frame[0] * frame[1])
         width, height = sizes[0]
-        _require("it declares", TILES, -(-width // frame[0]) * -(-height // frame[1]))
+        _require("it declares", limits.TILES, -(-width // frame[0]) * -(-height // frame[1]))
 
 
-def _require(said: str, limit: Limit, declared: int) -> None:
+def _require(said: str, limit: limits.Limit, declared: int) -> None:
     if fault := limit.fault(declared):
         raise SlideError(f"{said} {fault}")
 
@@ -138,7 +138,7 @@ def _directory(file: BinaryIO, at: int, layout: _Layout, ndpi: bool) -> tuple[Ta
     tags: Tags = {}
     for code, kind, number, value in struct.iter_unpack(order + layout.entry, entries):
         if code in _TABLES:
-            _require("it declares a table of", TILES, number)
+            _require("it declares a table of", limits.TILES, number)
         elif kind in _FORMATS and code not in tags:
             tags[code] = _values(file, _FORMATS[kind], number, value, layout, code == _SUBIFDS)
     return tags, after
@@ -152,7 +152,7 @@ def _values(
     if number * each > layout.inline:
         if not far:
             return ()
-        _require("it declares", IMAGES, number)
+        _require("it declares", limits.IMAGES, number)
         (place,) = struct.unpack(layout.order + layout.offset, value)
         file.seek(place)
         value = file.read(number * each)

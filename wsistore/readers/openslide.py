@@ -20,7 +20,7 @@ from wsistore.readers.tiff.reader import tiff_tags
 from wsistore.readers.tiff.tile_colors import page_color
 from wsistore.readers.tiff.tile_tables import require_tiles, tiles_of
 from wsistore.readers.ycbcr import rgb_of_ycbcr
-from wsistore.slides.slide_files import data_path, dicom_files, strangers
+from wsistore.slides import data_path, dicom_files, strangers
 
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 

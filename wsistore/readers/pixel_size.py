@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from dataclasses import dataclass
 
-from wsistore.formatting.quantities import UnitlessError, micrometers, power
+from wsistore.formatting import UnitlessError, micrometers, power
 
 QUOTED = 60
 """Characters of a file's text that a message quotes."""

@@ -6,12 +6,10 @@ import math
 from collections.abc import Iterable
 from pathlib import Path
 
-from wsistore.annotations.model import Annotation
-from wsistore.annotations.rasterize import Cover, glass_outside
-from wsistore.annotations.source import AnnotationSource
+from wsistore.annotations import Annotation, AnnotationSource, Cover, glass_outside
 from wsistore.errors import SlideError
-from wsistore.levels.box import Box, snap
-from wsistore.readers.checks.native_levels import NativeLevels
+from wsistore.levels import Box, snap
+from wsistore.readers import NativeLevels
 from wsistore.regions.glass import glass_colour
 from wsistore.regions.region import Region, Regions, hex_colour
 from wsistore.regions.settings import AnnotationSettings

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from wsistore.levels.box import Box, merge_overlapping, snap
-from wsistore.readers.checks.native_levels import NativeLevels
+from wsistore.levels import Box, merge_overlapping, snap
+from wsistore.readers import NativeLevels
 from wsistore.regions.glass import glass_colour
 from wsistore.regions.region import Region, Regions, hex_colour
 from wsistore.regions.settings import TissueSettings

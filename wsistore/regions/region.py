@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wsistore.annotations.model import Annotation
-from wsistore.levels.box import Box
+from wsistore.annotations import Annotation
+from wsistore.levels import Box
 
 
 @dataclass(frozen=True)

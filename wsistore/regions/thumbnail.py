@@ -8,10 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsistore.errors import SlideError
-from wsistore.levels.box import Box, output_length
-from wsistore.levels.lanczos import StreamingDownsampler
-from wsistore.readers import Reader
-from wsistore.readers.checks.native_levels import NativeLevels
+from wsistore.levels import Box, StreamingDownsampler, output_length
+from wsistore.readers import NativeLevels, Reader
 
 STRIP_PIXELS = 4_000_000
 """Source pixels read at a time."""

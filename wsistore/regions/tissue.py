@@ -11,7 +11,7 @@ import numpy as np
 from scipy import ndimage
 from skimage.filters import threshold_otsu
 
-from wsistore.levels.box import Box
+from wsistore.levels import Box
 from wsistore.regions.glass import Mask, glass_colour, optical_density
 from wsistore.regions.ink import pen_mask
 from wsistore.regions.settings import WITHOUT_RIMS, TissueSettings

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from wsistore.errors import UsageError
-from wsistore.files.paths import absolute, file_name, hidden
+from wsistore.files import absolute, file_name, hidden
 from wsistore.slides.ids import BY_NAME, identify
 from wsistore.slides.labels import Label
 from wsistore.slides.slide import SlideFile

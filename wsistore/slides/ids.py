@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wsistore.errors import UsageError
-from wsistore.files.paths import file_name, nfc
-from wsistore.formatting.texts import visible
+from wsistore.files import file_name, nfc
+from wsistore.formatting import visible
 from wsistore.slides.labels import Label, match_labels
 from wsistore.slides.slide import SEPARATOR, SlideFile
 from wsistore.storage import layout
 
 if TYPE_CHECKING:
-    from wsistore.tables.records import SlideRow
+    from wsistore.tables import SlideRow
 
 BY_NAME, BY_RELATIVE_PATH, BY_COLUMN = ID_RULES = ("name", "relative-path", "column")
 """An id is the name; or the given folder's name and the path below it; or a column's value."""

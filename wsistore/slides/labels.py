@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wsistore.errors import UsageError
-from wsistore.files.paths import nfc
-from wsistore.files.user_table import Row, read_user_table
-from wsistore.formatting.quantities import micrometers
+from wsistore.files import Row, nfc, read_user_table
+from wsistore.formatting import micrometers
 from wsistore.storage import layout
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from wsistore.files.paths import absolute, file_name, nfc
+from wsistore.files import absolute, file_name, nfc
 from wsistore.storage import layout
 
 SEPARATOR = "--"

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from wsistore.errors import SlideError
-from wsistore.files.paths import hidden
+from wsistore.files import hidden
 
 _SAMPLE = 1 << 20
 

@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING
 from wsistore.errors import StoreError
 from wsistore.split.files import class_map, read_record
 from wsistore.split.validation import Fault, faults, fold_faults
-from wsistore.storage import layout
-from wsistore.storage.base import StoreLike
-from wsistore.storage.locate import open_root
-from wsistore.tables.index import read_table
+from wsistore.storage import StoreLike, layout, open_root
+from wsistore.tables import read_table
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,16 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wsistore.errors import StoreError, UsageError
-from wsistore.files.parsing import parse_json
-from wsistore.slides.classes import ALL_CLASSES, ClassMap
+from wsistore.files import parse_json
+from wsistore.slides import ALL_CLASSES, ClassMap
 from wsistore.split.publication import finish, publish, require_finished
 from wsistore.split.request import SplitRequest
 from wsistore.split.same_files import file_leaks, with_fingerprints
 from wsistore.split.validation import leaks
-from wsistore.storage import layout
-from wsistore.storage.base import StoreLike, StoreRoot
-from wsistore.storage.locate import open_root
-from wsistore.tables.index import read_split, read_table
+from wsistore.storage import StoreLike, StoreRoot, layout, open_root
+from wsistore.tables import read_split, read_table
 from wsistore.version import __version__
 
 if TYPE_CHECKING:

@@ -8,9 +8,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from wsistore.files.paths import nfc
-from wsistore.files.user_table import UserTable, read_user_table
-from wsistore.slides.classes import ALL_CLASSES, ClassMap
+from wsistore.files import UserTable, nfc, read_user_table
+from wsistore.slides import ALL_CLASSES, ClassMap
 from wsistore.split.same_files import FINGERPRINT, with_fingerprints
 from wsistore.split.subsets import EXCLUDED, is_aux
 from wsistore.split.tables import tabulate

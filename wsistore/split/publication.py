@@ -15,8 +15,7 @@ from pathlib import Path
 
 from wsistore.errors import StoreError, UsageError
 from wsistore.files import atomic
-from wsistore.storage import layout
-from wsistore.storage.base import LocalRoot, StoreRoot
+from wsistore.storage import LocalRoot, StoreRoot, layout
 
 _ENDING = ".publishing"
 _GONE = "gone"

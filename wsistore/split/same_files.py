@@ -36,7 +36,7 @@ def with_fingerprints(crops: pd.DataFrame, slides: pd.DataFrame) -> pd.DataFrame
     return crops.assign(**{FINGERPRINT: crops["slide"].map(known).fillna("").astype(str)})
 
 
-def groups(crops: pd.DataFrame) -> list[Group]:
+def patient_groups(crops: pd.DataFrame) -> list[Group]:
     """Return the groups of patients who have slides of one file.
 
     Args:
@@ -68,7 +68,9 @@ def groups(crops: pd.DataFrame) -> list[Group]:
 
 def leaders(crops: pd.DataFrame) -> dict[str, str]:
     """Return patient → first patient of the group, of patients who share a slide's file."""
-    return {patient: group.patients[0] for group in groups(crops) for patient in group.patients}
+    return {
+        patient: group.patients[0] for group in patient_groups(crops) for patient in group.patients
+    }
 
 
 def file_leaks(rows: pd.DataFrame) -> list[str]:

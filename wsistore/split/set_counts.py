@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from wsistore.slides.classes import ALL_CLASSES, ClassMap
+from wsistore.slides import ALL_CLASSES, ClassMap
 from wsistore.split.subsets import EXCLUDED, is_aux, rows_of, set_names
 
 if TYPE_CHECKING:

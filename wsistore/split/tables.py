@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import pandas as pd
 
 from wsistore.errors import UsageError
-from wsistore.slides.classes import ALL_CLASSES, ClassMap
+from wsistore.slides import ALL_CLASSES, ClassMap
 from wsistore.split.assignment import assign, fold
 from wsistore.split.request import DEV, SplitRequest
-from wsistore.split.same_files import groups, leaders
+from wsistore.split.same_files import leaders, patient_groups
 from wsistore.split.subsets import EXCLUDED, is_aux
 from wsistore.split.validation import faults
 
@@ -109,7 +109,7 @@ def _together(parts: Mapping[str, str], crops: pd.DataFrame) -> dict[str, str]:
     for patient, part in parts.items():
         lead = first.get(patient, patient)
         if found.setdefault(lead, part) != part:
-            (group,) = (group for group in groups(crops) if patient in group.patients)
+            (group,) = (group for group in patient_groups(crops) if patient in group.patients)
             raise UsageError(
                 f"the split cannot be extended: patients {group} share files, so that they must "
                 f"be in one subset, and are in {found[lead]} and {part}; make a new one with --name"

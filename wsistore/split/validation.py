@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from wsistore.slides.classes import ALL_CLASSES, ClassMap
+from wsistore.slides import ALL_CLASSES, ClassMap
 from wsistore.split.same_files import FINGERPRINT, file_leaks
 from wsistore.split.subsets import EXCLUDED, is_aux, is_union
-from wsistore.tables.columns import split_fault
+from wsistore.tables import split_fault
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from wsistore.errors import UsageError
-from wsistore.files.paths import absolute, file_name, nfc
+from wsistore.files import absolute, file_name, nfc
 from wsistore.storage.base import METADATA, StoreRoot
 
 P = TypeVar("P", Path, StoreRoot)

@@ -14,7 +14,7 @@ from fsspec.core import url_to_fs
 from zarr.storage import FsspecStore
 
 from wsistore.errors import StorageError, StoreError, UsageError
-from wsistore.parallel.worker import report_progress
+from wsistore.parallel import report_progress
 from wsistore.storage.base import StoreRoot
 
 WRITABLE = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss", "memory")

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from wsistore.errors import StoreError, advice
-from wsistore.files.locks import Lock, LockedError, is_free
+from wsistore.files import Lock, LockedError, is_free
 from wsistore.storage import layout
 from wsistore.storage.base import LocalRoot, StoreLike, StoreRoot
 from wsistore.storage.locate import open_root

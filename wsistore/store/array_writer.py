@@ -10,7 +10,7 @@ from numba import njit
 from numpy.typing import NDArray
 from zarr.codecs import ZstdCodec
 
-from wsistore.parallel.worker import report_progress
+from wsistore.parallel import report_progress
 from wsistore.store.ome import AXES
 from wsistore.store.shard import ZSTD_LEVEL, chunk_and_shard_shape, write_shard
 

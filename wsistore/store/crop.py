@@ -12,11 +12,18 @@ import zarr
 from numpy.typing import NDArray
 
 from wsistore.errors import StoreError, UsageError
-from wsistore.files.parsing import parse_json
-from wsistore.levels.box import Box
-from wsistore.levels.grid import AxisGrid, BoxUm, PixelGrid, box_um, format_box, reason_outside
-from wsistore.levels.magnification import levels_of
-from wsistore.storage.base import METADATA, StoreRoot
+from wsistore.files import parse_json
+from wsistore.levels import (
+    AxisGrid,
+    Box,
+    BoxUm,
+    PixelGrid,
+    box_um,
+    format_box,
+    levels_of,
+    reason_outside,
+)
+from wsistore.storage import METADATA, StoreRoot
 
 if TYPE_CHECKING:
     from dask.array import Array as DaskArray
@@ -24,7 +31,7 @@ if TYPE_CHECKING:
 
 from PIL import Image
 
-from wsistore.levels.lanczos import StreamingDownsampler
+from wsistore.levels import StreamingDownsampler
 
 Pixels = NDArray[np.uint8]
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from zarr.codecs import ZstdCodec
 
 from wsistore.files import atomic
-from wsistore.levels.grid import PixelGrid
+from wsistore.levels import PixelGrid
 from wsistore.store.ome import AXES, layer_attributes
 
 ARRAY = "0"

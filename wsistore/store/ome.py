@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from wsistore.levels.box import Box
-from wsistore.levels.grid import PixelGrid
-from wsistore.levels.magnification import Level
+from wsistore.levels import Box, Level, PixelGrid
 
 AXES = ("c", "y", "x")
 OME_VERSION = "0.5"

@@ -8,14 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from wsistore.errors import StoreError, UsageError
-from wsistore.files.parsing import parse_json
-from wsistore.slides.labels import Label, Labels, disagreement, match_labels
-from wsistore.slides.slide import StoredSlide
-from wsistore.storage import layout
-from wsistore.storage.base import METADATA, LocalRoot, StoreLike, StoreRoot
-from wsistore.storage.locate import open_root
-from wsistore.tables.index import read_record, record_to_json, update_index
-from wsistore.tables.records import CropRow, SlideRecord
+from wsistore.files import parse_json
+from wsistore.slides import Label, Labels, StoredSlide, disagreement, match_labels
+from wsistore.storage import METADATA, LocalRoot, StoreLike, StoreRoot, layout, open_root
+from wsistore.tables import CropRow, SlideRecord, read_record, record_to_json, update_index
 
 
 class UnknownClassError(ValueError):

@@ -10,18 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wsistore.errors import StoreError
-from wsistore.files.paths import file_name
-from wsistore.storage import layout
-from wsistore.storage.base import StoreLike, StoreRoot
-from wsistore.storage.locate import open_root
+from wsistore.files import file_name
+from wsistore.storage import StoreLike, StoreRoot, layout, open_root
 from wsistore.store.channel_statistics import Statistics, statistics
 from wsistore.store.crop import Crop
-from wsistore.tables.index import read_settings, read_split, read_table
+from wsistore.tables import read_settings, read_split, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from wsistore.slides.classes import ClassMap
+    from wsistore.slides import ClassMap
     from wsistore.store.summary import Info
 
 
@@ -131,7 +129,7 @@ class Store:
             UsageError: the name cannot be one.
             StoreError: there is no such split, it is being replaced, or its table is damaged.
         """
-        from wsistore.split.publication import require_finished  # here, for it takes its time
+        from wsistore.split import require_finished  # here, for it takes its time
 
         path = layout.split_path(self.root, name)
         require_finished(self.root, name)
@@ -165,7 +163,7 @@ class Store:
             UsageError: the name cannot be one.
             StoreError: there is no such split, or its table is damaged.
         """
-        from wsistore.split.subsets import set_names  # it needs pandas, a build worker does not
+        from wsistore.split import set_names  # it needs pandas, a build worker does not
 
         return set_names(self.split(split))
 
@@ -178,7 +176,7 @@ class Store:
             UsageError: the name cannot be one.
             StoreError: there is no such split, or its record is damaged.
         """
-        from wsistore.split.files import class_map  # it needs pandas, a build worker does not
+        from wsistore.split import class_map  # it needs pandas, a build worker does not
 
         self.split(split)
         return class_map(self.root, split)
@@ -195,7 +193,7 @@ class Store:
             UsageError: the split's name cannot be one.
             StoreError: there is no such split, or it has no such set.
         """
-        from wsistore.split.subsets import rows_of, set_names
+        from wsistore.split import rows_of, set_names
 
         table = self.split(split)
         try:

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from wsistore.levels.magnification import nominal_mpp
-from wsistore.split.set_counts import SplitInfo, count_split
-from wsistore.tables.records import OUTCOMES
+from wsistore.levels import nominal_mpp
+from wsistore.split import SplitInfo, count_split
+from wsistore.tables import OUTCOMES
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from wsistore.slides.classes import ClassMap
+    from wsistore.slides import ClassMap
 
 
 @dataclass(frozen=True)

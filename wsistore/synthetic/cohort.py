@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from wsistore.errors import UsageError
-from wsistore.files import atomic
-from wsistore.files.output_lock import OutputLock
-from wsistore.parallel.worker import end_with_parent
+from wsistore.files import OutputLock, atomic
+from wsistore.parallel import end_with_parent
 from wsistore.synthetic.noise import stream
 from wsistore.synthetic.render import aside, check, write_slide
 from wsistore.synthetic.scene import HARD_CASES, Domain

@@ -9,12 +9,17 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from wsistore.errors import StorageError, StoreError, advice
-from wsistore.files.parsing import parse_json
-from wsistore.formatting.texts import visible
-from wsistore.storage import layout
-from wsistore.storage.base import METADATA, LocalRoot, StoreLike, StoreRoot
-from wsistore.storage.locate import open_root
-from wsistore.storage.staging import index_lock
+from wsistore.files import parse_json
+from wsistore.formatting import visible
+from wsistore.storage import (
+    METADATA,
+    LocalRoot,
+    StoreLike,
+    StoreRoot,
+    index_lock,
+    layout,
+    open_root,
+)
 from wsistore.tables.columns import column_fault, split_fault
 from wsistore.tables.csv import table_rows, table_text
 from wsistore.tables.duplicates import Duplicates

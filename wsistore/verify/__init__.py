@@ -1,6 +1,5 @@
 """Is a store whole? Everything in it is read and held against docs/store-format.md."""
 
-from wsistore.verify.findings import Check, Fault, Report
-from wsistore.verify.run import verify
+import lazy_loader
 
-__all__ = ["Check", "Fault", "Report", "verify"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

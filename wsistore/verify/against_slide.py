@@ -11,16 +11,14 @@ from pathlib import Path
 import numpy as np
 import zarr
 
-from wsistore.annotations.source import AnnotationSource
+from wsistore.annotations import AnnotationSource
 from wsistore.errors import SlideError
-from wsistore.levels.magnification import Level
+from wsistore.levels import Level
 from wsistore.readers import Reader, open_slide
-from wsistore.regions.annotated import annotation_regions
-from wsistore.regions.region import Region
-from wsistore.regions.settings import AnnotationSettings
-from wsistore.slides.slide_files import fingerprint
+from wsistore.regions import AnnotationSettings, Region, annotation_regions
+from wsistore.slides import fingerprint
 from wsistore.storage import layout
-from wsistore.tables.records import SlideRecord, SlideRow
+from wsistore.tables import SlideRecord, SlideRow
 from wsistore.verify.at_hand import Source
 from wsistore.verify.expected import box_of
 from wsistore.verify.findings import Check, rebuild_hint

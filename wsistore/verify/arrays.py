@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wsistore.store.shard import chunk_and_shard_shape
-from wsistore.tables.records import LevelRow
+from wsistore.store import chunk_and_shard_shape
+from wsistore.tables import LevelRow
 from wsistore.verify.findings import Check
 from wsistore.verify.folder import SlideFolder
 from wsistore.verify.shards import AbsentError, DamageError, read_chunks

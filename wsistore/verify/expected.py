@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from wsistore.errors import ResolutionError
-from wsistore.levels.box import Box
-from wsistore.levels.magnification import Level, levels_of
+from wsistore.levels import Box, Level, levels_of
 from wsistore.storage import layout
-from wsistore.store.ome import translation
-from wsistore.tables.records import CropRow, LevelRow, SlideRecord
+from wsistore.store import translation
+from wsistore.tables import CropRow, LevelRow, SlideRecord
 
 CLOSE = 1e-9
 """Relative difference that is put down to another order of floating point operations."""

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from wsistore.files.paths import absolute, file_name
-from wsistore.formatting.texts import visible, without_folders
-from wsistore.tables.records import SlideRecord
+from wsistore.files import absolute, file_name
+from wsistore.formatting import visible, without_folders
+from wsistore.tables import SlideRecord
 
 REMOVE = "move it out of the store"
 REPLACE = "put what it leads to in its place, or move it out of the store"

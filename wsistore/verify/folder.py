@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from wsistore.files import atomic
-from wsistore.parallel.worker import report_progress
+from wsistore.parallel import report_progress
 from wsistore.storage import layout
 from wsistore.verify.findings import REMOVE, Check
 from wsistore.verify.regular import irregularity, read_regular

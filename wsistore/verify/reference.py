@@ -11,11 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wsistore.annotations.rasterize import glass_outside
-from wsistore.levels.box import Box
-from wsistore.levels.kernel import Taps, taps
+from wsistore.annotations import glass_outside
+from wsistore.levels import Box, Taps, taps
 from wsistore.readers import Reader
-from wsistore.regions.region import Region
+from wsistore.regions import Region
 
 SOURCE_SIDE = 1024
 """A tile covers about so many level-0 pixels along each axis."""

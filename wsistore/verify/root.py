@@ -8,7 +8,7 @@ from typing import Any
 
 from wsistore.errors import StoreError, UsageError
 from wsistore.files import atomic
-from wsistore.levels.magnification import parse_levels
+from wsistore.levels import parse_levels
 from wsistore.storage import layout
 from wsistore.verify.findings import REMOVE, REPLACE, Fault
 from wsistore.verify.regular import irregularity, read_regular

@@ -7,12 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
-from wsistore.parallel.executor import Death, in_workers
-from wsistore.slides.discovery import find_slides
-from wsistore.slides.ids import BY_NAME, stored_as
-from wsistore.slides.labels import Label
-from wsistore.storage import layout
-from wsistore.storage.base import METADATA
+from wsistore.parallel import Death, in_workers
+from wsistore.slides import BY_NAME, Label, find_slides, stored_as
+from wsistore.storage import METADATA, layout
 from wsistore.verify.at_hand import Source
 from wsistore.verify.expected import Expected
 from wsistore.verify.findings import Check, Fault, Report, count

@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.protocols import Validator
 from jsonschema.validators import extend
 
-from wsistore.files.parsing import ParseError, parse_json
+from wsistore.files import ParseError, parse_json
 
 KINDS = ("root", "slides", "slide", "image", "level", "icc")
 _LONGEST = 200

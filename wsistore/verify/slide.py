@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from wsistore.levels.magnification import Level
+from wsistore.levels import Level
 from wsistore.storage import layout
-from wsistore.tables.index import record_from_json
-from wsistore.tables.records import SlideRecord
+from wsistore.tables import SlideRecord, record_from_json
 from wsistore.verify.arrays import check_level
 from wsistore.verify.at_hand import Source
 from wsistore.verify.expected import (

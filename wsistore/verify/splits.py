@@ -8,15 +8,18 @@ from pathlib import Path
 import pandas as pd
 
 from wsistore.errors import StoreError, UsageError
-from wsistore.slides.classes import ALL_CLASSES, ClassMap
-from wsistore.split.files import changed_since, class_map, read_record
-from wsistore.split.publication import broken_off
-from wsistore.split.same_files import FINGERPRINT
-from wsistore.split.validation import faults, fold_faults
-from wsistore.storage import layout
-from wsistore.storage.base import LocalRoot
-from wsistore.tables.index import read_table
-from wsistore.tables.records import SlideRecord
+from wsistore.slides import ALL_CLASSES, ClassMap
+from wsistore.split import (
+    FINGERPRINT,
+    broken_off,
+    changed_since,
+    class_map,
+    faults,
+    fold_faults,
+    read_record,
+)
+from wsistore.storage import LocalRoot, layout
+from wsistore.tables import SlideRecord, read_table
 from wsistore.verify.findings import REMOVE, REPLACE, Fault
 from wsistore.verify.regular import irregularity
 

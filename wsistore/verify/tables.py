@@ -9,9 +9,15 @@ from dataclasses import asdict, fields
 from pathlib import Path
 
 from wsistore.storage import layout
-from wsistore.tables.duplicates import Duplicates
-from wsistore.tables.index import REINDEX
-from wsistore.tables.records import LATER_COLUMNS, CropRow, LevelRow, SlideRecord, SlideRow
+from wsistore.tables import (
+    LATER_COLUMNS,
+    REINDEX,
+    CropRow,
+    Duplicates,
+    LevelRow,
+    SlideRecord,
+    SlideRow,
+)
 from wsistore.verify.findings import Fault
 from wsistore.verify.regular import read_regular
 

@@ -5,7 +5,7 @@ import pytest
 from tests.wsistore.split.cohorts import cohort, patients_of
 from wsistore.errors import UsageError
 from wsistore.split import SplitRequest, extend_split, make_split
-from wsistore.split.same_files import Group, file_leaks, groups, with_fingerprints
+from wsistore.split.same_files import Group, file_leaks, patient_groups, with_fingerprints
 
 
 def shared(crops: pd.DataFrame, *pairs: tuple[str, str]) -> pd.DataFrame:
@@ -24,9 +24,9 @@ def test_groups_reach_through_others() -> None:
     rows = [("s1", "p1", "f"), ("s2", "p2", "f"), ("s3", "p2", "g"), ("s4", "p3", "g"),
             ("s5", "p4", ""), ("s6", "p5", ""), ("s7", "p6", "h"), ("s8", "p6", "h")]  # fmt: skip
     crops = pd.DataFrame(rows, columns=["slide", "patient", "fingerprint"])
-    (group,) = groups(crops)
+    (group,) = patient_groups(crops)
     assert group == Group(("p1", "p2", "p3"), ("s1", "s2", "s3", "s4"))
-    assert groups(crops.drop(columns="fingerprint")) == []
+    assert patient_groups(crops.drop(columns="fingerprint")) == []
 
 
 def test_a_split_without_shared_files_is_what_it_was() -> None:
@@ -87,4 +87,4 @@ def test_slides_of_one_patient_are_the_patients_matter() -> None:
 def test_without_fingerprints_nothing_is_judged() -> None:
     crops = cohort({"a": 4, "b": 4})
     slides = crops[["slide", "patient"]].drop_duplicates()
-    assert groups(with_fingerprints(crops, slides)) == []
+    assert patient_groups(with_fingerprints(crops, slides)) == []

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsistore.errors import SlideError
-from wsistore.levels.box import Box, is_reduced_size
+from wsistore.levels import Box, is_reduced_size
 from wsistore.readers import Reader
 from wsistore.readers.base import Tiles
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from wsistore.errors import SlideImageError
-from wsistore.levels.box import is_reduced_size
+from wsistore.levels import is_reduced_size
 
 _OTHER = frozenset({"LABEL", "OVERVIEW", "THUMBNAIL"})
 """Third values of ImageType that are none of the slide's pyramid."""

@@ -15,7 +15,7 @@ from wsistore.readers.dicom.frames import frame_colors
 from wsistore.readers.dicom.images import require_one_pyramid, volume_sizes
 from wsistore.readers.pixel_size import ObjectivePower, PixelSize
 from wsistore.readers.ycbcr import rgb_of_ycbcr
-from wsistore.slides.slide_files import data_path, dicom_files, is_dicom
+from wsistore.slides import data_path, dicom_files, is_dicom
 
 _SPARSE = (
     "its frames are YCbCr that wsidicom leaves as it is, and of a sparse series it does not tell "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
-from wsistore.files.xml import parse_xml
+from wsistore.files import parse_xml
 from wsistore.readers.pixel_size import ObjectivePower, PixelSize
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from tifffile import TiffFile, TiffPage
 
 from wsistore.errors import DamagedSlideError, SlideError, SlideImageError
-from wsistore.levels.box import is_reduced_size
+from wsistore.levels import is_reduced_size
 
 _ROLE = r"(?:slide )?(?:label|macro|overview|thumbnail|map|probability)(?:[ _]?image)?"
 _NAME = re.compile(rf"{_ROLE}|.*[\[(]{_ROLE}[\])]", re.IGNORECASE)

@@ -8,8 +8,8 @@ from fractions import Fraction
 from tifffile import RESUNIT, TiffFile, TiffPage
 
 from wsistore.errors import SlideError
-from wsistore.files.xml import parse_xml
-from wsistore.formatting.quantities import UnitlessError, micrometers_of
+from wsistore.files import parse_xml
+from wsistore.formatting import UnitlessError, micrometers_of
 from wsistore.readers.pixel_size import ObjectivePower, PixelSize, quoted
 from wsistore.readers.tiff import ome_xml
 

@@ -1,0 +1,14 @@
+from . import asap, halo, layers
+from .model import Annotation
+from .rasterize import Cover, glass_outside
+from .source import AnnotationSource
+
+__all__ = [
+    "Annotation",
+    "AnnotationSource",
+    "Cover",
+    "asap",
+    "glass_outside",
+    "halo",
+    "layers",
+]

@@ -1,0 +1,52 @@
+from .assignment import assign
+from .check import check_split, checkable
+from .files import (
+    Record,
+    changed_since,
+    class_map,
+    read_record,
+    read_tables,
+    save_split,
+    save_splits,
+)
+from .from_csv import read_own
+from .publication import broken_off, finish, require_finished
+from .request import SUBSETS, SplitRequest
+from .same_files import FINGERPRINT, patient_groups, with_fingerprints
+from .set_counts import SplitInfo, count_split
+from .subsets import EXCLUDED, rows_of, set_names
+from .tables import extend_split, make_split
+from .validation import Fault, faults, fold_faults, leaks
+
+__all__ = [
+    "EXCLUDED",
+    "FINGERPRINT",
+    "SUBSETS",
+    "Fault",
+    "Record",
+    "SplitInfo",
+    "SplitRequest",
+    "assign",
+    "broken_off",
+    "changed_since",
+    "check_split",
+    "checkable",
+    "class_map",
+    "count_split",
+    "extend_split",
+    "faults",
+    "finish",
+    "fold_faults",
+    "leaks",
+    "make_split",
+    "patient_groups",
+    "read_own",
+    "read_record",
+    "read_tables",
+    "require_finished",
+    "rows_of",
+    "save_split",
+    "save_splits",
+    "set_names",
+    "with_fingerprints",
+]
