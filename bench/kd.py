@@ -32,14 +32,15 @@ from torch.utils.data import DataLoader, Dataset
 
 import wsistore
 from bench.kd_data import HIGH, LOW, picture, save_pictures, stored, teacher_run
-from distill.augment import Draw
-from distill.groups import by_size
+from distill.data.augmentation import Draw
+from distill.data.batching import by_size
+from distill.data.dataset import Crops, LabelledCrops, Sample
+from distill.data.loader import Samples
+from distill.data.normalization import measure
 from distill.kd import Criterion, KDTask
-from distill.look import BATCH_PIXELS, Look
 from distill.loop import Schedule, Setting, optimiser, train_epoch
 from distill.networks import build
-from distill.pairs import Crops, LabelledCrops, Sample, Samples
-from distill.standardise import measure
+from distill.networks.execution.runner import BATCH_PIXELS, Look
 from distill.stored_teacher import StoredTeacher
 from distill.targets import Targets
 from distill.tasks import SupervisedTask, Task

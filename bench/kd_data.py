@@ -12,11 +12,11 @@ import torch
 from PIL import Image
 
 import wsistore
-from distill.checkpoint import Progress
+from distill.data.normalization import Standard
 from distill.networks import build
-from distill.standardise import Standard
-from distill.weights import Weights
-from distill.writing import RunWriter
+from distill.runs.checkpoint import Progress
+from distill.runs.weights import Weights
+from distill.runs.writer import RunWriter
 from wsistore.build.builder import build as build_store
 from wsistore.build.settings import BuildSettings
 from wsistore.slides.labels import Label

@@ -1,10 +1,10 @@
-"""Peak memory of forward and backward on one large crop, the ways `distill.ways` knows.
+"""Peak memory of forward and backward on one large crop, the ways `distill.networks.execution.modes` knows.
 
     python -m bench.memory            # 8,192 × 8,192
     python -m bench.memory 4096 2048  # (height, width)
 
 Each way runs in a fresh process; its peak is ru_maxrss, less what it was after a pass over 64 × 64
-pixels. `estimate` is what `distill.ways.memory_needed` says.
+pixels. `estimate` is what `distill.networks.execution.memory.memory_needed` says.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from typing import Any
 
 import torch
 
-from distill.lazy import Lazy
+from distill.data.normalization import Standard
 from distill.networks import build
-from distill.standardise import Standard
-from distill.ways import Way, every_way, forward, memory_needed, name
+from distill.networks.execution.memory import memory_needed
+from distill.networks.execution.modes import Way, every_way, forward, name
+from distill.networks.execution.streamed_input import Lazy
 
 SIDE = 8192
 STANDARD = Standard((0.7, 0.6, 0.7), (0.2, 0.2, 0.2))

@@ -17,7 +17,7 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from distill.errors import RunError
-from distill.metrics import Floats, Indices
+from distill.types import Floats, Indices
 from wsistore import texts
 
 AGGREGATES = ("mean", "area")

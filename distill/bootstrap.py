@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from distill.metrics import Counts, Floats
+from distill.types import Counts, Floats
 
 Weights = NDArray[np.int64]
 

@@ -21,7 +21,7 @@ from scipy.special import logsumexp, softmax
 
 from distill.bootstrap import Weights, weighted
 from distill.errors import DistillError
-from distill.metrics import Floats, Indices
+from distill.types import Floats, Indices
 
 BINS = 15
 COLDEST, HOTTEST = 1e-3, 1e3

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from distill import scoring
-from distill.class_maps import disagreement
+from distill.data.subsets import labels_of
 from distill.errors import UsageError
 from distill.evaluate import Evaluation, as_json
 from distill.evaluate_plan import Plan
-from distill.subsets import labels_of
-from distill.tensors import publish
+from distill.files import publish
+from distill.runs.class_maps import disagreement
 
 FORMAT = "distill-difference/1"
 SHARED = ("store", "store_sha256", "split", "split_sha256", "subset", "aggregate")

@@ -105,13 +105,3 @@ def epoch_line(record: Mapping[str, Any], epochs: int) -> str:
     if record["kept"]:
         parts.append("kept")
     return "  ".join(parts)
-
-
-def left_out_note(subset: str, left_out: Mapping[str, str], file: str = "config.json") -> str:
-    """Return one line that says how many crops of a subset are left out, and why the first are.
-
-    `file` is where all of them are listed.
-    """
-    first = "; ".join(f"{crop} {reason}" for crop, reason in list(left_out.items())[:3])
-    more = f"; {len(left_out) - 3} more in {file}" if len(left_out) > 3 else ""
-    return f"left out {len(left_out)} {subset} crops: {first}{more}"

@@ -14,18 +14,19 @@ import wsistore
 from distill import cost, leakage, scoring
 from distill.answers import Answers, guarded_csv
 from distill.calibration import Temperature, fit_temperature, probabilities
-from distill.config import resolve_device, sha256
+from distill.data.dataset import Crops, Sample
+from distill.data.loader import Samples
+from distill.data.normalization import Standard
+from distill.data.subsets import Subset, median_mpp, rows_of
 from distill.errors import DistillError
 from distill.evaluate_plan import Plan
-from distill.fingerprint import slide_fingerprints
-from distill.look import PLAIN, Look, for_answers
-from distill.metrics import Floats, Indices
-from distill.pairs import Crops, Sample, Samples
-from distill.place import own_name
-from distill.runs import Run
-from distill.standardise import Standard
-from distill.subsets import Subset, median_mpp, rows_of
-from distill.tensors import publish_all
+from distill.files import publish_all
+from distill.networks.execution.device import resolve_device
+from distill.networks.execution.runner import PLAIN, Look, for_answers
+from distill.output_folder import own_name
+from distill.runs.provenance import sha256, slide_fingerprints
+from distill.runs.run import Run
+from distill.types import Floats, Indices
 from wsistore import texts
 
 FORMAT = "distill-evaluation/2"

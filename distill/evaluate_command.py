@@ -14,15 +14,15 @@ import wsistore
 from distill import comparison
 from distill.answers import AGGREGATES
 from distill.bootstrap import DRAWS, UNITS
+from distill.data.dataset import Sample
 from distill.errors import UsageError
 from distill.evaluate import Watch, carry_out
 from distill.evaluate_plan import Plan, Request, prepare
 from distill.evaluate_table import tables
 from distill.leakage import EPOCH, TEMPERATURE, TRAINING
 from distill.options import FOLDER, Grouped, machine_options, memory_option, option
-from distill.pairs import Sample
-from distill.place import hold, own_name
-from distill.runs import Run
+from distill.output_folder import hold, own_name
+from distill.runs.run import Run
 from distill.scoring import Bootstrap
 from wsistore import terminal
 

@@ -11,12 +11,12 @@ import pandas as pd
 
 import wsistore
 from distill import leakage
+from distill.data.subsets import Subset, require_current, select
 from distill.errors import SubsetError, UsageError
-from distill.fingerprint import slide_fingerprints
 from distill.networks import smallest_input
-from distill.runs import Run
+from distill.runs.provenance import slide_fingerprints
+from distill.runs.run import Run
 from distill.scoring import Bootstrap
-from distill.subsets import Subset, require_current, select
 
 
 @dataclass(frozen=True)

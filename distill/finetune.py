@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import nn
 
-from distill.augment import Draw
+from distill.data.augmentation import Draw
+from distill.data.dataset import LabelledSample
+from distill.data.normalization import Standard
 from distill.errors import RunError
-from distill.look import PLAIN, Look
-from distill.pairs import LabelledSample
-from distill.standardise import Standard
+from distill.networks.execution.runner import PLAIN, Look
 from distill.tasks import Figures, SupervisedTask
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from distill.augment import Draw
+from distill.data.augmentation import Draw
 from distill.targets_format import Lesson, shape
 
 

@@ -9,8 +9,9 @@ from itertools import chain
 import torch
 from torch import Tensor, nn
 
-from distill.augment import Draw, recoloured, turned, unchanged
-from distill.look import PLAIN, Look
+from distill.data.augmentation import Draw, recoloured, turned, unchanged
+from distill.data.dataset import Sample
+from distill.data.normalization import Standard
 from distill.losses import (
     PAPER,
     Hint,
@@ -22,9 +23,8 @@ from distill.losses import (
     total_loss,
 )
 from distill.networks import Output
-from distill.pairs import Sample
-from distill.probe import feature_map
-from distill.standardise import Standard
+from distill.networks.execution.runner import PLAIN, Look
+from distill.networks.feature_map import feature_map
 from distill.tasks import Figures
 from distill.teachers import Question, Taught, Teacher
 
@@ -119,7 +119,7 @@ class KDTask:
         seed: of the projection's initial weights, He, fan in, and of the student's own colours.
         look: how the student is run.
         own_colours: whether the student's colours are drawn apart from the teacher's in training,
-            also where the teacher saw a crop as it is; see `distill.augment.recoloured`.
+            also where the teacher saw a crop as it is; see `distill.data.augmentation.recoloured`.
     """
 
     def __init__(

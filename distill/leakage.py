@@ -10,11 +10,10 @@ import pandas as pd
 
 import wsistore
 from distill.answers import read_guarded_csv
-from distill.config import sha256
 from distill.errors import RunError, SubsetError, UsageError
-from distill.fingerprint import slide_fingerprints
-from distill.runs import Run
-from distill.weights import read_json
+from distill.files import read_json
+from distill.runs.provenance import sha256, slide_fingerprints
+from distill.runs.run import Run
 
 HINT = "--allow-training-patients evaluates anyway"
 TRAINING, EPOCH, TEMPERATURE = "training", "epoch", "temperature"

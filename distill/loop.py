@@ -11,16 +11,17 @@ import torch
 from torch import Tensor
 from torch.optim import Adam, Optimizer
 
-from distill.augment import Draw, draw, turned
-from distill.checkpoint import Progress, modules
+from distill.data.augmentation import Draw, draw, turned
+from distill.data.batching import Cut, Extent, Group, crops_in, one_by_one, share
+from distill.data.dataset import Sample
+from distill.data.loader import Samples
 from distill.errors import TrainingError
 from distill.gradients import Gradients
-from distill.groups import Cut, Extent, Group, crops_in, one_by_one, share
 from distill.observers import Observer
-from distill.pairs import Sample, Samples
 from distill.processes import ALONE, Processes
+from distill.runs.checkpoint import Progress, modules
+from distill.runs.writer import Writer
 from distill.tasks import Figures, Task
-from distill.writing import Writer
 
 S = TypeVar("S", bound=Sample)
 Drawn = Mapping[int, Draw | None]

@@ -13,15 +13,10 @@ the macro recall is the balanced accuracy, here and in every draw of a bootstrap
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Counts = NDArray[np.integer[Any]] | Floats
-Indices = NDArray[np.intp]
-Scores = dict[str, Floats]
+from distill.types import Counts, Floats, Indices, Scores
 
 
 def confusion(truth: Indices, predicted: Indices, classes: int) -> Counts:

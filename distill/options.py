@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 import click
 
 from distill.config import Options
+from distill.data.subsets import VAL
 from distill.errors import UsageError
-from distill.look import BATCH_PIXELS
 from distill.loop import Schedule
 from distill.networks import NETWORKS
+from distill.networks.execution.runner import BATCH_PIXELS
 from distill.presets import PRESETS
-from distill.subsets import VAL
 from distill.trackers import TRACKERS
 
 F = TypeVar("F", bound=Callable[..., Any])

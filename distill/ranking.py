@@ -15,7 +15,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from distill.bootstrap import Weights
-from distill.metrics import Floats, Indices
+from distill.types import Floats, Indices
 
 
 class Auroc:

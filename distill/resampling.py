@@ -17,8 +17,8 @@ import numpy as np
 from distill import bootstrap, metrics
 from distill.bootstrap import UNITS, Weights
 from distill.calibration import CalibrationError
-from distill.metrics import Floats, Indices, Scores
 from distill.ranking import Auroc
+from distill.types import Floats, Indices, Scores
 
 
 @dataclass(frozen=True)

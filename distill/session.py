@@ -13,27 +13,38 @@ import torch
 from torch import nn
 
 import wsistore
-from distill.checkpoint import Progress
-from distill.colours import measure_colours
-from distill.config import Options, resolve_device
-from distill.console import Console, left_out_note
+from distill.config import Options
+from distill.console import Console
+from distill.data.batching import Cut, by_size, one_by_one
+from distill.data.color_statistics import measure_colours
+from distill.data.dataset import CropSet, Sample
+from distill.data.loader import Room, Samples
+from distill.data.normalization import Standard
+from distill.data.subsets import (
+    VAL,
+    Subset,
+    has_subset,
+    left_out_note,
+    median_mpp,
+    require_apart,
+    select,
+)
 from distill.errors import UsageError
-from distill.fingerprint import crops_sha256, settings_sha256, slide_fingerprints
-from distill.groups import Cut, by_size, one_by_one
-from distill.initial import start_from
-from distill.look import BATCH_PIXELS, Look, available
+from distill.files import read_json
 from distill.loop import Setting, fit
+from distill.networks.execution.device import available, resolve_device
+from distill.networks.execution.runner import BATCH_PIXELS, Look
 from distill.observers import Observer, Several
-from distill.pairs import CropSet, Room, Sample, Samples
 from distill.presets import PRESETS
 from distill.processes import Processes, joined
-from distill.runs import CHECKPOINT, check_out, check_resume
-from distill.standardise import Standard
-from distill.subsets import VAL, Subset, has_subset, median_mpp, require_apart, select
+from distill.runs.checkpoint import Progress
+from distill.runs.init_from import start_from
+from distill.runs.provenance import crops_sha256, settings_sha256, slide_fingerprints
+from distill.runs.run import CHECKPOINT, check_out, check_resume
+from distill.runs.weights import LOWEST, Weights
+from distill.runs.writer import Follower, RunWriter, Writer
 from distill.tasks import Task
 from distill.trackers import TRACKERS, require
-from distill.weights import LOWEST, Weights, read_json
-from distill.writing import Follower, RunWriter, Writer
 
 S = TypeVar("S", bound=Sample)
 Say = Callable[[str], None]

@@ -10,17 +10,17 @@ from typing import Any
 import torch
 
 import wsistore
-from distill.config import sha256
+from distill.data.normalization import Standard
+from distill.data.subsets import Subset
 from distill.errors import SubsetError, TargetsError, UsageError
 from distill.kd import Criterion
-from distill.look import PLAIN, Look
 from distill.losses import PAPER
 from distill.networks import smallest_input
-from distill.probe import feature_map
-from distill.runs import CLASS_MAP, Run, class_map_of
-from distill.standardise import Standard
+from distill.networks.execution.runner import PLAIN, Look
+from distill.networks.feature_map import feature_map
+from distill.runs.provenance import sha256
+from distill.runs.run import CLASS_MAP, Run, class_map_of
 from distill.stored_teacher import StoredTeacher
-from distill.subsets import Subset
 from distill.targets import Targets
 from distill.targets_format import pixels_sha256
 from distill.teachers import NetworkTeacher, Teacher

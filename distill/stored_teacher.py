@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 from torch import Tensor
 
-from distill.augment import Draw
+from distill.data.augmentation import Draw
+from distill.data.dataset import Sample
 from distill.errors import TargetsError
-from distill.pairs import Sample
 from distill.targets import Targets
 from distill.teachers import Answer, Question, Taught
 

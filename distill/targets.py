@@ -18,7 +18,7 @@ from torch import Tensor
 
 import wsistore
 from distill import targets_format as form
-from distill.augment import Draw
+from distill.data.augmentation import Draw
 from distill.errors import TargetsError
 from distill.targets_format import About
 

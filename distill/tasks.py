@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from distill.augment import Draw
-from distill.look import PLAIN, Look
-from distill.pairs import LabelledSample, Sample
-from distill.standardise import Standard
+from distill.data.augmentation import Draw
+from distill.data.dataset import LabelledSample, Sample
+from distill.data.normalization import Standard
+from distill.networks.execution.runner import PLAIN, Look
 
 Figures = dict[str, Tensor]
 S_contra = TypeVar("S_contra", bound=Sample, contravariant=True)

@@ -9,15 +9,16 @@ import torch
 
 import wsistore
 from distill import teach_plan as plan
-from distill.config import resolve_device
+from distill.data.dataset import Crops, Sample
+from distill.data.loader import Samples
+from distill.data.normalization import Standard
 from distill.errors import TrainingError, UsageError
 from distill.glances import Glance, glances, groups
-from distill.look import BATCH_PIXELS, for_answers
 from distill.networks import build
-from distill.pairs import Crops, Sample, Samples
-from distill.probe import feature_map
-from distill.runs import Run
-from distill.standardise import Standard
+from distill.networks.execution.device import resolve_device
+from distill.networks.execution.runner import BATCH_PIXELS, for_answers
+from distill.networks.feature_map import feature_map
+from distill.runs.run import Run
 from distill.targets_arrays import check_targets_out, is_targets, require_same
 from distill.targets_write import TargetsWriter
 from distill.teach_plan import Teaching

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from distill.data.dataset import Sample
 from distill.exits import interrupted
 from distill.kd_options import PAPER_RESIZE, resize_option, resizers_of
 from distill.networks import NETWORKS
@@ -20,7 +21,6 @@ from distill.options import (
     option,
     refuse_without_effect,
 )
-from distill.pairs import Sample
 from distill.teach import teach
 from distill.teach_plan import Teaching
 from wsistore import terminal

@@ -9,13 +9,13 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from distill.augment import Draw
+from distill.data.augmentation import Draw
+from distill.data.dataset import Sample
+from distill.data.normalization import Standard
 from distill.errors import UsageError
-from distill.look import PLAIN, Look
 from distill.losses import PAPER, attention_map, hint, resized, resized_attention
-from distill.pairs import Sample
-from distill.probe import feature_map
-from distill.standardise import Standard
+from distill.networks.execution.runner import PLAIN, Look
+from distill.networks.feature_map import feature_map
 
 
 @dataclass(frozen=True)

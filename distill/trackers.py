@@ -11,8 +11,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
-from distill.curves import columns
 from distill.errors import UsageError
+from distill.runs.curves import columns
 
 SHARED = (
     "command", "network", "level", "mpp", "epochs", "seed", "accumulate", "lr", "weight_decay",

@@ -22,7 +22,7 @@ from distill.options import (
     val_option,
     work_options,
 )
-from distill.runs import Run
+from distill.runs.run import Run
 from distill.training import train_finetune, train_kd, train_supervised
 from wsistore import terminal
 

@@ -6,20 +6,20 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import wsistore
-from distill.checkpoint import Progress
-from distill.class_maps import class_map
-from distill.config import Options, sha256
-from distill.console import left_out_note
+from distill.config import Options
+from distill.data.dataset import Crops, LabelledCrops
+from distill.data.normalization import Standard, measure
+from distill.data.subsets import Subset, class_names, has_subset, left_out_note, select
 from distill.errors import SubsetError, UsageError
 from distill.finetune import FinetuneTask
 from distill.kd import Criterion, KDTask
 from distill.networks import build, smallest_input
-from distill.pairs import Crops, LabelledCrops
-from distill.runs import Run
+from distill.runs.checkpoint import Progress
+from distill.runs.class_maps import class_map
+from distill.runs.provenance import sha256
+from distill.runs.run import Run
 from distill.session import Data, Say, Session, session
 from distill.sources import Distillation, kept, open_source
-from distill.standardise import Standard, measure
-from distill.subsets import Subset, class_names, has_subset, select
 from distill.tasks import SupervisedTask
 
 

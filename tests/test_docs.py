@@ -50,7 +50,7 @@ def test_dotted_names_exist() -> None:
         ("wsistore.Store.sets", False),
         ("Store.colour", False),
         ("Shop.url", False),
-        ("distill.ways.never", False),
+        ("distill.networks.execution.modes.never", False),
         ("wsistore.never", False),
         ("nowhere.at_all", False),
     ],

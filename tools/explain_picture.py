@@ -13,7 +13,7 @@ from PIL import Image
 
 from distill.explain.plan import Request, prepare
 from distill.explain.work import carry_out
-from distill.runs import Run
+from distill.runs.run import Run
 
 OUT = Path(__file__).resolve().parents[1] / "docs" / "images" / "explain.jpg"
 CROPS = ("P024-1/2", "P033-1/3", "P031-1/0")

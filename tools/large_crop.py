@@ -16,11 +16,12 @@ import time
 import torch
 from torch import nn
 
-from distill.augment import draw
-from distill.lazy import Lazy
+from distill.data.augmentation import draw
+from distill.data.normalization import Standard
 from distill.networks import build
-from distill.standardise import Standard
-from distill.ways import forward, memory_needed, mixed, name
+from distill.networks.execution.memory import memory_needed
+from distill.networks.execution.modes import forward, mixed, name
+from distill.networks.execution.streamed_input import Lazy
 
 STANDARD = Standard((0.7, 0.6, 0.7), (0.2, 0.2, 0.2))
 

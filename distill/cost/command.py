@@ -11,17 +11,17 @@ import torch
 from rich.console import Console
 
 import wsistore
-from distill.config import resolve_device
 from distill.cost import sizes, timing
 from distill.cost.counts import COUNTERS, Watch, parameters
 from distill.cost.report import FORMAT, UNITS, block, measured
 from distill.cost.table import as_csv, table
 from distill.errors import DistillError, UsageError
+from distill.files import publish
 from distill.networks import NETWORKS, ResNet, build, smallest_input
+from distill.networks.execution.device import resolve_device
 from distill.options import Grouped, option
-from distill.place import hold, own_name
-from distill.runs import Run
-from distill.tensors import publish
+from distill.output_folder import hold, own_name
+from distill.runs.run import Run
 from wsistore import terminal
 
 CLASSES = 3

@@ -25,7 +25,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from distill.metrics import Floats
+from distill.types import Floats
 
 COUNTERS = {
     "gmac": "fvcore FlopCountAnalysis convention: 1 per multiply-add of convolution and linear, "

@@ -14,9 +14,9 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from distill.data.normalization import to_input
 from distill.networks import ResNet
-from distill.standardise import to_input
-from distill.ways import memory_of_ways
+from distill.networks.execution.memory import memory_of_ways
 
 UNIT = (0.5, 0.5, 0.5)
 """Mean and deviation to standardise with where the values do not matter."""
@@ -28,7 +28,7 @@ class Memory(NamedTuple):
     Attributes:
         inference: forward alone, as `distill evaluate` runs it: the uint8 crop, its float copies,
             and every map as long as it is in use.
-        training: forward and backward, every map kept (`distill.ways`, "plain").
+        training: forward and backward, every map kept (`distill.networks.execution.modes`, "plain").
         training_least: the same in strips, the way that needs least.
     """
 

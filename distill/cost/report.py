@@ -13,9 +13,9 @@ from distill.cost import timing
 from distill.cost.counts import Watch, agree, each, summary
 from distill.cost.memory import Memory, inference, memory
 from distill.cost.sizes import Sizes
-from distill.look import available
-from distill.metrics import Floats
 from distill.networks import ResNet
+from distill.networks.execution.device import available
+from distill.types import Floats
 
 FORMAT = "distill-cost/1"
 UNITS = {

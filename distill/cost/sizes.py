@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 import wsistore
+from distill.data.subsets import rows_of
 from distill.errors import SubsetError, UsageError
-from distill.subsets import rows_of
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import wsistore
 from distill.errors import UsageError
 from distill.exits import PARENT
 from distill.experiment.jobs import Job
-from distill.tensors import publish
+from distill.files import publish
 from wsistore import texts
 
 RECORD = "jobs.json"

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 import wsistore
+from distill.data.subsets import require_level, rows_of
 from distill.errors import DistillError
 from distill.exits import interrupted
 from distill.experiment.carry_out import DISTILL, carry_out, check, program, with_parent
@@ -18,8 +19,7 @@ from distill.experiment.file import read
 from distill.experiment.jobs import Job, report
 from distill.experiment.jobs import jobs as jobs_of
 from distill.options import FOLDER, Grouped, no_lock_option, option
-from distill.place import hold
-from distill.subsets import require_level, rows_of
+from distill.output_folder import hold
 from wsistore import terminal
 
 

@@ -9,12 +9,12 @@ from typing import Any
 import click
 import torch
 
-from distill.console import left_out_note
+from distill.data.subsets import left_out_note
 from distill.explain.plan import PREDICTED, REPORT, Case, Request, prepare
 from distill.explain.work import carry_out
 from distill.options import FOLDER, Grouped, device_option, memory_option, option, threads_option
-from distill.place import hold
-from distill.runs import Run
+from distill.output_folder import hold
+from distill.runs.run import Run
 from wsistore import terminal
 
 

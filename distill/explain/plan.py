@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import wsistore
-from distill import place
-from distill.class_maps import disagreement
+from distill import output_folder as place
+from distill.data.subsets import Subset, select, select_named
 from distill.errors import SubsetError, UsageError
 from distill.networks import smallest_input
-from distill.runs import Run
-from distill.subsets import Subset, select, select_named
+from distill.runs.class_maps import disagreement
+from distill.runs.run import Run
 
 FORMAT = "distill-explain/1"
 REPORT = "explain.json"

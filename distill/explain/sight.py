@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import torch
 
 import wsistore
+from distill.data.normalization import Standard
+from distill.data.prefetch import read
 from distill.errors import DistillError
 from distill.explain.cells import Map, cell_grid
 from distill.explain.gradcam import gradcam_plus_plus
-from distill.look import Look
 from distill.networks import NETWORKS, ResNet
-from distill.reading import read
-from distill.runs import Run
-from distill.standardise import Standard
+from distill.networks.execution.runner import Look
+from distill.runs.run import Run
 
 
 @dataclass(frozen=True)

@@ -11,18 +11,17 @@ from typing import Any
 import numpy as np
 
 import wsistore
-from distill.config import resolve_device, sha256
 from distill.errors import DistillError
 from distill.explain import similarity as alike
 from distill.explain.cells import smooth
 from distill.explain.picture import Panel, draw
 from distill.explain.plan import FORMAT, LABEL, PREDICTED, REPORT, Case, Plan
 from distill.explain.sight import Eye, Sight
-from distill.fingerprint import crops_sha256, location
-from distill.look import for_answers
-from distill.place import aside, own_name
-from distill.tensors import publish
-from distill.weights import encode
+from distill.files import encode, publish
+from distill.networks.execution.device import resolve_device
+from distill.networks.execution.runner import for_answers
+from distill.output_folder import aside, own_name
+from distill.runs.provenance import crops_sha256, location, sha256
 from wsistore import texts
 
 Watch = Callable[[Iterable[Case], int], Iterable[Case]]

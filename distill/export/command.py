@@ -13,12 +13,11 @@ import torch
 
 from distill.errors import UsageError
 from distill.export import card, check, facts, model
+from distill.files import encode, publish_all
 from distill.networks import ResNet
 from distill.options import Grouped, option
-from distill.place import hold
-from distill.runs import Run
-from distill.tensors import publish_all
-from distill.weights import encode
+from distill.output_folder import hold
+from distill.runs.run import Run
 from wsistore import terminal
 
 

@@ -10,15 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import wsistore
-from distill.config import sha256
 from distill.cost import cost, memory, parameters
 from distill.errors import DistillError
 from distill.evaluate import FORMAT
-from distill.fingerprint import split_sha256
+from distill.files import read_json
 from distill.networks import ResNet
-from distill.place import own_name
-from distill.runs import Run
-from distill.weights import read_json
+from distill.output_folder import own_name
+from distill.runs.provenance import sha256, split_sha256
+from distill.runs.run import Run
 
 SIDE = 1000
 """Height and width, in pixels, of the input that a card gives the cost of."""

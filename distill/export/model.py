@@ -10,11 +10,11 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from distill.data.normalization import standardise, to_unit
 from distill.errors import UsageError
 from distill.export.portable import PORTABLE
 from distill.networks import Output, ResNet, smallest_input
-from distill.standardise import standardise, to_unit
-from distill.weights import Weights
+from distill.runs.weights import Weights
 
 Takes = Literal["uint8", "float"]
 PACKAGES = ("onnx", "onnxruntime", "onnxscript")
@@ -50,7 +50,7 @@ class Exported(nn.Module):
         network: the network; a copy of it is used, in evaluation mode, on the CPU.
         about: how its input is standardised.
         takes: "uint8" for RGB pixels, which are standardised inside; "float" for what
-            `distill.standardise.to_input` makes of them.
+            `distill.data.normalization.to_input` makes of them.
     """
 
     def __init__(self, network: ResNet, about: Weights, takes: Takes) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 from distill.errors import RunError, UsageError
 from distill.evaluate import FORMAT
-from distill.runs import Run
-from distill.weights import read_json
+from distill.files import read_json
+from distill.runs.run import Run
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,12 @@ import torch
 from rich.console import Console
 
 import wsistore
-from distill.config import resolve_device, sha256
 from distill.errors import UsageError
 from distill.evaluate import as_json as encode
-from distill.look import available
+from distill.files import publish
+from distill.networks.execution.device import available, resolve_device
 from distill.options import FOLDER, Grouped
-from distill.place import aside, hold, own_name
+from distill.output_folder import aside, hold, own_name
 from distill.predict import output
 from distill.predict.calibration import Calibration, calibration
 from distill.predict.options import FILE, answer_options, other_options, slide_options
@@ -30,8 +30,8 @@ from distill.predict.seen import seen_slides
 from distill.predict.slide import VENDOR, Job, SlideLogits, failed, predict_slide
 from distill.predict.table import crops_table, slides_table
 from distill.predict.trained import Trained, trained
-from distill.runs import Run
-from distill.tensors import publish
+from distill.runs.provenance import sha256
+from distill.runs.run import Run
 from wsistore import terminal
 
 WIDTH = 110

@@ -12,9 +12,9 @@ import pandas as pd
 
 from distill.answers import UNIT_COLUMNS, Answers, guarded_csv
 from distill.calibration import probabilities
-from distill.metrics import Floats
 from distill.predict.calibration import Calibration
 from distill.predict.slide import CropLogits, SlideLogits
+from distill.types import Floats
 
 FORMAT = "distill-prediction/1"
 UNITS = {

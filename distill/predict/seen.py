@@ -6,8 +6,8 @@ from pathlib import Path
 
 from distill.errors import RunError
 from distill.leakage import EPOCH, HOW, TEMPERATURE, TRAINING, ancestry, calibration_rows
-from distill.place import own_name
-from distill.runs import Run
+from distill.output_folder import own_name
+from distill.runs.run import Run
 
 
 def seen_slides(run: Run, calibrated: Path | None) -> tuple[dict[str, str], str]:

@@ -14,16 +14,17 @@ from numpy.typing import NDArray
 from torch.nn.modules.module import register_module_forward_hook
 
 import wsistore
-from distill.colours import Colours, crop_colour
-from distill.config import resolve_device, sha256
+from distill.data.color_statistics import Colours, crop_colour
+from distill.data.subsets import too_small
 from distill.errors import DistillError, RunError
 from distill.evaluate import crop_logits
-from distill.look import Look, for_answers
-from distill.metrics import Floats
 from distill.networks import smallest_input
-from distill.place import own_name
-from distill.runs import Run
-from distill.subsets import too_small
+from distill.networks.execution.device import resolve_device
+from distill.networks.execution.runner import Look, for_answers
+from distill.output_folder import own_name
+from distill.runs.provenance import sha256
+from distill.runs.run import Run
+from distill.types import Floats
 from wsistore import terminal, texts
 
 BASE, VENDOR = "base", "vendor"

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import wsistore
-from distill.colours import FEWEST, Colours, measure_colours
+from distill.data.color_statistics import FEWEST, Colours, measure_colours
+from distill.data.subsets import rows_of
 from distill.errors import UsageError
-from distill.fingerprint import settings_sha256, split_sha256
-from distill.runs import Run
-from distill.subsets import rows_of
+from distill.runs.provenance import settings_sha256, split_sha256
+from distill.runs.run import Run
 
 
 @dataclass(frozen=True)

@@ -11,17 +11,16 @@ from typing import Any
 import wsistore
 from distill import leakage
 from distill.answers import Answers
-from distill.class_maps import disagreement
-from distill.config import sha256
+from distill.data.subsets import labels_of
 from distill.errors import RunError, UsageError
 from distill.evaluate import FORMAT, TABLES
-from distill.fingerprint import split_sha256
+from distill.files import read_json
 from distill.report.belong import belong, bootstrap
 from distill.report.names import folder_names
-from distill.runs import Run
+from distill.runs.class_maps import disagreement
+from distill.runs.provenance import sha256, split_sha256
+from distill.runs.run import Run
 from distill.scoring import Bootstrap
-from distill.subsets import labels_of
-from distill.weights import read_json
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import click
 
 import wsistore
 from distill.options import FOLDER, Grouped, option
-from distill.place import hold
+from distill.output_folder import hold
 from distill.report.collect import collect
 from distill.report.document import assemble
 from distill.report.folder import PAGE, check_out, write

@@ -11,7 +11,7 @@ from distill.report.collect import Evaluated
 from distill.report.numbers import magnification
 from distill.report.rows import Row
 from distill.report.table import Cell, Column, Table, columns, count, text
-from distill.resume import differences
+from distill.runs.resume import differences
 
 NO_LABEL = "(no label)"
 

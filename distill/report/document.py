@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 
 import wsistore
-from distill.place import own_name
+from distill.output_folder import own_name
 from distill.report import data_tables, difference_tables, tables
 from distill.report.canvas import Picture
 from distill.report.figures import cost_figure, curve_figure, margin_figure

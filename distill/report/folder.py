@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from distill.place import aside, check_place
+from distill.output_folder import aside, check_place
 
 PAGE = "index.html"
 GENERATOR = "distill report"
@@ -17,7 +17,7 @@ def check_out(out: Path, overwrite: bool) -> None:
     """Refuse a place that holds anything, unless it is an earlier report to be replaced.
 
     Raises:
-        UsageError: as `distill.place.check_place`.
+        UsageError: as `distill.output_folder.check_place`.
     """
     check_place(out, overwrite, "a report", _ours, NAMES)
 

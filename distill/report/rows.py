@@ -11,7 +11,7 @@ from typing import Any
 
 from distill.report.collect import Evaluated
 from distill.report.numbers import magnification
-from distill.resume import PLACES
+from distill.runs.resume import PLACES
 
 TEACHER, BASELINE, STUDENT, OTHER = "teacher", "baseline", "student", "other"
 _KINDS = {

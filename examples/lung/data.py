@@ -12,9 +12,9 @@ from pathlib import Path
 from PIL import Image
 
 import wsistore
-from distill.config import sha256
 from distill.errors import UsageError
-from distill.tensors import publish
+from distill.files import publish
+from distill.runs.provenance import sha256
 from examples.shared.shell import must
 
 IMAGES = "images"

@@ -7,10 +7,10 @@ from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
+from distill.files import publish
 from distill.report.canvas import FAINT, INK, MARKERS, SERIES, drawing, picture
 from distill.report.numbers import magnification, percent, quantity
 from distill.report.rows import BASELINE, STUDENT, TEACHER
-from distill.tensors import publish
 from examples.shared.methods import REFERENCE, Method, order
 from examples.shared.scores import Score
 from examples.shared.tables import Scored

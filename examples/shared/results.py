@@ -13,9 +13,9 @@ from rich.progress import track
 import wsistore
 from distill.errors import UsageError
 from distill.experiment.file import Experiment, read
+from distill.files import publish
 from distill.report.names import markdown
 from distill.report.table import Table, field
-from distill.tensors import publish
 from examples.shared import ridge
 from examples.shared.figure import draw
 from examples.shared.methods import Results, gather

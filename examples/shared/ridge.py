@@ -16,8 +16,8 @@ import numpy as np
 
 import wsistore
 from distill.answers import Answers
-from distill.metrics import Floats, Indices
-from distill.subsets import select
+from distill.data.subsets import select
+from distill.types import Floats, Indices
 from examples.shared.methods import REFERENCE, Method
 
 PENALTIES = tuple(float(10.0**power) for power in range(-3, 5))

@@ -12,10 +12,10 @@ import torch
 import zarr
 from click.testing import Result
 
-from distill.checkpoint import Progress
 from distill.networks import build
-from distill.weights import Weights
-from distill.writing import RunWriter
+from distill.runs.checkpoint import Progress
+from distill.runs.weights import Weights
+from distill.runs.writer import RunWriter
 from tests.distill.commands import distill
 from wsistore.tables.records import SlideRow
 

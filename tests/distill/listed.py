@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Generic, TypeVar
 
-from distill.pairs import Sample, order
+from distill.data.dataset import Sample
+from distill.data.loader import order
 
 S = TypeVar("S", bound=Sample)
 

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torchvision.transforms import v2
 
-from distill.augment import Draw, apply, draw, recolour, recoloured, reorient
+from distill.data.augmentation import Draw, apply, draw, recolour, recoloured, reorient
 
 NOTHING = Draw(1, 1, 1, 0, ("brightness", "contrast", "saturation", "hue"), False, False, 0)
 GEOMETRIES = list(product([False, True], [False, True], range(4)))

@@ -9,8 +9,8 @@ import torchvision
 from safetensors.torch import save_file
 from torch import nn
 
-from distill import backbones
 from distill.errors import RunError, UsageError
+from distill.networks import backbones
 
 IMAGE = torch.rand(2, 3, 70, 41, generator=torch.Generator().manual_seed(0))
 

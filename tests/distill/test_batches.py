@@ -6,10 +6,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from distill import masked
-from distill.batches import WASTE, Batch, together
-from distill.groups import Extent, by_size, crops_in, one_by_one, share
-from distill.pairs import order
+from distill.data.batching import Extent, by_size, crops_in, one_by_one, share
+from distill.data.loader import order
+from distill.data.padding import WASTE, Batch, together
+from distill.networks.execution import masked
 from tests.distill.odd import assert_same, gradients, image, loss, network
 
 SIDES = st.tuples(st.integers(5, 4000), st.integers(5, 4000))

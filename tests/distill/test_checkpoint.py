@@ -6,9 +6,15 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from distill.checkpoint import Progress, load_checkpoint, modules, read_progress, save_checkpoint
 from distill.errors import RunError
-from distill.tensors import save
+from distill.files import save
+from distill.runs.checkpoint import (
+    Progress,
+    load_checkpoint,
+    modules,
+    read_progress,
+    save_checkpoint,
+)
 
 AT = Progress(epoch=5, best=0.1 + 0.2, best_epoch=3, kept=3)
 

@@ -7,11 +7,11 @@ import pytest
 
 import wsistore
 from distill.answers import Answers
-from distill.class_maps import class_map, disagreement
 from distill.errors import RunError, SubsetError, UsageError
 from distill.evaluate_plan import Request, prepare
 from distill.report.collect import collect
-from distill.runs import Run
+from distill.runs.class_maps import class_map, disagreement
+from distill.runs.run import Run
 from tests.distill.commands import done
 from tests.distill.conftest import crop_levels
 from tests.distill.evaluating import CLASSES, command, make_run, make_store, strict, write_split

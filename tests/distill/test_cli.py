@@ -9,9 +9,9 @@ from safetensors.torch import load_file
 
 import wsistore
 from distill import loop
-from distill.config import sha256
-from distill.runs import Run
-from distill.standardise import measure
+from distill.data.normalization import measure
+from distill.runs.provenance import sha256
+from distill.runs.run import Run
 from tests.distill.commands import QUICK, distill, train
 
 FILES = {

@@ -7,7 +7,14 @@ import pandas as pd
 import pytest
 
 import wsistore
-from distill.colours import FEWEST, FLOOR, Colours, crop_colour, measure_colours, summarise
+from distill.data.color_statistics import (
+    FEWEST,
+    FLOOR,
+    Colours,
+    crop_colour,
+    measure_colours,
+    summarise,
+)
 from distill.errors import RunError
 
 

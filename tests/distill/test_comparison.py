@@ -11,7 +11,7 @@ import wsistore
 from distill import comparison
 from distill.errors import UsageError
 from distill.evaluate_plan import Request, prepare
-from distill.runs import Run
+from distill.runs.run import Run
 from tests.distill.evaluating import CLASSES, command, make_run, make_store, rows, strict
 
 

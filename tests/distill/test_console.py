@@ -4,7 +4,8 @@ import re
 import pytest
 from rich.console import Console as RichConsole
 
-from distill.console import Console, epoch_line, left_out_note
+from distill.console import Console, epoch_line
+from distill.data.subsets import left_out_note
 
 RECORD = {
     "epoch": 2,

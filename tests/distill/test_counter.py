@@ -1,6 +1,6 @@
 import numpy as np
 
-from distill.counter import Purpose, generator
+from distill.data.rng import Purpose, generator
 
 
 def stream(seed: int, purpose: Purpose, epoch: int, index: int) -> tuple[int, ...]:

@@ -3,7 +3,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from distill.curves import picture, table
+from distill.runs.curves import picture, table
 
 RECORDS = [
     {"epoch": n, "train": {"loss": 1 / n}, "val": {"loss": 2 / n}, "kept": n < 3, "seconds": 0.5}

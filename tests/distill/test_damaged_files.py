@@ -10,13 +10,14 @@ import pytest
 from distill.errors import DistillError, RunError, TargetsError, UsageError
 from distill.experiment.carry_out import RECORD, _recorded
 from distill.experiment.file import read
+from distill.files import encode, read_json
 from distill.predict.calibration import _fitted
-from distill.runs import Run
+from distill.runs.run import Run
+from distill.runs.weights import Weights, read_weights
+from distill.runs.writer import _lines
 from distill.targets import Targets
 from distill.targets_arrays import is_targets
 from distill.targets_format import KEY
-from distill.weights import Weights, encode, read_json, read_weights
-from distill.writing import _lines
 
 DEEP = "[" * 100_000
 WEIGHTS = Weights(

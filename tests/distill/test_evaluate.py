@@ -16,16 +16,17 @@ import wsistore
 from distill import cost
 from distill.answers import Answers
 from distill.calibration import fit_temperature
+from distill.data.normalization import to_input
 from distill.errors import DistillError, UsageError
 from distill.evaluate import carry_out, crop_logits
 from distill.evaluate_plan import Request, prepare
-from distill.lazy import Lazy
-from distill.look import Look
 from distill.networks import Output, ResNet, build
-from distill.runs import Run
-from distill.standardise import to_input
-from distill.ways import Way, memory_of_forward
-from distill.ways import forward as in_ways
+from distill.networks.execution.memory import memory_of_forward
+from distill.networks.execution.modes import Way
+from distill.networks.execution.modes import forward as in_ways
+from distill.networks.execution.runner import Look
+from distill.networks.execution.streamed_input import Lazy
+from distill.runs.run import Run
 from tests.distill.evaluating import (
     CLASSES,
     COLUMNS,
@@ -81,7 +82,9 @@ def test_predictions_are_those_of_the_network_one_crop_at_a_time(run: Path, stor
 def test_a_crop_too_large_for_the_memory_is_seen_in_strips(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("distill.ways.STRIP_MAPS", 0)  # so that a small crop gains from strips
+    monkeypatch.setattr(
+        "distill.networks.execution.memory.STRIP_MAPS", 0
+    )  # so that a small crop gains from strips
     opened = Run.open(run)
     network, size = opened.load_network(), (700, 600)
     made = torch.Generator().manual_seed(0)
@@ -94,7 +97,7 @@ def test_a_crop_too_large_for_the_memory_is_seen_in_strips(
         ways.append(way)
         return in_ways(network, source, way, strip=1 << 16)
 
-    monkeypatch.setattr("distill.look.forward", forward)
+    monkeypatch.setattr("distill.networks.execution.runner.forward", forward)
     whole, strips = (
         crop_logits(network, opened, "s/0", image, Look(memory, learns=False))
         for memory in (plain, plain - 1)

@@ -9,7 +9,7 @@ import pytest
 import wsistore
 from distill.errors import DistillError, SubsetError, UsageError
 from distill.evaluate_plan import Request, prepare
-from distill.runs import Run
+from distill.runs.run import Run
 from tests.distill.evaluating import crop_sizes, make_run, make_store, rows
 
 

@@ -6,12 +6,12 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from distill.augment import draw
+from distill.data.augmentation import draw
+from distill.data.dataset import LabelledSample
+from distill.data.normalization import Standard
 from distill.errors import RunError
 from distill.finetune import FinetuneTask, fully_connected
 from distill.networks import Output
-from distill.pairs import LabelledSample
-from distill.standardise import Standard
 
 HALF = Standard((0.5,) * 3, (0.2,) * 3)
 

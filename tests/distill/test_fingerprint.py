@@ -3,9 +3,15 @@ from pathlib import Path
 import pytest
 
 import wsistore
-from distill.config import sha256
 from distill.errors import DistillError
-from distill.fingerprint import crops_sha256, location, read_bytes, settings_sha256, split_sha256
+from distill.runs.provenance import (
+    crops_sha256,
+    location,
+    read_bytes,
+    settings_sha256,
+    sha256,
+    split_sha256,
+)
 
 
 def test_order_levels_and_pixels_change_the_hash_and_labels_do_not(real_store: Path) -> None:

@@ -1,6 +1,6 @@
 """Looks are shared where draws are, and every artifact gets its views in its own order."""
 
-from distill.augment import Draw, draw
+from distill.data.augmentation import Draw, draw
 from distill.glances import Glance, Wanted, glances, groups
 from distill.targets_format import Lesson
 

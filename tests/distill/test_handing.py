@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from distill.data.pixel_transfer import MemoryFile, Pipe, Pixels, put, way
 from distill.errors import SubsetError
-from distill.handing import MemoryFile, Pipe, Pixels, put, way
 
 pytestmark = pytest.mark.skipif(
     not hasattr(os, "memfd_create"), reason="files in memory are Linux's"

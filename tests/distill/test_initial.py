@@ -6,8 +6,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from distill.errors import RunError, UsageError
-from distill.initial import start_from
 from distill.networks import build
+from distill.runs.init_from import start_from
 
 
 def test_a_run_or_its_file_gives_its_weights_and_is_on_record(

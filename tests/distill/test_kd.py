@@ -6,15 +6,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from distill.augment import Draw, draw, recoloured
+from distill.data.augmentation import Draw, draw, recoloured
+from distill.data.dataset import Sample
+from distill.data.normalization import Standard, prepare, to_input
 from distill.errors import UsageError
-from distill.inputs import prepare
 from distill.kd import Criterion, KDTask
 from distill.losses import attention_loss, attention_map, pixel_loss, resized_attention, soft_loss
 from distill.networks import Output, build
-from distill.pairs import Sample
-from distill.probe import feature_map
-from distill.standardise import Standard, to_input
+from distill.networks.feature_map import feature_map
 from distill.teachers import Answer, NetworkTeacher, Taught
 
 CPU = torch.device("cpu")

@@ -7,16 +7,16 @@ import torch
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
-from distill.augment import Draw, draw
+from distill.data.augmentation import Draw, draw
+from distill.data.dataset import Sample
+from distill.data.normalization import Standard
 from distill.errors import TrainingError
 from distill.kd import Criterion, KDTask
-from distill.look import PLAIN, Look
 from distill.losses import total_loss
 from distill.networks import build
-from distill.pairs import Sample
-from distill.standardise import Standard
+from distill.networks.execution.memory import memory_of_forward, memory_of_ways
+from distill.networks.execution.runner import PLAIN, Look
 from distill.teachers import Answer, NetworkTeacher, Taught
-from distill.ways import memory_of_forward, memory_of_ways
 
 CPU = torch.device("cpu")
 HIGH, LOW = Standard((0.4,) * 3, (0.2,) * 3), Standard((0.5,) * 3, (0.1,) * 3)

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from distill.errors import RunError
 from distill.leakage import training_patients
-from distill.runs import Run
+from distill.runs.run import Run
 from distill.sources import Distillation
 
 

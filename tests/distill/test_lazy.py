@@ -3,10 +3,9 @@
 import pytest
 import torch
 
-from distill.augment import draw
-from distill.inputs import prepare
-from distill.lazy import Lazy
-from distill.standardise import Standard
+from distill.data.augmentation import draw
+from distill.data.normalization import Standard, prepare
+from distill.networks.execution.streamed_input import Lazy
 
 STANDARD = Standard((0.7, 0.6, 0.5), (0.2, 0.1, 0.3))
 CPU = torch.device("cpu")

@@ -8,15 +8,15 @@ import torch
 from safetensors.torch import load_file
 
 import wsistore
-from distill.augment import draw
 from distill.cost.memory import _Live
+from distill.data.augmentation import draw
+from distill.data.normalization import Standard, prepare
 from distill.errors import TrainingError
-from distill.inputs import prepare
-from distill.lazy import Lazy
-from distill.look import PLAIN, Look
 from distill.networks import build
-from distill.standardise import Standard
-from distill.ways import DRAWN, forward, memory_of_forward, memory_of_ways, name
+from distill.networks.execution.memory import DRAWN, memory_of_forward, memory_of_ways
+from distill.networks.execution.modes import forward, name
+from distill.networks.execution.runner import PLAIN, Look
+from distill.networks.execution.streamed_input import Lazy
 
 CPU = torch.device("cpu")
 STANDARD = Standard((0.7, 0.6, 0.7), (0.2, 0.2, 0.3))

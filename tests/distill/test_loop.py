@@ -7,15 +7,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from distill.augment import Draw, draw
-from distill.checkpoint import Progress
+from distill.data.augmentation import Draw, draw
+from distill.data.batching import by_size
+from distill.data.dataset import Sample
+from distill.data.loader import order
 from distill.errors import TrainingError
-from distill.groups import by_size
 from distill.loop import Schedule, Setting, fit, optimiser, train_epoch, validate
-from distill.pairs import Sample, order
-from distill.runs import Run
-from distill.weights import Weights
-from distill.writing import RunWriter
+from distill.runs.checkpoint import Progress
+from distill.runs.run import Run
+from distill.runs.weights import Weights
+from distill.runs.writer import RunWriter
 from tests.distill.listed import Listed
 
 WEIGHTS = Weights("resnet10", ["a", "b"], "10x", 1.0, (0.5,) * 3, (0.1,) * 3, 0, "test")

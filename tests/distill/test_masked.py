@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from distill import masked
+from distill.networks.execution import masked
 from tests.distill.odd import assert_same, gradients, image, loss, network
 
 SIZES = [(70, 45), (33, 97), (64, 64), (5, 40), (96, 31)]

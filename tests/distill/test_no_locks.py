@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from distill.runs import Run
+from distill.runs.run import Run
 from tests.distill.commands import QUICK, distill, done, train
 from tests.wsistore.test_locks import refuse
 

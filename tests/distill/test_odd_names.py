@@ -4,7 +4,7 @@ import json
 import os
 from pathlib import Path
 
-from distill.runs import Run
+from distill.runs.run import Run
 from tests.distill.commands import done, train
 from wsistore.formatting.texts import unsafe
 

@@ -9,11 +9,11 @@ import pytest
 from torch import nn, optim
 
 import wsistore
-from distill.checkpoint import Progress
 from distill.errors import RunError
-from distill.runs import Run
-from distill.weights import Weights
-from distill.writing import RunWriter
+from distill.runs.checkpoint import Progress
+from distill.runs.run import Run
+from distill.runs.weights import Weights
+from distill.runs.writer import RunWriter
 from tests.distill.commands import QUICK, distill, train
 from tests.events import wait_for_file, wait_until
 

@@ -7,9 +7,10 @@ import pytest
 import torch
 
 import wsistore
+from distill.data.dataset import Crops, LabelledCrops, Sample
+from distill.data.loader import Room, Samples, order
+from distill.data.pixel_transfer import Pixels
 from distill.errors import SubsetError
-from distill.handing import Pixels
-from distill.pairs import Crops, LabelledCrops, Room, Sample, Samples, order
 
 
 def test_the_order_is_a_permutation_that_seed_and_epoch_decide() -> None:

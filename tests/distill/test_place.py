@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from distill.errors import UsageError
-from distill.place import aside, check_place
+from distill.output_folder import aside, check_place
 
 
 def check(out: Path, overwrite: bool = True) -> None:

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 import wsistore
-from distill import reading
+from distill.data import prefetch as reading
+from distill.data.dataset import Crops
+from distill.data.pixel_transfer import MemoryFile, Pipe, Pixels, Place, put, way
+from distill.data.prefetch import Request, read, read_ahead
 from distill.errors import SubsetError
-from distill.handing import MemoryFile, Pipe, Pixels, Place, put, way
-from distill.pairs import Crops
-from distill.reading import Request, read, read_ahead
 from tests.events import DEADLINE, ended, wait_until
 
 
@@ -186,7 +186,7 @@ ORPHANS = """
 import sys, time
 sys.path[:0] = {path!r}
 from distill import reading
-from distill.pairs import Crops
+from distill.data.dataset import Crops
 if __name__ == "__main__":
     requests = list(Crops({store!r}, ["s0/0"], ["10x"]).requests([0]))
     list(reading.read_ahead(requests, 1))
@@ -210,7 +210,7 @@ def test_readers_end_with_the_process_they_read_for(real_store: Path, tmp_path: 
 SHARED = """
 import sys
 sys.path[:0] = {path!r}
-from distill.pairs import Crops, Samples
+from distill.data.dataset import Crops, Samples
 if __name__ == "__main__":
     with open("/proc/mounts") as mounts:
         assert "tmpfs /dev/shm tmpfs rw,relatime,size=64k" in mounts.read()

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from distill import writing
-from distill.checkpoint import read_progress
 from distill.cli import main
-from distill.resume import differences
+from distill.runs import writer as writing
+from distill.runs.checkpoint import read_progress
+from distill.runs.resume import differences
 
 BITWISE = ("weights.safetensors", "weights.json", "checkpoint.safetensors", "outcome.json")
 
@@ -113,7 +113,7 @@ def test_cut_off_before_any_file_and_resumed_is_uninterrupted(
 
     out = tmp_path / "run"
     with monkeypatch.context() as patch:
-        for module in ("distill.writing", "distill.tensors"):
+        for module in ("distill.runs.writer", "distill.files"):
             patch.setattr(f"{module}.publish", cut)
         stopped = distill("train", "baseline", real_store, "--out", out, *QUICK, *THREE)
         assert stopped.exit_code == 130, stopped.output

@@ -5,12 +5,12 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from distill.checkpoint import Progress
 from distill.errors import RunError, UsageError
 from distill.networks import build
-from distill.runs import Run, check_out
-from distill.weights import Weights
-from distill.writing import RunWriter
+from distill.runs.checkpoint import Progress
+from distill.runs.run import Run, check_out
+from distill.runs.weights import Weights
+from distill.runs.writer import RunWriter
 
 WEIGHTS = Weights(
     "resnet10", ["a", "b", "c"], "1.25x", 8.1, (0.7, 0.5, 0.6), (0.1, 0.2, 0.3), 0, "last epoch"

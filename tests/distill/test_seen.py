@@ -12,8 +12,8 @@ from distill.calibration import Temperature
 from distill.errors import RunError, SubsetError
 from distill.evaluate_plan import Plan, Request, prepare
 from distill.leakage import CALIBRATION_CSV
-from distill.runs import Run
-from distill.weights import LOWEST
+from distill.runs.run import Run
+from distill.runs.weights import LOWEST
 from tests.distill.evaluating import command, make_run, make_store, rows, strict, write_split
 
 SUBSETS = {"p0": "test", "p1": "test", "p2": "test", "p3": "dev", "p4": "dev", "p5": "val",

@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 import torch
 
+from distill.data.normalization import measure, to_input, to_unit
 from distill.errors import SubsetError
-from distill.standardise import measure, to_input, to_unit
 
 
 @pytest.mark.parametrize("level", ["10x", "2.5x"])

@@ -12,12 +12,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from distill import session, writing
-from distill.checkpoint import Progress, read_progress
+from distill import session
 from distill.errors import RunError, TrainingError
 from distill.loop import Schedule, fit, optimiser
-from distill.runs import Run
-from distill.writing import RunWriter
+from distill.runs import writer as writing
+from distill.runs.checkpoint import Progress, read_progress
+from distill.runs.run import Run
+from distill.runs.writer import RunWriter
 from tests.distill.commands import distill, done
 from tests.distill.test_loop import IMAGES, WEIGHTS, Linear, Quiet, listed, losses_of
 from tests.distill.test_resume import assert_same
@@ -185,7 +186,7 @@ def test_cut_off_around_the_start_and_resumed_is_uninterrupted(
     out = tmp_path / "run"
     words = ("train", "finetune", real_store, "--student", student, "--out", out, *QUICK, *HARMFUL)
     with monkeypatch.context() as patch:
-        for module in ("distill.writing", "distill.tensors"):
+        for module in ("distill.runs.writer", "distill.files"):
             patch.setattr(f"{module}.publish", cutting(nth))
         assert distill(*words).exit_code == 130
     done(*words, "--resume")
@@ -204,7 +205,7 @@ def test_a_run_that_was_begun_without_it_goes_on_without_it(
     with monkeypatch.context() as patch:
         patch.setattr(session, "fit", never)
         done(*words, before)
-        patch.setattr("distill.writing.publish", cutting(4))
+        patch.setattr("distill.runs.writer.publish", cutting(4))
         assert distill(*words, out).exit_code == 130
     done(*words, out, "--resume")
     assert_same(out, before)

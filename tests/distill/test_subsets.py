@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 import wsistore
-from distill.errors import SubsetError
-from distill.subsets import (
+from distill.data.subsets import (
     Subset,
     class_names,
     has_subset,
@@ -14,6 +13,7 @@ from distill.subsets import (
     rows_of,
     select,
 )
+from distill.errors import SubsetError
 from tests.distill.evaluating import make_store, rows, write_split
 
 

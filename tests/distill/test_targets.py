@@ -12,9 +12,9 @@ import zarr
 import wsistore
 from distill import targets as targets_read
 from distill import targets_write
-from distill.augment import Draw, draw
+from distill.data.augmentation import Draw, draw
+from distill.data.dataset import Sample
 from distill.errors import DistillError, TargetsError, UsageError
-from distill.pairs import Sample
 from distill.stored_teacher import StoredTeacher
 from distill.targets import Targets
 from distill.targets_format import About, Lesson, shape

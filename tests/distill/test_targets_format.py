@@ -3,7 +3,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from distill.augment import draw
+from distill.data.augmentation import draw
 from distill.targets_format import decode, encode, pixels_sha256
 
 

@@ -1,11 +1,10 @@
 import pytest
 import torch
 
-from distill.augment import Draw, apply
-from distill.inputs import prepare
+from distill.data.augmentation import Draw, apply
+from distill.data.dataset import LabelledSample, Sample
+from distill.data.normalization import Standard, prepare, to_input
 from distill.networks import build
-from distill.pairs import LabelledSample, Sample
-from distill.standardise import Standard, to_input
 from distill.tasks import SupervisedTask
 
 CPU = torch.device("cpu")

@@ -11,12 +11,12 @@ import torch
 from click.testing import Result
 from safetensors.torch import load_file
 
-from distill import tensors
-from distill.inputs import prepare
+from distill import files as tensors
+from distill.data.dataset import Crops
+from distill.data.loader import Samples
+from distill.data.normalization import Standard, prepare
 from distill.losses import pixel_loss
-from distill.pairs import Crops, Samples
-from distill.runs import Run
-from distill.standardise import Standard
+from distill.runs.run import Run
 from distill.targets import Targets
 from tests.distill.commands import distill, done
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import torch
 
-from distill.augment import draw
-from distill.look import Look
+from distill.data.augmentation import draw
+from distill.data.dataset import Sample
+from distill.data.normalization import Standard
 from distill.networks import build
-from distill.pairs import Sample
-from distill.standardise import Standard
+from distill.networks.execution.runner import Look
 from distill.targets import Targets
 from distill.targets_write import TargetsWriter
 from distill.teachers import NetworkTeacher, Question

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from distill.runs import Run
+from distill.runs.run import Run
 from distill.targets import Targets
 from tests.distill.commands import done
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from distill.tensors import load, publish, save
+from distill.files import load, publish, save
 
 
 def test_equal_content_makes_equal_bytes(tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from distill.networks import Output, ResNet
-from distill.strips import Moments, Reach, Reaching
-from distill.tiled import Whole, run
+from distill.networks.execution.strips import Moments, Reach, Reaching
+from distill.networks.execution.tiled import Whole, run
 from tests.distill.odd import assert_same, gradients, image, loss, network
 
 SIZES = [(97, 83), (64, 128), (33, 61), (1, 40), (131, 5)]

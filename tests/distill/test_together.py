@@ -8,21 +8,21 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from distill import masked
-from distill.augment import Draw, draw
-from distill.groups import by_size, one_by_one
+from distill.data.augmentation import Draw, draw
+from distill.data.batching import by_size, one_by_one
+from distill.data.dataset import Crops, LabelledSample
+from distill.data.normalization import Standard
 from distill.kd import Criterion, KDTask
-from distill.look import Look
 from distill.loop import Schedule, Setting, train_epoch
 from distill.networks import ResNet
 from distill.networks import build as build_network
-from distill.pairs import Crops, LabelledSample
-from distill.standardise import Standard
+from distill.networks.execution import masked
+from distill.networks.execution.memory import MASKED, memory_needed, pixels_that_fit
+from distill.networks.execution.runner import Look
 from distill.stored_teacher import StoredTeacher
 from distill.targets import Targets
 from distill.tasks import SupervisedTask, Task
 from distill.teachers import NetworkTeacher
-from distill.ways import MASKED, memory_needed, pixels_that_fit
 from tests.distill.listed import Listed
 
 CPU = torch.device("cpu")

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from distill.leakage import uses
-from distill.resume import differences
-from distill.runs import Run
+from distill.runs.resume import differences
+from distill.runs.run import Run
 
 
 @pytest.fixture

@@ -3,10 +3,11 @@
 import pytest
 import torch
 
-from distill.lazy import Lazy
+from distill.data.normalization import Standard
 from distill.networks import build
-from distill.standardise import Standard
-from distill.ways import OVERHEAD, Way, every_way, forward, memory_needed, name
+from distill.networks.execution.memory import OVERHEAD, memory_needed
+from distill.networks.execution.modes import Way, every_way, forward, name
+from distill.networks.execution.streamed_input import Lazy
 from tests.distill.odd import assert_same, gradients, image, loss, network
 
 NET = build("resnet10", 3)

@@ -11,10 +11,10 @@ from typing import Any
 import torch
 
 import wsistore
-from distill.checkpoint import read_progress
 from distill.cli import main
 from distill.predict.trained import trained
-from distill.runs import Run
+from distill.runs.checkpoint import read_progress
+from distill.runs.run import Run
 from distill.targets import Targets
 from tests.behavior.fuzzing.case import Target
 from tests.behavior.fuzzing.commands import succeeds

@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from distill import networks, ways
+from distill import networks
 from distill.cost.memory import UNIT, inference, memory
-from distill.standardise import to_input
+from distill.data.normalization import to_input
+from distill.networks.execution import modes as ways
 
 
 def allocated(network: networks.ResNet, height: int, width: int) -> int:

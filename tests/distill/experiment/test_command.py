@@ -10,7 +10,7 @@ import psutil
 import pytest
 from click.testing import Result
 
-from distill.checkpoint import read_progress
+from distill.runs.checkpoint import read_progress
 from tests.events import DEADLINE, ended, wait_for_file, wait_until
 
 PLAN = """

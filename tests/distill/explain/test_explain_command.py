@@ -17,14 +17,14 @@ from ome_zarr_models.v05.image import Image as OmeImage
 from PIL import Image
 
 import wsistore
-from distill.checkpoint import Progress
+from distill.data.normalization import to_input
 from distill.explain import work
 from distill.explain.picture import CAPTION, HEADER, MARGIN, NARROWEST, grey, shaded
 from distill.networks import build
-from distill.runs import Run
-from distill.standardise import to_input
-from distill.weights import Weights
-from distill.writing import RunWriter
+from distill.runs.checkpoint import Progress
+from distill.runs.run import Run
+from distill.runs.weights import Weights
+from distill.runs.writer import RunWriter
 from tests.distill.commands import done
 from wsistore.build.builder import build as build_store
 from wsistore.build.settings import BuildSettings

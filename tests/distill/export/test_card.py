@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from distill.export import card, facts
-from distill.runs import Run
+from distill.runs.run import Run
 from tests.distill.evaluating import make_run, strict
 
 

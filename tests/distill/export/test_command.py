@@ -16,7 +16,7 @@ from click.testing import Result
 
 from distill.evaluate import logits
 from distill.export import model
-from distill.runs import Run
+from distill.runs.run import Run
 from tests.distill.evaluating import CLASSES, MEAN, STD, strict
 
 Export = Callable[..., Result]

@@ -10,11 +10,11 @@ import torch
 from click.testing import Result
 
 import wsistore
-from distill.checkpoint import Progress
-from distill.fingerprint import settings_sha256
 from distill.networks import build as build_network
-from distill.weights import Weights
-from distill.writing import RunWriter
+from distill.runs.checkpoint import Progress
+from distill.runs.provenance import settings_sha256
+from distill.runs.weights import Weights
+from distill.runs.writer import RunWriter
 from tests.distill.commands import distill, done
 from wsistore.build.builder import build
 from wsistore.build.settings import BuildSettings

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from distill.config import sha256
 from distill.errors import RunError, UsageError
 from distill.predict.calibration import calibration
-from distill.runs import Run
+from distill.runs.provenance import sha256
+from distill.runs.run import Run
 from tests.distill.evaluating import command, make_run, make_store, rows
 
 

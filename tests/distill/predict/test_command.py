@@ -14,10 +14,10 @@ from PIL import Image
 
 import wsistore
 from distill.calibration import probabilities
-from distill.colours import crop_colour, summarise
-from distill.config import sha256
+from distill.data.color_statistics import crop_colour, summarise
 from distill.predict.slide import Job, predict_slide
-from distill.weights import LOWEST
+from distill.runs.provenance import sha256
+from distill.runs.weights import LOWEST
 from tests.distill.evaluating import strict
 from tests.distill.predict.cohort import (
     CLASSES,

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 import wsistore
-from distill.colours import measure_colours
+from distill.data.color_statistics import measure_colours
 from distill.errors import RunError, UsageError
 from distill.predict.trained import trained
-from distill.runs import Run
+from distill.runs.run import Run
 from tests.distill.evaluating import make_run, make_store, rows, write_split
 
 

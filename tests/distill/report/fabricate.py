@@ -16,11 +16,12 @@ import zarr
 
 from distill import scoring
 from distill.answers import Answers
-from distill.config import sha256
 from distill.evaluate import FORMAT, TABLES, as_json
+from distill.files import encode
+from distill.runs.provenance import sha256
+from distill.runs.weights import FORMAT as RUN
+from distill.runs.weights import Weights
 from distill.scoring import Bootstrap
-from distill.weights import FORMAT as RUN
-from distill.weights import Weights, encode
 from wsistore.tables.records import SlideRow
 
 CLASSES = ("celiac sprue", "non-specific duodenitis", "normal")

@@ -16,7 +16,7 @@ from distill.report.figures import cost_figure, curve_figure, margin_figure, met
 from distill.report.measure import Measured, measure
 from distill.report.rows import rows
 from distill.report.verdict import Question, judge
-from distill.runs import Run
+from distill.runs.run import Run
 
 NAMES = ("teacher", "baseline-1.25x-0", "kd-train-1.25x-0", "kd-aux1-2.5x-0")
 

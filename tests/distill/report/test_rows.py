@@ -8,8 +8,8 @@ import pytest
 from distill.answers import Answers
 from distill.report.collect import Evaluated
 from distill.report.rows import Row, auxiliary, rows
-from distill.runs import Run
-from distill.weights import Weights
+from distill.runs.run import Run
+from distill.runs.weights import Weights
 
 LEVELS = ("10x", "5x", "1.25x")
 

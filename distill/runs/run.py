@@ -9,11 +9,11 @@ import torch
 from torch import nn
 
 import wsistore
-from distill.checkpoint import read_progress
 from distill.errors import RunError, UsageError
+from distill.files import fill, load, read_json
 from distill.networks import NETWORKS, build
-from distill.tensors import fill, load
-from distill.weights import FORMAT, LOWEST, Weights, read_json, read_weights
+from distill.runs.checkpoint import read_progress
+from distill.runs.weights import FORMAT, LOWEST, Weights, read_weights
 
 CLASS_MAP = "class_map"
 """Key of config.json, and of what targets say of their teacher."""

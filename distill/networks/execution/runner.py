@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 
-import psutil
 import torch
 from torch import Tensor, nn
 
-from distill import masked
-from distill.augment import Draw, turned
-from distill.batches import together
+from distill.data.augmentation import Draw, turned
+from distill.data.normalization import Standard, prepare
+from distill.data.padding import together
 from distill.errors import TrainingError
-from distill.inputs import prepare
-from distill.lazy import Lazy
 from distill.networks import Output, ResNet
-from distill.standardise import Standard
-from distill.ways import Way, forward, memory_of_forward, memory_of_ways, pixels_that_fit
+from distill.networks.execution import masked
+from distill.networks.execution.device import available
+from distill.networks.execution.memory import memory_of_forward, memory_of_ways, pixels_that_fit
+from distill.networks.execution.modes import Way, forward
+from distill.networks.execution.streamed_input import Lazy
 
-SHARE = 0.8
-"""Part of the free memory that `available` offers: the estimates are estimates."""
 BATCH_PIXELS = {"cpu": 2**19, "cuda": 2**22}
 """Pixels of a batch where nothing else is asked for. On the CPU a larger batch saves hardly more
 (measured, docs/large-crops.md); the figure for CUDA is a guess that no GPU has tested."""
@@ -152,16 +149,6 @@ def _choose(
         f"a crop of {size[0]} × {size[1]} pixels needs {least / 2**30:.1f} GiB, and --memory is "
         f"{memory / 2**30:.1f}; raise it{hint}"
     )
-
-
-def available(device: torch.device) -> float:
-    """Return the GiB that a pass may take on a device, by what is free now, to two digits."""
-    if device.type == "cuda":
-        free = torch.cuda.mem_get_info(device)[0]
-    else:
-        # processes of one torchrun share the machine's
-        free = psutil.virtual_memory().available // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    return round(SHARE * free / 2**30, 2)
 
 
 def for_answers(device: torch.device, gib: float | None = None, batch_pixels: int = 0) -> Look:

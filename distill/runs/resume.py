@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from distill.subsets import VAL
+from distill.data.subsets import VAL
 
 PLACES = frozenset(
     {

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional as tv
 
-from distill.counter import Purpose, generator
+from distill.data.rng import Purpose, generator
 
 COLOUR_RANGE = 0.5
 """Brightness, contrast and saturation factors lie in 1 ± COLOUR_RANGE."""

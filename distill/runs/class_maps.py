@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import wsistore
 from distill.errors import UsageError
-from distill.runs import Run
+from distill.runs.run import Run
 
 
 def class_map(

@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 
 import wsistore
 from distill.errors import RunError
-from distill.tensors import fill, load, save, some
+from distill.files import fill, load, save, some
 
 Modules = Mapping[str, nn.Module]
 

@@ -3,7 +3,7 @@
 Crops of one store differ a thousandfold in size, so that what is read ahead is bounded by bytes.
 This module leaves torch alone, which sends tensors through shared memory (/dev/shm): that is often
 64 MB in a container, and a process that writes past its end is killed by a bus error, which no
-program can report. `distill.handing` is how pixels come back.
+program can report. `distill.data.pixel_transfer` is how pixels come back.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import wsistore
+from distill.data.pixel_transfer import MemoryFile, Pipe, Pixels, Place, Shapes, put, way
 from distill.errors import DistillError, SubsetError
-from distill.handing import MemoryFile, Pipe, Pixels, Place, Shapes, put, way
 
 AHEAD_BYTES = 2**30
 """Bytes of pixels read ahead, unless another number is asked for."""

@@ -6,15 +6,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar, cast
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor
 
 import wsistore
-from distill.counter import Purpose, generator
-from distill.handing import Pixels
-from distill.reading import AHEAD_BYTES, Request, read, read_ahead
+from distill.data.pixel_transfer import Pixels
+from distill.data.prefetch import Request, read
 
 
 @dataclass(frozen=True)
@@ -127,110 +126,6 @@ class LabelledCrops(CropSet[LabelledSample]):
     def sample(self, index: int, pixels: Pixels) -> LabelledSample:
         """Return a sample with its label."""
         return LabelledSample(self.crops[index], index, _tensors(pixels), label=self.labels[index])
-
-
-def order(seed: int, epoch: int, count: int) -> list[int]:
-    """Return a permutation of 0 … count - 1, a pure function of its arguments."""
-    return cast("list[int]", generator(seed, Purpose.ORDER, epoch, 0).permutation(count).tolist())
-
-
-class Room:
-    """Bytes of memory in which data sets keep decoded samples, so that they are read once.
-
-    A sample that has come in stays. Each epoch reads every sample once, in an order of its own, so
-    to exchange samples would save no reading.
-    """
-
-    def __init__(self, size: int = 0) -> None:
-        self._free = size
-
-    def takes(self, size: int) -> bool:
-        """Return whether `size` more bytes fit; if so, they are taken."""
-        fits = size <= self._free
-        self._free -= size if fits else 0
-        return fits
-
-
-class Samples(Generic[S_co]):
-    """Reads a data set sample by sample, in an order that is new in every epoch.
-
-    The samples and their order depend on nothing but the data set, the seed and the epoch; worker
-    processes only read ahead, and samples are only kept, uint8 as the store has them.
-
-    Args:
-        crops: the data set.
-        seed: of the order; None reads every epoch in the order of the data set.
-        workers: processes that read ahead; 0 reads in this one.
-        ahead: bytes they read ahead, at most; see `distill.reading.read_ahead`.
-        room: where samples are kept after they were read; data sets can share one. None keeps none.
-    """
-
-    def __init__(
-        self,
-        crops: CropSet[S_co],
-        seed: int | None,
-        workers: int = 0,
-        ahead: int = AHEAD_BYTES,
-        room: Room | None = None,
-    ) -> None:
-        self._crops = crops
-        self._seed = seed
-        self._workers = workers
-        self._ahead = ahead
-        self._room = room or Room()
-        self._kept: dict[int, S_co] = {}
-
-    def __len__(self) -> int:
-        return len(self._crops)
-
-    def crop(self, index: int) -> str:
-        """Return the id of a sample's crop."""
-        return self._crops.crops[index]
-
-    def size(self, index: int, level: str) -> tuple[int, int]:
-        """Return (height, width) of a sample at a level, without reading it."""
-        return self._crops.sizes(level)[index]
-
-    def held(self, index: int) -> int:
-        """Return the bytes of a sample's pixels, all levels together, without reading it."""
-        sizes = (self.size(index, level) for level in self._crops.levels)
-        return sum(3 * height * width for height, width in sizes)
-
-    def order(self, epoch: int) -> list[int]:
-        """Return the places of all samples in the order of an epoch."""
-        if self._seed is None:
-            return list(range(len(self)))
-        return order(self._seed, epoch, len(self))
-
-    def read(self, indices: Sequence[int]) -> Iterator[S_co]:
-        """Yield some samples, in the order given. They are shared: nobody may write into them.
-
-        Raises:
-            SubsetError, wsistore.WsistoreError: if a crop cannot be read.
-        """
-        there = frozenset(self._kept)
-        coming = self._read([index for index in indices if index not in there])
-        for index in indices:
-            if index in there:
-                yield self._kept[index]
-                continue
-            sample = next(coming)
-            if index not in self._kept and self._room.takes(self.held(index)):
-                self._kept[index] = sample
-            yield sample
-            del sample  # a crop larger than --read-ahead must not be there while the next is read
-
-    def _read(self, indices: Sequence[int]) -> Iterator[S_co]:
-        if not self._workers:
-            yield from (self._crops[index] for index in indices)
-            return
-        coming = read_ahead(self._crops.requests(indices), self._workers, self._ahead)
-        for index, pixels in zip(indices, coming, strict=True):
-            yield self._crops.sample(index, pixels)
-
-    def epoch(self, number: int) -> Iterator[S_co]:
-        """Yield every sample once, in the order of epoch `number`; errors as in `read`."""
-        return self.read(self.order(number))
 
 
 def _tensors(pixels: Pixels) -> dict[str, Tensor]:

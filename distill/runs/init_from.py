@@ -8,10 +8,10 @@ from typing import Any
 from torch import nn
 
 import wsistore
-from distill.config import sha256
 from distill.errors import RunError, UsageError
-from distill.runs import is_run
-from distill.tensors import fill, load
+from distill.files import fill, load
+from distill.runs.provenance import sha256
+from distill.runs.run import is_run
 
 
 def start_from(source: Path, network: nn.Module, name: str, classes: list[str]) -> dict[str, Any]:

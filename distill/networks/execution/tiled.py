@@ -29,8 +29,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from distill.networks.execution.strips import InRows, Moments, Reach, Reaching, Rows, Statistics
 from distill.networks.resnet import Part
-from distill.strips import InRows, Moments, Reach, Reaching, Rows, Statistics
 
 STRIP = 1 << 22
 """Numbers in the largest map of a strip, about: 16 MiB, which malloc reuses without new pages."""

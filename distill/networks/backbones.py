@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 import torchvision
 from torch import Tensor, nn
 
-from distill import tensors
+from distill import files as tensors
 from distill.errors import UsageError
 
 

@@ -7,15 +7,15 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional as tv
 
-from distill.augment import Draw, recolour, reorient
-from distill.standardise import Standard, standardise, to_unit
+from distill.data.augmentation import Draw, recolour, reorient
+from distill.data.normalization import Standard, standardise, to_unit
 
 ROWS = 256
 """Rows of the crop that are converted at a time to learn its mean grey."""
 
 
 class Lazy:
-    """What `distill.inputs.prepare` returns, a few rows at a time.
+    """What `distill.data.normalization.prepare` returns, a few rows at a time.
 
     Only the contrast looks at more than one pixel: it needs the mean grey of the whole crop, as it
     is when the contrast's turn comes. That is measured once, in float64; so rows differ from

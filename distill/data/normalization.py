@@ -1,5 +1,7 @@
 """Standardisation: per-channel mean and deviation of the training crops, from exact sums."""
 
+from __future__ import annotations
+
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -8,6 +10,7 @@ import torch
 from torch import Tensor
 
 import wsistore
+from distill.data.augmentation import Draw, apply
 from distill.errors import SubsetError
 
 Channels = tuple[float, float, float]
@@ -75,3 +78,21 @@ def to_input(image: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tens
         (1, 3, H, W) float32 on the image's device.
     """
     return standardise(to_unit(image), mean, std).unsqueeze(0)
+
+
+def prepare(image: Tensor, draw: Draw | None, standard: Standard, device: torch.device) -> Tensor:
+    """Return a network's input: uint8 to the device, 0..1, augmented, standardised.
+
+    Args:
+        image: (3, H, W) uint8, RGB, on any device.
+        draw: augmentation, or None.
+        standard: mean and deviation to standardise with.
+        device: where everything after the transfer happens.
+
+    Returns:
+        (1, 3, H, W) float32 on `device`, or (1, 3, W, H) after an odd number of quarter turns.
+    """
+    unit = to_unit(image.to(device))
+    if draw is not None:
+        unit = apply(draw, unit)
+    return standardise(unit, standard.mean, standard.std).unsqueeze(0)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from distill.batches import together
+from distill.data.padding import together
 
 Batch = tuple[int, ...]
 Group = list[Batch]
@@ -36,7 +36,7 @@ def one_by_one(
 
 
 def by_size(limit: int, most: int, held: int = 2**30) -> Cut:
-    """Return a cut whose batches hold crops of like sizes; see `distill.batches.together`.
+    """Return a cut whose batches hold crops of like sizes; see `distill.data.padding.together`.
 
     Args:
         limit: most pixels of a padded batch.

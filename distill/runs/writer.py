@@ -13,14 +13,20 @@ from torch import nn
 from torch.optim import Optimizer
 
 import wsistore
-from distill import curves
-from distill.checkpoint import Modules, Progress, load_checkpoint, read_progress, save_checkpoint
 from distill.errors import RunError, UsageError
-from distill.place import own_name, remove_earlier_lock
-from distill.resume import differences
-from distill.runs import CHECKPOINT, check_out, check_resume
-from distill.tensors import publish, save
-from distill.weights import FORMAT, Weights, encode, read_json
+from distill.files import encode, publish, read_json, save
+from distill.output_folder import own_name, remove_earlier_lock
+from distill.runs import curves
+from distill.runs.checkpoint import (
+    Modules,
+    Progress,
+    load_checkpoint,
+    read_progress,
+    save_checkpoint,
+)
+from distill.runs.resume import differences
+from distill.runs.run import CHECKPOINT, check_out, check_resume
+from distill.runs.weights import FORMAT, Weights
 
 _CURVES_EVERY = 30.0
 """Seconds between two drawings of the curves; the last epoch is always drawn."""

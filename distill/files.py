@@ -1,11 +1,14 @@
 """Named tensors in files: safetensors, written aside and renamed, read back strictly."""
 
+from __future__ import annotations
+
 import json
 import os
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialise
@@ -13,6 +16,7 @@ from torch import Tensor, nn
 
 import wsistore
 from distill.errors import RunError
+from wsistore import texts
 
 
 def publish_all(folder: Path, contents: Mapping[str, bytes], stale: Collection[str] = ()) -> None:
@@ -135,3 +139,23 @@ def some(names: list[str]) -> str:
 
 def _kind(tensor: Tensor) -> str:
     return f"{tuple(tensor.shape)} {str(tensor.dtype).removeprefix('torch.')}"
+
+
+def encode(value: Mapping[str, Any]) -> bytes:
+    """Return a mapping as the bytes of a JSON file, for people to read."""
+    return (texts.json_text(value) + "\n").encode()
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the object that a JSON file holds.
+
+    Raises:
+        RunError: if it cannot be read, or holds none.
+    """
+    try:
+        value = wsistore.parse_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} cannot be read ({error})") from error
+    if not isinstance(value, dict):
+        raise RunError(f"{path} does not hold a JSON object")
+    return value

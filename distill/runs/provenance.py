@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import platform
 from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import fsspec
+import torch
 
 import wsistore
 from distill.errors import DistillError
+
+PACKAGES = ("resolution-distillation", "torch", "torchvision", "numpy", "zarr", "safetensors")
 
 
 def location(store: str | Path) -> str:
@@ -80,3 +86,44 @@ def slide_fingerprints(store: wsistore.Store) -> dict[str, str]:
 
 def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hexadecimal.
+
+    Raises:
+        DistillError: if the file cannot be read.
+    """
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise DistillError(f"{path} cannot be read ({error.strerror})") from error
+
+
+def environment() -> dict[str, Any]:
+    """Return what a run was computed by: versions, system, processor, and the accelerator if any.
+
+    The machine's name and the user's stay out of it.
+    """
+    accelerators = [
+        torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())
+    ]
+    return {
+        **versions(),
+        "system": platform.platform(),
+        "processor": platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "accelerators": accelerators,
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that decide what a run computes."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    found["torch"] = str(torch.__version__)  # with its build, e.g. +cpu or +cu130
+    return found

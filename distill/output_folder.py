@@ -10,7 +10,7 @@ import click
 
 import wsistore
 from distill.errors import RunError, UsageError
-from distill.weights import read_json
+from distill.files import read_json
 
 
 def own_name(path: Path) -> str:

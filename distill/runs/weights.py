@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import wsistore
+from distill.data.normalization import Channels
 from distill.errors import RunError
-from distill.standardise import Channels
-from wsistore import texts
+from distill.files import encode, read_json
 
 FORMAT = "distill-run/1"
 LOWEST = "lowest validation loss"
@@ -55,26 +53,6 @@ class Weights:
     def to_json(self) -> bytes:
         """Return the content of weights.json."""
         return encode(asdict(self))
-
-
-def encode(value: Mapping[str, Any]) -> bytes:
-    """Return a mapping as the bytes of a JSON file, for people to read."""
-    return (texts.json_text(value) + "\n").encode()
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Return the object that a JSON file holds.
-
-    Raises:
-        RunError: if it cannot be read, or holds none.
-    """
-    try:
-        value = wsistore.parse_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path} cannot be read ({error})") from error
-    if not isinstance(value, dict):
-        raise RunError(f"{path} does not hold a JSON object")
-    return value
 
 
 def read_weights(path: Path) -> Weights:

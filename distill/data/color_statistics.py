@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from distill.errors import RunError
-from distill.metrics import Floats
+from distill.types import Floats
 
 FEWEST = 8
 """Training slides below which nothing is said: the chance above would be over one in nine."""
