@@ -18,8 +18,9 @@ from sklearn.metrics import accuracy_score, precision_recall_fscore_support, roc
 from torchmetrics.classification import MulticlassF1Score, MulticlassPrecision, MulticlassRecall
 from torchmetrics.wrappers import BootStrapper
 
-from distill import bootstrap, metrics
-from distill.resampling import Cases, drawn
+from distill.evaluation.metrics import bootstrap
+from distill.evaluation.metrics import classification as metrics
+from distill.evaluation.metrics.resampling import Cases, drawn
 
 COUNTS = np.array([[380, 40, 15], [50, 330, 30], [12, 36, 346]])
 PATIENTS = 45

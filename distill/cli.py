@@ -9,8 +9,8 @@ import click
 from distill.exits import end_with_starter, told
 
 COMMANDS = {
-    "cost": ("distill.cost.command:command", "Say what a network costs, crop by crop."),
-    "evaluate": ("distill.evaluate_command:evaluate", "Score runs, with intervals."),
+    "cost": ("distill.cli.cost:command", "Say what a network costs, crop by crop."),
+    "evaluate": ("distill.cli.evaluate:evaluate", "Score runs, with intervals."),
     "experiment": ("distill.experiment.command:experiment", "Carry out a design of many runs."),
     "explain": ("distill.explain.command:explain", "Show where a run, or two, looked."),
     "export": ("distill.export.command:command", "Write a run as ONNX, with a model card."),

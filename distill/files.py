@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 import wsistore
 from distill.errors import RunError
+from distill.files import publish_all
 from wsistore import texts
 
 
@@ -159,3 +160,8 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise RunError(f"{path} does not hold a JSON object")
     return value
+
+
+def as_json(report: Mapping[str, Any]) -> bytes:
+    """Return a report as standard JSON: indented, UTF-8, without NaN."""
+    return (texts.json_text(report) + "\n").encode()

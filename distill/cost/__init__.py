@@ -3,7 +3,7 @@
 Counting (`counts`) and memory (`memory`) need no pixel; seconds (`timing`) are measured.
 """
 
-from distill.cost.counts import (
+from distill.cost.flops import (
     COUNTERS,
     Agreement,
     Cost,

@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 
 from distill.cost import timing
-from distill.cost.counts import Watch, agree, each, summary
+from distill.cost.flops import Watch, agree, each, summary
 from distill.cost.memory import Memory, inference, memory
 from distill.cost.sizes import Sizes
 from distill.networks import ResNet

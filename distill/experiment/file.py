@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 import wsistore
+from distill.cli.evaluate import evaluate
 from distill.errors import UsageError
-from distill.evaluate_command import evaluate
 from distill.report.command import command as report
 from distill.teach_command import command as teach
 from distill.train_command import train

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from distill.evaluation.caveats import doubts
 from distill.export.markdown import table, text
-from distill.trust import doubts
 
 FORMAT = "distill-model-card/1"
 KINDS = ("crops", "slides", "patients")

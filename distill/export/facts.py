@@ -12,7 +12,7 @@ from typing import Any
 import wsistore
 from distill.cost import cost, memory, parameters
 from distill.errors import DistillError
-from distill.evaluate import FORMAT
+from distill.evaluation.scores import FORMAT
 from distill.files import read_json
 from distill.networks import ResNet
 from distill.output_folder import own_name

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from distill.errors import RunError, UsageError
-from distill.evaluate import FORMAT
+from distill.evaluation.scores import FORMAT
 from distill.files import read_json
 from distill.runs.run import Run
 

@@ -16,7 +16,7 @@ from rich.console import Console
 
 import wsistore
 from distill.errors import UsageError
-from distill.evaluate import as_json as encode
+from distill.files import as_json as encode
 from distill.files import publish
 from distill.networks.execution.device import available, resolve_device
 from distill.options import FOLDER, Grouped

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 import wsistore
-from distill.answers import AGGREGATES
 from distill.errors import UsageError
+from distill.evaluation.predictions import AGGREGATES
 from distill.options import FOLDER, memory_option, option, stack
 from distill.predict.slide import BASE, VENDOR
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from distill.answers import UNIT_COLUMNS, Answers, guarded_csv
-from distill.calibration import probabilities
+from distill.evaluation.metrics.calibration import probabilities
+from distill.evaluation.predictions import UNIT_COLUMNS, Answers, guarded_csv
 from distill.predict.calibration import Calibration
 from distill.predict.slide import CropLogits, SlideLogits
 from distill.types import Floats
@@ -61,13 +61,13 @@ class Predictions:
 def predictions(
     slides: Sequence[SlideLogits], classes: Sequence[str], temperature: float, aggregate: str
 ) -> Predictions:
-    """Turn logits into answers as `distill.evaluate` does.
+    """Turn logits into answers as `distill.evaluation.evaluator` does.
 
     Args:
         slides: what became of each.
         classes: K names, in the order of the logits.
         temperature: that logits are divided by.
-        aggregate: "mean" or "area"; see `distill.answers`.
+        aggregate: "mean" or "area"; see `distill.evaluation.predictions`.
     """
     crops = [(one, crop) for one in slides for crop in one.crops]
     rows = [(crop.crop, one.slide, one.slide, None, crop.area_mm2) for one, crop in crops]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from distill.errors import RunError
-from distill.leakage import EPOCH, HOW, TEMPERATURE, TRAINING, ancestry, calibration_rows
+from distill.evaluation.leakage import EPOCH, HOW, TEMPERATURE, TRAINING, ancestry, calibration_rows
 from distill.output_folder import own_name
 from distill.runs.run import Run
 

@@ -17,7 +17,7 @@ import wsistore
 from distill.data.color_statistics import Colours, crop_colour
 from distill.data.subsets import too_small
 from distill.errors import DistillError, RunError
-from distill.evaluate import crop_logits
+from distill.evaluation.inference import crop_logits
 from distill.networks import smallest_input
 from distill.networks.execution.device import resolve_device
 from distill.networks.execution.runner import Look, for_answers

@@ -8,7 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from distill.answers import Answers
+from distill.evaluation.predictions import Answers
 from distill.predict.calibration import Calibration
 from distill.predict.report import Predictions, effect
 from wsistore import terminal

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from distill import resampling, scoring
-from distill.answers import Answers
-from distill.scoring import Bootstrap
+from distill.evaluation import scoring
+from distill.evaluation.metrics import resampling
+from distill.evaluation.predictions import Answers
+from distill.evaluation.scoring import Bootstrap
 
 _NEEDED = (
     "subset", "split", "training_patients", "aggregate", "calibration", "skipped", "confusion",
@@ -70,7 +71,7 @@ def _same(block: Mapping[str, Any], answers: Answers) -> bool:
 def _entries(
     block: Mapping[str, Any], score: str, classes: tuple[str, ...]
 ) -> Iterator[Mapping[str, Any]]:
-    """Give a score's entry, or one for each class; names are those of `distill.resampling`."""
+    """Give a score's entry, or one for each class; names are those of `distill.evaluation.metrics.resampling`."""
     group, _, name = score.rpartition(" ")
     if group:
         yield block[group][name]

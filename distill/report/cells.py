@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from distill.evaluate_table import MACRO, PAPER
+from distill.evaluation.scores import MACRO, PAPER
 from distill.report.measure import Difference, Measured
 from distill.report.numbers import magnification, percent, score
 from distill.report.rows import Row

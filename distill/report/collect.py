@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import wsistore
-from distill import leakage
-from distill.answers import Answers
 from distill.data.subsets import labels_of
 from distill.errors import RunError, UsageError
-from distill.evaluate import FORMAT, TABLES
+from distill.evaluation import leakage
+from distill.evaluation.predictions import Answers
+from distill.evaluation.scores import FORMAT, TABLES
+from distill.evaluation.scoring import Bootstrap
 from distill.files import read_json
 from distill.report.belong import belong, bootstrap
 from distill.report.names import folder_names
 from distill.runs.class_maps import disagreement
 from distill.runs.provenance import sha256, split_sha256
 from distill.runs.run import Run
-from distill.scoring import Bootstrap
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from distill.evaluate_table import DIFFERENCES
+from distill.evaluation.scores import DIFFERENCES
 from distill.report.cells import (
     CASES,
     COMPARED,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from distill.evaluate_table import MACRO
+from distill.evaluation.scores import MACRO
 from distill.report.canvas import (
     FAINT,
     INK,

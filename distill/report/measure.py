@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-from distill import scoring
+from distill.evaluation import scoring
 from distill.report.collect import Collected, Evaluated
 from distill.report.rows import BASELINE, STUDENT, TEACHER, Row
 

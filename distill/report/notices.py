@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from distill.evaluation.caveats import FEW_OF_A_CLASS, FEW_PATIENTS
 from distill.report.measure import Measured
 from distill.report.numbers import saving
 from distill.report.rows import STUDENT
 from distill.report.verdict import BEYOND, OPEN, SCORES, WITHIN, Question, Verdict, class_patients
-from distill.trust import FEW_OF_A_CLASS, FEW_PATIENTS
 
 
 def lead(verdicts: Sequence[Verdict], question: Question) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from distill.evaluate_table import MACRO, OVERALL
+from distill.evaluation.scores import MACRO, OVERALL
 from distill.report.cells import (
     AVERAGE,
     CASES,

@@ -17,9 +17,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from distill import trust
-from distill.answers import Answers
-from distill.evaluate_table import MACRO, OVERALL
+from distill.evaluation import caveats as trust
+from distill.evaluation.predictions import Answers
+from distill.evaluation.scores import MACRO, OVERALL
 from distill.report.collect import Collected, Evaluated
 from distill.report.measure import Difference
 from distill.report.numbers import ends, interval, percent, saving
@@ -128,7 +128,7 @@ def judge(difference: Difference, question: Question, collected: Collected) -> V
 
 
 def doubts(difference: Difference, question: Question, collected: Collected) -> tuple[str, ...]:
-    """Return why the interval of a difference deserves no trust; see `distill.trust.doubts`."""
+    """Return why the interval of a difference deserves no trust; see `distill.evaluation.caveats.doubts`."""
     block, runs = difference.blocks["crops"], [*difference.row.runs, *difference.others]
     group, score = SCORES[question.score][1]
     known = [one.metrics["training_patients"] for one in runs]

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 import wsistore
-from distill.answers import Answers
 from distill.data.subsets import select
+from distill.evaluation.predictions import Answers
 from distill.types import Floats, Indices
 from examples.shared.methods import REFERENCE, Method
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from statistics import stdev
 from typing import Any
 
-from distill import resampling, scoring
-from distill.scoring import Bootstrap
+from distill.evaluation import scoring
+from distill.evaluation.metrics import resampling
+from distill.evaluation.scoring import Bootstrap
 from examples.shared.methods import Method
 
 SCORES = {

@@ -15,7 +15,7 @@ import sitecustomize
 PROGRAMS = {"wsistore": "wsistore.cli.main", "distill": "distill.cli"}
 NEEDED = (
     "wsistore.build.builder", "wsistore.cli.split", "distill.train_command", "distill.teach_command",
-    "distill.evaluate_command", "distill.report.command",
+    "distill.cli.evaluate", "distill.report.command",
 )  # fmt: skip
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from distill.answers import Answers, common_label
 from distill.errors import RunError
+from distill.evaluation.predictions import Answers, common_label
 
 CLASSES = ('a, odd "name"', "NA")
 ROWS = [  # crop, slide, patient, label, area, probability of the first class

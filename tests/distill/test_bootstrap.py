@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import ks_2samp
 
-from distill import bootstrap, metrics
+from distill.evaluation.metrics import bootstrap
+from distill.evaluation.metrics import classification as metrics
 
 COUNTS = np.array([[40, 5, 3], [6, 30, 4], [2, 7, 33]])
 

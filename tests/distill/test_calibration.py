@@ -5,8 +5,14 @@ import pytest
 import torch
 from scipy.optimize import minimize_scalar
 
-from distill.calibration import BINS, CalibrationError, bins, fit_temperature, probabilities
 from distill.errors import DistillError
+from distill.evaluation.metrics.calibration import (
+    BINS,
+    CalibrationError,
+    bins,
+    fit_temperature,
+    probabilities,
+)
 
 
 def cases(count: int, seed: int = 0, scale: float = 2.0) -> tuple[np.ndarray, np.ndarray]:

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 import wsistore
-from distill.answers import Answers
 from distill.errors import RunError, SubsetError, UsageError
-from distill.evaluate_plan import Request, prepare
+from distill.evaluation.plan import Request, prepare
+from distill.evaluation.predictions import Answers
 from distill.report.collect import collect
 from distill.runs.class_maps import class_map, disagreement
 from distill.runs.run import Run

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 import wsistore
-from distill import comparison
 from distill.errors import UsageError
-from distill.evaluate_plan import Request, prepare
+from distill.evaluation import comparison
+from distill.evaluation.plan import Request, prepare
 from distill.runs.run import Run
 from tests.distill.evaluating import CLASSES, command, make_run, make_store, rows, strict
 

@@ -107,7 +107,7 @@ def test_impossible_numbers_of_weights_are_one_sentence(
 
 @pytest.mark.parametrize("temperature", [0, -1, "hot", None, []])
 def test_a_temperature_is_above_0(tmp_path: Path, temperature: object) -> None:
-    from distill.evaluate import FORMAT
+    from distill.evaluation.scores import FORMAT
 
     fitted = {"temperature": temperature, "crops": 3, "subset": "val"}
     file = tmp_path / "metrics.json"

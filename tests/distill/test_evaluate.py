@@ -14,12 +14,13 @@ from sklearn import metrics as sk
 
 import wsistore
 from distill import cost
-from distill.answers import Answers
-from distill.calibration import fit_temperature
 from distill.data.normalization import to_input
 from distill.errors import DistillError, UsageError
-from distill.evaluate import carry_out, crop_logits
-from distill.evaluate_plan import Request, prepare
+from distill.evaluation.evaluator import carry_out
+from distill.evaluation.inference import crop_logits
+from distill.evaluation.metrics.calibration import fit_temperature
+from distill.evaluation.plan import Request, prepare
+from distill.evaluation.predictions import Answers
 from distill.networks import Output, ResNet, build
 from distill.networks.execution.memory import memory_of_forward
 from distill.networks.execution.modes import Way

@@ -8,7 +8,7 @@ import pytest
 
 import wsistore
 from distill.errors import DistillError, SubsetError, UsageError
-from distill.evaluate_plan import Request, prepare
+from distill.evaluation.plan import Request, prepare
 from distill.runs.run import Run
 from tests.distill.evaluating import crop_sizes, make_run, make_store, rows
 

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from distill.evaluate_table import overall_table, percent
+from distill.evaluation.scores import percent
+from distill.evaluation.table import overall_table
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 from distill.errors import RunError
-from distill.leakage import training_patients
+from distill.evaluation.leakage import training_patients
 from distill.runs.run import Run
 from distill.sources import Distillation
 

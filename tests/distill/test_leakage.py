@@ -6,9 +6,9 @@ import pytest
 
 import wsistore
 from distill.errors import RunError, SubsetError
-from distill.evaluate import carry_out
-from distill.evaluate_plan import Request, prepare
-from distill.leakage import training_patients
+from distill.evaluation.evaluator import carry_out
+from distill.evaluation.leakage import training_patients
+from distill.evaluation.plan import Request, prepare
 from distill.runs.run import Run
 from tests.distill.commands import done
 from tests.distill.evaluating import command, make_run, make_store, rows, strict, write_split

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from distill import metrics
+from distill.evaluation.metrics import classification as metrics
 
 
 @st.composite

@@ -109,7 +109,7 @@ def test_no_evaluation_of_weights_that_were_replaced_meanwhile(
         (trained / "weights.json").write_text(changed)
         return found(*given)
 
-    from distill import evaluate
+    from distill.evaluation import evaluator as evaluate
 
     found = evaluate.logits
     monkeypatch.setattr(evaluate, "logits", overtaken)

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from distill import bootstrap
 from distill.cost import parameters
 from distill.data import augmentation as augment
+from distill.evaluation.metrics import bootstrap
 from distill.kd import Criterion
 from distill.kd_options import PAPER_RESIZE
 from distill.losses import PAPER

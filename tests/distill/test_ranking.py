@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from distill import metrics
-from distill.ranking import Auroc
+from distill.evaluation.metrics import classification as metrics
+from distill.evaluation.metrics.auroc import Auroc
 
 
 @st.composite

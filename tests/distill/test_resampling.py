@@ -5,9 +5,9 @@ import pytest
 from scipy.stats import ks_2samp
 from sklearn import metrics as sk
 
-from distill import bootstrap
-from distill.calibration import CalibrationError
-from distill.resampling import Cases, drawn, entries, observed
+from distill.evaluation.metrics import bootstrap
+from distill.evaluation.metrics.calibration import CalibrationError
+from distill.evaluation.metrics.resampling import Cases, drawn, entries, observed
 
 DRAWS = 3000
 

@@ -8,10 +8,17 @@ import pandas as pd
 import pytest
 from sklearn import metrics as sk
 
-from distill import bootstrap
-from distill.answers import Answers
 from distill.errors import SubsetError
-from distill.scoring import Bootstrap, aligned, difference, mean_difference, mean_score, score
+from distill.evaluation.metrics import bootstrap
+from distill.evaluation.predictions import Answers
+from distill.evaluation.scoring import (
+    Bootstrap,
+    aligned,
+    difference,
+    mean_difference,
+    mean_score,
+    score,
+)
 
 CLASSES = ("a", "b", "c")
 QUICK = Bootstrap(draws=50)

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 import wsistore
-from distill.calibration import Temperature
 from distill.errors import RunError, SubsetError
-from distill.evaluate_plan import Plan, Request, prepare
-from distill.leakage import CALIBRATION_CSV
+from distill.evaluation.leakage import CALIBRATION_CSV
+from distill.evaluation.metrics.calibration import Temperature
+from distill.evaluation.plan import Plan, Request, prepare
 from distill.runs.run import Run
 from distill.runs.weights import LOWEST
 from tests.distill.evaluating import command, make_run, make_store, rows, strict, write_split
@@ -108,7 +108,7 @@ def test_who_a_temperature_was_fitted_on_is_seen(
 ) -> None:
     # no temperature fits a network that was never trained
     fitted_one = Temperature(2.0, 1.1, 1.0, 8)
-    monkeypatch.setattr("distill.evaluate.fit_temperature", lambda *_: fitted_one)
+    monkeypatch.setattr("distill.evaluation.evaluator.fit_temperature", lambda *_: fitted_one)
     run = make_run(tmp_path / "run", store)
     asked = ("--calibrate", "dev", "--draws", 9)
     result = command(run, store, *asked)

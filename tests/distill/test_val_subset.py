@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from distill.leakage import uses
+from distill.evaluation.leakage import uses
 from distill.runs.resume import differences
 from distill.runs.run import Run
 

@@ -7,7 +7,7 @@ import pytest
 from sklearn.linear_model import Ridge as Theirs
 
 import wsistore
-from distill.answers import Answers
+from distill.evaluation.predictions import Answers
 from examples.shared.ridge import PENALTIES, choose, colours, fit, references
 from tests.distill.evaluating import CLASSES, make_store
 

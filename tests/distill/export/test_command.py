@@ -14,7 +14,7 @@ import pytest
 import torch
 from click.testing import Result
 
-from distill.evaluate import logits
+from distill.evaluation.inference import logits
 from distill.export import model
 from distill.runs.run import Run
 from tests.distill.evaluating import CLASSES, MEAN, STD, strict

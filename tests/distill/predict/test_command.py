@@ -13,8 +13,8 @@ from click.testing import Result
 from PIL import Image
 
 import wsistore
-from distill.calibration import probabilities
 from distill.data.color_statistics import crop_colour, summarise
+from distill.evaluation.metrics.calibration import probabilities
 from distill.predict.slide import Job, predict_slide
 from distill.runs.provenance import sha256
 from distill.runs.weights import LOWEST

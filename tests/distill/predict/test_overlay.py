@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from distill.answers import UNIT_COLUMNS, Answers
+from distill.evaluation.predictions import UNIT_COLUMNS, Answers
 from distill.predict.overlay import MARGIN, NARROWEST, NOTE, PALETTE, TITLE, colour_of, overlay
 from distill.predict.slide import CropLogits, SlideLogits
 

@@ -14,14 +14,14 @@ import numpy as np
 import pandas as pd
 import zarr
 
-from distill import scoring
-from distill.answers import Answers
-from distill.evaluate import FORMAT, TABLES, as_json
-from distill.files import encode
+from distill.evaluation import scoring
+from distill.evaluation.predictions import Answers
+from distill.evaluation.scores import FORMAT, TABLES
+from distill.evaluation.scoring import Bootstrap
+from distill.files import as_json, encode
 from distill.runs.provenance import sha256
 from distill.runs.weights import FORMAT as RUN
 from distill.runs.weights import Weights
-from distill.scoring import Bootstrap
 from wsistore.tables.records import SlideRow
 
 CLASSES = ("celiac sprue", "non-specific duodenitis", "normal")

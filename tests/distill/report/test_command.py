@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from distill import scoring
-from distill.evaluate_table import DIFFERENCES, MACRO
+from distill.evaluation import scoring
+from distill.evaluation.scores import DIFFERENCES, MACRO
 from tests.distill.commands import done
 from tests.distill.report.fabricate import QUICK, answers, evaluate
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 import wsistore
-from distill import scoring
-from distill.evaluate_table import MACRO
+from distill.evaluation import scoring
+from distill.evaluation.scores import MACRO
 from distill.report.collect import collect
 from distill.report.measure import Measured, measure
 from distill.report.rows import rows

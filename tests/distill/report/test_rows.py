@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from distill.answers import Answers
+from distill.evaluation.predictions import Answers
 from distill.report.collect import Evaluated
 from distill.report.rows import Row, auxiliary, rows
 from distill.runs.run import Run

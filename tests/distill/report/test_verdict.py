@@ -6,11 +6,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from distill.evaluation.scoring import Bootstrap
 from distill.report.collect import Collected
 from distill.report.measure import Difference
 from distill.report.notices import lead
 from distill.report.verdict import BEYOND, OPEN, WITHIN, Question, Verdict, judge
-from distill.scoring import Bootstrap
 
 FIVE = Question("f1", 5.0)
 

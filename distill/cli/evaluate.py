@@ -11,19 +11,20 @@ import torch
 from rich.console import Console
 
 import wsistore
-from distill import comparison
-from distill.answers import AGGREGATES
-from distill.bootstrap import DRAWS, UNITS
 from distill.data.dataset import Sample
 from distill.errors import UsageError
-from distill.evaluate import Watch, carry_out
-from distill.evaluate_plan import Plan, Request, prepare
-from distill.evaluate_table import tables
-from distill.leakage import EPOCH, TEMPERATURE, TRAINING
+from distill.evaluation import comparison
+from distill.evaluation.evaluator import carry_out
+from distill.evaluation.inference import Watch
+from distill.evaluation.leakage import EPOCH, TEMPERATURE, TRAINING
+from distill.evaluation.metrics.bootstrap import DRAWS, UNITS
+from distill.evaluation.plan import Plan, Request, prepare
+from distill.evaluation.predictions import AGGREGATES
+from distill.evaluation.scoring import Bootstrap
+from distill.evaluation.table import tables
 from distill.options import FOLDER, Grouped, machine_options, memory_option, option
 from distill.output_folder import hold, own_name
 from distill.runs.run import Run
-from distill.scoring import Bootstrap
 from wsistore import terminal
 
 SEEN = {

@@ -9,27 +9,17 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from distill.evaluation.scores import (
+    DIFFERENCES,
+    KINDS,
+    MACRO,
+    OVERALL,
+    PAPER,
+    Columns,
+    Report,
+    percent,
+)
 from wsistore import terminal
-
-KINDS = ("crops", "slides", "patients")
-MACRO = {
-    "accuracy": ("macro", "one_vs_rest_accuracy"),
-    "F1": ("macro", "f1"),
-    "precision": ("macro", "precision"),
-    "recall": ("macro", "recall"),
-}
-PAPER = {"paper's accuracy": ("macro", "paper_accuracy")}
-OVERALL = {
-    "right": ("overall", "accuracy"),
-    "balanced": ("overall", "balanced_accuracy"),
-    "AUROC": ("macro", "auroc"),
-    "ECE": ("overall", "expected_calibration_error"),
-}
-DIFFERENCES = {name: MACRO[name] for name in ("accuracy", "F1")} | {
-    name: OVERALL[name] for name in ("AUROC", "ECE")
-}
-Report = Mapping[str, Any]
-Columns = Mapping[str, tuple[str, str]]
 
 
 def tables(reports: Sequence[Report], differences: Sequence[Report]) -> list[Table]:
@@ -96,17 +86,6 @@ def difference_table(differences: Sequence[Report]) -> Table:
             count = f"{block['scored'][kind]} {kind}"
             shown.add_row(name, count, *_cells(block, DIFFERENCES, sign="+"))
     return shown
-
-
-def percent(entry: Mapping[str, Any], sign: str = "") -> str:
-    """Return an entry of a report as "value\\nlow–high" in %, "–" for what is not defined."""
-    if entry["value"] is None:
-        return "–"
-    value = f"{100 * entry['value']:{sign}.2f}"
-    if entry["interval"] is None:
-        return f"{value}\n–"
-    low, high = (f"{100 * end:{sign}.2f}" for end in entry["interval"])
-    return f"{value}\n{low}{' to ' if sign else '–'}{high}"
 
 
 def _table(title: str, caption: str, left: Sequence[str], columns: Columns) -> Table:

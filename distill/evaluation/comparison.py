@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from distill import scoring
 from distill.data.subsets import labels_of
 from distill.errors import UsageError
-from distill.evaluate import Evaluation, as_json
-from distill.evaluate_plan import Plan
-from distill.files import publish
+from distill.evaluation import scoring
+from distill.evaluation.evaluator import Evaluation
+from distill.evaluation.plan import Plan
+from distill.files import as_json, publish
 from distill.runs.class_maps import disagreement
 
 FORMAT = "distill-difference/1"

@@ -12,7 +12,7 @@ from rich.console import Console
 
 import wsistore
 from distill.cost import sizes, timing
-from distill.cost.counts import COUNTERS, Watch, parameters
+from distill.cost.flops import COUNTERS, Watch, parameters
 from distill.cost.report import FORMAT, UNITS, block, measured
 from distill.cost.table import as_csv, table
 from distill.errors import DistillError, UsageError

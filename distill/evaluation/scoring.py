@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from distill import bootstrap, metrics, resampling
-from distill.answers import Answers
-from distill.calibration import BINS
 from distill.errors import SubsetError
-from distill.resampling import Cases
+from distill.evaluation.metrics import bootstrap, resampling
+from distill.evaluation.metrics import classification as metrics
+from distill.evaluation.metrics.calibration import BINS
+from distill.evaluation.metrics.resampling import Cases
+from distill.evaluation.predictions import Answers
 
 KINDS = ("crop", "slide", "patient")
 UNITS = {
@@ -58,7 +59,7 @@ def score(
     Args:
         answers: for crops.
         how: the bootstrap.
-        aggregate: what a crop weighs in its slide and patient, see `distill.answers`.
+        aggregate: what a crop weighs in its slide and patient, see `distill.evaluation.predictions`.
         paper: whether to add the accuracy as the paper prints it.
 
     Returns:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 import wsistore
-from distill.answers import read_guarded_csv
 from distill.errors import RunError, SubsetError, UsageError
+from distill.evaluation.predictions import read_guarded_csv
 from distill.files import read_json
 from distill.runs.provenance import sha256, slide_fingerprints
 from distill.runs.run import Run

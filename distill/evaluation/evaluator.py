@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,30 +10,21 @@ import pandas as pd
 import torch
 
 import wsistore
-from distill import cost, leakage, scoring
-from distill.answers import Answers, guarded_csv
-from distill.calibration import Temperature, fit_temperature, probabilities
-from distill.data.dataset import Crops, Sample
-from distill.data.loader import Samples
-from distill.data.normalization import Standard
+from distill import cost
 from distill.data.subsets import Subset, median_mpp, rows_of
 from distill.errors import DistillError
-from distill.evaluate_plan import Plan
-from distill.files import publish_all
+from distill.evaluation import leakage, scoring
+from distill.evaluation.inference import Watch, logits, unwatched
+from distill.evaluation.metrics.calibration import Temperature, fit_temperature, probabilities
+from distill.evaluation.plan import Plan
+from distill.evaluation.predictions import Answers, guarded_csv
+from distill.evaluation.scores import FORMAT, TABLES
+from distill.files import as_json, publish_all
 from distill.networks.execution.device import resolve_device
-from distill.networks.execution.runner import PLAIN, Look, for_answers
+from distill.networks.execution.runner import Look, for_answers
 from distill.output_folder import own_name
 from distill.runs.provenance import sha256, slide_fingerprints
-from distill.runs.run import Run
-from distill.types import Floats, Indices
-from wsistore import texts
-
-FORMAT = "distill-evaluation/2"
-TABLES = ("crops.csv", "levels.csv")
-"""Files whose SHA-256 stand for the store; levels.csv holds exact sums of every crop's pixels."""
-
-Watch = Callable[[Iterable[Sample], int], Iterable[Sample]]
-"""Passes samples on, of which it is told the number, to show progress."""
+from distill.types import Indices
 
 
 @dataclass(frozen=True)
@@ -44,11 +34,6 @@ class Evaluation:
     plan: Plan
     answers: Answers
     report: dict[str, Any]
-
-
-def unwatched(samples: Iterable[Sample], total: int) -> Iterable[Sample]:
-    """Show nothing."""
-    return samples
 
 
 def carry_out(plan: Plan, watch: Watch = unwatched) -> Evaluation:
@@ -100,63 +85,6 @@ def carry_out(plan: Plan, watch: Watch = unwatched) -> Evaluation:
     # they would not belong to the predictions
     publish_all(folder, files, ("metrics.json", "differences.json", leakage.CALIBRATION_CSV))
     return Evaluation(plan, answers, report)
-
-
-def as_json(report: Mapping[str, Any]) -> bytes:
-    """Return a report as standard JSON: indented, UTF-8, without NaN."""
-    return (texts.json_text(report) + "\n").encode()
-
-
-def logits(
-    network: torch.nn.Module,
-    run: Run,
-    store: wsistore.Store,
-    crops: Sequence[str],
-    workers: int = 0,
-    watch: Watch = unwatched,
-    look: Look = PLAIN,
-) -> Floats:
-    """Return the logits of each class for each crop, (N, K) float64; see `crop_logits`."""
-    level = run.weights.level
-    samples = Samples(Crops(store.path, crops, [level]), None, workers)
-    found = [
-        crop_logits(network, run, sample.crop, sample.images[level], look)
-        for sample in watch(samples.epoch(0), len(samples))
-    ]
-    return np.stack(found)
-
-
-@torch.inference_mode()
-def crop_logits(
-    network: torch.nn.Module, run: Run, crop: str, image: torch.Tensor, look: Look = PLAIN
-) -> Floats:
-    """Return the logits of each class for one crop, (K,) float64.
-
-    It is seen whole, without augmentation, standardised as the run was trained.
-
-    Args:
-        network: of the run, in evaluation mode.
-        run: the run.
-        crop: the crop's id, for messages.
-        image: (3, H, W) uint8, RGB, at the run's level.
-        look: how it is run: in strips, where the memory is too small for the whole.
-
-    Raises:
-        DistillError: if the crop does not fit in the memory even so, or a logit is not finite.
-    """
-    about = run.weights
-    device = next(network.parameters()).device
-    try:
-        (output,) = look(network, [image], [None], Standard(about.mean, about.std), device)
-    except torch.OutOfMemoryError as error:
-        raise DistillError(
-            f"crop {crop} ({image.shape[1]} × {image.shape[2]} px at {about.level}) "
-            "does not fit in the device's memory; lower --memory or use --device cpu"
-        ) from error
-    if not bool(output.logits.isfinite().all()):
-        raise DistillError(f"{run.path} gives crop {crop} a logit not finite")
-    logits: Floats = output.logits[0].double().cpu().numpy()
-    return logits
 
 
 def _fit(network: torch.nn.Module, plan: Plan, watch: Watch, look: Look) -> Temperature:

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp, softmax
 
-from distill.bootstrap import Weights, weighted
 from distill.errors import DistillError
+from distill.evaluation.metrics.bootstrap import Weights, weighted
 from distill.types import Floats, Indices
 
 BINS = 15

@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from distill.bootstrap import Weights
+from distill.evaluation.metrics.bootstrap import Weights
 from distill.types import Floats, Indices
 
 

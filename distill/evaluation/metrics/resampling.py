@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from distill import bootstrap, metrics
-from distill.bootstrap import UNITS, Weights
-from distill.calibration import CalibrationError
-from distill.ranking import Auroc
+from distill.evaluation.metrics import bootstrap
+from distill.evaluation.metrics import classification as metrics
+from distill.evaluation.metrics.auroc import Auroc
+from distill.evaluation.metrics.bootstrap import UNITS, Weights
+from distill.evaluation.metrics.calibration import CalibrationError
 from distill.types import Floats, Indices, Scores
 
 

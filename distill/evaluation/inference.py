@@ -1,0 +1,77 @@
+"""Logits of crops: a network over a subset, crop by crop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+import torch
+
+import wsistore
+from distill.data.dataset import Crops, Sample
+from distill.data.loader import Samples
+from distill.data.normalization import Standard
+from distill.errors import DistillError
+from distill.networks.execution.runner import PLAIN, Look
+from distill.runs.run import Run
+from distill.types import Floats
+
+Watch = Callable[[Iterable[Sample], int], Iterable[Sample]]
+"""Passes samples on, of which it is told the number, to show progress."""
+
+
+def unwatched(samples: Iterable[Sample], total: int) -> Iterable[Sample]:
+    """Show nothing."""
+    return samples
+
+
+def logits(
+    network: torch.nn.Module,
+    run: Run,
+    store: wsistore.Store,
+    crops: Sequence[str],
+    workers: int = 0,
+    watch: Watch = unwatched,
+    look: Look = PLAIN,
+) -> Floats:
+    """Return the logits of each class for each crop, (N, K) float64; see `crop_logits`."""
+    level = run.weights.level
+    samples = Samples(Crops(store.path, crops, [level]), None, workers)
+    found = [
+        crop_logits(network, run, sample.crop, sample.images[level], look)
+        for sample in watch(samples.epoch(0), len(samples))
+    ]
+    return np.stack(found)
+
+
+@torch.inference_mode()
+def crop_logits(
+    network: torch.nn.Module, run: Run, crop: str, image: torch.Tensor, look: Look = PLAIN
+) -> Floats:
+    """Return the logits of each class for one crop, (K,) float64.
+
+    It is seen whole, without augmentation, standardised as the run was trained.
+
+    Args:
+        network: of the run, in evaluation mode.
+        run: the run.
+        crop: the crop's id, for messages.
+        image: (3, H, W) uint8, RGB, at the run's level.
+        look: how it is run: in strips, where the memory is too small for the whole.
+
+    Raises:
+        DistillError: if the crop does not fit in the memory even so, or a logit is not finite.
+    """
+    about = run.weights
+    device = next(network.parameters()).device
+    try:
+        (output,) = look(network, [image], [None], Standard(about.mean, about.std), device)
+    except torch.OutOfMemoryError as error:
+        raise DistillError(
+            f"crop {crop} ({image.shape[1]} × {image.shape[2]} px at {about.level}) "
+            "does not fit in the device's memory; lower --memory or use --device cpu"
+        ) from error
+    if not bool(output.logits.isfinite().all()):
+        raise DistillError(f"{run.path} gives crop {crop} a logit not finite")
+    logits: Floats = output.logits[0].double().cpu().numpy()
+    return logits
