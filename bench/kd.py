@@ -37,16 +37,19 @@ from distill.data.batching import by_size
 from distill.data.dataset import Crops, LabelledCrops, Sample
 from distill.data.loader import Samples
 from distill.data.normalization import measure
-from distill.kd import Criterion, KDTask
-from distill.loop import Schedule, Setting, optimiser, train_epoch
+from distill.engine.settings import Schedule, Setting
+from distill.engine.task import SupervisedTask, Task
+from distill.engine.trainer import optimiser, train_epoch
+from distill.kd.criterion import Criterion
+from distill.kd.stored_teacher import StoredTeacher
+from distill.kd.targets.reader import Targets
+from distill.kd.targets.target import Taught
+from distill.kd.task import KDTask
+from distill.kd.teach import teach
+from distill.kd.teach_plan import Teaching
+from distill.kd.teacher import Answer, NetworkTeacher
 from distill.networks import build
 from distill.networks.execution.runner import BATCH_PIXELS, Look
-from distill.stored_teacher import StoredTeacher
-from distill.targets import Targets
-from distill.tasks import SupervisedTask, Task
-from distill.teach import teach
-from distill.teach_plan import Teaching
-from distill.teachers import Answer, NetworkTeacher, Taught
 
 CPU = torch.device("cpu")
 LOOK = Look(batch_pixels=BATCH_PIXELS["cpu"])

@@ -7,34 +7,10 @@ from typing import Any
 import click
 
 from distill.errors import UsageError
-from distill.kd import Criterion
-from distill.losses import DISTANCES, PAPER, RESIZERS
+from distill.kd.criterion import PAPER_RESIZE, Criterion, resize_of, resizers_of
+from distill.kd.losses import DISTANCES, RESIZERS
+from distill.kd.source import Distillation
 from distill.options import FOLDER, Decorator, option, refuse_without_effect, stack
-from distill.sources import Distillation
-
-
-def resizers_of(joined: str) -> tuple[str, ...]:
-    """Return the names in a value of `--resize`, in the order of `distill.losses.RESIZERS`.
-
-    Raises:
-        UsageError: if a name is unknown, or there twice.
-    """
-    names = joined.split("+")
-    if len(set(names)) < len(names) or not set(names) <= RESIZERS.keys():
-        raise UsageError(
-            f"--resize {joined}: give one or several of {', '.join(RESIZERS)}, each once, "
-            "joined by +"
-        )
-    return tuple(name for name in RESIZERS if name in names)
-
-
-def resize_of(joined: str) -> str:
-    """Return a value of `--resize` with its names in their one order; errors as `resizers_of`."""
-    return "+".join(resizers_of(joined))
-
-
-PAPER_RESIZE = "+".join(PAPER)
-"""The value of `--resize` that is the paper's."""
 
 
 def resize_option(group: str, default: str | None, note: str = "") -> Decorator[Any]:

@@ -8,14 +8,14 @@ from typing import Any, TypeVar
 
 import click
 
-from distill.config import Options
 from distill.data.subsets import VAL
+from distill.engine.loggers import TRACKERS
+from distill.engine.settings import Schedule
 from distill.errors import UsageError
-from distill.loop import Schedule
 from distill.networks import NETWORKS
 from distill.networks.execution.runner import BATCH_PIXELS
-from distill.presets import PRESETS
-from distill.trackers import TRACKERS
+from distill.training.options import Options
+from distill.training.presets import PRESETS
 
 F = TypeVar("F", bound=Callable[..., Any])
 Decorator = Callable[[F], F]

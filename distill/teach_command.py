@@ -9,7 +9,10 @@ import click
 
 from distill.data.dataset import Sample
 from distill.exits import interrupted
-from distill.kd_options import PAPER_RESIZE, resize_option, resizers_of
+from distill.kd.criterion import PAPER_RESIZE, resizers_of
+from distill.kd.teach import teach
+from distill.kd.teach_plan import Teaching
+from distill.kd_options import resize_option
 from distill.networks import NETWORKS
 from distill.options import (
     FOLDER,
@@ -21,8 +24,6 @@ from distill.options import (
     option,
     refuse_without_effect,
 )
-from distill.teach import teach
-from distill.teach_plan import Teaching
 from wsistore import terminal
 
 

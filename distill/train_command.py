@@ -23,7 +23,9 @@ from distill.options import (
     work_options,
 )
 from distill.runs.run import Run
-from distill.training import train_finetune, train_kd, train_supervised
+from distill.training.finetune import train_finetune
+from distill.training.kd import train_kd
+from distill.training.supervised import train_supervised
 from wsistore import terminal
 
 

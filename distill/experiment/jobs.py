@@ -10,9 +10,9 @@ from typing import Any
 import wsistore
 from distill.errors import UsageError
 from distill.experiment.file import Experiment, Values
-from distill.kd_options import PAPER_RESIZE, resize_of
-from distill.presets import PRESETS
-from distill.teach_plan import LEVEL
+from distill.kd.criterion import PAPER_RESIZE, resize_of
+from distill.kd.teach_plan import LEVEL
+from distill.training.presets import PRESETS
 
 
 @dataclass(frozen=True)

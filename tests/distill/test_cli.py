@@ -8,8 +8,8 @@ import torch
 from safetensors.torch import load_file
 
 import wsistore
-from distill import loop
 from distill.data.normalization import measure
+from distill.engine import trainer as loop
 from distill.runs.provenance import sha256
 from distill.runs.run import Run
 from tests.distill.commands import QUICK, distill, train
@@ -81,7 +81,7 @@ def test_distillation_needs_a_teacher_and_reads_no_label(
         seen.extend(samples.epoch(1))
         return real(task, samples, *rest, **more)
 
-    monkeypatch.setattr("distill.session.fit", spy)
+    monkeypatch.setattr("distill.training.session.fit", spy)
     out = tmp_path / "kd"
     train("kd", real_store, out, "--level", "2.5x", "--teacher", teacher, "--temperature", "2")
     assert len(seen) == 5

@@ -4,8 +4,8 @@ import re
 import pytest
 from rich.console import Console as RichConsole
 
-from distill.console import Console, epoch_line
 from distill.data.subsets import left_out_note
+from distill.engine.progress import Console, epoch_line
 
 RECORD = {
     "epoch": 2,

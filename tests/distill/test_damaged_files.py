@@ -11,13 +11,13 @@ from distill.errors import DistillError, RunError, TargetsError, UsageError
 from distill.experiment.carry_out import RECORD, _recorded
 from distill.experiment.file import read
 from distill.files import encode, read_json
+from distill.kd.targets.arrays import is_targets
+from distill.kd.targets.format import KEY
+from distill.kd.targets.reader import Targets
 from distill.predict.calibration import _fitted
 from distill.runs.run import Run
 from distill.runs.weights import Weights, read_weights
 from distill.runs.writer import _lines
-from distill.targets import Targets
-from distill.targets_arrays import is_targets
-from distill.targets_format import KEY
 
 DEEP = "[" * 100_000
 WEIGHTS = Weights(

@@ -10,8 +10,8 @@ from distill.data.augmentation import draw
 from distill.data.dataset import LabelledSample
 from distill.data.normalization import Standard
 from distill.errors import RunError
-from distill.finetune import FinetuneTask, fully_connected
 from distill.networks import Output
+from distill.training.finetune import FinetuneTask, fully_connected
 
 HALF = Standard((0.5,) * 3, (0.2,) * 3)
 

@@ -1,8 +1,8 @@
 """Looks are shared where draws are, and every artifact gets its views in its own order."""
 
 from distill.data.augmentation import Draw, draw
-from distill.glances import Glance, Wanted, glances, groups
-from distill.targets_format import Lesson
+from distill.kd.targets.format import Lesson
+from distill.kd.targets.views import Glance, Wanted, glances, groups
 
 
 def lessons(crops: str, plain: str, cells: tuple[int, int]) -> list[Lesson]:

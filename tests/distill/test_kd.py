@@ -10,11 +10,19 @@ from distill.data.augmentation import Draw, draw, recoloured
 from distill.data.dataset import Sample
 from distill.data.normalization import Standard, prepare, to_input
 from distill.errors import UsageError
-from distill.kd import Criterion, KDTask
-from distill.losses import attention_loss, attention_map, pixel_loss, resized_attention, soft_loss
+from distill.kd.criterion import Criterion
+from distill.kd.losses import (
+    attention_loss,
+    attention_map,
+    pixel_loss,
+    resized_attention,
+    soft_loss,
+)
+from distill.kd.targets.target import Taught
+from distill.kd.task import KDTask
+from distill.kd.teacher import Answer, NetworkTeacher
 from distill.networks import Output, build
 from distill.networks.feature_map import feature_map
-from distill.teachers import Answer, NetworkTeacher, Taught
 
 CPU = torch.device("cpu")
 HIGH, LOW = Standard((0.4,) * 3, (0.2,) * 3), Standard((0.5,) * 3, (0.1,) * 3)

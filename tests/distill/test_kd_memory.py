@@ -11,12 +11,14 @@ from distill.data.augmentation import Draw, draw
 from distill.data.dataset import Sample
 from distill.data.normalization import Standard
 from distill.errors import TrainingError
-from distill.kd import Criterion, KDTask
-from distill.losses import total_loss
+from distill.kd.criterion import Criterion
+from distill.kd.losses import total_loss
+from distill.kd.targets.target import Taught
+from distill.kd.task import KDTask
+from distill.kd.teacher import Answer, NetworkTeacher
 from distill.networks import build
 from distill.networks.execution.memory import memory_of_forward, memory_of_ways
 from distill.networks.execution.runner import PLAIN, Look
-from distill.teachers import Answer, NetworkTeacher, Taught
 
 CPU = torch.device("cpu")
 HIGH, LOW = Standard((0.4,) * 3, (0.2,) * 3), Standard((0.5,) * 3, (0.1,) * 3)

@@ -9,8 +9,8 @@ from safetensors.torch import load_file
 
 from distill.errors import RunError
 from distill.evaluation.leakage import training_patients
+from distill.kd.source import Distillation
 from distill.runs.run import Run
-from distill.sources import Distillation
 
 
 def relabel(store, labels) -> None:

@@ -11,8 +11,9 @@ from distill.data.augmentation import Draw, draw
 from distill.data.batching import by_size
 from distill.data.dataset import Sample
 from distill.data.loader import order
+from distill.engine.settings import Schedule, Setting
+from distill.engine.trainer import fit, optimiser, train_epoch, validate
 from distill.errors import TrainingError
-from distill.loop import Schedule, Setting, fit, optimiser, train_epoch, validate
 from distill.runs.checkpoint import Progress
 from distill.runs.run import Run
 from distill.runs.weights import Weights

@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from distill.losses import (
+from distill.kd.losses import (
     RESIZERS,
     attention_loss,
     attention_map,

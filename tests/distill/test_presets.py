@@ -6,12 +6,11 @@ import pytest
 from distill.cost import parameters
 from distill.data import augmentation as augment
 from distill.evaluation.metrics import bootstrap
-from distill.kd import Criterion
-from distill.kd_options import PAPER_RESIZE
-from distill.losses import PAPER
+from distill.kd.criterion import PAPER_RESIZE, Criterion
+from distill.kd.losses import PAPER
 from distill.networks import build
-from distill.presets import DIPALMA2021, PRESETS
 from distill.train_command import train as train_group
+from distill.training.presets import DIPALMA2021, PRESETS
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -49,7 +48,7 @@ def test_an_option_beside_the_preset_wins_and_is_on_record(
 ) -> None:
     from dataclasses import replace
 
-    from distill import presets
+    from distill.training import presets
 
     other = replace(DIPALMA2021, lr=0.5, weight_decay=0.25)
     monkeypatch.setitem(presets.PRESETS, "dipalma2021", other)

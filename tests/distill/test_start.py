@@ -12,13 +12,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from distill import session
+from distill.engine.settings import Schedule
+from distill.engine.trainer import fit, optimiser
 from distill.errors import RunError, TrainingError
-from distill.loop import Schedule, fit, optimiser
 from distill.runs import writer as writing
 from distill.runs.checkpoint import Progress, read_progress
 from distill.runs.run import Run
 from distill.runs.writer import RunWriter
+from distill.training import session
 from tests.distill.commands import distill, done
 from tests.distill.test_loop import IMAGES, WEIGHTS, Linear, Quiet, listed, losses_of
 from tests.distill.test_resume import assert_same

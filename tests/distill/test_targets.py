@@ -10,16 +10,16 @@ import torch
 import zarr
 
 import wsistore
-from distill import targets as targets_read
-from distill import targets_write
 from distill.data.augmentation import Draw, draw
 from distill.data.dataset import Sample
 from distill.errors import DistillError, TargetsError, UsageError
-from distill.stored_teacher import StoredTeacher
-from distill.targets import Targets
-from distill.targets_format import About, Lesson, shape
-from distill.targets_write import TargetsWriter
-from distill.teachers import Question, Taught
+from distill.kd.stored_teacher import StoredTeacher
+from distill.kd.targets import reader as targets_read
+from distill.kd.targets import writer as targets_write
+from distill.kd.targets.format import About, Lesson, shape
+from distill.kd.targets.reader import Targets
+from distill.kd.targets.target import Question, Taught
+from distill.kd.targets.writer import TargetsWriter
 
 CPU = torch.device("cpu")
 ABOUT = About(

@@ -4,8 +4,8 @@ import torch
 from distill.data.augmentation import Draw, apply
 from distill.data.dataset import LabelledSample, Sample
 from distill.data.normalization import Standard, prepare, to_input
+from distill.engine.task import SupervisedTask
 from distill.networks import build
-from distill.tasks import SupervisedTask
 
 CPU = torch.device("cpu")
 HIGH, LOW = Standard((0.4,) * 3, (0.2,) * 3), Standard((0.5,) * 3, (0.1,) * 3)

@@ -15,9 +15,9 @@ from distill import files as tensors
 from distill.data.dataset import Crops
 from distill.data.loader import Samples
 from distill.data.normalization import Standard, prepare
-from distill.losses import pixel_loss
+from distill.kd.losses import pixel_loss
+from distill.kd.targets.reader import Targets
 from distill.runs.run import Run
-from distill.targets import Targets
 from tests.distill.commands import distill, done
 
 MACHINE = ("--device", "cpu", "--threads", "1")
@@ -183,7 +183,7 @@ def test_half_precision_hints_move_the_pixel_loss_by_less_than_one_in_a_thousand
 def test_teaching_again_goes_on_and_workers_change_nothing(
     wide_store: Path, teacher: Path, targets: Path, tmp_path: Path, monkeypatch: Any
 ) -> None:
-    from distill.targets_write import TargetsWriter
+    from distill.kd.targets.writer import TargetsWriter
 
     real = TargetsWriter.add
 

@@ -10,11 +10,12 @@ import torch
 from distill.data.augmentation import draw
 from distill.data.dataset import Sample
 from distill.data.normalization import Standard
+from distill.kd.targets.reader import Targets
+from distill.kd.targets.target import Question
+from distill.kd.targets.writer import TargetsWriter
+from distill.kd.teacher import NetworkTeacher
 from distill.networks import build
 from distill.networks.execution.runner import Look
-from distill.targets import Targets
-from distill.targets_write import TargetsWriter
-from distill.teachers import NetworkTeacher, Question
 from tests.distill.commands import distill, done
 
 LEVELS = ("10x", "2.5x")

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from distill.kd.targets.reader import Targets
 from distill.runs.run import Run
-from distill.targets import Targets
 from tests.distill.commands import done
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "teaching.md"

@@ -12,17 +12,19 @@ from distill.data.augmentation import Draw, draw
 from distill.data.batching import by_size, one_by_one
 from distill.data.dataset import Crops, LabelledSample
 from distill.data.normalization import Standard
-from distill.kd import Criterion, KDTask
-from distill.loop import Schedule, Setting, train_epoch
+from distill.engine.settings import Schedule, Setting
+from distill.engine.task import SupervisedTask, Task
+from distill.engine.trainer import train_epoch
+from distill.kd.criterion import Criterion
+from distill.kd.stored_teacher import StoredTeacher
+from distill.kd.targets.reader import Targets
+from distill.kd.task import KDTask
+from distill.kd.teacher import NetworkTeacher
 from distill.networks import ResNet
 from distill.networks import build as build_network
 from distill.networks.execution import masked
 from distill.networks.execution.memory import MASKED, memory_needed, pixels_that_fit
 from distill.networks.execution.runner import Look
-from distill.stored_teacher import StoredTeacher
-from distill.targets import Targets
-from distill.tasks import SupervisedTask, Task
-from distill.teachers import NetworkTeacher
 from tests.distill.listed import Listed
 
 CPU = torch.device("cpu")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from distill.trackers import MLflow, WandB, require
+from distill.engine.loggers import MLflow, WandB, require
 
 CONFIG = {"id": "abc", "lr": 0.1, "network": "resnet10", "store": "/patients/smith", "left_out": {}}
 RECORD = {"epoch": 3, "train": {"loss": 0.5}, "val": {"loss": 0.25}, "kept": True, "seconds": 1.5}

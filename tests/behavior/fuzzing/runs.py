@@ -12,10 +12,10 @@ import torch
 
 import wsistore
 from distill.cli import main
+from distill.kd.targets.reader import Targets
 from distill.predict.trained import trained
 from distill.runs.checkpoint import read_progress
 from distill.runs.run import Run
-from distill.targets import Targets
 from tests.behavior.fuzzing.case import Target
 from tests.behavior.fuzzing.commands import succeeds
 from tests.behavior.fuzzing.stores import small_store

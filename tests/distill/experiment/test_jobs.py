@@ -8,7 +8,7 @@ import pytest
 from distill.errors import UsageError
 from distill.experiment.file import Experiment
 from distill.experiment.jobs import jobs
-from distill.presets import DIPALMA2021, PRESETS
+from distill.training.presets import DIPALMA2021, PRESETS
 
 OUT = Path("/out")
 PLAN = Experiment("s", "10x", ("5x", "1.25x"), distil_on=("train", "ADv2"), seeds=(0, 3))

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 import wsistore
-from distill import targets_format as form
 from distill.data.augmentation import Draw
 from distill.errors import TargetsError
-from distill.targets_format import About
+from distill.kd.targets import format as form
+from distill.kd.targets.format import About
 
 HELD_BYTES = 256 * 2**20
 """An array of maps that has no more bytes, decoded, is held in memory from its first use: to slice

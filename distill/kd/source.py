@@ -13,17 +13,17 @@ import wsistore
 from distill.data.normalization import Standard
 from distill.data.subsets import Subset
 from distill.errors import SubsetError, TargetsError, UsageError
-from distill.kd import Criterion
-from distill.losses import PAPER
+from distill.kd.criterion import Criterion
+from distill.kd.losses import PAPER
+from distill.kd.stored_teacher import StoredTeacher
+from distill.kd.targets.format import pixels_sha256
+from distill.kd.targets.reader import Targets
+from distill.kd.teacher import NetworkTeacher, Teacher
 from distill.networks import smallest_input
 from distill.networks.execution.runner import PLAIN, Look
 from distill.networks.feature_map import feature_map
 from distill.runs.provenance import sha256
 from distill.runs.run import CLASS_MAP, Run, class_map_of
-from distill.stored_teacher import StoredTeacher
-from distill.targets import Targets
-from distill.targets_format import pixels_sha256
-from distill.teachers import NetworkTeacher, Teacher
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class Distillation:
         teacher: folder of the teacher's run.
         targets: folder of stored targets.
         criterion: the losses and their weights; its resizers are those below.
-        resizers: keys of `distill.losses.RESIZERS`; None for the paper's, or the targets'.
+        resizers: keys of `distill.kd.losses.RESIZERS`; None for the paper's, or the targets'.
         subset: names what is distilled on, several joined by "+".
-        student_colours: "shared" with the teacher, or "own"; see `distill.kd.KDTask`.
+        student_colours: "shared" with the teacher, or "own"; see `distill.kd.task.KDTask`.
     """
 
     teacher: Path | None = None

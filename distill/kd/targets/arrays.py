@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from zarr.codecs import ZstdCodec
 
 import wsistore
-from distill import targets_format as form
 from distill.errors import UsageError
-from distill.targets_format import About, Lesson
+from distill.kd.targets import format as form
+from distill.kd.targets.format import About, Lesson
 
 EMPTY_TOO: Any = {"write_empty_chunks": True}
 """An absent chunk must mean damage."""

@@ -1,56 +1,22 @@
-"""The training commands, from a store and options to a run folder."""
+"""Distillation, from a store, a teacher and options to a run folder."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from pathlib import Path
 
 import wsistore
-from distill.config import Options
-from distill.data.dataset import Crops, LabelledCrops
-from distill.data.normalization import Standard, measure
-from distill.data.subsets import Subset, class_names, has_subset, left_out_note, select
+from distill.data.dataset import Crops
+from distill.data.normalization import measure
+from distill.data.subsets import Subset, has_subset, left_out_note, select
 from distill.errors import SubsetError, UsageError
-from distill.finetune import FinetuneTask
-from distill.kd import Criterion, KDTask
+from distill.kd.criterion import Criterion
+from distill.kd.source import Distillation, kept, open_source
+from distill.kd.task import KDTask
 from distill.networks import build, smallest_input
 from distill.runs.checkpoint import Progress
-from distill.runs.class_maps import class_map
-from distill.runs.provenance import sha256
-from distill.runs.run import Run
-from distill.session import Data, Say, Session, session
-from distill.sources import Distillation, kept, open_source
-from distill.tasks import SupervisedTask
-
-
-def train_supervised(command: str, options: Options, say: Say) -> Progress:
-    """Train a network on labels at one level: a teacher, or a baseline.
-
-    Args:
-        command: "train teacher" or "train baseline", for config.json.
-        options: what was asked for.
-        say: prints one line.
-
-    Returns:
-        How the training ended, and the epoch whose weights were kept.
-
-    Raises:
-        DistillError: if an option, the store's content or the loss stands in the way.
-        wsistore.WsistoreError: if the store or the split cannot be opened.
-    """
-    with session(options, say) as here:
-        name, level = options.network, options.level
-        told = class_map(here.store, options.split, options.exclude_class, options.merge)
-        data = here.data([level], smallest_input(name), labelled=True, classes=told)
-        classes = class_names(data.train, data.val)
-        standard = measure(here.store.levels, data.train.crops, level)
-        network = build(name, len(classes), seed=options.schedule.seed)
-        initial = here.start(network, name, classes)
-        extra = {"command": command, "init_from": initial, "class_map": told.to_json()}
-        task = SupervisedTask(network, level, standard, here.device, here.look)
-        weights = here.weights(name, classes, level, standard, data)
-        crops = _Labelled(options, level, classes)
-        return here.fit(task, crops, weights, extra, data, trained=initial is not None)
+from distill.training.options import Options
+from distill.training.session import Data, Say, Session, session
+from distill.training.supervised import _require_other
 
 
 def train_kd(options: Options, distillation: Distillation, say: Say) -> Progress:
@@ -138,67 +104,6 @@ def train_kd(options: Options, distillation: Distillation, say: Say) -> Progress
         return here.fit(task, crops, weights, extra, data, trained=initial is not None)
 
 
-def train_finetune(student: Path, options: Options, say: Say) -> Progress:
-    """Train the fully connected layer of a student on labels, at the student's level.
-
-    Network, classes, level and standardisation are the student's.
-
-    Args:
-        student: its run.
-        options: what was asked for; level and network are ignored.
-        say: prints one line.
-
-    Returns:
-        How the training ended, and the epoch whose weights were kept.
-
-    Raises:
-        DistillError: if an option, the student, the store's content or the loss is in the way.
-        wsistore.WsistoreError: if the store or the split cannot be opened.
-    """
-    _require_other(student, options.out, "student")
-    run = Run.open(student)
-    about = run.weights
-    options = replace(options, level=about.level, network=about.network)
-    with session(options, say) as here:
-        told = run.class_map
-        data = here.data([about.level], smallest_input(about.network), labelled=True, classes=told)
-        for subset in data.subsets:
-            _require_classes(subset, about.classes, student)
-        standard = Standard(about.mean, about.std)
-        task = FinetuneTask(
-            run.load_network(here.device), about.level, standard, here.device, here.look
-        )
-        weights = here.weights(about.network, about.classes, about.level, standard, data)
-        extra = {
-            "command": "train finetune",
-            "student": _origin(run),
-            "class_map": told.to_json(),
-        }
-        crops = _Labelled(options, about.level, about.classes)
-        return here.fit(task, crops, weights, extra, data, trained=True)
-
-
-class _Labelled:
-    """Makes the labelled data set of a subset."""
-
-    def __init__(self, options: Options, level: str, classes: list[str]) -> None:
-        self._store, self._level, self._classes = options.store, level, classes
-
-    def __call__(self, subset: Subset) -> LabelledCrops:
-        labels = [self._classes.index(str(label)) for label in subset.labels]
-        return LabelledCrops(self._store, subset.crops, [self._level], labels)
-
-
-def _origin(run: Run) -> dict[str, object]:
-    return {
-        "run": str(run.path.resolve()),
-        "weights_sha256": sha256(run.path / "weights.safetensors"),
-        "level": run.weights.level,
-        "mpp": run.weights.mpp,
-        "epoch": run.weights.epoch,
-    }
-
-
 def _measured(here: Session, data: Data, smallest: int) -> Subset:
     """Return the crops that a student's input is standardised by."""
     split, level = here.options.split, here.options.level
@@ -224,23 +129,9 @@ def _check_attention(here: Session, data: Data, criterion: Criterion, stride: in
     here.say(f"--attention-weight has no effect: {why}")
 
 
-def _require_other(run: Path, out: Path, what: str) -> None:
-    if run.resolve() == out.resolve():
-        raise UsageError(f"{out} is the {what}'s run; choose another --out")
-
-
 def _require_coarser(store: wsistore.Store, teacher_level: str, level: str) -> None:
     names = list(store.level_names)
     if names.index(level) < names.index(teacher_level):
         raise SubsetError(
             f"the teacher was trained at {teacher_level}, which is coarser than --level {level}"
         )
-
-
-def _require_classes(subset: Subset, classes: list[str], student: Path) -> None:
-    for crop, label in zip(subset.crops, subset.labels, strict=True):
-        if label not in classes:
-            raise SubsetError(
-                f"{subset.name} crop {crop} is labelled {label}, which is no class of {student}: "
-                f"{', '.join(classes)}; choose another --split or --student"
-            )

@@ -8,21 +8,22 @@ from contextlib import ExitStack
 import torch
 
 import wsistore
-from distill import teach_plan as plan
 from distill.data.dataset import Crops, Sample
 from distill.data.loader import Samples
 from distill.data.normalization import Standard
 from distill.errors import TrainingError, UsageError
-from distill.glances import Glance, glances, groups
+from distill.kd import teach_plan as plan
+from distill.kd.targets.arrays import check_targets_out, is_targets, require_same
+from distill.kd.targets.target import Question, Taught
+from distill.kd.targets.views import Glance, glances, groups
+from distill.kd.targets.writer import TargetsWriter
+from distill.kd.teach_plan import Teaching
+from distill.kd.teacher import NetworkTeacher
 from distill.networks import build
 from distill.networks.execution.device import resolve_device
 from distill.networks.execution.runner import BATCH_PIXELS, for_answers
 from distill.networks.feature_map import feature_map
 from distill.runs.run import Run
-from distill.targets_arrays import check_targets_out, is_targets, require_same
-from distill.targets_write import TargetsWriter
-from distill.teach_plan import Teaching
-from distill.teachers import NetworkTeacher, Question, Taught
 
 Say = Callable[[str], None]
 Watch = Callable[[Iterable[Sample], int], Iterable[Sample]]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -13,50 +12,13 @@ from distill.data.augmentation import Draw
 from distill.data.dataset import Sample
 from distill.data.normalization import Standard
 from distill.errors import UsageError
-from distill.losses import PAPER, attention_map, hint, resized, resized_attention
+from distill.kd.losses import attention_map, hint, resized, resized_attention
+from distill.kd.targets.target import Question, Taught
 from distill.networks.execution.runner import PLAIN, Look
 from distill.networks.feature_map import feature_map
 
-
-@dataclass(frozen=True)
-class Taught:
-    """What a teacher says of one crop under one draw; None or empty where nobody asked.
-
-    Attributes:
-        logits: (1, K) float.
-        maps: the teacher's last feature map at the student's size, each (1, C, h, w) float. One
-            map, the mean over the resizers, for squared differences; one for each resizer for L1.
-        constant: scalar to add to the squared differences; see `distill.losses.Hint`.
-        attention: (1, h, w) float, L2 norm 1; see `distill.losses.attention_map`.
-    """
-
-    logits: Tensor | None = None
-    maps: tuple[Tensor, ...] = ()
-    constant: Tensor | None = None
-    attention: Tensor | None = None
-
-
 Answer = Callable[[], list[Taught]]
 """Returns what is said of each crop; to be called once, when the student has looked."""
-
-
-@dataclass(frozen=True)
-class Question:
-    """What a teacher is asked for.
-
-    Attributes:
-        logits: whether its logits are wanted.
-        pixel: whether its feature map is wanted.
-        resizers: keys of `distill.losses.RESIZERS`, to bring the map to the student's size.
-        distance: a key of `distill.losses.DISTANCES`; decides which maps are needed.
-        attention: whether its attention map is wanted.
-    """
-
-    logits: bool = True
-    pixel: bool = True
-    resizers: tuple[str, ...] = PAPER
-    distance: str = "mse"
-    attention: bool = False
 
 
 class Teacher(Protocol):

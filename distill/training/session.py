@@ -13,8 +13,6 @@ import torch
 from torch import nn
 
 import wsistore
-from distill.config import Options
-from distill.console import Console
 from distill.data.batching import Cut, by_size, one_by_one
 from distill.data.color_statistics import measure_colours
 from distill.data.dataset import CropSet, Sample
@@ -29,22 +27,25 @@ from distill.data.subsets import (
     require_apart,
     select,
 )
+from distill.engine.callbacks import Observer, Several
+from distill.engine.distributed import Processes, joined
+from distill.engine.loggers import TRACKERS, require
+from distill.engine.progress import Console
+from distill.engine.settings import Setting
+from distill.engine.task import Task
+from distill.engine.trainer import fit
 from distill.errors import UsageError
 from distill.files import read_json
-from distill.loop import Setting, fit
 from distill.networks.execution.device import available, resolve_device
 from distill.networks.execution.runner import BATCH_PIXELS, Look
-from distill.observers import Observer, Several
-from distill.presets import PRESETS
-from distill.processes import Processes, joined
 from distill.runs.checkpoint import Progress
 from distill.runs.init_from import start_from
 from distill.runs.provenance import crops_sha256, settings_sha256, slide_fingerprints
 from distill.runs.run import CHECKPOINT, check_out, check_resume
 from distill.runs.weights import LOWEST, Weights
 from distill.runs.writer import Follower, RunWriter, Writer
-from distill.tasks import Task
-from distill.trackers import TRACKERS, require
+from distill.training.options import Options
+from distill.training.presets import PRESETS
 
 S = TypeVar("S", bound=Sample)
 Say = Callable[[str], None]
@@ -151,7 +152,7 @@ class Session:
             weights: what will be true of the weights, but for the epoch.
             extra: what config.json says beside the options; "command" at least.
             data: the crops.
-            trained: whether the network starts from trained weights; see `distill.loop.fit`.
+            trained: whether the network starts from trained weights; see `distill.engine.trainer.fit`.
         """
         options, schedule = self.options, self.options.schedule
         if schedule.patience is not None and data.val is None:

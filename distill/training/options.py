@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from distill.data.subsets import VAL
-from distill.loop import Schedule
+from distill.engine.settings import Schedule
 from distill.networks.execution.device import resolve_device
 from distill.runs.provenance import environment, location, split_sha256
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from distill.processes import ALONE, Processes
+from distill.engine.distributed import ALONE, Processes
 
 
 class Gradients:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import torch
@@ -12,60 +11,20 @@ from torch import Tensor
 from torch.optim import Adam, Optimizer
 
 from distill.data.augmentation import Draw, draw, turned
-from distill.data.batching import Cut, Extent, Group, crops_in, one_by_one, share
+from distill.data.batching import Extent, Group, crops_in, share
 from distill.data.dataset import Sample
 from distill.data.loader import Samples
+from distill.engine.callbacks import Observer
+from distill.engine.distributed import ALONE, Processes
+from distill.engine.gradients import Gradients
+from distill.engine.settings import SETTING, Schedule, Setting
+from distill.engine.task import Figures, Task
 from distill.errors import TrainingError
-from distill.gradients import Gradients
-from distill.observers import Observer
-from distill.processes import ALONE, Processes
 from distill.runs.checkpoint import Progress, modules
 from distill.runs.writer import Writer
-from distill.tasks import Figures, Task
 
 S = TypeVar("S", bound=Sample)
 Drawn = Mapping[int, Draw | None]
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How to train.
-
-    Attributes:
-        epochs: number of passes over the training crops.
-        seed: of the order and of the augmentation.
-        accumulate: crops whose mean gradient makes one update.
-        lr: Adam's learning rate, constant.
-        weight_decay: Adam's L2 penalty, added to the gradient.
-        select: which weights to keep: "best" (lowest validation loss) or "last".
-        patience: epochs without a lower validation loss after which to stop; None never stops.
-    """
-
-    epochs: int = 100
-    seed: int = 0
-    accumulate: int = 32
-    lr: float = 1e-3
-    weight_decay: float = 1e-4
-    select: str = "best"
-    patience: int | None = None
-
-
-@dataclass(frozen=True)
-class Setting:
-    """Who does the work, and in what pieces: nothing here changes the result but by rounding.
-
-    Attributes:
-        processes: this process and those beside it.
-        cut: how an update's crops are cut into batches.
-        precision: "fp32", or "bf16" for autocast; weights, gradients and losses stay float32.
-    """
-
-    processes: Processes = ALONE
-    cut: Cut = one_by_one
-    precision: str = "fp32"
-
-
-SETTING = Setting()
 VALIDATED = 64
 """Crops among which validation looks for batches; none of its results depends on it."""
 

@@ -11,8 +11,9 @@ from torch import Tensor
 from distill.data.augmentation import Draw
 from distill.data.dataset import Sample
 from distill.errors import TargetsError
-from distill.targets import Targets
-from distill.teachers import Answer, Question, Taught
+from distill.kd.targets.reader import Targets
+from distill.kd.targets.target import Question, Taught
+from distill.kd.teacher import Answer
 
 
 class StoredTeacher:
@@ -66,7 +67,7 @@ class StoredTeacher:
         draws: Sequence[Draw | None],
         sizes: Sequence[tuple[int, int]],
     ) -> Answer:
-        """Begin to read what is stored; see `distill.teachers.Teacher.ask`.
+        """Begin to read what is stored; see `distill.kd.teacher.Teacher.ask`.
 
         Raises:
             TargetsError: if maps are not of the student's size; from the answer, if damaged.

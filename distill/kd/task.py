@@ -3,99 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import chain
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from distill.data.augmentation import Draw, recoloured, turned, unchanged
 from distill.data.dataset import Sample
 from distill.data.normalization import Standard
-from distill.losses import (
-    PAPER,
-    Hint,
-    attention_loss,
-    attention_map,
-    hint_loss,
-    maps_loss,
-    soft_loss,
-    total_loss,
-)
-from distill.networks import Output
+from distill.engine.task import Figures
+from distill.kd.criterion import Criterion
+from distill.kd.losses import total_loss
+from distill.kd.teacher import Teacher
 from distill.networks.execution.runner import PLAIN, Look
 from distill.networks.feature_map import feature_map
-from distill.tasks import Figures
-from distill.teachers import Question, Taught, Teacher
-
-
-@dataclass(frozen=True)
-class Criterion:
-    """How far a student is from its teacher; a part whose weight is 0 is not computed.
-
-    Attributes:
-        temperature: T of equation 2.
-        soft_weight: of equation 2.
-        pixel_weight: of equation 3.
-        attention_weight: of the AT+ term, see `distill.losses.attention_map`; 0 in the paper.
-        resizers: keys of `distill.losses.RESIZERS`, g₁ … g_n of equation 3.
-        distance: "mse" (the paper's) or "l1", of equation 3.
-    """
-
-    temperature: float = 1.0
-    soft_weight: float = 1.0
-    pixel_weight: float = 1.0
-    attention_weight: float = 0.0
-    resizers: tuple[str, ...] = PAPER
-    distance: str = "mse"
-
-    @property
-    def weights(self) -> dict[str, float]:
-        """The weights by the name of their part, without those that are 0."""
-        given = {
-            "soft": self.soft_weight,
-            "pixel": self.pixel_weight,
-            "attention": self.attention_weight,
-        }
-        return {name: weight for name, weight in given.items() if weight}
-
-    def question(self) -> Question:
-        """Return what the teacher must answer."""
-        wanted = self.weights
-        return Question(
-            # attention is that of the teacher's first choice, so it needs logits
-            logits="soft" in wanted or "attention" in wanted,
-            pixel="pixel" in wanted,
-            resizers=self.resizers,
-            distance=self.distance,
-            attention="attention" in wanted,
-        )
-
-    def parts(self, learnt: Output, taught: Taught, projection: nn.Module) -> dict[str, Tensor]:
-        """Return the unweighted parts, scalars by name.
-
-        Args:
-            learnt: the student's logits (1, K) and features (1, C, h, w), with their graph.
-            taught: the teacher's answer to `question`.
-            projection: (1, C, h, w) → the teacher's channels (1, C', h, w).
-        """
-        parts = {}
-        if self.soft_weight:
-            parts["soft"] = soft_loss(learnt.logits, _given(taught.logits), self.temperature)
-        if self.pixel_weight:
-            projected = projection(learnt.features)
-            if self.distance == "mse":
-                taught_hint = Hint(taught.maps[0], _given(taught.constant))
-                parts["pixel"] = hint_loss(projected, taught_hint)
-            else:
-                parts["pixel"] = maps_loss(projected, taught.maps, self.distance)
-        if self.attention_weight:
-            # the teacher's first choice stands for the class: no label is read
-            top = learnt.logits[0, int(_given(taught.logits).argmax())]
-            (gradient,) = torch.autograd.grad(top, learnt.features, create_graph=True)
-            seen = attention_map(learnt.features, gradient)
-            parts["attention"] = attention_loss(seen, _given(taught.attention))
-        return parts
 
 
 class KDTask:
@@ -163,7 +84,7 @@ class KDTask:
         return chain(self.network.parameters(), self.projection.parameters())
 
     def view(self, crop: str, draw: Draw | None) -> Draw | None:
-        """Return the draw that the teacher can speak of; see `distill.teachers.Teacher.view`.
+        """Return the draw that the teacher can speak of; see `distill.kd.teacher.Teacher.view`.
 
         A teacher that saw a crop as it is speaks of no draw. A student with colours of its own is
         shown such a crop in others all the same: the draw returned says for which epoch.
@@ -222,9 +143,3 @@ def _projection(student: int, teacher: int, seed: int) -> nn.Conv2d:
         assert made.bias is not None
         nn.init.zeros_(made.bias)
     return made
-
-
-def _given(answer: Tensor | None) -> Tensor:
-    if answer is None:
-        raise ValueError("the teacher has not answered what it was asked")
-    return answer

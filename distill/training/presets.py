@@ -32,7 +32,7 @@ class Preset:
         initialisation: how convolutions start.
         optimiser: its name in torch.optim.
         batch: crops that go through the network at once.
-        distance: of equation 3, a key of `distill.losses.DISTANCES`.
+        distance: of equation 3, a key of `distill.kd.losses.DISTANCES`.
         colour: brightness, contrast and saturation lie in 1 ± this.
         hue: the hue moves by at most this, either way.
         flips: axes that may be mirrored.

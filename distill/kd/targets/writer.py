@@ -23,13 +23,13 @@ import zarr
 from numpy.typing import NDArray
 
 import wsistore
-from distill import targets_format as form
 from distill.errors import DistillError, UsageError
 from distill.files import load, publish, save
+from distill.kd.targets import format as form
+from distill.kd.targets.arrays import EMPTY_TOO, Tail, check_targets_out, create, differs
+from distill.kd.targets.format import About, Lesson
+from distill.kd.targets.target import Taught
 from distill.output_folder import remove_earlier_lock
-from distill.targets_arrays import EMPTY_TOO, Tail, check_targets_out, create, differs
-from distill.targets_format import About, Lesson
-from distill.teachers import Taught
 
 CHUNK = 64
 """Cells of a chunk: a student of 250 × 250 px has as many."""

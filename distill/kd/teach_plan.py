@@ -11,12 +11,12 @@ import wsistore
 from distill.data.augmentation import draw
 from distill.data.subsets import VAL, Subset, has_subset, left_out_note, median_mpp, rows_of, select
 from distill.errors import SubsetError, UsageError
-from distill.losses import PAPER
+from distill.kd.losses import PAPER
+from distill.kd.targets.format import About, Lesson, pixels_sha256
 from distill.networks import smallest_input
 from distill.networks.feature_map import FeatureMap
 from distill.runs.provenance import sha256
 from distill.runs.run import CLASS_MAP, Run
-from distill.targets_format import About, Lesson, pixels_sha256
 
 DRAW_RULE = "distill.augment.draw(seed, view, index), view from 1, index in the subset"
 NO_SUBSET = "none"

@@ -1,0 +1,138 @@
+"""Fine-tuning (section 3.4 of the paper): the fully connected layer learns, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from distill.data.augmentation import Draw
+from distill.data.dataset import LabelledSample
+from distill.data.normalization import Standard
+from distill.data.subsets import Subset
+from distill.engine.task import Figures, SupervisedTask
+from distill.errors import RunError, SubsetError
+from distill.networks import smallest_input
+from distill.networks.execution.runner import PLAIN, Look
+from distill.runs.checkpoint import Progress
+from distill.runs.provenance import sha256
+from distill.runs.run import Run
+from distill.training.options import Options
+from distill.training.session import Say, session
+from distill.training.supervised import _Labelled, _require_other
+
+
+def fully_connected(network: nn.Module) -> nn.Linear:
+    """Return the one linear layer of a network.
+
+    Raises:
+        RunError: if it has none, or several.
+    """
+    layers = [module for module in network.modules() if isinstance(module, nn.Linear)]
+    if len(layers) != 1:
+        raise RunError(
+            f"the student's network has {len(layers)} linear layers, and fine-tuning needs exactly "
+            "one; choose another --student"
+        )
+    return layers[0]
+
+
+class FinetuneTask(SupervisedTask):
+    """Cross-entropy with the crop's label; all but the fully connected layer is as in evaluation.
+
+    Frozen parts stay in evaluation mode whatever the loop sets: a layer that keeps running figures
+    of its inputs (batch norm) would change without learning.
+
+    Args:
+        network: the trained student.
+        level: its level.
+        standard: what it was trained with.
+        device: where to compute.
+        look: how the network is run.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        level: str,
+        standard: Standard,
+        device: torch.device,
+        look: Look = PLAIN,
+    ) -> None:
+        super().__init__(network, level, standard, device, look)
+        self._layer = fully_connected(self.network)
+        self.network.requires_grad_(False)
+        self._layer.requires_grad_(True)
+
+    def parameters(self) -> Iterable[nn.Parameter]:
+        """Return the weight and bias of the fully connected layer."""
+        return self._layer.parameters()
+
+    def losses(
+        self, samples: Sequence[LabelledSample], draws: Sequence[Draw | None]
+    ) -> list[Figures]:
+        """Return "loss", the cross-entropy, and "accuracy", 1 if the class is right, else 0."""
+        self.network.eval()
+        return super().losses(samples, draws)
+
+
+def train_finetune(student: Path, options: Options, say: Say) -> Progress:
+    """Train the fully connected layer of a student on labels, at the student's level.
+
+    Network, classes, level and standardisation are the student's.
+
+    Args:
+        student: its run.
+        options: what was asked for; level and network are ignored.
+        say: prints one line.
+
+    Returns:
+        How the training ended, and the epoch whose weights were kept.
+
+    Raises:
+        DistillError: if an option, the student, the store's content or the loss is in the way.
+        wsistore.WsistoreError: if the store or the split cannot be opened.
+    """
+    _require_other(student, options.out, "student")
+    run = Run.open(student)
+    about = run.weights
+    options = replace(options, level=about.level, network=about.network)
+    with session(options, say) as here:
+        told = run.class_map
+        data = here.data([about.level], smallest_input(about.network), labelled=True, classes=told)
+        for subset in data.subsets:
+            _require_classes(subset, about.classes, student)
+        standard = Standard(about.mean, about.std)
+        task = FinetuneTask(
+            run.load_network(here.device), about.level, standard, here.device, here.look
+        )
+        weights = here.weights(about.network, about.classes, about.level, standard, data)
+        extra = {
+            "command": "train finetune",
+            "student": _origin(run),
+            "class_map": told.to_json(),
+        }
+        crops = _Labelled(options, about.level, about.classes)
+        return here.fit(task, crops, weights, extra, data, trained=True)
+
+
+def _origin(run: Run) -> dict[str, object]:
+    return {
+        "run": str(run.path.resolve()),
+        "weights_sha256": sha256(run.path / "weights.safetensors"),
+        "level": run.weights.level,
+        "mpp": run.weights.mpp,
+        "epoch": run.weights.epoch,
+    }
+
+
+def _require_classes(subset: Subset, classes: list[str], student: Path) -> None:
+    for crop, label in zip(subset.crops, subset.labels, strict=True):
+        if label not in classes:
+            raise SubsetError(
+                f"{subset.name} crop {crop} is labelled {label}, which is no class of {student}: "
+                f"{', '.join(classes)}; choose another --split or --student"
+            )

@@ -1,0 +1,62 @@
+"""The training commands, from a store and options to a run folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from distill.data.dataset import LabelledCrops
+from distill.data.normalization import measure
+from distill.data.subsets import Subset, class_names
+from distill.engine.task import SupervisedTask
+from distill.errors import UsageError
+from distill.networks import build, smallest_input
+from distill.runs.checkpoint import Progress
+from distill.runs.class_maps import class_map
+from distill.training.options import Options
+from distill.training.session import Say, session
+
+
+def train_supervised(command: str, options: Options, say: Say) -> Progress:
+    """Train a network on labels at one level: a teacher, or a baseline.
+
+    Args:
+        command: "train teacher" or "train baseline", for config.json.
+        options: what was asked for.
+        say: prints one line.
+
+    Returns:
+        How the training ended, and the epoch whose weights were kept.
+
+    Raises:
+        DistillError: if an option, the store's content or the loss stands in the way.
+        wsistore.WsistoreError: if the store or the split cannot be opened.
+    """
+    with session(options, say) as here:
+        name, level = options.network, options.level
+        told = class_map(here.store, options.split, options.exclude_class, options.merge)
+        data = here.data([level], smallest_input(name), labelled=True, classes=told)
+        classes = class_names(data.train, data.val)
+        standard = measure(here.store.levels, data.train.crops, level)
+        network = build(name, len(classes), seed=options.schedule.seed)
+        initial = here.start(network, name, classes)
+        extra = {"command": command, "init_from": initial, "class_map": told.to_json()}
+        task = SupervisedTask(network, level, standard, here.device, here.look)
+        weights = here.weights(name, classes, level, standard, data)
+        crops = _Labelled(options, level, classes)
+        return here.fit(task, crops, weights, extra, data, trained=initial is not None)
+
+
+class _Labelled:
+    """Makes the labelled data set of a subset."""
+
+    def __init__(self, options: Options, level: str, classes: list[str]) -> None:
+        self._store, self._level, self._classes = options.store, level, classes
+
+    def __call__(self, subset: Subset) -> LabelledCrops:
+        labels = [self._classes.index(str(label)) for label in subset.labels]
+        return LabelledCrops(self._store, subset.crops, [self._level], labels)
+
+
+def _require_other(run: Path, out: Path, what: str) -> None:
+    if run.resolve() == out.resolve():
+        raise UsageError(f"{out} is the {what}'s run; choose another --out")
