@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from distill.cli import main as distill
+from distill.cli.main import main as distill
 from wsistore.cli.main import main as wsistore
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "cli.md"

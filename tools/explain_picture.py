@@ -11,8 +11,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from distill.explain.crops import carry_out
 from distill.explain.plan import Request, prepare
-from distill.explain.work import carry_out
 from distill.runs.run import Run
 
 OUT = Path(__file__).resolve().parents[1] / "docs" / "images" / "explain.jpg"

@@ -11,6 +11,7 @@ import torch
 from rich.console import Console
 
 import wsistore
+from distill.cli.options import Grouped, option
 from distill.cost import sizes, timing
 from distill.cost.flops import COUNTERS, Watch, parameters
 from distill.cost.report import FORMAT, UNITS, block, measured
@@ -19,7 +20,6 @@ from distill.errors import DistillError, UsageError
 from distill.files import publish
 from distill.networks import NETWORKS, ResNet, build, smallest_input
 from distill.networks.execution.device import resolve_device
-from distill.options import Grouped, option
 from distill.output_folder import hold, own_name
 from distill.runs.run import Run
 from wsistore import terminal

@@ -11,6 +11,7 @@ import torch
 from rich.console import Console
 
 import wsistore
+from distill.cli.options import FOLDER, Grouped, machine_options, memory_option, option
 from distill.data.dataset import Sample
 from distill.errors import UsageError
 from distill.evaluation import comparison
@@ -22,7 +23,6 @@ from distill.evaluation.plan import Plan, Request, prepare
 from distill.evaluation.predictions import AGGREGATES
 from distill.evaluation.scoring import Bootstrap
 from distill.evaluation.table import tables
-from distill.options import FOLDER, Grouped, machine_options, memory_option, option
 from distill.output_folder import hold, own_name
 from distill.runs.run import Run
 from wsistore import terminal

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import rankdata
 
-from distill.explain.cells import Map, averaged
+from distill.explain.grid import Map, averaged
 from wsistore import PixelGrid
 
 FEWEST = 3

@@ -41,7 +41,7 @@ class Job:
         weights: SHA-256 of its weights.
         settings: how slides become crops.
         colours: of the training slides, or None.
-        seen: fingerprint of each slide that the run has seen → how; see `distill.predict.seen`.
+        seen: fingerprint of each slide that the run has seen → how; see `distill.predict.known_slides`.
         pixels: `BASE`, or `VENDOR` for the pyramid of the slide's file.
         compare: with `VENDOR`, see each crop from the base as well.
         mpp_tolerance: share by which the µm per pixel may differ from the run's.

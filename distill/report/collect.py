@@ -16,8 +16,8 @@ from distill.evaluation.predictions import Answers
 from distill.evaluation.scores import FORMAT, TABLES
 from distill.evaluation.scoring import Bootstrap
 from distill.files import read_json
-from distill.report.belong import belong, bootstrap
-from distill.report.names import folder_names
+from distill.report.consistency import belong, bootstrap
+from distill.report.formatting import folder_names
 from distill.runs.class_maps import disagreement
 from distill.runs.provenance import sha256, split_sha256
 from distill.runs.run import Run

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from distill.evaluation import scoring
 from distill.report.collect import Collected, Evaluated
-from distill.report.rows import BASELINE, STUDENT, TEACHER, Row
+from distill.report.methods import BASELINE, STUDENT, TEACHER, Row
 
 T = TypeVar("T")
 Watch = Callable[[Sequence[T]], Iterable[T]]

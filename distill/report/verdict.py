@@ -21,8 +21,8 @@ from distill.evaluation import caveats as trust
 from distill.evaluation.predictions import Answers
 from distill.evaluation.scores import MACRO, OVERALL
 from distill.report.collect import Collected, Evaluated
+from distill.report.formatting import ends, interval, percent, saving
 from distill.report.measure import Difference
-from distill.report.numbers import ends, interval, percent, saving
 
 WITHIN, OPEN, BEYOND = "within", "open", "beyond"
 SCORES = {

@@ -10,8 +10,10 @@ import torch
 
 from distill.data.subsets import VAL
 from distill.engine.settings import Schedule
+from distill.errors import UsageError
 from distill.networks.execution.device import resolve_device
 from distill.runs.provenance import environment, location, split_sha256
+from distill.training.options import Options
 
 
 @dataclass(frozen=True)
@@ -73,3 +75,51 @@ class Options:
             "log": list(self.log),
             "environment": environment(),
         }
+
+
+def gather(given: dict[str, Any]) -> Options:
+    """Return the values of `training_options` as one object.
+
+    Raises:
+        UsageError: if two of them exclude each other.
+    """
+    if given["resume"] and given.get("init_from"):
+        raise UsageError(
+            "--resume continues the run in --out and --init-from starts a new one from weights; "
+            "give one of them (a run that was started with --init-from resumes without it)"
+        )
+    if given["resume"] and given["overwrite"]:
+        raise UsageError("--resume continues the run in --out and --overwrite removes it; give one")
+    return Options(
+        store=given["store"],
+        split=given["split"],
+        level=given["level"],
+        out=given["out"],
+        overwrite=given["overwrite"],
+        resume=given["resume"],
+        no_lock=given["no_lock"],
+        init_from=given.get("init_from"),
+        log=tuple(dict.fromkeys(given["log"])),
+        preset=given["preset"],
+        network=given["network"],
+        schedule=Schedule(
+            epochs=given["epochs"],
+            seed=given["seed"],
+            accumulate=given["accumulate"],
+            lr=given["lr"],
+            weight_decay=given["weight_decay"],
+            select=given["select"],
+            patience=given["patience"],
+        ),
+        workers=given["workers"],
+        read_ahead_mib=given["read_ahead"],
+        cache_mib=given["cache"],
+        device=given["device"],
+        precision=given["precision"],
+        memory_gib=given["memory"],
+        batch_pixels=given["batch_pixels"],
+        threads=given["threads"],
+        val_subset=given["val_subset"],
+        exclude_class=tuple(given.get("exclude_class", ())),
+        merge=tuple(given.get("merge", ())),
+    )

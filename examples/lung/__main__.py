@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from distill.exits import told
-from distill.options import FOLDER, Grouped, option
+from distill.cli.exits import told
+from distill.cli.options import FOLDER, Grouped, option
 from examples.lung.data import KINDS, about, prepare
 from examples.shared.options import design_options
 from examples.shared.results import Work, finish

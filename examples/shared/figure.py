@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from distill.files import publish
-from distill.report.canvas import FAINT, INK, MARKERS, SERIES, drawing, picture
-from distill.report.numbers import magnification, percent, quantity
-from distill.report.rows import BASELINE, STUDENT, TEACHER
+from distill.report.formatting import magnification, percent, quantity
+from distill.report.methods import BASELINE, STUDENT, TEACHER
+from distill.report.page.svg import FAINT, INK, MARKERS, SERIES, drawing, picture
 from examples.shared.methods import REFERENCE, Method, order
 from examples.shared.scores import Score
 from examples.shared.tables import Scored

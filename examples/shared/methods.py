@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import wsistore
+from distill.cli.experiment.config import Experiment
+from distill.cli.experiment.jobs import runs
 from distill.evaluation.predictions import Answers
 from distill.evaluation.scoring import Bootstrap
-from distill.experiment.file import Experiment
-from distill.experiment.jobs import runs
 from distill.report.collect import collect
-from distill.report.rows import OTHER, Row, recipe_name, rows
+from distill.report.methods import OTHER, Row, recipe_name, rows
 
 REFERENCE = "reference"
 

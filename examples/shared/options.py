@@ -2,7 +2,7 @@
 
 import click
 
-from distill.options import option, stack
+from distill.cli.options import option, stack
 
 design_options = stack(
     option(

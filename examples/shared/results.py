@@ -11,11 +11,11 @@ from rich.console import Console
 from rich.progress import track
 
 import wsistore
+from distill.cli.experiment.config import Experiment, read
 from distill.errors import UsageError
-from distill.experiment.file import Experiment, read
 from distill.files import publish
-from distill.report.names import markdown
-from distill.report.table import Table, field
+from distill.report.formatting import markdown
+from distill.report.page.table import Table, field
 from examples.shared import ridge
 from examples.shared.figure import draw
 from examples.shared.methods import Results, gather

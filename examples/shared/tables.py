@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from distill.evaluation.scoring import Bootstrap
-from distill.report.numbers import interval, magnification, percent, quantity
-from distill.report.rows import BASELINE, STUDENT, TEACHER
-from distill.report.table import Cell, Column, Table, columns, count, field, text
+from distill.report.formatting import interval, magnification, percent, quantity
+from distill.report.methods import BASELINE, STUDENT, TEACHER
+from distill.report.page.table import Cell, Column, Table, columns, count, field, text
 from examples.shared.methods import REFERENCE, Method, Results, order
 from examples.shared.scores import SCORES, Score, Scores, difference, score
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import sitecustomize
 
-PROGRAMS = {"wsistore": "wsistore.cli.main", "distill": "distill.cli"}
+PROGRAMS = {"wsistore": "wsistore.cli.main", "distill": "distill.cli.main"}
 NEEDED = (
-    "wsistore.build.builder", "wsistore.cli.split", "distill.train_command", "distill.teach_command",
-    "distill.cli.evaluate", "distill.report.command",
+    "wsistore.build.builder", "wsistore.cli.split", "distill.cli.train", "distill.cli.teach",
+    "distill.cli.main.evaluate", "distill.cli.report",
 )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from click.testing import CliRunner, Result
 
-from distill.cli import main
+from distill.cli.main import main
 
 QUICK = ("--epochs", "2", "--accumulate", "2", "--device", "cpu", "--threads", "1")
 

@@ -5,7 +5,7 @@ import sys
 
 import click
 
-from distill.cli import COMMANDS, main
+from distill.cli.main import COMMANDS, main
 
 
 def test_every_command_is_where_it_is_said_to_be() -> None:
@@ -21,7 +21,7 @@ def test_every_command_is_where_it_is_said_to_be() -> None:
 def test_help_waits_for_no_torch() -> None:
     code = (
         "import sys\n"
-        "from distill.cli import main\n"
+        "from distill.cli.main import main\n"
         "main(['--help'], standalone_mode=False)\n"
         "raise SystemExit('torch' in sys.modules)"
     )

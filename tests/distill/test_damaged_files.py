@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from distill.cli.experiment.config import read
+from distill.cli.experiment.runner import RECORD, _recorded
 from distill.errors import DistillError, RunError, TargetsError, UsageError
-from distill.experiment.carry_out import RECORD, _recorded
-from distill.experiment.file import read
 from distill.files import encode, read_json
 from distill.kd.targets.arrays import is_targets
 from distill.kd.targets.format import KEY

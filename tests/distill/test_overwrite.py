@@ -23,7 +23,7 @@ LEVEL = ("--level", "2.5x")
 def test_a_run_is_not_replaced_while_it_is_trained(real_store: Path, tmp_path: Path) -> None:
     out = tmp_path / "X"
     words = ["train", "baseline", str(real_store), "--out", str(out), *QUICK, *LEVEL]
-    command = [sys.executable, "-m", "distill.cli", *words, "--epochs", "2000"]
+    command = [sys.executable, "-m", "distill.cli.main", *words, "--epochs", "2000"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as first:
         wait_for_file(out / "weights.json", first)
         config = (out / "config.json").read_bytes()

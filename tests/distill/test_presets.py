@@ -3,13 +3,13 @@ from pathlib import Path
 
 import pytest
 
+from distill.cli.train import train as train_group
 from distill.cost import parameters
 from distill.data import augmentation as augment
 from distill.evaluation.metrics import bootstrap
 from distill.kd.criterion import PAPER_RESIZE, Criterion
 from distill.kd.losses import PAPER
 from distill.networks import build
-from distill.train_command import train as train_group
 from distill.training.presets import DIPALMA2021, PRESETS
 
 

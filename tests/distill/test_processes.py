@@ -24,7 +24,7 @@ TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--np
 
 
 def torchrun(*arguments: object) -> subprocess.CompletedProcess[str]:
-    words = [*TORCHRUN, "-m", "distill.cli", *map(str, arguments)]
+    words = [*TORCHRUN, "-m", "distill.cli.main", *map(str, arguments)]
     return subprocess.run(words, capture_output=True, text=True, timeout=DEADLINE)
 
 
@@ -66,7 +66,7 @@ def test_processes_end_with_a_launcher_that_is_ended(
 ) -> None:
     words = ["train", "baseline", str(real_store), "--out", str(tmp_path / "run"), *QUICK]
     words += ["--level", "2.5x", "--accumulate", "2", "--epochs", "2000"]
-    command = [*TORCHRUN, "-m", "distill.cli", *words]
+    command = [*TORCHRUN, "-m", "distill.cli.main", *words]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as launcher:
         wait_for_file(tmp_path / "run" / "checkpoint.safetensors", launcher)
         ranks = psutil.Process(launcher.pid).children()

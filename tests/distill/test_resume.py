@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from distill.cli import main
+from distill.cli.main import main
 from distill.runs import writer as writing
 from distill.runs.checkpoint import read_progress
 from distill.runs.resume import differences
@@ -21,7 +21,7 @@ QUICK = ("--epochs", "2", "--accumulate", "2", "--device", "cpu", "--threads", "
 DRIVER = """
 import os, random, signal, sys, time
 sys.path[:0] = {path!r}
-from distill.cli import main
+from distill.cli.main import main
 from pathlib import Path
 
 store, out = {store!r}, Path({out!r})

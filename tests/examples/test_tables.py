@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score, roc_auc_score
 
+from distill.cli.experiment.config import Experiment
+from distill.cli.experiment.jobs import runs
 from distill.evaluation.metrics import bootstrap
 from distill.evaluation.predictions import Answers
 from distill.evaluation.scoring import Bootstrap
-from distill.experiment.file import Experiment
-from distill.experiment.jobs import runs
 from examples.shared.figure import draw, styles
 from examples.shared.methods import REFERENCE, Method, Results, gather, order
 from examples.shared.results import fragment, reference_recipe

@@ -11,9 +11,9 @@ from typing import Any
 import torch
 
 import wsistore
-from distill.cli import main
+from distill.cli.main import main
 from distill.kd.targets.reader import Targets
-from distill.predict.trained import trained
+from distill.predict.training_domain import trained
 from distill.runs.checkpoint import read_progress
 from distill.runs.run import Run
 from tests.behavior.fuzzing.case import Target

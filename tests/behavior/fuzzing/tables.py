@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from distill.cli import main as distill
-from distill.experiment.file import read as read_experiment
+from distill.cli.experiment.config import read as read_experiment
+from distill.cli.main import main as distill
 from tests.behavior.fuzzing.case import Target
 from tests.behavior.fuzzing.commands import speaks, succeeds
 from tests.behavior.fuzzing.slides import DRAWN, stored

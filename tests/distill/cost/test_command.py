@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 import wsistore
 from distill import cost
-from distill.cli import main
+from distill.cli.main import main
 from distill.cost import report
 from distill.networks import build
 from tests.distill.evaluating import make_run, make_store, rows

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 import wsistore
+from distill.cli.experiment.jobs import Job
+from distill.cli.experiment.runner import carry_out, check, program
 from distill.errors import UsageError
-from distill.experiment.carry_out import carry_out, check, program
-from distill.experiment.jobs import Job
 from tests.events import DEADLINE, ended, wait_for_file, wait_until
 
 
@@ -99,7 +99,7 @@ def test_levels_can_be_added_to_what_a_teacher_is_asked_for(tmp_path: Path) -> N
 def test_what_was_begun_is_resumed(tmp_path: Path) -> None:
     begun = tmp_path / "config.json"
     one = Job("a", ("train", "teacher"), (), tmp_path / "outcome.json", begun)
-    assert program(one)[1:] == ["-m", "distill.cli", "train", "teacher"]
+    assert program(one)[1:] == ["-m", "distill.cli.main", "train", "teacher"]
     begun.touch()
     assert program(one)[-1] == "--resume"
 
@@ -107,7 +107,7 @@ def test_what_was_begun_is_resumed(tmp_path: Path) -> None:
 CHILD = """
 import os, time
 from pathlib import Path
-from distill.exits import end_with_starter, told
+from distill.cli.exits import end_with_starter, told
 here = Path({folder!r})
 with told("told"):
     end_with_starter()
@@ -122,9 +122,9 @@ with told("told"):
 PARENT = """
 import sys
 from pathlib import Path
-from distill.exits import told
-from distill.experiment.carry_out import carry_out
-from distill.experiment.jobs import Job
+from distill.cli.exits import told
+from distill.cli.experiment.runner import carry_out
+from distill.cli.experiment.jobs import Job
 out = Path({folder!r})
 with told():
     job = Job("a", (), (), out / "made")

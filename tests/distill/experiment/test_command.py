@@ -111,7 +111,7 @@ def test_trainings_end_with_a_killed_experiment_and_the_same_call_goes_on(
 ) -> None:
     plan.write_text(plan.read_text().replace("epochs = 1", "epochs = 2000"))
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "distill.cli", "experiment", str(plan), "--out", str(out)]
+    command = [sys.executable, "-m", "distill.cli.main", "experiment", str(plan), "--out", str(out)]
     command += ["--jobs", "1", "--threads", "1", "--device", "cpu"]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         wait_for_file(out / "seed-0" / "teacher" / "checkpoint.safetensors", process)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from distill.cli.experiment.config import read
 from distill.errors import UsageError
-from distill.experiment.file import read
 
 LEAST = 'store = "s"\nteacher = "10x"\nstudents = ["2.5x"]\n'
 

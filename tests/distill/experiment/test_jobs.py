@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from distill.cli.experiment.config import Experiment
+from distill.cli.experiment.jobs import jobs
 from distill.errors import UsageError
-from distill.experiment.file import Experiment
-from distill.experiment.jobs import jobs
 from distill.training.presets import DIPALMA2021, PRESETS
 
 OUT = Path("/out")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from distill.explain.cells import averaged, cell_grid, smooth
+from distill.explain.grid import averaged, cell_grid, smooth
 from distill.networks import NETWORKS, ResNet
 from distill.networks.resnet import BasicBlock, Bottleneck
 from wsistore import AxisGrid, PixelGrid

@@ -18,7 +18,7 @@ from PIL import Image
 
 import wsistore
 from distill.data.normalization import to_input
-from distill.explain import work
+from distill.explain import crops as work
 from distill.explain.picture import CAPTION, HEADER, MARGIN, NARROWEST, grey, shaded
 from distill.networks import build
 from distill.runs.checkpoint import Progress

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from distill.explain.cells import averaged
+from distill.explain.grid import averaged
 from distill.explain.similarity import similarity
 from wsistore import AxisGrid, PixelGrid
 

@@ -15,7 +15,7 @@ import torch
 from click.testing import Result
 
 from distill.evaluation.inference import logits
-from distill.export import model
+from distill.export import onnx_model as model
 from distill.runs.run import Run
 from tests.distill.evaluating import CLASSES, MEAN, STD, strict
 

@@ -8,8 +8,9 @@ from torch import nn
 
 from distill import networks
 from distill.errors import ExportError
-from distill.export import check, model
-from distill.export.portable import PORTABLE
+from distill.export import onnx_model as model
+from distill.export import parity as check
+from distill.export.portable_norm import PORTABLE
 from distill.runs.weights import Weights
 
 ABOUT = Weights("resnet10", ["a", "b"], "10x", 1.0, (0.5, 0.4, 0.6), (0.2, 0.1, 0.3), 1, "last")

@@ -7,7 +7,7 @@ import pytest
 import wsistore
 from distill.data.color_statistics import measure_colours
 from distill.errors import RunError, UsageError
-from distill.predict.trained import trained
+from distill.predict.training_domain import trained
 from distill.runs.run import Run
 from tests.distill.evaluating import make_run, make_store, rows, write_split
 

@@ -8,13 +8,13 @@ from xml.etree import ElementTree
 import pytest
 
 import wsistore
-from distill.report import canvas
-from distill.report.canvas import INK, VARIABLES, Picture
 from distill.report.collect import collect
-from distill.report.data_tables import curve_table, run_table
-from distill.report.figures import cost_figure, curve_figure, margin_figure, methods
 from distill.report.measure import Measured, measure
-from distill.report.rows import rows
+from distill.report.methods import rows
+from distill.report.page import svg as canvas
+from distill.report.page.data_tables import curve_table, run_table
+from distill.report.page.figures import cost_figure, curve_figure, margin_figure, methods
+from distill.report.page.svg import INK, VARIABLES, Picture
 from distill.report.verdict import Question, judge
 from distill.runs.run import Run
 

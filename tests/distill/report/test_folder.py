@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from distill.errors import UsageError
-from distill.report.folder import GENERATOR, PAGE, check_out, write
+from distill.report.page.folder import GENERATOR, PAGE, check_out, write
 
 PAGE_OF_OURS = f'<meta name="generator" content="{GENERATOR}">'.encode()
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
-from distill.report.names import folder_names, markdown
+from distill.report.formatting import folder_names, markdown
 from wsistore.formatting.texts import visible
 
 HOSTILE = [

@@ -9,8 +9,8 @@ import wsistore
 from distill.evaluation.scoring import Bootstrap
 from distill.report.collect import collect
 from distill.report.measure import measure
+from distill.report.methods import rows
 from distill.report.notices import notices
-from distill.report.rows import rows
 from distill.report.verdict import Question, judge
 from tests.distill.report.fabricate import QUICK, answers, evaluate, make_run, make_store, taught_by
 

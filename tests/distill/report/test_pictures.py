@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from distill.errors import UsageError
-from distill.report import pictures
-from distill.report.pictures import overlays
+from distill.report.page import folder as pictures
+from distill.report.page.folder import overlays
 
 
 def test_pictures_come_by_name_with_their_sizes(

@@ -7,7 +7,7 @@ import pytest
 
 from distill.evaluation.predictions import Answers
 from distill.report.collect import Evaluated
-from distill.report.rows import Row, auxiliary, rows
+from distill.report.methods import Row, auxiliary, rows
 from distill.runs.run import Run
 from distill.runs.weights import Weights
 

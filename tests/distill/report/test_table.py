@@ -3,8 +3,9 @@
 import csv
 import io
 
-from distill.report.numbers import interval, magnification, part, percent, quantity, saving, score
-from distill.report.table import Cell, Column, Table, columns, count, field, marked, text
+from distill.report.formatting import interval, magnification, part, percent, quantity, saving
+from distill.report.page.cells import score
+from distill.report.page.table import Cell, Column, Table, columns, count, field, marked, text
 
 MADE = Table(
     "t",

@@ -7,7 +7,7 @@ import pandas as pd
 from click.testing import CliRunner
 
 import wsistore
-from distill.report.data_tables import split_table
+from distill.report.page.data_tables import split_table
 from tests.wsistore.split.cohorts import cohort, write_store
 from wsistore.cli.main import main
 from wsistore.split import make_split, save_split

@@ -1,0 +1,117 @@
+"""`distill experiment`: the paper's design from one file."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+import wsistore
+from distill.cli.exits import interrupted
+from distill.cli.experiment.config import read
+from distill.cli.experiment.jobs import Job, report
+from distill.cli.experiment.jobs import jobs as jobs_of
+from distill.cli.experiment.runner import DISTILL, carry_out, check, program, with_parent
+from distill.cli.options import FOLDER, Grouped, no_lock_option, option
+from distill.data.subsets import require_level, rows_of
+from distill.errors import DistillError
+from distill.output_folder import hold
+from wsistore import terminal
+
+
+@click.command(cls=Grouped)
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@option("Data", "--store", metavar="STORE", help="Folder or URL of the store, instead of FILE's.")
+@option(
+    "Data",
+    "--seeds",
+    type=click.IntRange(min=1),
+    default=None,
+    metavar="N",
+    help="Only the first N seeds of FILE; more can follow.  [default: all]",
+)
+@option("Output", "--out", required=True, type=FOLDER, help="Folder of the runs and the report.")
+@option(
+    "Machine",
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=None,
+    help="Commands at a time.  [default: one per core]",
+)
+@option(
+    "Machine",
+    "--threads",
+    type=click.IntRange(min=1),
+    default=None,
+    help="CPU threads of each.  [default: cores / --jobs]",
+)
+@option("Machine", "--device", default="auto", metavar="auto|cpu|cuda|cuda:N", help="Of each.")
+@no_lock_option
+@option("Output", "--dry-run", is_flag=True, help="Print the commands and run none.")
+def experiment(
+    file: Path,
+    store: str | None,
+    seeds: int | None,
+    out: Path,
+    jobs: int | None,
+    threads: int | None,
+    device: str,
+    no_lock: bool,
+    dry_run: bool,
+) -> None:
+    """Carry out the design that FILE describes: teachers, baselines, students, and a report.
+
+    FILE (TOML) names a store, the teacher's level and the students', the sets to distil on, the
+    seeds, and any option of the commands. Each run is a `distill` command of its own, several at a
+    time, whose words go to OUT/logs. What is done is kept: the same call goes on after an
+    interruption, or after FILE has got more seeds, levels or recipes.
+
+    \b
+    Examples:
+      distill experiment lung.toml --out lung --dry-run
+      distill experiment lung.toml --out lung --jobs 2 --threads 1
+      distill experiment lung.toml --out try --store other/store --seeds 1
+    """
+    plan = read(file)
+    plan = replace(plan, store=store or plan.store, seeds=plan.seeds[:seeds])
+    opened = wsistore.open(plan.store)
+    for level in (plan.teacher, *plan.levels):
+        require_level(opened, level)
+    for crops in (*plan.sets, plan.subset):
+        rows_of(opened, plan.split, crops)
+    found = jobs_of(plan, out)
+    cores = os.cpu_count() or 1
+    jobs = jobs or cores
+    machine = ["--threads", str(threads or max(1, cores // jobs)), "--device", device]
+    check(found, out)
+    if dry_run:
+        for job in found:
+            state = "  # done" if job.done else ""
+            terminal.echo(shlex.join(["distill", *job.words]) + state)
+        terminal.echo(shlex.join(["distill", *report(plan, out)]))
+        return
+    if not no_lock:
+        wsistore.require_locks(out)
+    hold(out, not no_lock)
+    out.mkdir(parents=True, exist_ok=True)
+
+    def command(job: Job) -> list[str]:
+        writes = no_lock and job.words[0] in ("train", "teach")
+        return [*program(job), *machine, *(["--no-lock"] if writes else [])]
+
+    try:
+        result = carry_out(found, out, command, jobs, terminal.echo)
+    except KeyboardInterrupt as interruption:
+        text = f"Interrupted: the same command goes on with {out}."
+        raise interrupted(interruption, text) from None
+    if result.failed:
+        left = f", and {len(result.left)} that need them were not run" if result.left else ""
+        raise DistillError(f"failed: {', '.join(result.failed)}{left}; see {out / 'logs'}")
+    terminal.echo(f"{out}: all {len(found)} jobs done")
+    made = subprocess.run([*DISTILL, *report(plan, out)], check=False, env=with_parent())
+    if made.returncode:
+        raise DistillError(f"no report could be made of {out}; the reason is above")

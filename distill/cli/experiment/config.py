@@ -1,0 +1,231 @@
+"""The experiment file: TOML, read strictly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+
+import wsistore
+from distill.cli.evaluate import evaluate
+from distill.cli.report import command as report
+from distill.cli.teach import command as teach
+from distill.cli.train import train
+from distill.errors import UsageError
+
+Values = Mapping[str, Any]
+PLANNED = {
+    "level",
+    "out",
+    "seed",
+    "split",
+    "subset",
+    "store",
+    "overwrite",
+    "resume",
+    "threads",
+    "no_lock",
+}
+"""Options that the experiment itself gives."""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What an experiment file says.
+
+    Attributes:
+        store: the store; a relative path counts from the file's folder.
+        teacher: the teacher's level.
+        students: the students' levels.
+        split: name of the split.
+        subset: what the runs are evaluated on.
+        distil_on: sets of crops, as `distill train kd --subset` takes them; each makes a student.
+        seeds: one teacher, and all that follows from it, for each.
+        views: draws that a teacher's targets hold; 0 for a teacher that looks itself.
+        finetune: whether each student's last layer is trained on labels afterwards.
+        train: options of every training, and of one phase under its name.
+        baseline: options of each baseline beside the plain one, by its name.
+        kd: options of each recipe of distillation, by the recipe's name.
+        teach: options of `distill teach`.
+        evaluate: options of `distill evaluate`.
+        report: options of `distill report`.
+    """
+
+    store: str
+    teacher: str
+    students: tuple[str, ...]
+    split: str = "main"
+    subset: str = "test"
+    distil_on: tuple[str, ...] = ("train",)
+    seeds: tuple[int, ...] = (0,)
+    views: int = 0
+    finetune: bool = False
+    train: Values = field(default_factory=dict)
+    baseline: Mapping[str, Values] = field(default_factory=dict)
+    kd: Mapping[str, Values] = field(default_factory=lambda: {"kd": {}})
+    teach: Values = field(default_factory=dict)
+    evaluate: Values = field(default_factory=dict)
+    report: Values = field(default_factory=dict)
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """All levels of students, each once: the experiment's, then those of single tables."""
+        tables = [("baseline", name) for name in self.baseline] + [("kd", name) for name in self.kd]
+        own = [level for phase, name in tables for level in self.said(phase, name, "students")]
+        return tuple(dict.fromkeys([*self.students, *own]))
+
+    @property
+    def sets(self) -> tuple[str, ...]:
+        """All sets of crops to distil on, each once: the experiment's, then those of recipes."""
+        own = [crops for name in self.kd for crops in self.said("kd", name, "distil_on")]
+        return tuple(dict.fromkeys([*self.distil_on, *own]))
+
+    def options(self, phase: str, name: str | None = None) -> dict[str, Any]:
+        """Return the options of a phase (teacher, baseline, kd, finetune), spelt as in `--help`.
+
+        Args:
+            phase: one of `PHASES`.
+            name: of a recipe of kd, or of a further baseline.
+        """
+        shared = {k: v for k, v in self.train.items() if not isinstance(v, Mapping)}
+        given = self._table(phase, name) if name else {}
+        own = {key: value for key, value in given.items() if _plain(key) not in OWN[phase]}
+        tables = (shared, self.train.get(phase, {}), own)
+        return {k.replace("_", "-"): v for table in tables for k, v in table.items()}
+
+    def said(self, phase: str, name: str, key: str) -> Any:
+        """Return what a recipe or a further baseline says for itself, or the experiment for all.
+
+        Args:
+            phase: "kd" or "baseline".
+            name: of the recipe, or of the baseline.
+            key: students, distil_on or views.
+        """
+        given = {_plain(option): value for option, value in self._table(phase, name).items()}
+        value = given.get(key, getattr(self, key))
+        return tuple(dict.fromkeys(value)) if isinstance(value, list) else value
+
+    def _table(self, phase: str, name: str) -> Values:
+        return self.kd[name] if phase == "kd" else self.baseline[name]
+
+
+TYPES: dict[str, tuple[type, str]] = {
+    "store": (str, "a path"),
+    "teacher": (str, "a level, as 10x"),
+    "students": (list, "a list of levels"),
+    "split": (str, "a name"),
+    "subset": (str, "a name"),
+    "distil_on": (list, "a list of sets"),
+    "seeds": (list, "a number, or a list of seeds"),
+    "views": (int, "a number"),
+    "finetune": (bool, "true or false"),
+    "train": (dict, "a table of options"),
+    "baseline": (dict, "a table of baselines, each a table of options"),
+    "kd": (dict, "a table of recipes, each a table of options"),
+    "teach": (dict, "a table of options"),
+    "evaluate": (dict, "a table of options"),
+    "report": (dict, "a table of options"),
+}
+MOST_SEEDS = 1000
+"""A number of seeds beyond it is a slip; each is a training of every network."""
+PHASES = ("teacher", "baseline", "kd", "finetune")
+OWN: Mapping[str, tuple[str, ...]] = {
+    "baseline": ("students",),
+    "kd": ("students", "distil_on", "views"),
+}
+"""What a table of a phase may say otherwise than the experiment."""
+TAKEN = ("teacher", "baseline", "targets")
+"""What the experiment itself calls its folders."""
+
+
+def read(path: Path) -> Experiment:
+    """Read an experiment file.
+
+    Raises:
+        UsageError: if it cannot be read, or says something that is not understood.
+    """
+    try:
+        given = wsistore.parse_toml(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} cannot be read as TOML ({error})") from error
+    if isinstance(given.get("seeds"), int) and not isinstance(given["seeds"], bool):
+        if not 1 <= given["seeds"] <= MOST_SEEDS:
+            raise UsageError(f"{path}: seeds must be from 1 to {MOST_SEEDS}, or a list of seeds")
+        given["seeds"] = list(range(given["seeds"]))
+    for key, value in given.items():
+        if key not in TYPES:
+            raise UsageError(f"{path}: {key} is none of {', '.join(TYPES)}")
+        _check_type(path, key, key, value)
+    for key in ("store", "teacher", "students"):
+        if not given.get(key):
+            raise UsageError(f"{path} has no {key}")
+    for key in ("students", "distil_on", "seeds"):
+        if key in given:
+            given[key] = tuple(dict.fromkeys(given[key]))
+    if "://" not in given["store"]:
+        given["store"] = str(path.parent / given["store"])
+    experiment = Experiment(**given)
+    _check_options(path, experiment)
+    return experiment
+
+
+def _check_options(path: Path, experiment: Experiment) -> None:
+    commands = train.commands
+    for phase, tables in (("baseline", experiment.baseline), ("kd", experiment.kd)):
+        for name, values in tables.items():
+            where = f"{phase}.{name}"
+            if not isinstance(values, Mapping):
+                raise UsageError(f"{path}: {where} must be a table of options, not {values!r}")
+            if name in TAKEN or not name.replace("-", "").replace("_", "").isalnum():
+                what = "recipe" if phase == "kd" else "baseline"
+                raise UsageError(
+                    f"{path}: {where} is no name for a {what}; use letters and digits, and none of "
+                    f"{', '.join(TAKEN)}"
+                )
+            for key, value in values.items():
+                if _plain(key) in OWN[phase]:
+                    _check_type(path, f"{where}.{key}", _plain(key), value)
+            planned = {*PLANNED, "teacher", "targets"}
+            _check(path, where, values, commands[phase], planned, OWN[phase])
+    for phase in PHASES:
+        _check(path, f"train.{phase}", experiment.options(phase), commands[phase], PLANNED)
+    for name in experiment.train:
+        if isinstance(experiment.train[name], Mapping) and name not in PHASES:
+            raise UsageError(f"{path}: train.{name} is none of {', '.join(PHASES)}")
+    planned = {*PLANNED, "student_level", "views", "resize", "attention"}
+    _check(path, "teach", experiment.teach, teach, planned)
+    _check(path, "evaluate", experiment.evaluate, evaluate, {*PLANNED, "as_json"})
+    _check(path, "report", experiment.report, report, PLANNED)
+
+
+def _check_type(path: Path, where: str, key: str, value: object) -> None:
+    kind, words = TYPES[key]
+    fits = isinstance(value, kind) and not (kind is int and isinstance(value, bool))
+    if key in ("students", "distil_on") and isinstance(value, list):
+        fits = bool(value) and all(isinstance(one, str) for one in value)
+    if key == "views" and isinstance(value, int):
+        fits = fits and value >= 0
+    if not fits:
+        raise UsageError(f"{path}: {where} must be {words}, not {value!r}")
+
+
+def _plain(key: str) -> str:
+    return key.replace("-", "_")
+
+
+def _check(
+    path: Path,
+    where: str,
+    values: Values,
+    command: click.Command,
+    planned: set[str],
+    own: Sequence[str] = (),
+) -> None:
+    known = {p.name for p in command.params if isinstance(p, click.Option)} - planned | set(own)
+    for key in values:
+        if _plain(key) not in known:
+            there = ", ".join(sorted(str(name).replace("_", "-") for name in known))
+            raise UsageError(f"{path}: {where} has no option {key}; it can have {there}")

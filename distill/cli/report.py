@@ -1,0 +1,91 @@
+"""`distill report`: evaluated runs as one page, Markdown and CSV files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+import wsistore
+from distill.cli.options import FOLDER, Grouped, option
+from distill.output_folder import hold
+from distill.report.collect import collect
+from distill.report.measure import measure
+from distill.report.methods import rows
+from distill.report.page.document import assemble
+from distill.report.page.folder import PAGE, check_out, overlays, write
+from distill.report.page.html import files
+from distill.report.verdict import SCORES, Question
+from wsistore import terminal
+
+
+@click.command("report", cls=Grouped)
+@click.argument("runs", nargs=-1, required=True, type=FOLDER, metavar="RUN...")
+@click.argument("store", type=FOLDER)
+@option("Data", "--split", default="main", metavar="NAME", help="Split of the store.")
+@option("Data", "--subset", default="test", metavar="NAME", help="Subset of the evaluations.")
+@option(
+    "Verdict",
+    "--margin",
+    type=click.FloatRange(min=0, min_open=True, max=100),
+    default=5.0,
+    metavar="POINTS",
+    help="Loss that may be accepted, in percentage points; yours to choose, before looking.",
+)
+@option(
+    "Verdict",
+    "--score",
+    type=click.Choice(list(SCORES)),
+    default="f1",
+    help="Score, over crops, that the margin is about.",
+)
+@option("Output", "--out", required=True, type=FOLDER, metavar="DIR", help="Folder to make.")
+@option(
+    "Output",
+    "--explain",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    metavar="DIR",
+    help="Folder of PNG pictures to show, such as class activation maps.",
+)
+@option("Output", "--overwrite", is_flag=True, help="Replace the report that --out holds.")
+def command(
+    runs: tuple[Path, ...],
+    store: Path,
+    split: str,
+    subset: str,
+    margin: float,
+    score: str,
+    out: Path,
+    explain: Path | None,
+    overwrite: bool,
+) -> None:
+    """Report on RUNs that were evaluated on a subset of STORE: may a student replace its teacher?
+
+    DIR gets index.html, one page that opens offline; the same as report.md; a CSV file for each
+    table and an SVG file for each figure. Everything is taken from the runs' own files: run
+    'distill evaluate' first. Differences are paired, by the bootstrap of the evaluations. Runs that
+    differ in --seed alone are one row. See docs/report.md.
+
+    \b
+    Examples:
+      distill report runs/teacher runs/baseline runs/kd STORE --out report
+      distill report runs/* STORE --out report --margin 2 --score balanced-accuracy
+      distill report runs/* STORE --out report --explain maps --overwrite
+    """
+    hold(out)
+    check_out(out, overwrite)
+    explained = overlays(explain) if explain else ([], 0)
+    opened = wsistore.open(store)
+    collected = collect(runs, opened, split, subset)
+    measured = measure(collected, rows(collected.runs, opened.level_names), _watch)
+    report = assemble(measured, opened, Question(score, margin), explained)
+    write(out, files(report), overwrite)
+    terminal.echo(report.lead)
+    terminal.echo(str(out / PAGE))
+
+
+def _watch(jobs: Sequence[Any]) -> Iterable[Any]:
+    console = terminal.console(stderr=True)
+    return terminal.track(jobs, "comparing", console)

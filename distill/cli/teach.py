@@ -1,0 +1,127 @@
+"""`distill teach`: compute a teacher's targets once, to train students from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import click
+
+from distill.cli.exits import interrupted
+from distill.cli.kd_options import resize_option
+from distill.cli.options import (
+    FOLDER,
+    Grouped,
+    batch_option,
+    machine_options,
+    memory_option,
+    no_lock_option,
+    option,
+    refuse_without_effect,
+)
+from distill.data.dataset import Sample
+from distill.kd.criterion import PAPER_RESIZE, resizers_of
+from distill.kd.teach import teach
+from distill.kd.teach_plan import Teaching
+from distill.networks import NETWORKS
+from wsistore import terminal
+
+
+@click.command("teach", cls=Grouped)
+@click.argument("teacher", type=FOLDER)
+@click.argument("store", type=FOLDER)
+@option("Data", "--split", default="main", metavar="NAME", help="Split of the store.")
+@option("Data", "--subset", default="train", metavar="NAME", help="Subset that gets the draws.")
+@option(
+    "Data",
+    "--plain-subset",
+    default="val",
+    metavar="NAME",
+    help="Subset that gets one view without augmentation, to validate on; val only if the split "
+    "has it. none: no crop gets one.",
+)
+@option("Data", "--level", default=None, metavar="N×", help="The teacher's level, to be sure.")
+@option(
+    "Data",
+    "--student-level",
+    "student_levels",
+    required=True,
+    multiple=True,
+    metavar="N×",
+    help="Level of the students; may be given several times: the teacher looks once for all.",
+)
+@option(
+    "Run",
+    "--out",
+    required=True,
+    type=FOLDER,
+    help="Folder of targets to make. {level} in it stands for the level of the students; without "
+    "it, several levels make folders OUT/LEVEL.",
+)
+@option("Run", "--overwrite", is_flag=True, help="Replace the targets that --out holds.")
+@no_lock_option
+@option(
+    "Targets",
+    "--views",
+    type=click.IntRange(min=1),
+    default=10,
+    help="Augmentation draws per crop; with as many as epochs, training is as with --teacher.",
+)
+@option(
+    "Targets",
+    "--seed",
+    type=click.IntRange(min=0, max=2**63 - 1),
+    default=0,
+    help="Of the draws; the run with the same --seed has the same draws.",
+)
+@option(
+    "Targets",
+    "--network",
+    type=click.Choice(sorted(NETWORKS)),
+    default="resnet10",
+    help="Network of the students; decides the size of their feature map.",
+)
+@resize_option("Targets", PAPER_RESIZE)
+@option(
+    "Targets",
+    "--hint",
+    type=click.Choice(["float32", "float16", "none"]),
+    default="float32",
+    help="Data type of the resized map: float16 halves it, each value within 1/2048 of itself.",
+)
+@option("Targets", "--attention", is_flag=True, help="Attention maps too, for --attention-weight.")
+@machine_options
+@memory_option
+@batch_option
+def command(
+    resize: str, student_levels: tuple[str, ...], memory: float | None, **given: Any
+) -> None:
+    """Compute what TEACHER says of the crops of STORE once, for any number of students.
+
+    The targets hold, for each view of a crop, the teacher's logits and its last feature map at the
+    student's size. `distill train kd --targets` then needs no teacher. What was interrupted goes on
+    where it ended when the same command is given again.
+
+    \b
+    Examples:
+      distill teach runs/teacher STORE --student-level 1.25x --views 100 --out targets
+      distill teach runs/teacher STORE --student-level 5x --student-level 1.25x --out targets
+    """
+    stderr = terminal.console(stderr=True)
+
+    def watch(samples: Iterable[Sample], total: int) -> Iterable[Sample]:
+        return terminal.track(samples, "teaching", stderr, total)
+
+    if given["hint"] == "none":
+        refuse_without_effect({"resize": "with --hint none"})
+    levels = tuple(dict.fromkeys(student_levels))
+    request = Teaching(
+        resizers=resizers_of(resize), student_levels=levels, memory_gib=memory, **given
+    )
+    try:
+        teach(request, terminal.echo, watch)
+    except KeyboardInterrupt as interruption:
+        parts = " and ".join(f"{request.folder(level)}.part" for level in levels)
+        ends = "ends" if len(levels) == 1 else "end"
+        text = f"Interrupted: the same command goes on where {parts} {ends}."
+        raise interrupted(interruption, text) from None

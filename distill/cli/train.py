@@ -1,0 +1,112 @@
+"""`distill train`: teacher, baseline, kd and finetune."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from distill.cli.exits import interrupted
+from distill.cli.kd_options import distillation, distillation_options
+from distill.cli.options import (
+    FOLDER,
+    Grouped,
+    class_options,
+    data_options,
+    option,
+    training_options,
+    val_option,
+    work_options,
+)
+from distill.runs.run import Run
+from distill.training.finetune import train_finetune
+from distill.training.kd import train_kd
+from distill.training.options import gather
+from distill.training.supervised import train_supervised
+from wsistore import terminal
+
+
+@click.group()
+def train() -> None:
+    """Train a network; the run folder holds its weights and how they came to be."""
+
+
+@train.command(cls=Grouped)
+@training_options
+@class_options
+def teacher(**given: Any) -> None:
+    """Train the high-resolution teacher on the labels of STORE.
+
+    \b
+    Example:
+      distill train teacher STORE --split main --level 10x --out runs/teacher
+    """
+    with _interruptible(given["out"]):
+        train_supervised("train teacher", gather(given), terminal.echo)
+
+
+@train.command(cls=Grouped)
+@training_options
+@class_options
+def baseline(**given: Any) -> None:
+    """Train the same network from scratch at low resolution, for comparison.
+
+    \b
+    Example:
+      distill train baseline STORE --split main --level 1.25x --out runs/baseline
+    """
+    with _interruptible(given["out"]):
+        train_supervised("train baseline", gather(given), terminal.echo)
+
+
+@train.command(cls=Grouped)
+@training_options
+@distillation_options
+def kd(**given: Any) -> None:
+    """Train a low-resolution student to imitate a teacher on STORE; no label is read.
+
+    The teacher sees each crop at the level it was trained at, the student at --level. With
+    --targets, the teacher has seen them before, and only --level is read.
+
+    \b
+    Examples:
+      distill train kd STORE --split main --teacher runs/teacher --level 1.25x --out runs/kd
+      distill train kd STORE --split main --targets targets --level 1.25x --out runs/kd
+    """
+    with _interruptible(given["out"]):
+        train_kd(gather(given), distillation(given), terminal.echo)
+
+
+@train.command(cls=Grouped)
+@data_options
+@val_option
+@option("Data", "--student", required=True, type=FOLDER, help="Run of the student.")
+@work_options
+def finetune(student: Path, **given: Any) -> None:
+    """Train the fully connected layer of a student on the labels of STORE, and nothing else.
+
+    Network, classes, level and standardisation are those of the student.
+
+    \b
+    Example:
+      distill train finetune STORE --split main --student runs/kd --out runs/finetuned
+    """
+    about = Run.open(student).weights
+    options = gather({**given, "level": about.level, "network": about.network})
+    with _interruptible(given["out"]):
+        train_finetune(student, options, terminal.echo)
+
+
+@contextmanager
+def _interruptible(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt as interruption:
+        if (out / "checkpoint.safetensors").exists():
+            state = f"{out} is as its last complete epoch left it; --resume continues it"
+        else:
+            state = "no epoch was complete"
+        raise interrupted(interruption, f"Interrupted: {state}.") from None

@@ -1,0 +1,156 @@
+"""The network as an ONNX file: any height and width, any batch, what it is written inside."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from distill.data.normalization import standardise, to_unit
+from distill.errors import UsageError
+from distill.export.portable_norm import PORTABLE
+from distill.networks import Output, ResNet, smallest_input
+from distill.runs.weights import Weights
+
+Takes = Literal["uint8", "float"]
+PACKAGES = ("onnx", "onnxruntime", "onnxscript")
+OPSET = 18
+"""What `distill.export.portable_norm` needs; ONNX Runtime reads it since 1.14."""
+LEAST_SIDE = 9
+"""Smallest height and width of an exported network, in pixels.
+
+Below, the map of the second stage is one cell, so that a group norm sees as few as 2 numbers. Where
+those are nearly equal it magnifies the rounding of float32 hundreds of times, and two correct
+programs differ by 10⁻³ in a logit: see docs/export.md.
+"""
+
+
+class Answer(NamedTuple):
+    """What an exported network returns, by the names of the ONNX outputs.
+
+    Attributes:
+        logits: (N, K) float32.
+        probabilities: (N, K) float32, softmax of the logits.
+        features: (N, C, h, w) float32, the last feature map, after ReLU.
+    """
+
+    logits: Tensor
+    probabilities: Tensor
+    features: Tensor
+
+
+class Exported(nn.Module):
+    """A run's network from pixels to probabilities, in operations that ONNX Runtime does well.
+
+    Args:
+        network: the network; a copy of it is used, in evaluation mode, on the CPU.
+        about: how its input is standardised.
+        takes: "uint8" for RGB pixels, which are standardised inside; "float" for what
+            `distill.data.normalization.to_input` makes of them.
+    """
+
+    def __init__(self, network: ResNet, about: Weights, takes: Takes) -> None:
+        super().__init__()
+        self.network = copy.deepcopy(network).cpu().requires_grad_(False)
+        self.takes = takes
+        self._mean, self._std = about.mean, about.std
+        self.eval()
+
+    def forward(self, image: Tensor) -> Answer:
+        """(N, 3, H, W) uint8 RGB, or standardised float32, to `Answer`."""
+        features = self._input(image)
+        for part in self.network.parts():
+            features = part.run(features, PORTABLE)
+        return self._answer(Output(self.network.classify(features), features))
+
+    def reference(self, image: Tensor) -> Answer:
+        """Return the same by the network itself, as `distill evaluate` runs it."""
+        return self._answer(self.network(self._input(image)))
+
+    def standardised(self, image: Tensor) -> Tensor:
+        """(N, 3, H, W) uint8 RGB to what the network itself takes."""
+        return standardise(to_unit(image), self._mean, self._std)
+
+    def _input(self, image: Tensor) -> Tensor:
+        return self.standardised(image) if self.takes == "uint8" else image
+
+    def _answer(self, found: Output) -> Answer:
+        return Answer(found.logits, found.logits.softmax(1), found.features)
+
+
+def require() -> None:
+    """Raise UsageError, with the command that installs them, unless ONNX's packages are there."""
+    for package in PACKAGES:
+        try:
+            import_module(package)
+        except ImportError as error:
+            raise UsageError(
+                f"--onnx needs the package {package}, which is not installed: "
+                "pip install 'resolution-distillation[onnx]'"
+            ) from error
+
+
+def least_side(network: str) -> int:
+    """Return the smallest height and width, in pixels, that an export of a network is made for."""
+    return max(LEAST_SIDE, smallest_input(network))
+
+
+def convert(exported: Exported, least: int) -> Any:
+    """Return the network as an `onnx.ModelProto`, without anything about who made it where.
+
+    Its input is "image", (N, 3, H, W); its outputs are those of `Answer`.
+
+    Args:
+        exported: the network.
+        least: smallest height and width.
+    """
+    example = torch.zeros(2, 3, 8 * least + 3, 8 * least + 11)
+    if exported.takes == "uint8":
+        example = example.to(torch.uint8)
+    batch = torch.export.Dim("N", min=1)
+    height, width = (torch.export.Dim(name, min=least) for name in "HW")
+    program = torch.onnx.export(
+        exported,
+        (example,),
+        dynamo=True,
+        dynamic_shapes=({0: batch, 2: height, 3: width},),
+        input_names=["image"],
+        output_names=list(Answer._fields),
+        opset_version=OPSET,
+        verbose=False,
+    )
+    assert program is not None
+    model = program.model_proto
+    _forget(model)
+    return model
+
+
+def encode(model: Any, metadata: Mapping[str, str]) -> bytes:
+    """Return the bytes of the ONNX file, after ONNX's own check; equal networks make equal bytes.
+
+    Args:
+        model: from `convert`.
+        metadata: for `metadata_props`, which ONNX Runtime shows as `custom_metadata_map`.
+    """
+    import onnx
+
+    onnx.helper.set_model_props(model, dict(metadata))
+    onnx.checker.check_model(model, full_check=True)
+    content: bytes = model.SerializeToString(deterministic=True)
+    return content
+
+
+def _forget(model: Any) -> None:
+    """Remove the exporter's notes: they hold paths of this machine."""
+    graph = model.graph
+    for thing in (model, graph):
+        thing.ClearField("doc_string")
+        thing.ClearField("metadata_props")
+    for kind in (graph.node, graph.input, graph.output, graph.value_info, graph.initializer):
+        for thing in kind:
+            thing.ClearField("doc_string")
+            thing.ClearField("metadata_props")

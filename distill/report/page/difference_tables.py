@@ -1,0 +1,87 @@
+"""The tables of paired differences: verdicts, students minus baselines, minus the teacher."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from distill.evaluation.scores import DIFFERENCES
+from distill.report.formatting import quantity
+from distill.report.measure import Measured
+from distill.report.page.cells import (
+    CASES,
+    COMPARED,
+    LEVEL,
+    cases,
+    compared,
+    entry,
+    macro,
+    resampled,
+    score,
+    scored,
+)
+from distill.report.page.table import Cell, Column, Table, columns, count, field
+from distill.report.verdict import SCORES, Question, Verdict
+
+
+def verdict_table(verdicts: Sequence[Verdict], question: Question) -> Table:
+    """Return the verdicts as numbers, one row a student."""
+    name = SCORES[question.score][0]
+    fields = (f"difference_in_{field(question.score)}", "low", "high")
+    made = columns(
+        LEVEL,
+        COMPARED,
+        "patients",
+        "crops",
+        Column(f"difference in {name}, points", fields),
+        Column("margin, points", ("margin_points",)),
+        Column("verdict", ("verdict", "doubts"), number=False),
+        Column("multiply-adds, teacher / student", ("multiply_adds_teacher_by_student",)),
+    )
+    rows = []
+    for verdict in verdicts:
+        block = verdict.difference.blocks["crops"]
+        rows.append(
+            (
+                *compared(verdict.difference),
+                count(block["scored"]["patients"]),
+                count(block["scored"]["crops"]),
+                score(entry(block, SCORES[question.score][1]), sign=True),
+                Cell(f"{question.margin:g}", (question.margin,)),
+                Cell(verdict.headline, (verdict.state, "; ".join(verdict.doubts))),
+                Cell(quantity(verdict.times), (verdict.times,)),
+            )
+        )
+    caption = "Student minus its teacher, on the same crops in the same draws."
+    return Table("verdicts", "Students beside their teacher", caption, made, tuple(rows))
+
+
+def baseline_table(measured: Measured) -> Table:
+    """Return what distillation gains at each level: student minus baseline."""
+    wanted = macro(measured)
+    body = [
+        (*compared(one),
+         *(score(entry(one.blocks["crops"], place), sign=True) for place in wanted.values()))
+        for one in measured.to_baseline
+    ]  # fmt: skip
+    caption = (
+        "Percentage points, means over classes, over crops; both see the same draws. An interval "
+        f"that leaves out 0 shows a difference on patients such as these. {resampled(measured)}"
+    )
+    made = (LEVEL, COMPARED, *scored(wanted))
+    return Table("minus-baseline", "Students minus baselines", caption, made, tuple(body))
+
+
+def teacher_table(measured: Measured) -> Table:
+    """Return students and baselines minus their teacher: crops, slides, patients."""
+    body = [
+        (*compared(one), cases(kind, block["scored"][kind]),
+         *(score(entry(block, place), sign=True) for place in DIFFERENCES.values()))
+        for one in measured.to_teacher for kind, block in one.blocks.items()
+    ]  # fmt: skip
+    made = (LEVEL, COMPARED, CASES, *scored(DIFFERENCES))
+    caption = (
+        "Percentage points; both see the same draws. accuracy and F1: means over classes; ECE: "
+        f"expected calibration error, of which less is better. {resampled(measured)}"
+    )
+    title = "Students and baselines minus the teacher"
+    return Table("minus-teacher", title, caption, made, tuple(body))

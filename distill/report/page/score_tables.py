@@ -1,0 +1,168 @@
+"""The tables of scores: the paper's 5 to 8, seeds, slides and patients, classes, costs."""
+
+from __future__ import annotations
+
+from distill.evaluation.scores import MACRO, OVERALL
+from distill.report.formatting import quantity
+from distill.report.measure import Measured
+from distill.report.methods import TEACHER, Row
+from distill.report.page.cells import (
+    AVERAGE,
+    CASES,
+    LEVEL,
+    METHOD,
+    cases,
+    entry,
+    head,
+    macro,
+    over_seeds,
+    resampled,
+    score,
+    scored,
+)
+from distill.report.page.table import Cell, Column, Table, columns, count, field, marked, text
+
+_SEEDS = (
+    " Of several seeds: their mean, the interval of that mean over other patients, and the lowest "
+    "and highest seed."
+)
+
+
+def teacher_table(measured: Measured) -> Table:
+    """Return the paper's Table 5: a row for each score, a column for each teacher."""
+    rows = measured.of(TEACHER)
+    made = [Column("score", ("score",), number=False)]
+    for row in rows:
+        fields = scored([row.name], seeds=True)[0].fields
+        made.append(Column(row.name, fields))
+    body = [
+        (text(name), *(over_seeds(measured, row, place) for row in rows))
+        for name, place in macro(measured).items()
+    ]
+    caption = f"{AVERAGE}. {resampled(measured)}{_about_seeds(rows)}"
+    return Table("teacher", "The teacher (Table 5 of the paper)", caption, tuple(made), tuple(body))
+
+
+def score_table(measured: Measured) -> Table:
+    """Return the paper's Tables 6 to 8: a row for each method, in groups by level."""
+    wanted = macro(measured)
+    rows = [row for row in measured.rows if row.kind != TEACHER]
+    body: list[tuple[Cell, ...]] = []
+    for level in dict.fromkeys(row.level for row in rows):
+        cells = [
+            (*head(row), *(over_seeds(measured, row, place) for place in wanted.values()))
+            for row in rows
+            if row.level == level
+        ]
+        body += marked(cells, range(2, 2 + len(wanted)))
+    caption = (
+        f"{AVERAGE}; the best value of each level in bold, which is not to say that it is better "
+        f"than the next. {resampled(measured)}{_about_seeds(rows)}"
+    )
+    title = "Baselines and students (Tables 6 to 8 of the paper)"
+    made = (LEVEL, METHOD, *scored(wanted, seeds=True))
+    return Table("scores", title, caption, made, tuple(body))
+
+
+def seed_table(measured: Measured) -> Table | None:
+    """Return every run of the rows that have several seeds; None where no row has."""
+    wanted = macro(measured)
+    body = [
+        (*head(row), text(one.name), count(one.run.config["seed"]),
+         *(score(entry(one.metrics, place)) for place in wanted.values()))
+        for row in measured.rows if len(row.runs) > 1 for one in row.runs
+    ]  # fmt: skip
+    if not body:
+        return None
+    made = columns(LEVEL, METHOD, Column("run", ("run",), number=False), "seed", *scored(wanted))
+    caption = f"{AVERAGE}. {resampled(measured)}"
+    return Table("seeds", "Every seed", caption, made, tuple(body))
+
+
+def overall_table(measured: Measured) -> Table:
+    """Return how often crops, slides and patients are classified right."""
+    body = [
+        (*head(row), cases(kind, block["scored"][kind]),
+         *(score(entry(block, place)) for place in OVERALL.values()))
+        for row in measured.rows for kind, block in measured.blocks[row.name].items()
+    ]  # fmt: skip
+    area = measured.collected.aggregate == "area"
+    caption = (
+        "In %. right: share of cases; balanced: mean recall; AUROC: mean over classes; ECE: "
+        "expected calibration error, lower is better. A slide or patient is classified by the mean "
+        f"probability of its crops, each weighing {'its area' if area else 'the same'}; those "
+        f"without one label are left out. {resampled(measured)}"
+    )
+    made = (LEVEL, METHOD, CASES, *scored(OVERALL))
+    return Table("overall", "Crops, slides and patients", caption, made, tuple(body))
+
+
+def class_table(measured: Measured) -> Table:
+    """Return the scores of each class, over crops."""
+    body = [
+        (*head(row), text(label),
+         *(score(block["per_class"][label][name]) for _, name in MACRO.values()))
+        for row in measured.rows
+        for block in [measured.blocks[row.name]["crops"]]
+        for label in row.runs[0].answers.classes
+    ]  # fmt: skip
+    made = (LEVEL, METHOD, Column("class", ("class",), number=False), *scored(MACRO))
+    caption = f"One class against the rest, over crops, in %. {resampled(measured)}"
+    return Table("classes", "Each class", caption, made, tuple(body))
+
+
+def confusion_table(measured: Measured) -> Table:
+    """Return all confusion matrices as one list."""
+    words = ("truth", "predicted")
+    made = columns(LEVEL, METHOD, *(Column(w, (w,), number=False) for w in words), "crops")
+    body = [
+        (*head(row), text(truth), text(predicted), count(counts[i][j]))
+        for row in measured.rows for classes, counts in [confusion(row)]
+        for i, truth in enumerate(classes) for j, predicted in enumerate(classes)
+    ]  # fmt: skip
+    caption = "Numbers of crops; of a row of several seeds their sum."
+    return Table("confusion", "Confusion matrices", caption, made, tuple(body))
+
+
+def confusion(row: Row) -> tuple[tuple[str, ...], list[list[int]]]:
+    """Return the classes and the crops by truth (rows) and prediction, summed over seeds."""
+    classes = row.runs[0].answers.classes
+    total = [[0] * len(classes) for _ in classes]
+    for one in row.runs:
+        place = [one.answers.classes.index(name) for name in classes]
+        for i, truth in enumerate(place):
+            for j, predicted in enumerate(place):
+                total[i][j] += int(one.metrics["confusion"][truth][predicted])
+    return classes, total
+
+
+def cost_table(measured: Measured) -> Table:
+    """Return what a network costs: multiply-adds of a crop, parameters."""
+    most = max(row.gmac for row in measured.rows)
+    body = []
+    for row in measured.rows:
+        cost = row.runs[0].metrics["cost"]
+        per_crop = cost["gmac_per_crop"]
+        body.append(
+            (
+                *head(row),
+                *(Cell(quantity(per_crop[n]), (per_crop[n],)) for n in ("mean", "median", "max")),
+                Cell(quantity(row.gflop), (row.gflop,)),
+                Cell(f"{100 * row.gmac / most:.3g} %", (row.gmac / most,)),
+                count(cost["parameters"]),
+                text(row.runs[0].run.weights.network),
+            )
+        )
+    titles = ("GMAC mean", "GMAC median", "GMAC max", "GFLOP mean")
+    share = Column("of the dearest", (field("share of the dearest"),))
+    network = Column("network", ("network",), number=False)
+    made = columns(LEVEL, METHOD, *titles, share, "parameters", network)
+    caption = (
+        "For one crop of the subset, whole. GMAC: 10⁹ multiply-adds as fvcore counts them; GFLOP: "
+        "10⁹ floating-point operations as torch counts them, two a multiply-add."
+    )
+    return Table("cost", "Cost of one crop", caption, made, tuple(body))
+
+
+def _about_seeds(rows: list[Row]) -> str:
+    return _SEEDS if any(len(row.runs) > 1 for row in rows) else ""
