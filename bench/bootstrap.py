@@ -18,9 +18,9 @@ from sklearn.metrics import accuracy_score, precision_recall_fscore_support, roc
 from torchmetrics.classification import MulticlassF1Score, MulticlassPrecision, MulticlassRecall
 from torchmetrics.wrappers import BootStrapper
 
-from distill.evaluation.metrics import bootstrap
-from distill.evaluation.metrics import classification as metrics
+from distill.evaluation.metrics import bootstrap, classification
 from distill.evaluation.metrics.resampling import Cases, drawn
+from distill.types import Floats
 
 COUNTS = np.array([[380, 40, 15], [50, 330, 30], [12, 36, 346]])
 PATIENTS = 45
@@ -43,11 +43,11 @@ def cases() -> Cases:
     return Cases(truth, rng.integers(PATIENTS, size=len(truth)), chances[None], predicted[None])
 
 
-def macro(sizes: np.ndarray, tables: np.ndarray) -> dict[str, metrics.Floats]:
+def macro(sizes: np.ndarray, tables: np.ndarray) -> dict[str, Floats]:
     """95 % intervals of the macro scores from `bootstrap.DRAWS` draws of groups."""
-    parts: dict[str, list[metrics.Floats]] = {name: [] for name in MACRO}
+    parts: dict[str, list[Floats]] = {name: [] for name in MACRO}
     for weights in bootstrap.weights(sizes, np.random.default_rng(1)):
-        scores = metrics.macro(metrics.per_class(bootstrap.weighted(tables, weights)))
+        scores = classification.macro(classification.per_class(bootstrap.weighted(tables, weights)))
         for name, part in parts.items():
             part.append(scores[name])
     return {name: bootstrap.percentiles(np.concatenate(part)) for name, part in parts.items()}
@@ -111,7 +111,9 @@ def once(work: Callable[[], object]) -> tuple[float, str]:
 
 def main() -> None:
     given = cases()
-    by_patient = metrics.confusion_by_group(given.patient, given.truth, given.predicted[0], 3)
+    by_patient = classification.confusion_by_group(
+        given.patient, given.truth, given.predicted[0], 3
+    )
     each = np.ones(PATIENTS, dtype=np.int64)
     rows = {
         "macro scores, over crops": seconds(lambda: macro(*bootstrap.cells(COUNTS))),

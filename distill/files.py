@@ -16,7 +16,6 @@ from torch import Tensor, nn
 
 import wsistore
 from distill.errors import RunError
-from distill.files import publish_all
 from wsistore import texts
 
 

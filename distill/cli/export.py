@@ -13,9 +13,7 @@ import torch
 
 from distill.cli.options import Grouped, option
 from distill.errors import UsageError
-from distill.export import card, facts
-from distill.export import onnx_model as model
-from distill.export import parity as check
+from distill.export import card, facts, onnx_model, parity
 from distill.files import encode, publish_all
 from distill.networks import ResNet
 from distill.output_folder import hold
@@ -53,7 +51,7 @@ def command(
     as_onnx: bool,
     out: Path | None,
     overwrite: bool,
-    takes: model.Takes,
+    takes: onnx_model.Takes,
     store: str | None,
 ) -> None:
     """Write the network of RUN as an ONNX file, with a model card in Markdown and JSON.
@@ -71,7 +69,7 @@ def command(
     """
     if not as_onnx:
         raise UsageError("say what to export: --onnx")
-    model.require()
+    onnx_model.require()
     run = Run.open(folder)
     out = out or run.path / "model.onnx"
     if out.suffix != ".onnx":
@@ -84,7 +82,7 @@ def command(
             raise UsageError(f"{path} exists; replace it with --overwrite, or choose another --out")
     network = run.load_network()
     assert isinstance(network, ResNet)
-    least = model.least_side(run.weights.network)
+    least = onnx_model.least_side(run.weights.network)
     stderr = terminal.console(stderr=True)
     with stderr.status("exporting"):
         content, differences = _checked(network, run, takes, least)
@@ -94,11 +92,11 @@ def command(
         "sha256": hashlib.sha256(content).hexdigest(),
         "takes": takes,
         "least_side": least,
-        "opset": model.OPSET,
-        "tolerance": check.TOLERANCE,
-        "largest_difference": check.worst(differences),
+        "opset": onnx_model.OPSET,
+        "tolerance": parity.TOLERANCE,
+        "largest_difference": parity.worst(differences),
         "checked": [list(one) for one in differences],
-        "checked_columns": list(check.Difference._fields),
+        "checked_columns": list(parity.Difference._fields),
         "version": version("resolution-distillation"),
         "torch": str(torch.__version__),
     }
@@ -117,7 +115,7 @@ def command(
     # a model that is there belongs to the card beside it
     publish_all(out.parent, files, (out.name,))
     terminal.echo(
-        f"{out}: within {check.worst(differences):.1e} of torch's logits at {len(differences)} "
+        f"{out}: within {parity.worst(differences):.1e} of torch's logits at {len(differences)} "
         f"sizes; {page.name} and {table.name} beside it"
     )
     if reason := described["data"]["subsets_unknown"]:
@@ -126,20 +124,22 @@ def command(
 
 
 def _checked(
-    network: ResNet, run: Run, takes: model.Takes, least: int
-) -> tuple[bytes, list[check.Difference]]:
+    network: ResNet, run: Run, takes: onnx_model.Takes, least: int
+) -> tuple[bytes, list[parity.Difference]]:
     """Return the file's bytes and what was found, if it computes what the network does.
 
     Raises:
         ExportError: if it does not.
     """
-    exported = model.Exported(network, run.weights, takes)
-    made = model.convert(exported, least)
-    differences = list(check.compare(model.encode(made, {}), exported, least))
-    return model.encode(made, _metadata(run, takes, least, check.worst(differences))), differences
+    exported = onnx_model.Exported(network, run.weights, takes)
+    made = onnx_model.convert(exported, least)
+    differences = list(parity.compare(onnx_model.encode(made, {}), exported, least))
+    return onnx_model.encode(
+        made, _metadata(run, takes, least, parity.worst(differences))
+    ), differences
 
 
-def _metadata(run: Run, takes: model.Takes, least: int, difference: float) -> dict[str, str]:
+def _metadata(run: Run, takes: onnx_model.Takes, least: int, difference: float) -> dict[str, str]:
     """Return what a program that has nothing but the file can know."""
     about = facts.model(run)
     told = {

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from distill.errors import SubsetError
-from distill.evaluation.metrics import bootstrap, resampling
-from distill.evaluation.metrics import classification as metrics
+from distill.evaluation.metrics import bootstrap, classification, resampling
 from distill.evaluation.metrics.calibration import BINS
 from distill.evaluation.metrics.resampling import Cases
 from distill.evaluation.predictions import Answers
+from distill.types import Scores
 
 KINDS = ("crop", "slide", "patient")
 UNITS = {
@@ -229,7 +229,7 @@ def _difference(each: Sequence[Answers], minus: int, how: Bootstrap, paper: bool
     }
 
 
-def _mean(scores: Sequence[metrics.Scores]) -> metrics.Scores:
+def _mean(scores: Sequence[Scores]) -> Scores:
     """Mean over runs, score by score; of one run, its scores to the last bit."""
     return {name: np.mean([one[name] for one in scores], axis=0) for name in scores[0]}
 
@@ -237,7 +237,7 @@ def _mean(scores: Sequence[metrics.Scores]) -> metrics.Scores:
 def _block(answers: Answers, how: Bootstrap, paper: bool) -> dict[str, Any]:
     found, rows = cases([answers])
     (values,), (draws,) = resampling.observed(found, paper=paper), _drawn(found, how, paper)
-    counts = metrics.confusion(found.truth, found.predicted[0], len(answers.classes))
+    counts = classification.confusion(found.truth, found.predicted[0], len(answers.classes))
     return {
         **_about(answers.kind, rows, found, how, answers.classes),
         "confusion": counts.tolist(),
@@ -245,7 +245,7 @@ def _block(answers: Answers, how: Bootstrap, paper: bool) -> dict[str, Any]:
     }
 
 
-def _drawn(found: Cases, how: Bootstrap, paper: bool) -> list[metrics.Scores]:
+def _drawn(found: Cases, how: Bootstrap, paper: bool) -> list[Scores]:
     """Scores in each draw; NaN throughout where only one unit could be drawn, over and over."""
     drawn = resampling.drawn(found, how.unit, how.draws, how.seed, paper=paper)
     if found.units(how.unit) > 1:

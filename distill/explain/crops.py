@@ -12,7 +12,7 @@ import numpy as np
 
 import wsistore
 from distill.errors import DistillError
-from distill.explain import similarity as alike
+from distill.explain import similarity
 from distill.explain.class_map import Eye, Sight
 from distill.explain.grid import smooth
 from distill.explain.picture import Panel, draw
@@ -35,7 +35,7 @@ UNITS = {
     "picture": "shows maps bilinear between the centres of cells",
     "cell_um": "µm, down and across",
     "probabilities": "fractions of 1",
-    "similarity": alike.ABOUT,
+    "similarity": similarity.ABOUT,
 }
 
 
@@ -117,7 +117,9 @@ def _written(
     }
     if len(sights) == 2:
         first, second = sights.values()
-        entry["similarity"] = alike.similarity(first.map, first.cells, second.map, second.cells)
+        entry["similarity"] = similarity.similarity(
+            first.map, first.cells, second.map, second.cells
+        )
     _picture(plan, case, sights, top, folder / entry["picture"], entry.get("similarity"))
     for name, sight in sights.items():
         layer = f"maps/{name}/{case.crop}"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import wsistore
-from distill import output_folder as place
+from distill import output_folder
 from distill.data.subsets import Subset, select, select_named
 from distill.errors import SubsetError, UsageError
 from distill.networks import smallest_input
@@ -129,8 +129,8 @@ def check_place(out: Path, store: wsistore.Store, overwrite: bool) -> None:
         home = Path(store.url).resolve()
         if home in (out.resolve(), *out.resolve().parents):
             raise UsageError(f"{out} is inside the store; choose another --out")
-    ours = place.of_format(REPORT, FORMAT)
-    place.check_place(out, overwrite, "explanations", ours, (REPORT, "pictures", "maps"))
+    ours = output_folder.of_format(REPORT, FORMAT)
+    output_folder.check_place(out, overwrite, "explanations", ours, (REPORT, "pictures", "maps"))
 
 
 def names(runs: Sequence[Run]) -> list[str]:
@@ -138,7 +138,7 @@ def names(runs: Sequence[Run]) -> list[str]:
 
     Characters that are not letters, digits, `.`, `_` or `-` become `_`.
     """
-    found = [re.sub(r"[^\w.-]|^[._]+", "_", place.own_name(run.path)) for run in runs]
+    found = [re.sub(r"[^\w.-]|^[._]+", "_", output_folder.own_name(run.path)) for run in runs]
     if len(set(found)) == len(found):
         return found
     return [f"{name}-{number}" for number, name in enumerate(found, 1)]

@@ -16,8 +16,8 @@ from distill.errors import SubsetError, TargetsError, UsageError
 from distill.kd.criterion import Criterion
 from distill.kd.losses import PAPER
 from distill.kd.stored_teacher import StoredTeacher
-from distill.kd.targets.format import pixels_sha256
 from distill.kd.targets.reader import Targets
+from distill.kd.targets.schema import pixels_sha256
 from distill.kd.teacher import NetworkTeacher, Teacher
 from distill.networks import smallest_input
 from distill.networks.execution.runner import PLAIN, Look

@@ -12,7 +12,7 @@ from distill.data.dataset import Crops, Sample
 from distill.data.loader import Samples
 from distill.data.normalization import Standard
 from distill.errors import TrainingError, UsageError
-from distill.kd import teach_plan as plan
+from distill.kd import teach_plan
 from distill.kd.targets.arrays import check_targets_out, is_targets, require_same
 from distill.kd.targets.target import Question, Taught
 from distill.kd.targets.views import Glance, glances, groups
@@ -62,9 +62,9 @@ def teach(request: Teaching, say: Say, watch: Watch = lambda samples, total: sam
     with ExitStack() as stack:
         writers: list[TargetsWriter] = []
         for level in request.student_levels:
-            chosen = plan.subsets(store, request, level, about.level, about.network, say)
-            lessons = plan.lessons(store, request, level, chosen, map_)
-            artifact = plan.about(store, request, level, run, chosen, map_, teacher.channels)
+            chosen = teach_plan.subsets(store, request, level, about.level, about.network, say)
+            lessons = teach_plan.lessons(store, request, level, chosen, map_)
+            artifact = teach_plan.about(store, request, level, run, chosen, map_, teacher.channels)
             out = request.folder(level)
             if level in there:
                 require_same(out, artifact, lessons)
@@ -111,7 +111,7 @@ def _answer(
 ) -> None:
     """Read each crop once, look at each of its views once, and tell every writer that lacks it."""
     (level,) = teacher.levels
-    order = plan.order(store, request)
+    order = teach_plan.order(store, request)
     rows = store.levels[store.levels["level"] == level]
     areas = (rows["height"] * rows["width"]).astype("int64")
     pixels = dict(zip(rows["crop"].astype(str), areas, strict=True))

@@ -12,7 +12,7 @@ from distill.data.augmentation import draw
 from distill.data.subsets import VAL, Subset, has_subset, left_out_note, median_mpp, rows_of, select
 from distill.errors import SubsetError, UsageError
 from distill.kd.losses import PAPER
-from distill.kd.targets.format import About, Lesson, pixels_sha256
+from distill.kd.targets.schema import About, Lesson, pixels_sha256
 from distill.networks import smallest_input
 from distill.networks.feature_map import FeatureMap
 from distill.runs.provenance import sha256

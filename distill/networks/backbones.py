@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 import torchvision
 from torch import Tensor, nn
 
-from distill import files as tensors
+from distill import files
 from distill.errors import UsageError
 
 
@@ -63,10 +63,10 @@ def load(
     if library not in makers or not model:
         raise UsageError(f"teacher {name}: give it as torchvision/NAME or timm/NAME")
     backbone = makers[library](model, classes, dict(options or {}))
-    held, _ = tensors.load(weights)
+    held, _ = files.load(weights)
     if classes is None and library == "torchvision":  # its files come with a head
         held = {key: value for key, value in held.items() if key in backbone.network.state_dict()}
-    tensors.fill(backbone.network, held, str(weights), f"{name} with {classes} classes")
+    files.fill(backbone.network, held, str(weights), f"{name} with {classes} classes")
     return backbone.eval().requires_grad_(False)
 
 

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from distill.evaluation import caveats as trust
+from distill.evaluation import caveats
 from distill.evaluation.predictions import Answers
 from distill.evaluation.scores import MACRO, OVERALL
 from distill.report.collect import Collected, Evaluated
@@ -134,7 +134,7 @@ def doubts(difference: Difference, question: Question, collected: Collected) -> 
     known = [one.metrics["training_patients"] for one in runs]
     chose = [one.metrics["epoch_patients"] for one in runs]
     draws = block[group][score].get("draws")
-    return trust.doubts(
+    return caveats.doubts(
         block["scored"]["patients"],
         block["scored"]["crops"],
         collected.how.unit,

@@ -13,7 +13,6 @@ from distill.engine.settings import Schedule
 from distill.errors import UsageError
 from distill.networks.execution.device import resolve_device
 from distill.runs.provenance import environment, location, split_sha256
-from distill.training.options import Options
 
 
 @dataclass(frozen=True)

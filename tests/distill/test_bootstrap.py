@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from scipy.stats import ks_2samp
 
-from distill.evaluation.metrics import bootstrap
-from distill.evaluation.metrics import classification as metrics
+from distill.evaluation.metrics import bootstrap, classification
+from distill.types import Counts, Scores
 
 COUNTS = np.array([[40, 5, 3], [6, 30, 4], [2, 7, 33]])
 
 
-def scores(counts: metrics.Counts) -> metrics.Scores:
-    return metrics.macro(metrics.per_class(counts)) | metrics.overall(counts)
+def scores(counts: Counts) -> Scores:
+    return classification.macro(classification.per_class(counts)) | classification.overall(counts)
 
 
 def cases(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -55,7 +55,7 @@ def test_multinomial_draws_are_distributed_as_resampled_crops() -> None:
     rng = np.random.default_rng(1)
     explicit = np.stack(
         [
-            metrics.confusion(truth[picked], predicted[picked], 3)
+            classification.confusion(truth[picked], predicted[picked], 3)
             for picked in rng.integers(len(truth), size=(4000, len(truth)))
         ]
     )

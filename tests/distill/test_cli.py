@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 import wsistore
 from distill.data.normalization import measure
-from distill.engine import trainer as loop
+from distill.engine import trainer
 from distill.runs.provenance import sha256
 from distill.runs.run import Run
 from tests.distill.commands import QUICK, distill, train
@@ -75,7 +75,7 @@ def test_distillation_needs_a_teacher_and_reads_no_label(
 ) -> None:
     before = {path.name: path.read_bytes() for path in teacher.iterdir()}
     seen = []
-    real = loop.fit
+    real = trainer.fit
 
     def spy(task, samples, *rest, **more):
         seen.extend(samples.epoch(1))
@@ -218,14 +218,14 @@ def test_what_is_no_store_is_one_sentence(tmp_path: Path) -> None:
 def test_interruption_leaves_the_last_complete_epoch(
     real_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = loop.train_epoch
+    real = trainer.train_epoch
 
     def interrupted(task, samples, adam, schedule, epoch, *rest):
         if epoch == 2:
             raise KeyboardInterrupt
         return real(task, samples, adam, schedule, epoch, *rest)
 
-    monkeypatch.setattr(loop, "train_epoch", interrupted)
+    monkeypatch.setattr(trainer, "train_epoch", interrupted)
     out = tmp_path / "run"
     result = distill("train", "baseline", real_store, "--level", "2.5x", "--out", out, *QUICK)
     assert result.exit_code == 130

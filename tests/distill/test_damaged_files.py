@@ -12,8 +12,8 @@ from distill.cli.experiment.runner import RECORD, _recorded
 from distill.errors import DistillError, RunError, TargetsError, UsageError
 from distill.files import encode, read_json
 from distill.kd.targets.arrays import is_targets
-from distill.kd.targets.format import KEY
 from distill.kd.targets.reader import Targets
+from distill.kd.targets.schema import KEY
 from distill.predict.calibration import _fitted
 from distill.runs.run import Run
 from distill.runs.weights import Weights, read_weights

@@ -1,7 +1,7 @@
 """Looks are shared where draws are, and every artifact gets its views in its own order."""
 
 from distill.data.augmentation import Draw, draw
-from distill.kd.targets.format import Lesson
+from distill.kd.targets.schema import Lesson
 from distill.kd.targets.views import Glance, Wanted, glances, groups
 
 

@@ -109,10 +109,10 @@ def test_no_evaluation_of_weights_that_were_replaced_meanwhile(
         (trained / "weights.json").write_text(changed)
         return found(*given)
 
-    from distill.evaluation import evaluator as evaluate
+    from distill.evaluation import evaluator
 
-    found = evaluate.logits
-    monkeypatch.setattr(evaluate, "logits", overtaken)
+    found = evaluator.logits
+    monkeypatch.setattr(evaluator, "logits", overtaken)
     done = distill(
         "evaluate", trained, real_store, "--subset", "val", "--allow-training-patients",
         "--draws", 10, "--unit", "crop",

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from distill.evaluation.metrics import classification as metrics
+from distill.evaluation.metrics import classification
 from distill.evaluation.metrics.auroc import Auroc
 
 
@@ -30,7 +30,9 @@ def test_it_equals_scikit_learn(case: tuple[np.ndarray, np.ndarray]) -> None:
             theirs[k] = roc_auc_score(truth == k, scores[:, k])
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-12)
     if np.isfinite(theirs).any():
-        np.testing.assert_allclose(metrics.mean(ours), np.nanmean(theirs), rtol=0, atol=1e-12)
+        np.testing.assert_allclose(
+            classification.mean(ours), np.nanmean(theirs), rtol=0, atol=1e-12
+        )
 
 
 def test_weights_stand_for_repeated_groups() -> None:

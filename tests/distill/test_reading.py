@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import wsistore
-from distill.data import prefetch as reading
+from distill.data import prefetch
 from distill.data.dataset import Crops
 from distill.data.pixel_transfer import MemoryFile, Pipe, Pixels, Place, put, way
 from distill.data.prefetch import Request, read, read_ahead
@@ -49,7 +49,7 @@ def held(
 ) -> tuple[list[int], list[int]]:
     """Return how many crops are asked for, and the bytes in memory, when each one arrives."""
     pool = Pool(sizes)
-    monkeypatch.setattr(reading, "_pool", lambda workers: pool)
+    monkeypatch.setattr(prefetch, "_pool", lambda workers: pool)
     requests = (Request("s", f"c{n}", ("10x",), size) for n, size in enumerate(sizes))
     found = [(len(pool.asked), sum(memory_files())) for _ in read_ahead(requests, 1, ahead)]
     assert not memory_files()
@@ -71,7 +71,7 @@ def each_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     """Read both ways: by files in memory, and through pipes."""
     if request.param is MemoryFile and way() is not MemoryFile:
         pytest.skip("files in memory are Linux's")
-    monkeypatch.setattr(reading, "way", lambda: request.param)
+    monkeypatch.setattr(prefetch, "way", lambda: request.param)
     return request.param
 
 
@@ -143,7 +143,7 @@ def test_a_lack_of_memory_in_a_reader_is_one_sentence(real_store: Path) -> None:
 
     requests = list(Crops(real_store, ["s0/0"], ["10x"]).requests([0]))
     list(read_ahead(requests, 1))
-    (process,) = reading._pool(1)._processes
+    (process,) = prefetch._pool(1)._processes
     limits = resource.prlimit(process, resource.RLIMIT_FSIZE)
     resource.prlimit(process, resource.RLIMIT_FSIZE, (10_000, limits[1]))
     try:
@@ -159,7 +159,7 @@ def test_a_reader_that_dies_is_one_sentence_and_the_next_reads_again(real_store:
     requests = list(Crops(real_store, ["s0/0"] * 3, ["10x"]).requests([0, 1, 2]))
     stream = read_ahead(requests, 1, ahead=1)
     next(stream)
-    for process in reading._pool(1)._processes.values():
+    for process in prefetch._pool(1)._processes.values():
         process.kill()
         process.join()
     with pytest.raises(SubsetError, match=r"has died.*fewer --workers or a smaller --read-ahead"):
@@ -171,7 +171,7 @@ def test_a_reader_that_dies_is_one_sentence_and_the_next_reads_again(real_store:
 def test_a_reader_that_dies_while_it_is_waited_for(real_store: Path) -> None:
     requests = list(Crops(real_store, ["s0/0"] * 9, ["10x"]).requests(range(9)))
     list(read_ahead(requests, 1))
-    (process,) = reading._pool(1)._processes.values()
+    (process,) = prefetch._pool(1)._processes.values()
     os.kill(process.pid, signal.SIGSTOP)  # it takes what it is asked for, and never answers
     killer = threading.Timer(0.3, process.kill)
     killer.start()

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from distill.cli.main import main
-from distill.runs import writer as writing
+from distill.runs import writer
 from distill.runs.checkpoint import read_progress
 from distill.runs.resume import differences
 
@@ -103,7 +103,7 @@ def test_cut_off_before_any_file_and_resumed_is_uninterrupted(
     real_store: Path, whole: Path, tmp_path: Path, train, distill, monkeypatch, nth: int
 ) -> None:
     """Every file is one rename: being cut off before the nth is what a kill can leave."""
-    real, count = writing.publish, iter(range(999))
+    real, count = writer.publish, iter(range(999))
 
     def cut(path: Path, content: bytes) -> None:
         if path.name != "config.json" and next(count) == nth:

@@ -14,10 +14,10 @@ from distill.data.augmentation import Draw, draw
 from distill.data.dataset import Sample
 from distill.errors import DistillError, TargetsError, UsageError
 from distill.kd.stored_teacher import StoredTeacher
-from distill.kd.targets import reader as targets_read
+from distill.kd.targets import reader
 from distill.kd.targets import writer as targets_write
-from distill.kd.targets.format import About, Lesson, shape
 from distill.kd.targets.reader import Targets
+from distill.kd.targets.schema import About, Lesson, shape
 from distill.kd.targets.target import Question, Taught
 from distill.kd.targets.writer import TargetsWriter
 
@@ -246,7 +246,7 @@ def test_a_small_array_is_read_once_and_says_the_same_as_a_large_one(
     monkeypatch.setattr(zarr.Array, "__getitem__", counted)
     said: dict[int, list[torch.Tensor]] = {}
     for limit, most in ((2**28, 2), (0, 16)):
-        monkeypatch.setattr(targets_read, "HELD_BYTES", limit)
+        monkeypatch.setattr(reader, "HELD_BYTES", limit)
         targets = Targets(tmp_path / "t")
         reads.clear()
         for _ in range(2):
@@ -265,7 +265,7 @@ def test_a_small_array_is_read_once_and_says_the_same_as_a_large_one(
 def test_a_damaged_shard_is_an_error_and_never_a_target(
     tmp_path: Path, damage: str, held: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(targets_read, "HELD_BYTES", held)
+    monkeypatch.setattr(reader, "HELD_BYTES", held)
     write(tmp_path / "t")
     shard = tmp_path / "t" / "hint" / "c" / "0" / "0"
     content = bytearray(shard.read_bytes())

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from distill.data.augmentation import draw
-from distill.kd.targets.format import decode, encode, pixels_sha256
+from distill.kd.targets.schema import decode, encode, pixels_sha256
 
 
 @pytest.mark.parametrize("turns", [0, 1])

@@ -11,7 +11,7 @@ import torch
 from click.testing import Result
 from safetensors.torch import load_file
 
-from distill import files as tensors
+from distill import files
 from distill.data.dataset import Crops
 from distill.data.loader import Samples
 from distill.data.normalization import Standard, prepare
@@ -284,7 +284,7 @@ def test_kd_that_was_cut_off_goes_on_as_if_it_had_not(
 ) -> None:
     given = (f"--{taught}", request.getfixturevalue(taught))
     kd(wide_store, tmp_path / "whole", *given)
-    out, real, checkpoints = tmp_path / "run", tensors.publish, iter(range(9))
+    out, real, checkpoints = tmp_path / "run", files.publish, iter(range(9))
 
     def cut(path: Path, content: bytes) -> None:
         if path.name == "checkpoint.safetensors" and next(checkpoints) == 1:
@@ -292,7 +292,7 @@ def test_kd_that_was_cut_off_goes_on_as_if_it_had_not(
         real(path, content)
 
     with monkeypatch.context() as patch:
-        patch.setattr(tensors, "publish", cut)
+        patch.setattr(files, "publish", cut)
         words = ("train", "kd", wide_store, "--level", "2.5x", "--out", out, *QUICK, *given)
         assert distill(*words).exit_code == 130
     if taught == "targets":

@@ -14,12 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from distill.evaluation.metrics import bootstrap
-from distill.evaluation.metrics import classification as metrics
+from distill.evaluation.metrics import bootstrap, classification
 from distill.evaluation.metrics.auroc import Auroc
 from distill.evaluation.metrics.bootstrap import UNITS, Weights
 from distill.evaluation.metrics.calibration import CalibrationError
-from distill.types import Floats, Indices, Scores
+from distill.types import Counts, Floats, Indices, Scores
 
 
 @dataclass(frozen=True)
@@ -142,7 +141,9 @@ def _parts(cases: Cases, unit: str, paper: bool) -> list[_Part]:
         group = np.arange(count)
         cells = np.unique(answers, axis=1, return_inverse=True)[1].reshape(-1)
     sizes = np.bincount(cells)
-    tables = [metrics.confusion_by_group(cells, cases.truth, p, classes) for p in cases.predicted]
+    tables = [
+        classification.confusion_by_group(cells, cases.truth, p, classes) for p in cases.predicted
+    ]
     if unit == "patient":
         sizes = np.ones_like(sizes)
     else:  # a cell's table holds one case, which its weight multiplies
@@ -157,11 +158,11 @@ def _parts(cases: Cases, unit: str, paper: bool) -> list[_Part]:
     ]
 
 
-def _of_counts(tables: metrics.Counts, paper: bool) -> Callable[[Weights], Scores]:
+def _of_counts(tables: Counts, paper: bool) -> Callable[[Weights], Scores]:
     def scores(weights: Weights) -> Scores:
         counts = bootstrap.weighted(tables, weights)
-        each = metrics.per_class(counts, paper=paper)
-        return _named(metrics.overall(counts), each)
+        each = classification.per_class(counts, paper=paper)
+        return _named(classification.overall(counts), each)
 
     return scores
 
@@ -190,6 +191,6 @@ def _of_probabilities(cases: Cases, run: int, group: Indices) -> Callable[[Weigh
 def _named(overall: Scores, each: Scores) -> Scores:
     return (
         {f"overall {name}": values for name, values in overall.items()}
-        | {f"macro {name}": values for name, values in metrics.macro(each).items()}
+        | {f"macro {name}": values for name, values in classification.macro(each).items()}
         | each
     )

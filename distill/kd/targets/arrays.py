@@ -15,8 +15,8 @@ from zarr.codecs import ZstdCodec
 
 import wsistore
 from distill.errors import UsageError
-from distill.kd.targets import format as form
-from distill.kd.targets.format import About, Lesson
+from distill.kd.targets import schema
+from distill.kd.targets.schema import About, Lesson
 
 EMPTY_TOO: Any = {"write_empty_chunks": True}
 """An absent chunk must mean damage."""
@@ -79,18 +79,18 @@ class Tail:
 
 def differs(path: Path, about: About, lessons: Sequence[Lesson]) -> str | None:
     """Say in what targets, finished or not, are others than these; None if they are the same."""
-    held: Any = dict(zarr.open_group(str(path), mode="r").attrs)[form.KEY]
-    wanted = {"format": form.FORMAT, **asdict(about)}
+    held: Any = dict(zarr.open_group(str(path), mode="r").attrs)[schema.KEY]
+    wanted = {"format": schema.FORMAT, **asdict(about)}
     for key, value in json.loads(json.dumps(wanted)).items():
         if key == "teacher" and held.get(key):
             held[key] = _found(held[key], path)
             value = _found(value, path)
         if held.get(key) != value:
             return f"{key} {held.get(key)}, not {value}"
-    if (path / form.CROPS_CSV).read_bytes() != form.crops_csv(lessons):
+    if (path / schema.CROPS_CSV).read_bytes() != schema.crops_csv(lessons):
         return "crops and views others, not these"
-    stored = np.asarray(zarr.open_array(str(path / form.DRAWS), mode="r")[:])
-    draws = form.encode(draw for lesson in lessons for draw in lesson.draws)
+    stored = np.asarray(zarr.open_array(str(path / schema.DRAWS), mode="r")[:])
+    draws = schema.encode(draw for lesson in lessons for draw in lesson.draws)
     return None if np.array_equal(stored, draws) else "draws others, not these"
 
 
@@ -140,6 +140,6 @@ def require_same(path: Path, about: About, lessons: Sequence[Lesson]) -> None:
 def is_targets(path: Path) -> bool:
     """Say whether a folder holds teacher targets."""
     try:
-        return form.KEY in wsistore.parse_json((path / "zarr.json").read_text())["attributes"]
+        return schema.KEY in wsistore.parse_json((path / "zarr.json").read_text())["attributes"]
     except (OSError, ValueError, KeyError, TypeError):
         return False

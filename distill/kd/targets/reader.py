@@ -19,8 +19,8 @@ from torch import Tensor
 import wsistore
 from distill.data.augmentation import Draw
 from distill.errors import TargetsError
-from distill.kd.targets import format as form
-from distill.kd.targets.format import About
+from distill.kd.targets import schema
+from distill.kd.targets.schema import About
 
 HELD_BYTES = 256 * 2**20
 """An array of maps that has no more bytes, decoded, is held in memory from its first use: to slice
@@ -56,9 +56,9 @@ class Targets:
         self.about = _about(path)
         self._places = _places(path)
         self._arrays: dict[str, zarr.Array[Any] | NDArray[Any]] = {}
-        self.draws = self._small(form.DRAWS)
-        if self.draws.shape != (self.views, len(form.DRAW_COLUMNS)):
-            raise TargetsError(f"{path} is damaged: {form.DRAWS} has shape {self.draws.shape}")
+        self.draws = self._small(schema.DRAWS)
+        if self.draws.shape != (self.views, len(schema.DRAW_COLUMNS)):
+            raise TargetsError(f"{path} is damaged: {schema.DRAWS} has shape {self.draws.shape}")
 
     @property
     def crops(self) -> tuple[str, ...]:
@@ -93,32 +93,32 @@ class Targets:
             raise TargetsError(f"{self.path} has no {kind} of crop {crop}")
         number = choices[0 if epoch is None else (epoch - 1) % len(choices)]
         try:
-            return number, form.decode(self.draws[number], epoch or 0)
+            return number, schema.decode(self.draws[number], epoch or 0)
         except ValueError as error:
             raise TargetsError(f"{self.path} is damaged: view {number}: {error}") from error
 
     def logits(self, number: int) -> Tensor:
         """Return the logits of a view, (1, K) float32."""
-        return self._finite(self._logits[number][None], form.LOGITS, number)
+        return self._finite(self._logits[number][None], schema.LOGITS, number)
 
     def constant(self, number: int) -> Tensor:
         """Return the constant of a view's pixel loss, a float32 scalar."""
-        return self._finite(self._constant[number], form.CONSTANT, number).to(torch.float32)
+        return self._finite(self._constant[number], schema.CONSTANT, number).to(torch.float32)
 
     def hint(self, crop: str, number: int, draw: Draw | None) -> Tensor:
         """Return the hint of a view, (1, C, rows, columns) float32."""
-        cells, (rows, columns) = self._cells(form.HINT, crop, number, draw)
+        cells, (rows, columns) = self._cells(schema.HINT, crop, number, draw)
         return cells.view(1, rows, columns, -1).permute(0, 3, 1, 2).contiguous()
 
     def attention(self, crop: str, number: int, draw: Draw | None) -> Tensor:
         """Return the attention map of a view, (1, rows, columns) float32."""
-        cells, (rows, columns) = self._cells(form.ATTENTION, crop, number, draw)
+        cells, (rows, columns) = self._cells(schema.ATTENTION, crop, number, draw)
         return cells.view(1, rows, columns)
 
     def shape(self, crop: str, draw: Draw | None) -> tuple[int, int]:
         """Return rows and columns of a view's maps."""
         place = self._places[crop]
-        return form.shape(place.rows, place.columns, draw)
+        return schema.shape(place.rows, place.columns, draw)
 
     def _choices(self, crop: str) -> tuple[list[int], list[int]]:
         """Numbers of the views to train with, and of the plain ones."""
@@ -153,11 +153,11 @@ class Targets:
 
     @cached_property
     def _logits(self) -> NDArray[Any]:
-        return self._small(form.LOGITS)
+        return self._small(schema.LOGITS)
 
     @cached_property
     def _constant(self) -> NDArray[Any]:
-        return self._small(form.CONSTANT)
+        return self._small(schema.CONSTANT)
 
     def _small(self, name: str) -> NDArray[Any]:
         try:
@@ -178,16 +178,16 @@ class Targets:
 def _about(path: Path) -> About:
     try:
         metadata = wsistore.parse_json((path / "zarr.json").read_text(encoding="utf-8"))
-        value = metadata["attributes"][form.KEY]
+        value = metadata["attributes"][schema.KEY]
     except FileNotFoundError as error:
         raise TargetsError(f"{path} holds no targets (it has no zarr.json)") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise TargetsError(f"{path / 'zarr.json'} is not of teacher targets ({error})") from error
-    if (path / form.PROGRESS).exists():
+    if (path / schema.PROGRESS).exists():
         raise TargetsError(f"{path} is not finished; run distill teach again to go on")
     number = value.pop("format", None)
-    if not isinstance(number, int) or number > form.FORMAT:
-        raise TargetsError(f"{path} is of format {number}; this version reads {form.FORMAT}")
+    if not isinstance(number, int) or number > schema.FORMAT:
+        raise TargetsError(f"{path} is of format {number}; this version reads {schema.FORMAT}")
     wanted = {field.name for field in fields(About)}
     if odd := sorted(wanted ^ value.keys()):
         raise TargetsError(f"{path / 'zarr.json'}: missing or unexpected {', '.join(odd)}")
@@ -198,7 +198,7 @@ def _about(path: Path) -> About:
 
 
 def _places(path: Path) -> dict[str, _Place]:
-    file = path / form.CROPS_CSV
+    file = path / schema.CROPS_CSV
     try:
         table = pd.read_csv(file, dtype={"crop": str}, keep_default_na=False)
         if not isinstance(table.index, pd.RangeIndex):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from distill.data.augmentation import Draw
-from distill.kd.targets.format import Lesson, shape
+from distill.kd.targets.schema import Lesson, shape
 
 
 @dataclass(frozen=True)

@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 import wsistore
 from distill.errors import DistillError, UsageError
 from distill.files import load, publish, save
-from distill.kd.targets import format as form
+from distill.kd.targets import schema
 from distill.kd.targets.arrays import EMPTY_TOO, Tail, check_targets_out, create, differs
-from distill.kd.targets.format import About, Lesson
+from distill.kd.targets.schema import About, Lesson
 from distill.kd.targets.target import Taught
 from distill.output_folder import remove_earlier_lock
 
@@ -95,9 +95,9 @@ class TargetsWriter:
         self._constant = np.full(len(self.views), np.nan, np.float64)
         self._tail: dict[str, Tail] = {}
         if about.hint_dtype is not None:
-            self._tail[form.HINT] = Tail(np.empty((0, about.channels or 0), about.hint_dtype))
+            self._tail[schema.HINT] = Tail(np.empty((0, about.channels or 0), about.hint_dtype))
         if about.attention:
-            self._tail[form.ATTENTION] = Tail(np.empty((0,), np.float32))
+            self._tail[schema.ATTENTION] = Tail(np.empty((0,), np.float32))
         self._written = 0
         with wsistore.naming(self.path):
             self._begin(lessons)
@@ -136,11 +136,11 @@ class TargetsWriter:
             ValueError: if the answer is not of the shape that the view has.
         """
         lesson, draw = self.views[self.done]
-        rows, columns = form.shape(lesson.rows, lesson.columns, draw)
+        rows, columns = schema.shape(lesson.rows, lesson.columns, draw)
         if self.about.logits:
             assert taught.logits is not None
             self._logits[self.done] = self._finite(taught.logits.reshape(-1), lesson, "logit")
-        if form.HINT in self._tail:
+        if schema.HINT in self._tail:
             (hint,) = taught.maps
             if hint.shape != (1, self.about.channels, rows, columns):
                 raise ValueError(
@@ -150,13 +150,13 @@ class TargetsWriter:
             assert taught.constant is not None
             self._constant[self.done] = self._finite(taught.constant, lesson, "constant")
             cells = self._finite(hint[0].permute(1, 2, 0).flatten(0, 1), lesson, "hint")
-            self._extend(form.HINT, cells, lesson)
-        if form.ATTENTION in self._tail:
+            self._extend(schema.HINT, cells, lesson)
+        if schema.ATTENTION in self._tail:
             assert taught.attention is not None
             if taught.attention.shape != (1, rows, columns):
                 raise ValueError(f"crop {lesson.crop}: attention {tuple(taught.attention.shape)}")
             cells = self._finite(taught.attention.reshape(-1), lesson, "attention")
-            self._extend(form.ATTENTION, cells, lesson)
+            self._extend(schema.ATTENTION, cells, lesson)
         self.done += 1
         with wsistore.naming(self.path):
             flushed = self._flush(self._shard)
@@ -182,17 +182,17 @@ class TargetsWriter:
 
     def _begin(self, lessons: Sequence[Lesson]) -> None:
         """Make the arrays, or take up what was begun."""
-        if (self._aside / form.PROGRESS).exists():
+        if (self._aside / schema.PROGRESS).exists():
             self._resume(lessons)
             return
         for stale in self._aside.iterdir():
             shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
         publish(self._aside / OWNER, self._id.encode())
-        attributes = {form.KEY: {"format": form.FORMAT, **asdict(self.about)}}
+        attributes = {schema.KEY: {"format": schema.FORMAT, **asdict(self.about)}}
         zarr.create_group(store=str(self._aside), attributes=attributes)
-        publish(self._aside / form.CROPS_CSV, form.crops_csv(lessons))
-        draws = form.encode(draw for _, draw in self.views)
-        create(self._aside / form.DRAWS, draws.shape, "float64", ("view", "parameter"))[:] = draws
+        publish(self._aside / schema.CROPS_CSV, schema.crops_csv(lessons))
+        draws = schema.encode(draw for _, draw in self.views)
+        create(self._aside / schema.DRAWS, draws.shape, "float64", ("view", "parameter"))[:] = draws
         for name, tail in self._tail.items():
             axes = ("cell", "channel") if tail.width else ("cell",)
             full, chunk = (self._cells, *tail.width), (CHUNK, *tail.width)
@@ -211,9 +211,12 @@ class TargetsWriter:
         wsistore.atomic.clear(self._aside)
         for stray in self._aside.rglob("*.partial"):
             stray.unlink()
-        tensors, metadata = load(self._aside / form.PROGRESS)
+        tensors, metadata = load(self._aside / schema.PROGRESS)
         self.done, self._written = int(metadata["views"]), int(metadata["cells"])
-        self._logits, self._constant = tensors[form.LOGITS].numpy(), tensors[form.CONSTANT].numpy()
+        self._logits, self._constant = (
+            tensors[schema.LOGITS].numpy(),
+            tensors[schema.CONSTANT].numpy(),
+        )
         self._tail = {name: Tail(tensors[f"tail/{name}"].numpy()) for name in self._tail}
 
     def _flush(self, least: int) -> bool:
@@ -246,12 +249,12 @@ class TargetsWriter:
             )
 
     def _save(self) -> None:
-        tensors = {form.LOGITS: self._logits, form.CONSTANT: self._constant}
+        tensors = {schema.LOGITS: self._logits, schema.CONSTANT: self._constant}
         tensors |= {f"tail/{name}": tail.joined() for name, tail in self._tail.items()}
         held = {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in tensors.items()}
         metadata = {"views": str(self.done), "cells": str(self._written)}
         self._require_own()
-        save(self._aside / form.PROGRESS, held, metadata)
+        save(self._aside / schema.PROGRESS, held, metadata)
         self._saved = time.monotonic()
 
     def _finish(self) -> None:
@@ -260,15 +263,15 @@ class TargetsWriter:
             raise ValueError(f"{self.done} of {len(self.views)} views were answered")
         self._flush(1)
         if self.about.logits:
-            self._replace(form.LOGITS, self._logits, ("view", "class"))
-        if form.HINT in self._tail:
-            self._replace(form.CONSTANT, self._constant, ("view",))
+            self._replace(schema.LOGITS, self._logits, ("view", "class"))
+        if schema.HINT in self._tail:
+            self._replace(schema.CONSTANT, self._constant, ("view",))
         self._require_own()
         with wsistore.atomic.aside(self.path) as whole:
             # nobody else may take it up
             self._aside.rename(whole)
             (whole / OWNER).unlink()
-            (whole / form.PROGRESS).unlink()
+            (whole / schema.PROGRESS).unlink()
             # only what may be replaced is there, see check_targets_out
             wsistore.atomic.publish(whole, self.path)
 

@@ -19,7 +19,7 @@ MARKDOWN = "report.md"
 @cache
 def _environment(*, escape: bool) -> Environment:
     made = Environment(
-        loader=PackageLoader("distill.report", "."),
+        loader=PackageLoader("distill.report.page", "."),
         autoescape=escape,
         undefined=StrictUndefined,
         trim_blocks=True,

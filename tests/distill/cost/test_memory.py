@@ -9,7 +9,7 @@ from torch.profiler import ProfilerActivity, profile
 from distill import networks
 from distill.cost.memory import UNIT, inference, memory
 from distill.data.normalization import to_input
-from distill.networks.execution import modes as ways
+from distill.networks.execution import modes
 
 
 def allocated(network: networks.ResNet, height: int, width: int) -> int:
@@ -40,9 +40,9 @@ def test_memory_to_answer_is_what_torch_allocates(name: str) -> None:
 def test_memory_to_train_is_that_of_the_ways() -> None:
     network = networks.build("resnet10", 3)
     found = memory(network, 4096, 4096)
-    plain = ways.mixed(0, len(network.parts()), "plain")
-    assert found.training == ways.memory_needed(network, 4096, 4096, plain)
-    assert found.training_least == min(ways.memory_of_ways(network, 4096, 4096).values())
+    plain = modes.mixed(0, len(network.parts()), "plain")
+    assert found.training == modes.memory_needed(network, 4096, 4096, plain)
+    assert found.training_least == min(modes.memory_of_ways(network, 4096, 4096).values())
     assert found.inference < found.training
 
 

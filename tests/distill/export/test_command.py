@@ -15,7 +15,7 @@ import torch
 from click.testing import Result
 
 from distill.evaluation.inference import logits
-from distill.export import onnx_model as model
+from distill.export import onnx_model
 from distill.runs.run import Run
 from tests.distill.evaluating import CLASSES, MEAN, STD, strict
 
@@ -52,7 +52,7 @@ def test_the_file_says_what_it_is(run: Path, exported: Path) -> None:
     assert [
         dim.dim_param or dim.dim_value for dim in read.graph.input[0].type.tensor_type.shape.dim
     ] == ["N", 3, "H", "W"]
-    assert [output.name for output in read.graph.output] == list(model.Answer._fields)
+    assert [output.name for output in read.graph.output] == list(onnx_model.Answer._fields)
     content = exported.read_bytes()
     for mark in (b"site-packages", str(run.parent).encode(), b"stack_trace", b".py"):
         assert mark not in content
@@ -131,7 +131,7 @@ def test_a_file_that_computes_something_else_is_refused_and_nothing_is_left(
     (bias,) = (one for one in tampered.graph.initializer if one.name == "network.head.bias")
     values = onnx.numpy_helper.to_array(bias) + np.float32([0, 2e-4, 0])
     bias.CopyFrom(onnx.numpy_helper.from_array(values, bias.name))
-    monkeypatch.setattr(model, "convert", lambda exported, least: tampered)
+    monkeypatch.setattr(onnx_model, "convert", lambda exported, least: tampered)
     out = tmp_path / "new" / "model.onnx"
     result = export(run, "--onnx", "--out", out)
     assert result.exit_code == 1
@@ -142,7 +142,7 @@ def test_a_file_that_computes_something_else_is_refused_and_nothing_is_left(
 def test_by_default_it_goes_into_the_run_and_no_name_touches_the_run_s_own_files(
     run: Path, exported: Path, tmp_path: Path, export: Export, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(model, "convert", lambda exported_, least: onnx.load(exported))
+    monkeypatch.setattr(onnx_model, "convert", lambda exported_, least: onnx.load(exported))
     folder = tmp_path / "run"
     shutil.copytree(run, folder)
     before = {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
@@ -159,14 +159,14 @@ def test_by_default_it_goes_into_the_run_and_no_name_touches_the_run_s_own_files
 def test_a_place_that_cannot_be_written_is_one_sentence(
     run: Path, exported: Path, tmp_path: Path, export: Export, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(model, "convert", lambda exported_, least: onnx.load(exported))
+    monkeypatch.setattr(onnx_model, "convert", lambda exported_, least: onnx.load(exported))
     (tmp_path / "file").write_text("in the way")
     result = export(run, "--onnx", "--out", tmp_path / "file" / "model.onnx")
     assert result.exit_code == 2
     assert "choose another --out" in result.output
 
 
-@pytest.mark.parametrize("package", model.PACKAGES)
+@pytest.mark.parametrize("package", onnx_model.PACKAGES)
 def test_a_missing_package_names_the_extra(
     package: str, run: Path, tmp_path: Path, export: Export, monkeypatch: pytest.MonkeyPatch
 ) -> None:

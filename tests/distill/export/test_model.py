@@ -8,8 +8,7 @@ from torch import nn
 
 from distill import networks
 from distill.errors import ExportError
-from distill.export import onnx_model as model
-from distill.export import parity as check
+from distill.export import onnx_model, parity
 from distill.export.portable_norm import PORTABLE
 from distill.runs.weights import Weights
 
@@ -35,7 +34,7 @@ def test_the_group_norm_stays_exact_in_float32_on_a_large_map() -> None:
 
 @pytest.mark.parametrize("name", networks.NETWORKS)
 def test_forward_is_the_networks_own(name: str) -> None:
-    exported = model.Exported(networks.build(name, 2), ABOUT, "uint8").double()
+    exported = onnx_model.Exported(networks.build(name, 2), ABOUT, "uint8").double()
     pixels = torch.randint(
         0, 256, (2, 3, 41, 70), dtype=torch.uint8, generator=torch.Generator().manual_seed(3)
     )
@@ -48,7 +47,7 @@ def test_forward_is_the_networks_own(name: str) -> None:
 
 def test_the_run_s_network_is_left_alone() -> None:
     network = networks.build("resnet10", 2).train()
-    exported = model.Exported(network, ABOUT, "uint8")
+    exported = onnx_model.Exported(network, ABOUT, "uint8")
     assert network.training
     assert all(parameter.requires_grad for parameter in network.parameters())
     assert not exported.training
@@ -64,7 +63,7 @@ def test_from_the_least_side_on_no_group_norm_sees_two_numbers(name: str) -> Non
             layer.register_forward_hook(
                 lambda layer, given, _: seen.append(given[0].numel() // layer.num_groups)
             )
-    least = model.least_side(name)
+    least = onnx_model.least_side(name)
     network(torch.zeros(1, 3, least, least))
     assert min(seen) >= 4
     seen.clear()
@@ -73,15 +72,15 @@ def test_from_the_least_side_on_no_group_norm_sees_two_numbers(name: str) -> Non
 
 
 def test_differences_that_are_too_large_or_no_number_are_refused() -> None:
-    good = check.Difference(1, 9, 9, 1e-4, 0.0, 0.0)
-    assert check.worst([good, good._replace(logits=1e-6)]) == 1e-4
+    good = parity.Difference(1, 9, 9, 1e-4, 0.0, 0.0)
+    assert parity.worst([good, good._replace(logits=1e-6)]) == 1e-4
     for wrong in (1.01e-4, float("nan"), float("inf")):
         with pytest.raises(ExportError, match=r"differ by .* at 1 × 3 × 9 × 9, more than 1e-04"):
-            check.worst([good._replace(logits=1e-9), good._replace(logits=wrong)])
+            parity.worst([good._replace(logits=1e-9), good._replace(logits=wrong)])
 
 
 def test_the_sizes_checked_are_smallest_odd_thin_and_batched() -> None:
-    shapes = check.shapes(9)
+    shapes = parity.shapes(9)
     sizes = {shape[1:] for shape in shapes}
     assert len(sizes) >= 5
     assert (9, 9) in sizes

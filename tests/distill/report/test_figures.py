@@ -11,7 +11,7 @@ import wsistore
 from distill.report.collect import collect
 from distill.report.measure import Measured, measure
 from distill.report.methods import rows
-from distill.report.page import svg as canvas
+from distill.report.page import svg
 from distill.report.page.data_tables import curve_table, run_table
 from distill.report.page.figures import cost_figure, curve_figure, margin_figure, methods
 from distill.report.page.svg import INK, VARIABLES, Picture
@@ -81,7 +81,7 @@ def test_in_the_page_every_colour_is_a_variable(pictures: list[Picture]) -> None
         assert "var(--ink)" in inline
         left = set(re.findall(r"#[0-9a-f]{6}\b", inline)) - {"#ffffff"}
         assert left == set()
-    css = Path(canvas.__file__).with_name("page.css").read_text(encoding="utf-8")
+    css = Path(svg.__file__).with_name("page.css").read_text(encoding="utf-8")
     for variable in VARIABLES.values():
         assert len(re.findall(rf"--{variable}:", css)) == 2  # light, dark
 

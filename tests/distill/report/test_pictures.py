@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from distill.errors import UsageError
-from distill.report.page import folder as pictures
+from distill.report.page import folder
 from distill.report.page.folder import overlays
 
 
@@ -26,7 +26,7 @@ def test_pictures_come_by_name_with_their_sizes(
     kind, data = found[0].data.split(",")
     assert kind == "data:image/png;base64"
     assert base64.b64decode(data) == (tmp_path / "a9.png").read_bytes()
-    monkeypatch.setattr(pictures, "MOST", 2)
+    monkeypatch.setattr(folder, "MOST", 2)
     assert [len(overlays(tmp_path)[0]), overlays(tmp_path)[1]] == [2, 3]
 
 
