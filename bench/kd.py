@@ -45,7 +45,7 @@ from distill.kd.stored_teacher import StoredTeacher
 from distill.kd.targets.reader import Targets
 from distill.kd.targets.target import Taught
 from distill.kd.task import KDTask
-from distill.kd.teach import teach
+from distill.kd.teaching import teach
 from distill.kd.teach_plan import Teaching
 from distill.kd.teacher import Answer, NetworkTeacher
 from distill.networks import build

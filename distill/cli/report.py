@@ -11,8 +11,8 @@ import click
 import wsistore
 from distill.cli.options import FOLDER, Grouped, option
 from distill.output_folder import hold
-from distill.report.collect import collect
-from distill.report.measure import measure
+from distill.report.evaluations import collect
+from distill.report.scores import measure
 from distill.report.methods import rows
 from distill.report.page.document import assemble
 from distill.report.page.folder import PAGE, check_out, overlays, write

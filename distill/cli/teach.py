@@ -21,7 +21,7 @@ from distill.cli.options import (
 )
 from distill.data.dataset import Sample
 from distill.kd.criterion import PAPER_RESIZE, resizers_of
-from distill.kd.teach import teach
+from distill.kd.teaching import teach
 from distill.kd.teach_plan import Teaching
 from distill.networks import NETWORKS
 from wsistore import terminal

@@ -13,7 +13,7 @@ import numpy as np
 import wsistore
 from distill.errors import DistillError
 from distill.explain import similarity
-from distill.explain.class_map import Eye, Sight
+from distill.explain.activation import Eye, Sight
 from distill.explain.grid import smooth
 from distill.explain.picture import Panel, draw
 from distill.explain.plan import FORMAT, LABEL, PREDICTED, REPORT, Case, Plan

@@ -21,7 +21,7 @@ from distill.kd.targets.schema import pixels_sha256
 from distill.kd.teacher import NetworkTeacher, Teacher
 from distill.networks import smallest_input
 from distill.networks.execution.runner import PLAIN, Look
-from distill.networks.feature_map import feature_map
+from distill.networks.feature_maps import feature_map
 from distill.runs.provenance import sha256
 from distill.runs.run import CLASS_MAP, Run, class_map_of
 

@@ -16,7 +16,7 @@ from distill.kd.criterion import Criterion
 from distill.kd.losses import total_loss
 from distill.kd.teacher import Teacher
 from distill.networks.execution.runner import PLAIN, Look
-from distill.networks.feature_map import feature_map
+from distill.networks.feature_maps import feature_map
 
 
 class KDTask:

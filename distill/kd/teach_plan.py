@@ -14,7 +14,7 @@ from distill.errors import SubsetError, UsageError
 from distill.kd.losses import PAPER
 from distill.kd.targets.schema import About, Lesson, pixels_sha256
 from distill.networks import smallest_input
-from distill.networks.feature_map import FeatureMap
+from distill.networks.feature_maps import FeatureMap
 from distill.runs.provenance import sha256
 from distill.runs.run import CLASS_MAP, Run
 

@@ -15,7 +15,7 @@ from distill.errors import UsageError
 from distill.kd.losses import attention_map, hint, resized, resized_attention
 from distill.kd.targets.target import Question, Taught
 from distill.networks.execution.runner import PLAIN, Look
-from distill.networks.feature_map import feature_map
+from distill.networks.feature_maps import feature_map
 
 Answer = Callable[[], list[Taught]]
 """Returns what is said of each crop; to be called once, when the student has looked."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from distill.report.collect import Evaluated
+from distill.report.evaluations import Evaluated
 from distill.report.formatting import magnification
 from distill.runs.resume import PLACES
 

@@ -20,9 +20,9 @@ from statistics import fmean
 from distill.evaluation import caveats
 from distill.evaluation.predictions import Answers
 from distill.evaluation.scores import MACRO, OVERALL
-from distill.report.collect import Collected, Evaluated
+from distill.report.evaluations import Collected, Evaluated
 from distill.report.formatting import ends, interval, percent, saving
-from distill.report.measure import Difference
+from distill.report.scores import Difference
 
 WITHIN, OPEN, BEYOND = "within", "open", "beyond"
 SCORES = {

@@ -12,7 +12,7 @@ from distill.cli.experiment.config import Experiment
 from distill.cli.experiment.jobs import runs
 from distill.evaluation.predictions import Answers
 from distill.evaluation.scoring import Bootstrap
-from distill.report.collect import collect
+from distill.report.evaluations import collect
 from distill.report.methods import OTHER, Row, recipe_name, rows
 
 REFERENCE = "reference"

@@ -9,7 +9,7 @@ import wsistore
 from distill.errors import RunError, SubsetError, UsageError
 from distill.evaluation.plan import Request, prepare
 from distill.evaluation.predictions import Answers
-from distill.report.collect import collect
+from distill.report.evaluations import collect
 from distill.runs.class_maps import class_map, disagreement
 from distill.runs.run import Run
 from tests.distill.commands import done

@@ -22,7 +22,7 @@ from distill.kd.targets.target import Taught
 from distill.kd.task import KDTask
 from distill.kd.teacher import Answer, NetworkTeacher
 from distill.networks import Output, build
-from distill.networks.feature_map import feature_map
+from distill.networks.feature_maps import feature_map
 
 CPU = torch.device("cpu")
 HIGH, LOW = Standard((0.4,) * 3, (0.2,) * 3), Standard((0.5,) * 3, (0.1,) * 3)

@@ -7,7 +7,7 @@ from typing import Any
 
 from distill.evaluation.scores import MACRO, PAPER
 from distill.report.formatting import NONE, Entry, ends, interval, magnification, percent
-from distill.report.measure import Difference, Measured
+from distill.report.scores import Difference, Measured
 from distill.report.methods import Row
 from distill.report.page.table import Cell, Column, field
 

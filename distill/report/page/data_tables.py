@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import wsistore
-from distill.report.collect import Evaluated
+from distill.report.evaluations import Evaluated
 from distill.report.formatting import magnification
 from distill.report.methods import Row
 from distill.report.page.cells import LEVEL, METHOD, head

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from distill.evaluation.scores import DIFFERENCES
 from distill.report.formatting import quantity
-from distill.report.measure import Measured
+from distill.report.scores import Measured
 from distill.report.page.cells import (
     CASES,
     COMPARED,

@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 import wsistore
 from distill.output_folder import own_name
-from distill.report.measure import Measured
+from distill.report.scores import Measured
 from distill.report.methods import STUDENT, TEACHER
 from distill.report.notices import lead, notices
 from distill.report.page import data_tables, difference_tables

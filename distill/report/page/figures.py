@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from distill.evaluation.scores import MACRO
-from distill.report.collect import Evaluated
+from distill.report.evaluations import Evaluated
 from distill.report.formatting import ends, interval, magnification, percent, quantity
-from distill.report.measure import Measured
+from distill.report.scores import Measured
 from distill.report.methods import BASELINE, TEACHER, Row
 from distill.report.page.svg import (
     FAINT,

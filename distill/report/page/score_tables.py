@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from distill.evaluation.scores import MACRO, OVERALL
 from distill.report.formatting import quantity
-from distill.report.measure import Measured
+from distill.report.scores import Measured
 from distill.report.methods import TEACHER, Row
 from distill.report.page.cells import (
     AVERAGE,

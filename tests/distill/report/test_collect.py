@@ -11,7 +11,7 @@ import pytest
 import wsistore
 from distill.errors import DistillError, RunError, UsageError
 from distill.evaluation.scoring import Bootstrap
-from distill.report.collect import Collected, collect
+from distill.report.evaluations import Collected, collect
 from tests.distill.report.fabricate import CLASSES, QUICK, answers, evaluate, make_run, make_store
 
 RUNS = ("teacher", "baseline-1.25x-0", "kd-train-1.25x-0")

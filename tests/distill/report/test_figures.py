@@ -8,8 +8,8 @@ from xml.etree import ElementTree
 import pytest
 
 import wsistore
-from distill.report.collect import collect
-from distill.report.measure import Measured, measure
+from distill.report.evaluations import collect
+from distill.report.scores import Measured, measure
 from distill.report.methods import rows
 from distill.report.page import svg
 from distill.report.page.data_tables import curve_table, run_table

@@ -8,8 +8,8 @@ import pytest
 import wsistore
 from distill.evaluation import scoring
 from distill.evaluation.scores import MACRO
-from distill.report.collect import collect
-from distill.report.measure import Measured, measure
+from distill.report.evaluations import collect
+from distill.report.scores import Measured, measure
 from distill.report.methods import rows
 from tests.distill.report.fabricate import QUICK, make_run, make_store, taught_by
 

@@ -7,8 +7,8 @@ import pytest
 
 import wsistore
 from distill.evaluation.scoring import Bootstrap
-from distill.report.collect import collect
-from distill.report.measure import measure
+from distill.report.evaluations import collect
+from distill.report.scores import measure
 from distill.report.methods import rows
 from distill.report.notices import notices
 from distill.report.verdict import Question, judge

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from distill.evaluation.predictions import Answers
-from distill.report.collect import Evaluated
+from distill.report.evaluations import Evaluated
 from distill.report.methods import Row, auxiliary, rows
 from distill.runs.run import Run
 from distill.runs.weights import Weights

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from distill.evaluation.scoring import Bootstrap
-from distill.report.collect import Collected
-from distill.report.measure import Difference
+from distill.report.evaluations import Collected
+from distill.report.scores import Difference
 from distill.report.notices import lead
 from distill.report.verdict import BEYOND, OPEN, WITHIN, Question, Verdict, judge
 

@@ -22,7 +22,7 @@ from distill.kd.teacher import NetworkTeacher
 from distill.networks import build
 from distill.networks.execution.device import resolve_device
 from distill.networks.execution.runner import BATCH_PIXELS, for_answers
-from distill.networks.feature_map import feature_map
+from distill.networks.feature_maps import feature_map
 from distill.runs.run import Run
 
 Say = Callable[[str], None]

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from distill.evaluation import scoring
-from distill.report.collect import Collected, Evaluated
+from distill.report.evaluations import Collected, Evaluated
 from distill.report.methods import BASELINE, STUDENT, TEACHER, Row
 
 T = TypeVar("T")
