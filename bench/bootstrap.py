@@ -19,7 +19,7 @@ from torchmetrics.classification import MulticlassF1Score, MulticlassPrecision, 
 from torchmetrics.wrappers import BootStrapper
 
 from distill.evaluation.metrics import bootstrap, classification
-from distill.evaluation.metrics.resampling import Cases, drawn
+from distill.evaluation.metrics.resampling import Cases, bootstrap_scores
 from distill.types import Floats
 
 COUNTS = np.array([[380, 40, 15], [50, 330, 30], [12, 36, 346]])
@@ -55,7 +55,7 @@ def macro(sizes: np.ndarray, tables: np.ndarray) -> dict[str, Floats]:
 
 def every(given: Cases, unit: str) -> None:
     """Intervals of every score, overall, macro and per class."""
-    for scores in drawn(given, unit, bootstrap.DRAWS, seed=1):
+    for scores in bootstrap_scores(given, unit, bootstrap.DRAWS, seed=1):
         for values in scores.values():
             bootstrap.percentiles(values)
 

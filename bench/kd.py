@@ -32,27 +32,27 @@ from torch.utils.data import DataLoader, Dataset
 
 import wsistore
 from bench.kd_data import HIGH, LOW, picture, save_pictures, stored, teacher_run
-from distill.data.augmentation import Draw
+from distill.data.augmentation import AugmentationParams
 from distill.data.batching import by_size
 from distill.data.dataset import Crops, LabelledCrops, Sample
-from distill.data.loader import Samples
-from distill.data.normalization import measure
-from distill.engine.settings import Schedule, Setting
+from distill.data.loader import SampleLoader
+from distill.data.normalization import channel_stats
+from distill.engine.settings import ComputeSettings, TrainingSettings
 from distill.engine.task import SupervisedTask, Task
-from distill.engine.trainer import optimiser, train_epoch
+from distill.engine.trainer import make_optimizer, train_epoch
 from distill.kd.criterion import Criterion
 from distill.kd.stored_teacher import StoredTeacher
 from distill.kd.targets.reader import Targets
-from distill.kd.targets.target import Taught
+from distill.kd.targets.target import TeacherOutput
 from distill.kd.task import KDTask
+from distill.kd.teach_plan import TeachSettings
+from distill.kd.teacher import NetworkTeacher, PendingTargets
 from distill.kd.teaching import teach
-from distill.kd.teach_plan import Teaching
-from distill.kd.teacher import Answer, NetworkTeacher
 from distill.networks import build
-from distill.networks.execution.runner import BATCH_PIXELS, Look
+from distill.networks.execution.runner import BATCH_PIXELS, CropRunner
 
 CPU = torch.device("cpu")
-LOOK = Look(batch_pixels=BATCH_PIXELS["cpu"])
+LOOK = CropRunner(batch_pixels=BATCH_PIXELS["cpu"])
 Pairs = Iterable[Mapping[str, Tensor]]
 
 
@@ -64,7 +64,7 @@ class Silent:
     def epoch(self, record: Mapping[str, Any]) -> None: ...
 
 
-class Clocked(Samples[Any]):
+class Clocked(SampleLoader[Any]):
     """Samples that add up how long the loop waits for them."""
 
     waited = 0.0
@@ -88,14 +88,14 @@ class ClockedTeacher(StoredTeacher):
     def ask(
         self,
         samples: Sequence[Sample],
-        draws: Sequence[Draw | None],
+        draws: Sequence[AugmentationParams | None],
         sizes: Sequence[tuple[int, int]],
-    ) -> Answer:
+    ) -> PendingTargets:
         started = time.perf_counter()
         answer = super().ask(samples, draws, sizes)
         self.waited += time.perf_counter() - started
 
-        def clocked() -> list[Taught]:
+        def clocked() -> list[TeacherOutput]:
             started = time.perf_counter()
             said = answer()
             self.waited += time.perf_counter() - started
@@ -123,11 +123,11 @@ class Pictures(Dataset[dict[str, Tensor]]):
 
 def seconds_a_crop(task: Task[Any], samples: Clocked, epoch: int) -> float:
     """Return the seconds of one training epoch, per crop."""
-    schedule = Schedule()
-    adam = optimiser(task, schedule)
+    schedule = TrainingSettings()
+    adam = make_optimizer(task, schedule)
     started = time.perf_counter()
     cut = by_size(LOOK.limit(task.network), schedule.accumulate)  # as `distill train` does
-    train_epoch(task, samples, adam, schedule, epoch, Silent(), Setting(cut=cut))
+    train_epoch(task, samples, adam, schedule, epoch, Silent(), ComputeSettings(cut=cut))
     return (time.perf_counter() - started) / len(samples)
 
 
@@ -150,10 +150,10 @@ def epochs(store: Path, folder: Path, options: argparse.Namespace) -> None:
     """Measure and print (a), (b) and (c)."""
     opened = wsistore.open(store)
     crops = list(opened.crops["crop"])
-    high, low = (measure(opened.levels, crops, level) for level in (HIGH, LOW))
+    high, low = (channel_stats(opened.levels, crops, level) for level in (HIGH, LOW))
     targets = folder / "targets"
     if not targets.exists():
-        teach(Teaching(teacher_run(folder, high), store, (LOW,), targets, views=1), print)
+        teach(TeachSettings(teacher_run(folder, high), store, (LOW,), targets, views=1), print)
     criterion = Criterion()
     held = ClockedTeacher(Targets(targets), criterion.question(), CPU)
     question = criterion.question()
@@ -212,7 +212,7 @@ def pairs(store: Path, folder: Path, options: argparse.Namespace) -> None:
 
 
 def _store_pairs(store: Path, crops: Sequence[str], workers: int) -> Callable[[], Pairs]:
-    samples = Samples(Crops(store, crops, [HIGH, LOW]), None, workers)
+    samples = SampleLoader(Crops(store, crops, [HIGH, LOW]), None, workers)
     return lambda: (sample.images for sample in samples.epoch(1))
 
 

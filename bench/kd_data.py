@@ -12,9 +12,9 @@ import torch
 from PIL import Image
 
 import wsistore
-from distill.data.normalization import Standard
+from distill.data.normalization import ChannelStats
 from distill.networks import build
-from distill.runs.checkpoint import Progress
+from distill.runs.checkpoint import TrainingState
 from distill.runs.weights import Weights
 from distill.runs.writer import RunWriter
 from wsistore.build.builder import build as build_store
@@ -56,7 +56,7 @@ def stored(folder: Path, crops: int, side: int) -> Path:
     return store
 
 
-def teacher_run(folder: Path, standard: Standard) -> Path:
+def teacher_run(folder: Path, standard: ChannelStats) -> Path:
     """Return the run of a teacher that was never trained: it takes the same time."""
     path = folder / "teacher"
     if not path.exists():
@@ -65,7 +65,7 @@ def teacher_run(folder: Path, standard: Standard) -> Path:
         adam = torch.optim.Adam(network.parameters())
         writer = RunWriter(path, {}, weights)
         record = {"epoch": 1, "train": {"loss": 1.0}, "seconds": 0.0, "kept": True}
-        writer.epoch(record, {"network": network}, adam, Progress(epoch=1, kept=1))
+        writer.epoch(record, {"network": network}, adam, TrainingState(epoch=1, kept=1))
         writer.close()
     return path
 

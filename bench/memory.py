@@ -18,14 +18,14 @@ from typing import Any
 
 import torch
 
-from distill.data.normalization import Standard
+from distill.data.normalization import ChannelStats
 from distill.networks import build
 from distill.networks.execution.memory import memory_needed
-from distill.networks.execution.modes import Way, every_way, forward, name
-from distill.networks.execution.streamed_input import Lazy
+from distill.networks.execution.modes import ExecutionPlan, execution_plans, forward, plan_name
+from distill.networks.execution.streamed_input import StreamedInput
 
 SIDE = 8192
-STANDARD = Standard((0.7, 0.6, 0.7), (0.2, 0.2, 0.2))
+STANDARD = ChannelStats((0.7, 0.6, 0.7), (0.2, 0.2, 0.2))
 
 
 def crop(height: int, width: int) -> torch.Tensor:
@@ -38,14 +38,14 @@ def peak_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def one(height: int, width: int, way: Way) -> dict[str, Any]:
+def one(height: int, width: int, way: ExecutionPlan) -> dict[str, Any]:
     """Run one way in this process."""
     torch.set_num_threads(2)
     network = build("resnet10", 3)
-    forward(network, torch.zeros(1, 3, 64, 64), every_way(network)[0]).logits.sum().backward()
+    forward(network, torch.zeros(1, 3, 64, 64), execution_plans(network)[0]).logits.sum().backward()
     network.zero_grad()
     before = peak_bytes()
-    source = Lazy(crop(height, width), None, STANDARD, torch.device("cpu"))
+    source = StreamedInput(crop(height, width), None, STANDARD, torch.device("cpu"))
     began = time.perf_counter()
     logits = forward(network, source, way).logits
     middle = time.perf_counter()
@@ -62,7 +62,7 @@ def one(height: int, width: int, way: Way) -> dict[str, Any]:
     }
 
 
-def fresh(height: int, width: int, way: Way) -> dict[str, Any]:
+def fresh(height: int, width: int, way: ExecutionPlan) -> dict[str, Any]:
     """Run one way in a process of its own."""
     words = [sys.executable, "-m", "bench.memory", str(height), str(width), ",".join(way)]
     done = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True)
@@ -73,14 +73,14 @@ def fresh(height: int, width: int, way: Way) -> dict[str, Any]:
 def compare(height: int, width: int) -> None:
     """Print a line a way; tiled stem against plain last."""
     network = build("resnet10", 3)
-    ways = [way for way in every_way(network) if way.count("tiled") in (0, 1, 2, len(way))]
+    ways = [way for way in execution_plans(network) if way.count("tiled") in (0, 1, 2, len(way))]
     print(f"{height} × {width} pixels; GiB, seconds")
     found = {}
     for way in ways:
         found[way] = fresh(height, width, way)
         at = found[way]
         print(
-            f"  {name(way):34} peak {at['peak'] / 2**30:6.2f}   estimate "
+            f"  {plan_name(way):34} peak {at['peak'] / 2**30:6.2f}   estimate "
             f"{memory_needed(network, height, width, way) / 2**30:6.2f}   "
             f"forward {at['forward']:6.1f}   backward {at['backward']:6.1f}   "
             f"logit {at['logits'][0]:+.6f}   |gradient| {at['gradient']:.6f}",
@@ -88,7 +88,7 @@ def compare(height: int, width: int) -> None:
         )
     plain = found[ways[0]]["peak"]
     for way in ways[1:]:
-        print(f"  {name(way)} / plain: {100 * found[way]['peak'] / plain:.0f} % of the memory")
+        print(f"  {plan_name(way)} / plain: {100 * found[way]['peak'] / plain:.0f} % of the memory")
 
 
 def main() -> None:
@@ -98,7 +98,7 @@ def main() -> None:
 if __name__ == "__main__":
     if len(sys.argv) == 4:
         height, width = int(sys.argv[1]), int(sys.argv[2])
-        (chosen,) = (w for w in every_way(build("resnet10", 3)) if ",".join(w) == sys.argv[3])
+        (chosen,) = (w for w in execution_plans(build("resnet10", 3)) if ",".join(w) == sys.argv[3])
         print(json.dumps(one(height, width, chosen)))
     elif len(sys.argv) == 3:
         compare(int(sys.argv[1]), int(sys.argv[2]))

@@ -49,7 +49,7 @@ def remove_earlier_lock(folder: Path, needed: bool) -> None:
     lock.release()
 
 
-def check_place(
+def require_replaceable(
     out: Path, overwrite: bool, what: str, ours: Callable[[Path], bool], names: Collection[str]
 ) -> None:
     """Refuse a place that holds anything, unless it is what the command made, to be replaced.
@@ -91,7 +91,7 @@ def check_place(
         )
 
 
-def of_format(name: str, wanted: str) -> Callable[[Path], bool]:
+def has_format(name: str, wanted: str) -> Callable[[Path], bool]:
     """Return what says whether a folder holds a JSON file of that name whose "format" is wanted."""
 
     def ours(out: Path) -> bool:
@@ -104,7 +104,7 @@ def of_format(name: str, wanted: str) -> Callable[[Path], bool]:
 
 
 @contextmanager
-def aside(out: Path) -> Iterator[Path]:
+def staged_folder(out: Path) -> Iterator[Path]:
     """Yield a folder to write in; it takes the place of `out`, and of what is there, at the end.
 
     Where the work fails or is interrupted nothing of it stays, and `out` is as it was.

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from distill.explain.crops import carry_out
-from distill.explain.plan import Request, prepare
+from distill.explain.crops import explain_crops
+from distill.explain.plan import ExplainRequest, plan_explanation
 from distill.runs.run import Run
 
 OUT = Path(__file__).resolve().parents[1] / "docs" / "images" / "explain.jpg"
@@ -25,8 +25,8 @@ def main(demo: Path) -> None:
     runs = [Run.open(demo / name) for name in ("teacher", "student")]
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "explained"
-        request = Request(str(demo / "store"), out, crops=CROPS, target="label", size=SIZE)
-        report = carry_out(prepare(runs, request), lambda cases, total: cases)
+        request = ExplainRequest(str(demo / "store"), out, crops=CROPS, target="label", size=SIZE)
+        report = explain_crops(plan_explanation(runs, request), lambda cases, total: cases)
         pictures = [Image.open(out / entry["picture"]) for entry in report["crops"]]
         size = (max(one.width for one in pictures), sum(one.height for one in pictures))
         sheet = Image.new("RGB", size, "white")

@@ -16,14 +16,14 @@ import time
 import torch
 from torch import nn
 
-from distill.data.augmentation import draw
-from distill.data.normalization import Standard
+from distill.data.augmentation import sample_params
+from distill.data.normalization import ChannelStats
 from distill.networks import build
 from distill.networks.execution.memory import memory_needed
-from distill.networks.execution.modes import forward, mixed, name
-from distill.networks.execution.streamed_input import Lazy
+from distill.networks.execution.modes import forward, plan_name, tiled_prefix
+from distill.networks.execution.streamed_input import StreamedInput
 
-STANDARD = Standard((0.7, 0.6, 0.7), (0.2, 0.2, 0.2))
+STANDARD = ChannelStats((0.7, 0.6, 0.7), (0.2, 0.2, 0.2))
 
 
 def peak() -> float:
@@ -43,17 +43,17 @@ def main() -> None:
 
     torch.set_num_threads(2)
     network = build(chosen.network, 3)
-    way = mixed(chosen.tiled, len(network.parts()))
+    way = tiled_prefix(chosen.tiled, len(network.parts()))
     need = memory_needed(network, chosen.height, chosen.width, way) / 2**30
-    print(f"{chosen.network}, {chosen.height} × {chosen.width} pixels, {name(way)}")
+    print(f"{chosen.network}, {chosen.height} × {chosen.width} pixels, {plan_name(way)}")
     print(f"estimate {need:.2f} GiB and the process's own {peak():.2f}", flush=True)
 
     made = torch.Generator().manual_seed(0)
     size = (3, chosen.height, chosen.width)
     crop = torch.randint(0, 256, size, dtype=torch.uint8, generator=made)
     began = time.perf_counter()
-    change = draw(0, 1, 0) if chosen.augment else None
-    source = Lazy(crop, change, STANDARD, torch.device("cpu"))
+    change = sample_params(0, 1, 0) if chosen.augment else None
+    source = StreamedInput(crop, change, STANDARD, torch.device("cpu"))
     output = forward(network, source, way)
     loss = nn.functional.cross_entropy(output.logits, torch.tensor([1]))
     middle = time.perf_counter()

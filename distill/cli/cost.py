@@ -15,7 +15,7 @@ from distill.cli.options import Grouped, option
 from distill.cost import sizes, timing
 from distill.cost.flops import COUNTERS, Watch, parameters
 from distill.cost.report import FORMAT, UNITS, block, measured
-from distill.cost.table import as_csv, table
+from distill.cost.table import cost_csv, cost_table
 from distill.errors import DistillError, UsageError
 from distill.files import publish
 from distill.networks import NETWORKS, ResNet, build, smallest_input
@@ -188,13 +188,13 @@ def command(
     if file is not None:
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            publish(file, as_csv(report))
+            publish(file, cost_csv(report))
         except (FileExistsError, NotADirectoryError, PermissionError) as error:
             raise UsageError(f"{file} cannot be written ({error}); choose another --csv") from error
     if as_json:
         terminal.echo_json(report)
     else:
-        _printer().print(table(report))
+        _printer().print(cost_table(report))
     unmeasured = [one for one in blocks if one["not_measured"]]
     if unmeasured and not no_measure:
         reasons = "; ".join(f"{one['level']}: {one['not_measured']}" for one in unmeasured)

@@ -15,14 +15,14 @@ from distill.cli.options import FOLDER, Grouped, machine_options, memory_option,
 from distill.data.dataset import Sample
 from distill.errors import UsageError
 from distill.evaluation import comparison
-from distill.evaluation.evaluator import carry_out
+from distill.evaluation.evaluator import evaluate
 from distill.evaluation.inference import Watch
 from distill.evaluation.leakage import EPOCH, TEMPERATURE, TRAINING
 from distill.evaluation.metrics.bootstrap import DRAWS, UNITS
-from distill.evaluation.plan import Plan, Request, prepare
+from distill.evaluation.plan import EvaluationPlan, EvaluationRequest, plan_evaluation
 from distill.evaluation.predictions import AGGREGATES
-from distill.evaluation.scoring import Bootstrap
-from distill.evaluation.table import tables
+from distill.evaluation.scoring import BootstrapSettings
+from distill.evaluation.table import evaluation_tables
 from distill.output_folder import hold, own_name
 from distill.runs.run import Run
 from wsistore import terminal
@@ -69,21 +69,31 @@ WIDTH = 110
     help="Add N / (N + FP + FN), which the paper prints as accuracy and which is too high.",
 )
 @option(
-    "Bootstrap",
+    "BootstrapSettings",
     "--unit",
     type=click.Choice(UNITS),
     default="patient",
     help="What is resampled; crops of one patient are alike, so 'crop' gives too narrow intervals.",
 )
 @option(
-    "Bootstrap", "--draws", type=click.IntRange(min=1), default=DRAWS, help="Number of resamples."
+    "BootstrapSettings",
+    "--draws",
+    type=click.IntRange(min=1),
+    default=DRAWS,
+    help="Number of resamples.",
 )
-@option("Bootstrap", "--seed", type=click.IntRange(min=0), default=0, help="Decides the resamples.")
+@option(
+    "BootstrapSettings",
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    help="Decides the resamples.",
+)
 @option("Output", "--overwrite", is_flag=True, help="Replace evaluations that exist.")
 @option("Output", "--json", "as_json", is_flag=True, help="Print metrics.json of each run instead.")
 @machine_options
 @memory_option
-def evaluate(
+def evaluate_command(
     runs: tuple[Path, ...],
     store: Path,
     as_json: bool,
@@ -112,29 +122,31 @@ def evaluate(
         raise UsageError("a run is named twice")
     if threads is not None:
         torch.set_num_threads(threads)
-    request = Request(bootstrap=Bootstrap(unit, draws, seed), memory_gib=memory, **given)
+    request = EvaluationRequest(
+        bootstrap=BootstrapSettings(unit, draws, seed), memory_gib=memory, **given
+    )
     opened = wsistore.open(store)
     found = [Run.open(path) for path in runs]
     for run in found:
         hold(request.folder(run), option=None)
-    plans = [prepare(run, opened, request) for run in found]
+    plans = [plan_evaluation(run, opened, request) for run in found]
     comparison.check(plans)
     stderr = terminal.console(stderr=True)
     for plan in plans:
         for note in notes(plan):
             stderr.print(note)
-    evaluations = [carry_out(plan, _watch(plan, stderr)) for plan in plans]
+    evaluations = [evaluate(plan, _watch(plan, stderr)) for plan in plans]
     reports = [evaluation.report for evaluation in evaluations]
     differences = [comparison.compare(evaluations[0], other) for other in evaluations[1:]]
     if as_json:
         terminal.echo_json(reports)
     else:
         printer = _printer()
-        for table in tables(reports, differences):
+        for table in evaluation_tables(reports, differences):
             printer.print(table)
 
 
-def notes(plan: Plan) -> list[str]:
+def notes(plan: EvaluationPlan) -> list[str]:
     """Say what is unusual about an evaluation: crops not scored, patients that were seen before."""
     said = []
     labels, left_out = plan.subset.labels, plan.subset.left_out
@@ -156,7 +168,7 @@ def _printer() -> Console:
     return stdout if stdout.is_terminal else terminal.console(width=WIDTH, wrap=True)
 
 
-def _watch(plan: Plan, console: Console) -> Watch:
+def _watch(plan: EvaluationPlan, console: Console) -> Watch:
     def watch(samples: Iterable[Sample], total: int) -> Iterable[Sample]:
         return terminal.track(samples, own_name(plan.run.path), console, total)
 

@@ -41,7 +41,7 @@ def interrupted(interruption: KeyboardInterrupt, text: str) -> SystemExit:
 
 
 @contextmanager
-def told(text: str = "Interrupted.") -> Iterator[None]:
+def cli_errors(text: str = "Interrupted.") -> Iterator[None]:
     """Turn errors a user can meet into a line and an exit code: 1, 2 for usage, 130 for Ctrl-C.
 
     What the machine refuses (a full disk, a right that is missing) is a line too; any other OSError

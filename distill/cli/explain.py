@@ -18,8 +18,8 @@ from distill.cli.options import (
     threads_option,
 )
 from distill.data.subsets import left_out_note
-from distill.explain.crops import carry_out
-from distill.explain.plan import PREDICTED, REPORT, Case, Request, prepare
+from distill.explain.crops import explain_crops
+from distill.explain.plan import PREDICTED, REPORT, Case, ExplainRequest, plan_explanation
 from distill.output_folder import hold
 from distill.runs.run import Run
 from wsistore import terminal
@@ -90,12 +90,14 @@ def explain(
         return terminal.track(cases, "explaining", stderr, total)
 
     hold(given["out"])
-    plan = prepare([Run.open(path) for path in runs], Request(memory_gib=memory, **given))
+    plan = plan_explanation(
+        [Run.open(path) for path in runs], ExplainRequest(memory_gib=memory, **given)
+    )
     if plan.left_out:
         which = "named" if plan.request.crops else plan.request.subset
         note = left_out_note(which, plan.left_out, REPORT)
         stderr.print(note)
-    report = carry_out(plan, watch)
+    report = explain_crops(plan, watch)
     terminal.echo(f"{plan.request.out}: {len(report['crops'])} crops explained")
     if compared := report.get("similarity"):
         terminal.echo(_compared(compared))

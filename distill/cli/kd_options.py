@@ -10,7 +10,7 @@ from distill.cli.options import FOLDER, Decorator, option, refuse_without_effect
 from distill.errors import UsageError
 from distill.kd.criterion import PAPER_RESIZE, Criterion, resize_of, resizers_of
 from distill.kd.losses import DISTANCES, RESIZERS
-from distill.kd.source import Distillation
+from distill.kd.source import DistillationSettings
 
 
 def resize_option(group: str, default: str | None, note: str = "") -> Decorator[Any]:
@@ -27,9 +27,14 @@ def resize_option(group: str, default: str | None, note: str = "") -> Decorator[
 
 
 distillation_options = stack(
-    option("Distillation", "--teacher", type=FOLDER, help="The teacher's run; or give --targets."),
     option(
-        "Distillation",
+        "DistillationSettings",
+        "--teacher",
+        type=FOLDER,
+        help="The teacher's run; or give --targets.",
+    ),
+    option(
+        "DistillationSettings",
         "--targets",
         type=FOLDER,
         help="What a teacher said before, from distill teach; only --level is read then.",
@@ -42,43 +47,45 @@ distillation_options = stack(
         help="Subsets to distil on, labelled or not; several joined by +.",
     ),
     option(
-        "Distillation",
+        "DistillationSettings",
         "--temperature",
         type=click.FloatRange(min=0, min_open=True),
         default=1.0,
         help="T of the soft loss.",
     ),
     option(
-        "Distillation",
+        "DistillationSettings",
         "--soft-weight",
         type=click.FloatRange(min=0),
         default=1.0,
         help="Weight of the soft loss.",
     ),
     option(
-        "Distillation",
+        "DistillationSettings",
         "--pixel-weight",
         type=click.FloatRange(min=0),
         default=1.0,
         help="Weight of the pixel loss.",
     ),
     option(
-        "Distillation",
+        "DistillationSettings",
         "--attention-weight",
         type=click.FloatRange(min=0),
         default=0.0,
         help="Weight of attention transfer with positive gradients (AT+).",
     ),
-    resize_option("Distillation", None, f"  [default: {PAPER_RESIZE}, or as --targets were made]"),
+    resize_option(
+        "DistillationSettings", None, f"  [default: {PAPER_RESIZE}, or as --targets were made]"
+    ),
     option(
-        "Distillation",
+        "DistillationSettings",
         "--pixel-distance",
         type=click.Choice(sorted(DISTANCES, reverse=True)),
         default="mse",
         help="Of the pixel loss: squared or absolute differences.",
     ),
     option(
-        "Distillation",
+        "DistillationSettings",
         "--student-colours",
         type=click.Choice(["shared", "own"]),
         default="shared",
@@ -88,7 +95,7 @@ distillation_options = stack(
 )
 
 
-def distillation(given: dict[str, Any]) -> Distillation:
+def distillation(given: dict[str, Any]) -> DistillationSettings:
     """Return the values of `distillation_options` as one object.
 
     Raises:
@@ -114,7 +121,7 @@ def distillation(given: dict[str, Any]) -> Distillation:
         why = "with --pixel-weight 0"
         refuse_without_effect({"resize": why, "pixel_distance": why})
     resizers = resizers_of(given["resize"]) if given["resize"] else None
-    return Distillation(
+    return DistillationSettings(
         given["teacher"],
         given["targets"],
         criterion,

@@ -6,11 +6,11 @@ from importlib import import_module
 
 import click
 
-from distill.cli.exits import end_with_starter, told
+from distill.cli.exits import cli_errors, end_with_starter
 
 COMMANDS = {
-    "cost": ("distill.cli.main.cost:command", "Say what a network costs, crop by crop."),
-    "evaluate": ("distill.cli.main.evaluate:evaluate", "Score runs, with intervals."),
+    "cost": ("distill.cli.cost:command", "Say what a network costs, crop by crop."),
+    "evaluate": ("distill.cli.evaluate:evaluate_command", "Score runs, with intervals."),
     "experiment": ("distill.cli.experiment.command:experiment", "Carry out a design of many runs."),
     "explain": ("distill.cli.explain:explain", "Show where a run, or two, looked."),
     "export": ("distill.cli.export:command", "Write a run as ONNX, with a model card."),
@@ -47,7 +47,7 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         """Run a command; its errors end it with exit code 1, or 2 for usage."""
-        with told():
+        with cli_errors():
             end_with_starter()
             return super().invoke(ctx)
 

@@ -20,16 +20,16 @@ from distill.cli.predict_options import FILE, answer_options, other_options, sli
 from distill.errors import UsageError
 from distill.files import as_json as encode
 from distill.files import publish
-from distill.networks.execution.device import available, resolve_device
-from distill.output_folder import aside, hold, own_name
+from distill.networks.execution.device import available_gib, resolve_device
+from distill.output_folder import hold, own_name, staged_folder
 from distill.predict import folder as output
 from distill.predict.calibration import Calibration, calibration
 from distill.predict.known_slides import seen_slides
-from distill.predict.overlay import overlay
-from distill.predict.report import Predictions, as_report, crops_csv, predictions, slides_csv
-from distill.predict.slide import VENDOR, Job, SlideLogits, failed, predict_slide
+from distill.predict.overlay import draw_overlay
+from distill.predict.report import SlidePredictions, as_report, crops_csv, predictions, slides_csv
+from distill.predict.slide import VENDOR, SlideJob, SlideLogits, failed, predict_slide
 from distill.predict.table import crops_table, slides_table
-from distill.predict.training_domain import Trained, trained
+from distill.predict.training_domain import TrainingDomain, domain_of
 from distill.runs.provenance import sha256
 from distill.runs.run import Run
 from wsistore import terminal
@@ -45,8 +45,8 @@ class Asked:
     """What was asked for, resolved."""
 
     run: Run
-    job: Job
-    known: Trained
+    job: SlideJob
+    known: TrainingDomain
     calibrated: Calibration
     aggregate: str
     unseen: str = ""
@@ -122,7 +122,7 @@ def predict(
     for note in asked.notes:
         stderr.print(note)
     with ExitStack() as opened:
-        folder = opened.enter_context(aside(out)) if out is not None else None
+        folder = opened.enter_context(staged_folder(out)) if out is not None else None
         if folder is not None:
             (folder / output.OVERLAYS).mkdir()
         found = _carry_out(files, asked, workers, timeout, folder, stderr)
@@ -151,7 +151,7 @@ def _asked(path: Path, workers: int, picture: int, given: dict[str, Any]) -> Ask
     run = Run.open(path)
     run.load_network()  # or each slide would fail for what is wrong with the run
     weights = sha256(path / "weights.safetensors")
-    known = trained(run, given["store"])
+    known = domain_of(run, given["store"])
     settings = dict(known.settings)
     if given["regions"] is not None:
         settings["regions"] = given["regions"]
@@ -167,10 +167,10 @@ def _asked(path: Path, workers: int, picture: int, given: dict[str, Any]) -> Ask
         threads = max((os.cpu_count() or 1) // workers, 1)
     elif threads is not None:
         torch.set_num_threads(threads)
-    memory = given["memory"] or round(available(torch.device(device)) / workers, 2)
+    memory = given["memory"] or round(available_gib(torch.device(device)) / workers, 2)
     calibrated = calibration(run, weights, given["temperature"], given["calibration"])
     seen, unseen = seen_slides(run, calibrated.file)
-    job = Job(
+    job = SlideJob(
         run=path,
         weights=weights,
         settings=settings,
@@ -198,7 +198,7 @@ def _carry_out(
     timeout: float,
     folder: Path | None,
     stderr: Console,
-) -> Predictions:
+) -> SlidePredictions:
     """Predict the slides, in the order in which they were named, and draw them."""
     classes, calibrated = asked.run.weights.classes, asked.calibrated
     done: dict[wsistore.SlideFile, SlideLogits] = {}
@@ -218,14 +218,14 @@ def _carry_out(
     return predictions(slides, classes, calibrated.temperature, asked.aggregate)
 
 
-def _draw(one: SlideLogits, found: Predictions, folder: Path, asked: Asked) -> None:
+def _draw(one: SlideLogits, found: SlidePredictions, folder: Path, asked: Asked) -> None:
     assert one.picture is not None
     level, about = one.facts["level"], asked.run.weights
     note = (
         f"{own_name(asked.run.path)} ({about.network}) at {about.level}, "
         f"{level['mpp']:.4g} µm/px · {asked.calibrated.said.partition(';')[0]} · research use only"
     )
-    drawn = overlay(one, one.picture, found.classes, found.of(one.slide), note)
+    drawn = draw_overlay(one, one.picture, found.classes, found.of(one.slide), note)
     drawn.save(folder / output.OVERLAYS / f"{one.slide}.png", format="PNG")
 
 

@@ -12,11 +12,11 @@ import wsistore
 from distill.cli.options import FOLDER, Grouped, option
 from distill.output_folder import hold
 from distill.report.evaluations import collect
-from distill.report.scores import measure
-from distill.report.methods import rows
+from distill.report.methods import methods_of
 from distill.report.page.document import assemble
 from distill.report.page.folder import PAGE, check_out, overlays, write
 from distill.report.page.html import files
+from distill.report.scores import measure
 from distill.report.verdict import SCORES, Question
 from wsistore import terminal
 
@@ -79,7 +79,7 @@ def command(
     explained = overlays(explain) if explain else ([], 0)
     opened = wsistore.open(store)
     collected = collect(runs, opened, split, subset)
-    measured = measure(collected, rows(collected.runs, opened.level_names), _watch)
+    measured = measure(collected, methods_of(collected.runs, opened.level_names), _watch)
     report = assemble(measured, opened, Question(score, margin), explained)
     write(out, files(report), overwrite)
     terminal.echo(report.lead)

@@ -21,8 +21,8 @@ from distill.cli.options import (
 )
 from distill.data.dataset import Sample
 from distill.kd.criterion import PAPER_RESIZE, resizers_of
+from distill.kd.teach_plan import TeachSettings
 from distill.kd.teaching import teach
-from distill.kd.teach_plan import Teaching
 from distill.networks import NETWORKS
 from wsistore import terminal
 
@@ -115,7 +115,7 @@ def command(
     if given["hint"] == "none":
         refuse_without_effect({"resize": "with --hint none"})
     levels = tuple(dict.fromkeys(student_levels))
-    request = Teaching(
+    request = TeachSettings(
         resizers=resizers_of(resize), student_levels=levels, memory_gib=memory, **given
     )
     try:

@@ -16,7 +16,7 @@ from torch.utils._pytree import tree_leaves
 
 from distill.data.normalization import to_input
 from distill.networks import ResNet
-from distill.networks.execution.memory import memory_of_ways
+from distill.networks.execution.memory import memory_of_plans
 
 UNIT = (0.5, 0.5, 0.5)
 """Mean and deviation to standardise with where the values do not matter."""
@@ -39,7 +39,7 @@ class Memory(NamedTuple):
 
 def memory(network: ResNet, height: int, width: int) -> Memory:
     """Estimate the peaks for one crop of height × width pixels."""
-    ways = list(memory_of_ways(network, height, width).values())
+    ways = list(memory_of_plans(network, height, width).values())
     return Memory(inference(network, height, width), ways[0], min(ways))
 
 

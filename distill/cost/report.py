@@ -14,7 +14,7 @@ from distill.cost.flops import Watch, agree, each, summary
 from distill.cost.memory import Memory, inference, memory
 from distill.cost.sizes import Sizes
 from distill.networks import ResNet
-from distill.networks.execution.device import available
+from distill.networks.execution.device import available_gib
 from distill.types import Floats
 
 FORMAT = "distill-cost/1"
@@ -81,7 +81,7 @@ def measured(
     median, slide = crops.median(), counts["median_slide"]
     whole = [size for size, of in zip(crops.sizes, crops.slides or (), strict=False) if of == slide]
     needed = max(inference(network, *size) for size in {median, *whole})
-    if needed > (free := available(device) * 2**30):
+    if needed > (free := available_gib(device) * 2**30):
         reason = f"a crop needs {needed / 2**30:.1f} GiB, and {free / 2**30:.1f} are free"
         return {"seconds_per_crop": None, "seconds_per_slide": None, "not_measured": reason}
     return {

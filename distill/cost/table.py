@@ -16,7 +16,7 @@ Block = Mapping[str, Any]
 Line = tuple[str, Callable[[Block], str]]
 
 
-def table(report: Mapping[str, Any]) -> Table:
+def cost_table(report: Mapping[str, Any]) -> Table:
     """Return a report's levels as columns and its quantities as rows, each with its unit."""
     blocks: Sequence[Block] = report["levels"]
     title = (
@@ -62,7 +62,7 @@ def caption(report: Mapping[str, Any]) -> str:
     return " ".join(said)
 
 
-def as_csv(report: Mapping[str, Any]) -> bytes:
+def cost_csv(report: Mapping[str, Any]) -> bytes:
     """Return one row a level, with a header; nested names are joined by dots, as in the JSON."""
     general = ("network", "run", "classes", "parameters", "store", "split", "subset")
     rows = [

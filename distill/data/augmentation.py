@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional as tv
 
-from distill.data.rng import Purpose, generator
+from distill.data.rng import RandomStream, rng_for
 
-COLOUR_RANGE = 0.5
+COLOR_RANGE = 0.5
 """Brightness, contrast and saturation factors lie in 1 ± COLOUR_RANGE."""
 HUE_RANGE = 0.2
 """The hue moves by at most this fraction of the colour circle, either way."""
@@ -25,7 +25,7 @@ OPERATIONS = tuple(_APPLY)
 
 
 @dataclass(frozen=True)
-class Draw:
+class AugmentationParams:
     """One random choice of everything augmentation changes.
 
     Attributes:
@@ -52,7 +52,7 @@ class Draw:
     epoch: int = field(default=0, compare=False)
 
 
-def draw(seed: int, epoch: int, index: int) -> Draw:
+def sample_params(seed: int, epoch: int, index: int) -> AugmentationParams:
     """Return the draw of one crop in one epoch, a pure function of its arguments.
 
     Args:
@@ -60,31 +60,31 @@ def draw(seed: int, epoch: int, index: int) -> Draw:
         epoch: number of the epoch, from 1.
         index: the crop's place in its data set, from 0.
     """
-    return _draw(seed, Purpose.AUGMENTATION, epoch, index)
+    return _draw(seed, RandomStream.AUGMENTATION, epoch, index)
 
 
-def recoloured(chosen: Draw, seed: int, index: int) -> Draw:
+def with_own_colors(chosen: AugmentationParams, seed: int, index: int) -> AugmentationParams:
     """Return a draw with the flips, turns and epoch of another, and colours of its own.
 
     They are a pure function of the seed, the draw's epoch and the crop's place in its data set, and
-    independent of those that `draw` gives.
+    independent of those that `sample_params` gives.
     """
-    other = _draw(seed, Purpose.STUDENT_COLOURS, chosen.epoch, index)
+    other = _draw(seed, RandomStream.STUDENT_COLOURS, chosen.epoch, index)
     return replace(other, hflip=chosen.hflip, vflip=chosen.vflip, turns=chosen.turns)
 
 
-def unchanged(epoch: int) -> Draw:
+def unchanged(epoch: int) -> AugmentationParams:
     """Return the draw of an epoch that changes nothing of an image but by rounding."""
-    return Draw(1.0, 1.0, 1.0, 0.0, OPERATIONS, False, False, 0, epoch)
+    return AugmentationParams(1.0, 1.0, 1.0, 0.0, OPERATIONS, False, False, 0, epoch)
 
 
-def _draw(seed: int, purpose: Purpose, epoch: int, index: int) -> Draw:
-    rng = generator(seed, purpose, epoch, index)
-    brightness, contrast, saturation = rng.uniform(1 - COLOUR_RANGE, 1 + COLOUR_RANGE, size=3)
+def _draw(seed: int, purpose: RandomStream, epoch: int, index: int) -> AugmentationParams:
+    rng = rng_for(seed, purpose, epoch, index)
+    brightness, contrast, saturation = rng.uniform(1 - COLOR_RANGE, 1 + COLOR_RANGE, size=3)
     hue = rng.uniform(-HUE_RANGE, HUE_RANGE)
     names = OPERATIONS
     hflip, vflip = rng.integers(2, size=2)
-    return Draw(
+    return AugmentationParams(
         brightness=float(brightness),
         contrast=float(contrast),
         saturation=float(saturation),
@@ -97,7 +97,7 @@ def _draw(seed: int, purpose: Purpose, epoch: int, index: int) -> Draw:
     )
 
 
-def apply(draw: Draw, image: Tensor) -> Tensor:
+def apply(params: AugmentationParams, image: Tensor) -> Tensor:
     """Recolour an image, then reorient it.
 
     Args:
@@ -107,22 +107,24 @@ def apply(draw: Draw, image: Tensor) -> Tensor:
     Returns:
         (…, 3, H, W) float in 0..1; (…, 3, W, H) after an odd number of quarter turns.
     """
-    return reorient(draw, recolour(draw, image))
+    return apply_geometry(params, apply_color(params, image))
 
 
-def turned(draw: Draw | None, height: int, width: int) -> tuple[int, int]:
+def output_size(params: AugmentationParams | None, height: int, width: int) -> tuple[int, int]:
     """Return the (height, width) that an image of height × width has after `apply`."""
-    return (width, height) if draw is not None and draw.turns % 2 else (height, width)
+    return (width, height) if params is not None and params.turns % 2 else (height, width)
 
 
-def recolour(draw: Draw, image: Tensor, names: Sequence[str] | None = None) -> Tensor:
+def apply_color(
+    params: AugmentationParams, image: Tensor, names: Sequence[str] | None = None
+) -> Tensor:
     """Apply the colour operations in the draw's order, or those named; shape and range stay."""
-    for name in draw.order if names is None else names:
-        image = _APPLY[name](image, getattr(draw, name))
+    for name in params.order if names is None else names:
+        image = _APPLY[name](image, getattr(params, name))
     return image
 
 
-def reorient(draw: Draw, image: Tensor) -> Tensor:
+def apply_geometry(params: AugmentationParams, image: Tensor) -> Tensor:
     """Mirror and turn; every value stays as it is."""
-    flipped = [axis for axis, flip in ((-1, draw.hflip), (-2, draw.vflip)) if flip]
-    return torch.rot90(image.flip(flipped), draw.turns, (-2, -1))
+    flipped = [axis for axis, flip in ((-1, params.hflip), (-2, params.vflip)) if flip]
+    return torch.rot90(image.flip(flipped), params.turns, (-2, -1))

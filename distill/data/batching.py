@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from distill.data.padding import together
+from distill.data.padding import batch_by_size
 
 Batch = tuple[int, ...]
-Group = list[Batch]
+Update = list[Batch]
 
 
 class Extent(NamedTuple):
@@ -23,20 +23,20 @@ class Extent(NamedTuple):
     held: int = 0
 
 
-Cut = Callable[[Sequence[int], int, Callable[[int], Extent]], list[Group]]
+BatchingPolicy = Callable[[Sequence[int], int, Callable[[int], Extent]], list[Update]]
 """From an epoch's order, the crops in an update, and how large a crop is, to the epoch's groups:
 every crop in exactly one batch of exactly one group."""
 
 
 def one_by_one(
     order: Sequence[int], accumulate: int, extent: Callable[[int], Extent]
-) -> list[Group]:
+) -> list[Update]:
     """Cut an order into groups of `accumulate` crops, the last what is left; batches of one."""
     return [[(index,) for index in group] for group in updates(order, accumulate)]
 
 
-def by_size(limit: int, most: int, held: int = 2**30) -> Cut:
-    """Return a cut whose batches hold crops of like sizes; see `distill.data.padding.together`.
+def by_size(limit: int, most: int, held: int = 2**30) -> BatchingPolicy:
+    """Return a cut whose batches hold crops of like sizes; see `distill.data.padding.batch_by_size`.
 
     Args:
         limit: most pixels of a padded batch.
@@ -44,11 +44,11 @@ def by_size(limit: int, most: int, held: int = 2**30) -> Cut:
         held: most bytes of all levels of a batch's crops.
     """
 
-    def cut(order: Sequence[int], accumulate: int, extent: Callable[[int], Extent]) -> list[Group]:
+    def cut(order: Sequence[int], accumulate: int, extent: Callable[[int], Extent]) -> list[Update]:
         groups = []
         for group in updates(order, accumulate):
             sizes, bytes_ = zip(*(extent(index) for index in group), strict=True)
-            batches = together(sizes, limit, most, bytes_, held)
+            batches = batch_by_size(sizes, limit, most, bytes_, held)
             groups.append([tuple(group[place] for place in batch.places) for batch in batches])
         return groups
 
@@ -60,11 +60,11 @@ def updates(order: Sequence[int], accumulate: int) -> list[Sequence[int]]:
     return [order[start : start + accumulate] for start in range(0, len(order), accumulate)]
 
 
-def share(group: Group, rank: int, world: int) -> Group:
+def shard(group: Update, rank: int, world: int) -> Update:
     """Return the batches of one process out of `world`: every world-th, from its rank on."""
     return group[rank::world]
 
 
-def crops_in(groups: Sequence[Group]) -> list[int]:
+def crops_in(groups: Sequence[Update]) -> list[int]:
     """Return the crops of some groups, in order."""
     return [index for group in groups for batch in group for index in batch]

@@ -24,7 +24,7 @@ import pandas as pd
 from distill.errors import RunError
 from distill.types import Floats
 
-FEWEST = 8
+MIN_CROPS = 8
 """Training slides below which nothing is said: the chance above would be over one in nine."""
 QUANTILE = 0.99
 FLOOR = 1 / 255**2
@@ -32,7 +32,7 @@ NAMES = ("mean_r", "mean_g", "mean_b", "std_r", "std_g", "std_b")
 
 
 @dataclass(frozen=True)
-class Colours:
+class ColorStatistics:
     """Colours of training slides.
 
     Attributes:
@@ -57,7 +57,7 @@ class Colours:
         return asdict(self)
 
     @classmethod
-    def of(cls, record: Mapping[str, Any]) -> Colours:
+    def of(cls, record: Mapping[str, Any]) -> ColorStatistics:
         """Return what `record` wrote.
 
         Raises:
@@ -73,8 +73,10 @@ class Colours:
         return found
 
 
-def measure_colours(levels: pd.DataFrame, crops: Collection[str], level: str) -> Colours | None:
-    """Return the colours of the slides that some crops are of; None for fewer than `FEWEST`.
+def measure_colors(
+    levels: pd.DataFrame, crops: Collection[str], level: str
+) -> ColorStatistics | None:
+    """Return the colours of the slides that some crops are of; None for fewer than `MIN_CROPS`.
 
     They come from the exact sums in the store, so that no pixel is read.
 
@@ -85,16 +87,16 @@ def measure_colours(levels: pd.DataFrame, crops: Collection[str], level: str) ->
     """
     rows = levels[(levels["level"] == level) & levels["crop"].isin(set(crops))]
     slides = rows["crop"].str.rpartition("/")[0]
-    if slides.nunique() < FEWEST:
+    if slides.nunique() < MIN_CROPS:
         return None
     pixels = (rows["height"] * rows["width"]).to_numpy(np.float64)[:, None]
     total = rows[["sum_r", "sum_g", "sum_b"]].to_numpy(np.float64)
     squares = rows[["sumsq_r", "sumsq_g", "sumsq_b"]].to_numpy(np.float64)
     each = pd.DataFrame(_colour(total, squares, pixels), columns=list(NAMES), index=rows.index)
-    return summarise(each.groupby(slides).mean().to_numpy())
+    return summarize(each.groupby(slides).mean().to_numpy())
 
 
-def summarise(slides: Floats) -> Colours:
+def summarize(slides: Floats) -> ColorStatistics:
     """Return what to keep of the colours of n ≥ 3 slides, (n, 6)."""
     n = len(slides)
     mean = slides.mean(0)
@@ -105,10 +107,10 @@ def summarise(slides: Floats) -> Colours:
     others = ((n - 1) * covariance - n / (n - 1) * products) / (n - 2)
     own = _distances(off * n / (n - 1), others)
     threshold = float(np.quantile(own, QUANTILE, method="higher"))
-    return Colours(n, mean.tolist(), covariance.tolist(), threshold)
+    return ColorStatistics(n, mean.tolist(), covariance.tolist(), threshold)
 
 
-def crop_colour(image: np.ndarray) -> Floats:
+def crop_color(image: np.ndarray) -> Floats:
     """Return the colour of (3, H, W) uint8 pixels, (6,)."""
     flat = image.reshape(3, -1)
     total = flat.sum(1, dtype=np.uint64)

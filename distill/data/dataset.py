@@ -45,7 +45,7 @@ class LabelledSample(Sample):
 S_co = TypeVar("S_co", bound=Sample, covariant=True)
 
 
-class CropSet(ABC, Generic[S_co]):
+class CropDataset(ABC, Generic[S_co]):
     """Crops of a store at some levels; `store` is whatever `wsistore.open` takes."""
 
     def __init__(self, store: str | Path, crops: Sequence[str], levels: Sequence[str]) -> None:
@@ -98,7 +98,7 @@ class CropSet(ABC, Generic[S_co]):
         return self._store
 
 
-class Crops(CropSet[Sample]):
+class Crops(CropDataset[Sample]):
     """Map-style data set of crops without labels.
 
     Args:
@@ -112,7 +112,7 @@ class Crops(CropSet[Sample]):
         return Sample(self.crops[index], index, _tensors(pixels))
 
 
-class LabelledCrops(CropSet[LabelledSample]):
+class LabelledCrops(CropDataset[LabelledSample]):
     """Map-style data set of crops with labels; `labels` are class numbers from 0, one per crop."""
 
     def __init__(

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Generic, cast
 
-from distill.data.dataset import CropSet, S_co
+from distill.data.dataset import CropDataset, S_co
 from distill.data.prefetch import AHEAD_BYTES, read_ahead
-from distill.data.rng import Purpose, generator
+from distill.data.rng import RandomStream, rng_for
 
 
 def order(seed: int, epoch: int, count: int) -> list[int]:
     """Return a permutation of 0 … count - 1, a pure function of its arguments."""
-    return cast("list[int]", generator(seed, Purpose.ORDER, epoch, 0).permutation(count).tolist())
+    return cast(
+        "list[int]", rng_for(seed, RandomStream.ORDER, epoch, 0).permutation(count).tolist()
+    )
 
 
-class Room:
+class SampleCache:
     """Bytes of memory in which data sets keep decoded samples, so that they are read once.
 
     A sample that has come in stays. Each epoch reads every sample once, in an order of its own, so
@@ -32,7 +34,7 @@ class Room:
         return fits
 
 
-class Samples(Generic[S_co]):
+class SampleLoader(Generic[S_co]):
     """Reads a data set sample by sample, in an order that is new in every epoch.
 
     The samples and their order depend on nothing but the data set, the seed and the epoch; worker
@@ -48,17 +50,17 @@ class Samples(Generic[S_co]):
 
     def __init__(
         self,
-        crops: CropSet[S_co],
+        crops: CropDataset[S_co],
         seed: int | None,
         workers: int = 0,
         ahead: int = AHEAD_BYTES,
-        room: Room | None = None,
+        room: SampleCache | None = None,
     ) -> None:
         self._crops = crops
         self._seed = seed
         self._workers = workers
         self._ahead = ahead
-        self._room = room or Room()
+        self._room = room or SampleCache()
         self._kept: dict[int, S_co] = {}
 
     def __len__(self) -> int:

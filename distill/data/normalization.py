@@ -10,21 +10,21 @@ import torch
 from torch import Tensor
 
 import wsistore
-from distill.data.augmentation import Draw, apply
+from distill.data.augmentation import AugmentationParams, apply
 from distill.errors import SubsetError
 
 Channels = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
-class Standard:
+class ChannelStats:
     """Mean and population standard deviation of R, G and B, in units where 255 is 1."""
 
     mean: Channels
     std: Channels
 
 
-def measure(levels: pd.DataFrame, crops: Collection[str], level: str) -> Standard:
+def channel_stats(levels: pd.DataFrame, crops: Collection[str], level: str) -> ChannelStats:
     """Return the mean and deviation over all pixels of the crops at one level.
 
     They come from the exact sums in the store: see `wsistore.statistics`.
@@ -50,7 +50,7 @@ def measure(levels: pd.DataFrame, crops: Collection[str], level: str) -> Standar
     mean, std = (
         (r / 255, g / 255, b / 255) for r, g, b in (found.mean.tolist(), found.std.tolist())
     )
-    return Standard(mean, std)
+    return ChannelStats(mean, std)
 
 
 def to_unit(image: Tensor) -> Tensor:
@@ -58,7 +58,7 @@ def to_unit(image: Tensor) -> Tensor:
     return image.to(torch.float32) / 255
 
 
-def standardise(image: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
+def normalize(image: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
     """(…, 3, H, W) float in 0..1 to (image - mean) / std, per channel."""
     shape = (3, 1, 1)
     centre = torch.tensor(mean, dtype=image.dtype, device=image.device).view(shape)
@@ -77,10 +77,12 @@ def to_input(image: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tens
     Returns:
         (1, 3, H, W) float32 on the image's device.
     """
-    return standardise(to_unit(image), mean, std).unsqueeze(0)
+    return normalize(to_unit(image), mean, std).unsqueeze(0)
 
 
-def prepare(image: Tensor, draw: Draw | None, standard: Standard, device: torch.device) -> Tensor:
+def prepare(
+    image: Tensor, draw: AugmentationParams | None, standard: ChannelStats, device: torch.device
+) -> Tensor:
     """Return a network's input: uint8 to the device, 0..1, augmented, standardised.
 
     Args:
@@ -95,4 +97,4 @@ def prepare(image: Tensor, draw: Draw | None, standard: Standard, device: torch.
     unit = to_unit(image.to(device))
     if draw is not None:
         unit = apply(draw, unit)
-    return standardise(unit, standard.mean, standard.std).unsqueeze(0)
+    return normalize(unit, standard.mean, standard.std).unsqueeze(0)

@@ -14,7 +14,7 @@ WASTE = 0.15
 
 
 @dataclass(frozen=True)
-class Batch:
+class PaddedBatch:
     """Crops that are padded to one size.
 
     Attributes:
@@ -41,9 +41,9 @@ class Batch:
         """Fraction of the padded batch that is padding."""
         return 1 - self.area / self.pixels
 
-    def joined(self, place: int, size: tuple[int, int], held: int) -> "Batch":
+    def joined(self, place: int, size: tuple[int, int], held: int) -> "PaddedBatch":
         """Return this batch with one more crop of (height, width) `size` and `held` bytes."""
-        return Batch(
+        return PaddedBatch(
             (*self.places, place),
             max(self.height, size[0]),
             max(self.width, size[1]),
@@ -52,13 +52,13 @@ class Batch:
         )
 
 
-def together(
+def batch_by_size(
     sizes: Sequence[tuple[int, int]],
     limit: int,
     most: int,
     held: Sequence[int] | None = None,
     most_held: int = 0,
-) -> list[Batch]:
+) -> list[PaddedBatch]:
     """Cut crops into batches of like sizes.
 
     From the largest area to the smallest, each crop joins the batch in which it leaves the least
@@ -76,7 +76,7 @@ def together(
     Returns:
         Batches that hold every place of `sizes` once.
     """
-    batches: list[Batch] = []
+    batches: list[PaddedBatch] = []
     for place in sorted(range(len(sizes)), key=lambda i: (-sizes[i][0] * sizes[i][1], i)):
         (height, width), own = sizes[place], held[place] if held else 0
         choices = [
@@ -93,5 +93,5 @@ def together(
             _, number, batch = min(fitting, key=lambda choice: choice[:2])
             batches[number] = batch
         else:
-            batches.append(Batch((place,), height, width, height * width, own))
+            batches.append(PaddedBatch((place,), height, width, height * width, own))
     return batches

@@ -21,14 +21,14 @@ Pixels = dict[str, NDArray[np.uint8]]
 Shapes = dict[str, tuple[int, ...]]
 
 
-class Place(NamedTuple):
+class MemfdHandle(NamedTuple):
     """Where another process finds a file; the inode tells it from a later one of that number."""
 
     path: Path
     inode: int
 
 
-class MemoryFile:
+class MemfdChannel:
     """A file that another process fills with a crop and this one empties, again and again.
 
     Used again, it has its pages: to find and to clear them takes longer than to write them.
@@ -43,7 +43,7 @@ class MemoryFile:
         except OSError as error:
             raise _no_room(error) from error
         number = self._file.fileno()
-        self.place: Place | None = Place(
+        self.place: MemfdHandle | None = MemfdHandle(
             Path(f"/proc/{os.getpid()}/fd/{number}"), os.fstat(number).st_ino
         )
 
@@ -52,7 +52,7 @@ class MemoryFile:
         self._file.truncate(min(size, os.fstat(self._file.fileno()).st_size))
 
     def take(self, sent: Pixels | Shapes) -> Pixels:
-        """Return the crop that `put` wrote, of these shapes, as arrays of the caller's own."""
+        """Return the crop that `send` wrote, of these shapes, as arrays of the caller's own."""
         found = {level: np.empty(shape, np.uint8) for level, shape in sent.items()}
         self._file.seek(0)
         # buffered, so that reads that the system cuts short (above 2 GiB) are continued
@@ -67,10 +67,10 @@ class MemoryFile:
         self._file.close()
 
 
-class Pipe:
+class PipeChannel:
     """The pipe by which all results come: it brings the pixels themselves."""
 
-    place: Place | None = None
+    place: MemfdHandle | None = None
 
     def fit(self, size: int) -> None:
         """Do nothing: nothing is held here."""
@@ -83,17 +83,19 @@ class Pipe:
         """Do nothing."""
 
 
-def way() -> type[MemoryFile] | type[Pipe]:
+def channel_type() -> type[MemfdChannel] | type[PipeChannel]:
     """Return how pixels come on this system."""
     try:
         shown = Path("/proc/self").readlink().name
     except OSError:
-        return Pipe
+        return PipeChannel
     # /proc may be an outer container's, with other numbers: a path would lead to a stranger's file
-    return MemoryFile if hasattr(os, "memfd_create") and shown == str(os.getpid()) else Pipe
+    return (
+        MemfdChannel if hasattr(os, "memfd_create") and shown == str(os.getpid()) else PipeChannel
+    )
 
 
-def put(pixels: Pixels, place: Place | None) -> Pixels | Shapes:
+def send(pixels: Pixels, place: MemfdHandle | None) -> Pixels | Shapes:
     """Write a crop where it shall be taken; return what `take` has to be told.
 
     Args:

@@ -25,7 +25,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 import wsistore
-from distill.data.pixel_transfer import MemoryFile, Pipe, Pixels, Place, Shapes, put, way
+from distill.data.pixel_transfer import (
+    MemfdChannel,
+    MemfdHandle,
+    PipeChannel,
+    Pixels,
+    Shapes,
+    channel_type,
+    send,
+)
 from distill.errors import DistillError, SubsetError
 
 AHEAD_BYTES = 2**30
@@ -61,10 +69,10 @@ def read_ahead(
         wsistore.WsistoreError: if a crop or a level is not there.
     """
     pool, most = _pool(workers), min(_AHEAD_COUNT * workers, _AHEAD_FILES)
-    coming, hand = iter(requests), way()
+    coming, hand = iter(requests), channel_type()
     following = next(coming, None)
-    running: deque[tuple[Request, MemoryFile | Pipe, Future[_Answer]]] = deque()
-    free: MemoryFile | Pipe | None = None  # that of the crop which the caller has
+    running: deque[tuple[Request, MemfdChannel | PipeChannel, Future[_Answer]]] = deque()
+    free: MemfdChannel | PipeChannel | None = None  # that of the crop which the caller has
     held = 0
     try:
         while running or following is not None:
@@ -126,11 +134,11 @@ _Answer = Pixels | Shapes | Exception
 
 
 def _reported(
-    store: str | Path, crop: str, levels: tuple[str, ...], place: Place | None
+    store: str | Path, crop: str, levels: tuple[str, ...], place: MemfdHandle | None
 ) -> _Answer:
     """Return the errors a user can meet: raised in a worker, they would arrive as a traceback."""
     try:
-        return put(read(_opened(store), crop, levels), place)
+        return send(read(_opened(store), crop, levels), place)
     except (DistillError, wsistore.WsistoreError) as error:
         return error
 

@@ -5,7 +5,7 @@ from enum import IntEnum
 import numpy as np
 
 
-class Purpose(IntEnum):
+class RandomStream(IntEnum):
     """What a stream is for; streams of different purposes never overlap."""
 
     ORDER = 1
@@ -13,7 +13,7 @@ class Purpose(IntEnum):
     STUDENT_COLOURS = 3
 
 
-def generator(seed: int, purpose: Purpose, epoch: int, index: int) -> np.random.Generator:
+def rng_for(seed: int, purpose: RandomStream, epoch: int, index: int) -> np.random.Generator:
     """Return a fresh generator, a pure function of its arguments.
 
     Philox is a keyed function of a 256-bit counter. The seed is the key; purpose, epoch and index

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 
-class Observer(Protocol):
+class Callback(Protocol):
     """Whoever watches the training."""
 
     def crop(self, epoch: int, subset: str) -> None:
@@ -18,10 +18,10 @@ class Observer(Protocol):
         ...
 
 
-class Several:
+class CallbackList:
     """Observers as one."""
 
-    def __init__(self, observers: Sequence[Observer]) -> None:
+    def __init__(self, observers: Sequence[Callback]) -> None:
         self._observers = observers
 
     def crop(self, epoch: int, subset: str) -> None:

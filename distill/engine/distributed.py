@@ -17,7 +17,7 @@ from distill.errors import DistillError, TrainingError, UsageError
 
 
 @dataclass(frozen=True)
-class Processes:
+class DistributedContext:
     """This process and those beside it. Every process calls each method at the same point.
 
     Attributes:
@@ -68,11 +68,11 @@ class Processes:
             raise TrainingError(message)
 
 
-ALONE = Processes()
+ALONE = DistributedContext()
 
 
 @contextmanager
-def joined(device: torch.device) -> Iterator[Processes]:
+def init_distributed(device: torch.device) -> Iterator[DistributedContext]:
     """Join the processes that `torchrun` started, for as long as the context lasts.
 
     They talk by gloo on the CPU, by NCCL between CUDA devices. Without torchrun: `ALONE`.
@@ -96,6 +96,6 @@ def joined(device: torch.device) -> Iterator[Processes]:
         "nccl" if device.type == "cuda" else "gloo", rank=rank, world_size=world
     )
     try:
-        yield Processes(rank, world)
+        yield DistributedContext(rank, world)
     finally:
         dist.destroy_process_group()

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from distill.engine.distributed import ALONE, Processes
+from distill.engine.distributed import ALONE, DistributedContext
 
 
-class Gradients:
+class GradientAccumulator:
     """Σ over crops of ∇ loss, held in float64.
 
     Float32 sums depend on the order of their terms in the 7th digit, and Adam's first steps turn
@@ -38,7 +38,7 @@ class Gradients:
                 self._seen[number] += 1
                 parameter.grad = None
 
-    def publish(self, crops: int, processes: Processes = ALONE) -> None:
+    def publish(self, crops: int, processes: DistributedContext = ALONE) -> None:
         """Put (1 / crops) Σ ∇ loss into `grad`, summed over all processes, and start anew.
 
         A parameter that no crop of the group reached keeps `grad` None, so that no optimiser moves

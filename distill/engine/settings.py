@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from distill.data.batching import Cut, one_by_one
-from distill.engine.distributed import ALONE, Processes
+from distill.data.batching import BatchingPolicy, one_by_one
+from distill.engine.distributed import ALONE, DistributedContext
 
 
 @dataclass(frozen=True)
-class Schedule:
+class TrainingSettings:
     """How to train.
 
     Attributes:
@@ -32,7 +32,7 @@ class Schedule:
 
 
 @dataclass(frozen=True)
-class Setting:
+class ComputeSettings:
     """Who does the work, and in what pieces: nothing here changes the result but by rounding.
 
     Attributes:
@@ -41,9 +41,9 @@ class Setting:
         precision: "fp32", or "bf16" for autocast; weights, gradients and losses stay float32.
     """
 
-    processes: Processes = ALONE
-    cut: Cut = one_by_one
+    processes: DistributedContext = ALONE
+    cut: BatchingPolicy = one_by_one
     precision: str = "fp32"
 
 
-SETTING = Setting()
+DEFAULT_COMPUTE = ComputeSettings()

@@ -9,12 +9,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from distill.data.augmentation import Draw
+from distill.data.augmentation import AugmentationParams
 from distill.data.dataset import LabelledSample, Sample
-from distill.data.normalization import Standard
-from distill.networks.execution.runner import PLAIN, Look
+from distill.data.normalization import ChannelStats
+from distill.networks.execution.runner import UNBOUNDED, CropRunner
 
-Figures = dict[str, Tensor]
+Metrics = dict[str, Tensor]
 S_contra = TypeVar("S_contra", bound=Sample, contravariant=True)
 
 
@@ -40,11 +40,13 @@ class Task(Protocol[S_contra]):
         """Return the parameters to optimise."""
         ...
 
-    def view(self, crop: str, draw: Draw | None) -> Draw | None:
+    def view(self, crop: str, draw: AugmentationParams | None) -> AugmentationParams | None:
         """Return the draw that the task will take for a crop where `draw` is offered."""
         ...
 
-    def losses(self, samples: Sequence[S_contra], draws: Sequence[Draw | None]) -> list[Figures]:
+    def losses(
+        self, samples: Sequence[S_contra], draws: Sequence[AugmentationParams | None]
+    ) -> list[Metrics]:
         """Return scalar tensors for each sample: "loss", to minimise, and figures worth a mean.
 
         Each sample's are those that it has alone, whatever is beside it.
@@ -63,9 +65,9 @@ class SupervisedTask:
         self,
         network: nn.Module,
         level: str,
-        standard: Standard,
+        standard: ChannelStats,
         device: torch.device,
-        look: Look = PLAIN,
+        look: CropRunner = UNBOUNDED,
     ) -> None:
         self.network = network.to(device)
         self.level = level
@@ -78,13 +80,13 @@ class SupervisedTask:
         """Return every parameter of the network."""
         return self.network.parameters()
 
-    def view(self, crop: str, draw: Draw | None) -> Draw | None:
+    def view(self, crop: str, draw: AugmentationParams | None) -> AugmentationParams | None:
         """Return the draw itself."""
         return draw
 
     def losses(
-        self, samples: Sequence[LabelledSample], draws: Sequence[Draw | None]
-    ) -> list[Figures]:
+        self, samples: Sequence[LabelledSample], draws: Sequence[AugmentationParams | None]
+    ) -> list[Metrics]:
         """Return "loss", the cross-entropy, and "accuracy", 1 if the class is right, else 0."""
         images = [sample.images[self.level] for sample in samples]
         outputs = self._look(self.network, images, draws, self._standard, self._device)

@@ -10,40 +10,40 @@ import torch
 from torch import Tensor
 from torch.optim import Adam, Optimizer
 
-from distill.data.augmentation import Draw, draw, turned
-from distill.data.batching import Extent, Group, crops_in, share
+from distill.data.augmentation import AugmentationParams, output_size, sample_params
+from distill.data.batching import Extent, Update, crops_in, shard
 from distill.data.dataset import Sample
-from distill.data.loader import Samples
-from distill.engine.callbacks import Observer
-from distill.engine.distributed import ALONE, Processes
-from distill.engine.gradients import Gradients
-from distill.engine.settings import SETTING, Schedule, Setting
-from distill.engine.task import Figures, Task
+from distill.data.loader import SampleLoader
+from distill.engine.callbacks import Callback
+from distill.engine.distributed import ALONE, DistributedContext
+from distill.engine.gradients import GradientAccumulator
+from distill.engine.settings import DEFAULT_COMPUTE, ComputeSettings, TrainingSettings
+from distill.engine.task import Metrics, Task
 from distill.errors import TrainingError
-from distill.runs.checkpoint import Progress, modules
+from distill.runs.checkpoint import TrainingState, modules
 from distill.runs.writer import Writer
 
 S = TypeVar("S", bound=Sample)
-Drawn = Mapping[int, Draw | None]
+Drawn = Mapping[int, AugmentationParams | None]
 VALIDATED = 64
 """Crops among which validation looks for batches; none of its results depends on it."""
 
 
-class Mean:
+class RunningMean:
     """Means of named scalars, summed in float64 on their own device."""
 
     def __init__(self) -> None:
         self._sums: dict[str, Tensor] = {}
         self._count = 0
 
-    def add(self, figures: Figures) -> None:
+    def add(self, figures: Metrics) -> None:
         """Take in the figures of one crop."""
         for name, value in figures.items():
             term = value.detach().to(torch.float64)
             self._sums[name] = self._sums[name] + term if name in self._sums else term
         self._count += 1
 
-    def result(self, processes: Processes = ALONE) -> dict[str, float]:
+    def result(self, processes: DistributedContext = ALONE) -> dict[str, float]:
         """Return the mean of each figure over the crops of all processes, the same in each."""
         own = {name: float(total) for name, total in self._sums.items()}
         parts = processes.gather((own, self._count))
@@ -52,19 +52,19 @@ class Mean:
         return {name: sum(sums.get(name, 0.0) for sums, _ in parts) / count for name in names}
 
 
-def optimiser(task: Task[S], schedule: Schedule) -> Optimizer:
+def make_optimizer(task: Task[S], schedule: TrainingSettings) -> Optimizer:
     """Return Adam over the task's parameters."""
     return Adam(task.parameters(), lr=schedule.lr, weight_decay=schedule.weight_decay)
 
 
 def train_epoch(
     task: Task[S],
-    samples: Samples[S],
+    samples: SampleLoader[S],
     adam: Optimizer,
-    schedule: Schedule,
+    schedule: TrainingSettings,
     epoch: int,
-    observer: Observer,
-    setting: Setting = SETTING,
+    observer: Callback,
+    setting: ComputeSettings = DEFAULT_COMPUTE,
 ) -> dict[str, float]:
     """Pass once over the training crops; return the mean of each figure.
 
@@ -76,13 +76,13 @@ def train_epoch(
         TrainingError: if a loss is not finite (before it reaches the weights), or memory is short.
     """
     task.network.train()
-    mean, processes = Mean(), setting.processes
+    mean, processes = RunningMean(), setting.processes
     order = samples.order(epoch)
-    drawn = {i: task.view(samples.crop(i), draw(schedule.seed, epoch, i)) for i in order}
+    drawn = {i: task.view(samples.crop(i), sample_params(schedule.seed, epoch, i)) for i in order}
     groups = _cut(task, samples, drawn, schedule.accumulate, setting)
-    shares = [share(group, processes.rank, processes.world) for group in groups]
+    shares = [shard(group, processes.rank, processes.world) for group in groups]
     stream = samples.read(crops_in(shares))
-    gradients = Gradients(p for group in adam.param_groups for p in group["params"])
+    gradients = GradientAccumulator(p for group in adam.param_groups for p in group["params"])
     for group, own in zip(groups, shares, strict=True):
         pending: list[tuple[str, Tensor]] = []
         with processes.together():
@@ -107,7 +107,11 @@ def train_epoch(
 
 @torch.no_grad()
 def validate(
-    task: Task[S], samples: Samples[S], epoch: int, observer: Observer, setting: Setting = SETTING
+    task: Task[S],
+    samples: SampleLoader[S],
+    epoch: int,
+    observer: Callback,
+    setting: ComputeSettings = DEFAULT_COMPUTE,
 ) -> dict[str, float]:
     """Return the mean of each figure over the validation crops, without augmentation.
 
@@ -115,12 +119,12 @@ def validate(
         TrainingError: if a loss is not finite, or memory is short.
     """
     task.network.eval()
-    mean, processes = Mean(), setting.processes
+    mean, processes = RunningMean(), setting.processes
     seen: list[tuple[str, Tensor]] = []
     with processes.together():
         drawn = {i: task.view(samples.crop(i), None) for i in samples.order(epoch)}
         groups = _cut(task, samples, drawn, VALIDATED, setting)
-        shares = [share(group, processes.rank, processes.world) for group in groups]
+        shares = [shard(group, processes.rank, processes.world) for group in groups]
         stream = samples.read(crops_in(shares))
         for batch in (batch for own in shares for batch in own):
             taken = [next(stream) for _ in batch]
@@ -138,15 +142,15 @@ def validate(
 
 def fit(
     task: Task[S],
-    train: Samples[S],
-    val: Samples[S] | None,
-    schedule: Schedule,
+    train: SampleLoader[S],
+    val: SampleLoader[S] | None,
+    schedule: TrainingSettings,
     writer: Writer,
-    observer: Observer,
-    setting: Setting = SETTING,
+    observer: Callback,
+    setting: ComputeSettings = DEFAULT_COMPUTE,
     *,
     trained: bool = False,
-) -> Progress:
+) -> TrainingState:
     """Train from where the writer's run stands, publish every epoch, and return how it ended.
 
     `select` "best" keeps the weights of the lowest validation loss, the first of equals. "last"
@@ -159,13 +163,13 @@ def fit(
     Raises:
         TrainingError: if a loss is not finite, or memory is short.
     """
-    adam = optimiser(task, schedule)
+    adam = make_optimizer(task, schedule)
     parts = modules(task)
     progress = writer.restore(parts, adam)
     if trained and val is not None and progress.epoch == 0 and progress.first != 0:
         began = time.perf_counter()
         figures = validate(task, val, 0, observer, setting)
-        progress = Progress(best=figures["loss"], first=0)
+        progress = TrainingState(best=figures["loss"], first=0)
         record: dict[str, Any] = {"epoch": 0, "val": figures, "kept": True}
         record["seconds"] = _since(began)
         writer.epoch(record, parts, adam, progress)
@@ -190,7 +194,9 @@ def _since(began: float) -> float:
     return round(time.perf_counter() - began, 3)
 
 
-def _advance(progress: Progress, schedule: Schedule, val: Mapping[str, float] | None) -> Progress:
+def _advance(
+    progress: TrainingState, schedule: TrainingSettings, val: Mapping[str, float] | None
+) -> TrainingState:
     epoch = progress.epoch + 1
     best, best_epoch, kept = progress.best, progress.best_epoch, epoch
     if val is not None:
@@ -202,14 +208,14 @@ def _advance(progress: Progress, schedule: Schedule, val: Mapping[str, float] | 
         ended = f"all {schedule.epochs} epochs done"
     elif val is not None and schedule.patience and epoch - best_epoch >= schedule.patience:
         ended = f"no lower validation loss in {schedule.patience} epochs"
-    return Progress(epoch, best, best_epoch, kept, ended, progress.first)
+    return TrainingState(epoch, best, best_epoch, kept, ended, progress.first)
 
 
 def _cut(
-    task: Task[S], samples: Samples[S], drawn: Drawn, accumulate: int, setting: Setting
-) -> list[Group]:
+    task: Task[S], samples: SampleLoader[S], drawn: Drawn, accumulate: int, setting: ComputeSettings
+) -> list[Update]:
     def extent(index: int) -> Extent:
-        size = turned(drawn[index], *samples.size(index, task.level))
+        size = output_size(drawn[index], *samples.size(index, task.level))
         return Extent(size, samples.held(index))
 
     return setting.cut(list(drawn), accumulate, extent)
@@ -218,10 +224,10 @@ def _cut(
 def _learn(
     task: Task[S],
     samples: Sequence[S],
-    draws: Sequence[Draw | None],
-    setting: Setting,
-    gradients: Gradients,
-) -> Sequence[Figures]:
+    draws: Sequence[AugmentationParams | None],
+    setting: ComputeSettings,
+    gradients: GradientAccumulator,
+) -> Sequence[Metrics]:
     found = _figures(task, samples, draws, setting)
     try:
         torch.autograd.backward([figures["loss"] for figures in found])
@@ -232,8 +238,11 @@ def _learn(
 
 
 def _figures(
-    task: Task[S], samples: Sequence[S], draws: Sequence[Draw | None], setting: Setting
-) -> Sequence[Figures]:
+    task: Task[S],
+    samples: Sequence[S],
+    draws: Sequence[AugmentationParams | None],
+    setting: ComputeSettings,
+) -> Sequence[Metrics]:
     half = setting.precision == "bf16"
     device = next(task.network.parameters()).device.type
     try:

@@ -9,7 +9,7 @@ FEW_OF_A_CLASS = 5
 """A mean over classes weighs a class of so few patients as much as any other."""
 
 
-def doubts(
+def find_caveats(
     patients: int,
     crops: int,
     unit: str,

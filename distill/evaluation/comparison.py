@@ -9,7 +9,7 @@ from distill.data.subsets import labels_of
 from distill.errors import UsageError
 from distill.evaluation import scoring
 from distill.evaluation.evaluator import Evaluation
-from distill.evaluation.plan import Plan
+from distill.evaluation.plan import EvaluationPlan
 from distill.files import as_json, publish
 from distill.runs.class_maps import disagreement
 
@@ -17,7 +17,7 @@ FORMAT = "distill-difference/1"
 SHARED = ("store", "store_sha256", "split", "split_sha256", "subset", "aggregate")
 
 
-def check(plans: Sequence[Plan]) -> None:
+def check(plans: Sequence[EvaluationPlan]) -> None:
     """Raise UsageError unless all runs tell the same classes apart (in any order).
 
     Each label of the subset must count as the same class for all of them, too.

@@ -16,12 +16,12 @@ from distill.errors import DistillError
 from distill.evaluation import leakage, scoring
 from distill.evaluation.inference import Watch, logits, unwatched
 from distill.evaluation.metrics.calibration import Temperature, fit_temperature, probabilities
-from distill.evaluation.plan import Plan
-from distill.evaluation.predictions import Answers, guarded_csv
+from distill.evaluation.plan import EvaluationPlan
+from distill.evaluation.predictions import Predictions, guarded_csv
 from distill.evaluation.scores import FORMAT, TABLES
 from distill.files import as_json, publish_all
 from distill.networks.execution.device import resolve_device
-from distill.networks.execution.runner import Look, for_answers
+from distill.networks.execution.runner import CropRunner, inference_runner
 from distill.output_folder import own_name
 from distill.runs.provenance import sha256, slide_fingerprints
 from distill.types import Indices
@@ -29,14 +29,14 @@ from distill.types import Indices
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What `carry_out` made: the run's answers, and what metrics.json holds."""
+    """What `evaluate` made: the run's answers, and what metrics.json holds."""
 
-    plan: Plan
-    answers: Answers
+    plan: EvaluationPlan
+    answers: Predictions
     report: dict[str, Any]
 
 
-def carry_out(plan: Plan, watch: Watch = unwatched) -> Evaluation:
+def evaluate(plan: EvaluationPlan, watch: Watch = unwatched) -> Evaluation:
     """Predict, score, and write the tables of predictions and then metrics.json, by renames.
 
     Args:
@@ -50,10 +50,10 @@ def carry_out(plan: Plan, watch: Watch = unwatched) -> Evaluation:
     """
     request, classes = plan.request, plan.run.weights.classes
     device = resolve_device(request.device)
-    network, look = plan.run.load_network(device), for_answers(device, request.memory_gib)
+    network, look = plan.run.load_network(device), inference_runner(device, request.memory_gib)
     temperature = _fit(network, plan, watch, look) if plan.calibration else None
     raw = logits(network, plan.run, plan.store, plan.subset.crops, request.workers, watch, look)
-    answers = Answers(
+    answers = Predictions(
         "crop",
         tuple(classes),
         plan.table,
@@ -87,7 +87,9 @@ def carry_out(plan: Plan, watch: Watch = unwatched) -> Evaluation:
     return Evaluation(plan, answers, report)
 
 
-def _fit(network: torch.nn.Module, plan: Plan, watch: Watch, look: Look) -> Temperature:
+def _fit(
+    network: torch.nn.Module, plan: EvaluationPlan, watch: Watch, look: CropRunner
+) -> Temperature:
     assert plan.calibration is not None
     subset, classes = plan.calibration, plan.run.weights.classes
     raw = logits(network, plan.run, plan.store, subset.crops, plan.request.workers, watch, look)
@@ -98,7 +100,7 @@ def _fit(network: torch.nn.Module, plan: Plan, watch: Watch, look: Look) -> Temp
         raise DistillError(f"{plan.run.path}: {error}") from error
 
 
-def _calibration_csv(plan: Plan, subset: Subset) -> bytes:
+def _calibration_csv(plan: EvaluationPlan, subset: Subset) -> bytes:
     """Return the crops that the temperature is fitted on, with the fingerprint of their slides."""
     rows = rows_of(plan.store, plan.request.split, subset.name).set_index("crop")
     rows = rows.loc[list(subset.crops), ["slide", "patient"]].reset_index()
@@ -108,7 +110,7 @@ def _calibration_csv(plan: Plan, subset: Subset) -> bytes:
     return guarded_csv(table)
 
 
-def _sizes(plan: Plan) -> list[tuple[int, int]]:
+def _sizes(plan: EvaluationPlan) -> list[tuple[int, int]]:
     """Height and width of every crop of the plan at the run's level."""
     levels = plan.store.levels
     rows = levels[levels["level"] == plan.run.weights.level].set_index("crop")
@@ -116,7 +118,7 @@ def _sizes(plan: Plan) -> list[tuple[int, int]]:
     return [(int(h), int(w)) for h, w in zip(rows["height"], rows["width"], strict=True)]
 
 
-def _about(plan: Plan, temperature: Temperature | None) -> dict[str, Any]:
+def _about(plan: EvaluationPlan, temperature: Temperature | None) -> dict[str, Any]:
     about, request, store = plan.run.weights, plan.request, plan.store.path
     return {
         "format": FORMAT,

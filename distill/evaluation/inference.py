@@ -9,10 +9,10 @@ import torch
 
 import wsistore
 from distill.data.dataset import Crops, Sample
-from distill.data.loader import Samples
-from distill.data.normalization import Standard
+from distill.data.loader import SampleLoader
+from distill.data.normalization import ChannelStats
 from distill.errors import DistillError
-from distill.networks.execution.runner import PLAIN, Look
+from distill.networks.execution.runner import UNBOUNDED, CropRunner
 from distill.runs.run import Run
 from distill.types import Floats
 
@@ -32,11 +32,11 @@ def logits(
     crops: Sequence[str],
     workers: int = 0,
     watch: Watch = unwatched,
-    look: Look = PLAIN,
+    look: CropRunner = UNBOUNDED,
 ) -> Floats:
     """Return the logits of each class for each crop, (N, K) float64; see `crop_logits`."""
     level = run.weights.level
-    samples = Samples(Crops(store.path, crops, [level]), None, workers)
+    samples = SampleLoader(Crops(store.path, crops, [level]), None, workers)
     found = [
         crop_logits(network, run, sample.crop, sample.images[level], look)
         for sample in watch(samples.epoch(0), len(samples))
@@ -46,7 +46,7 @@ def logits(
 
 @torch.inference_mode()
 def crop_logits(
-    network: torch.nn.Module, run: Run, crop: str, image: torch.Tensor, look: Look = PLAIN
+    network: torch.nn.Module, run: Run, crop: str, image: torch.Tensor, look: CropRunner = UNBOUNDED
 ) -> Floats:
     """Return the logits of each class for one crop, (K,) float64.
 
@@ -65,7 +65,7 @@ def crop_logits(
     about = run.weights
     device = next(network.parameters()).device
     try:
-        (output,) = look(network, [image], [None], Standard(about.mean, about.std), device)
+        (output,) = look(network, [image], [None], ChannelStats(about.mean, about.std), device)
     except torch.OutOfMemoryError as error:
         raise DistillError(
             f"crop {crop} ({image.shape[1]} × {image.shape[2]} px at {about.level}) "

@@ -13,19 +13,19 @@ import wsistore
 from distill.data.subsets import Subset, require_current, select
 from distill.errors import SubsetError, UsageError
 from distill.evaluation import leakage
-from distill.evaluation.scoring import Bootstrap
+from distill.evaluation.scoring import BootstrapSettings
 from distill.networks import smallest_input
 from distill.runs.provenance import slide_fingerprints
 from distill.runs.run import Run
 
 
 @dataclass(frozen=True)
-class Request:
+class EvaluationRequest:
     """What to evaluate on, and how; see `distill evaluate --help` for each."""
 
     split: str
     subset: str
-    bootstrap: Bootstrap = field(default_factory=Bootstrap)
+    bootstrap: BootstrapSettings = field(default_factory=BootstrapSettings)
     aggregate: str = "mean"
     calibrate: str | None = None
     paper_accuracy: bool = False
@@ -41,7 +41,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Plan:
+class EvaluationPlan:
     """An evaluation that has passed the checks which need no network.
 
     Attributes:
@@ -58,14 +58,14 @@ class Plan:
 
     run: Run
     store: wsistore.Store
-    request: Request
+    request: EvaluationRequest
     subset: Subset
     table: pd.DataFrame
     seen: Mapping[str, int | None]
     calibration: Subset | None = None
 
 
-def prepare(run: Run, store: wsistore.Store, request: Request) -> Plan:
+def plan_evaluation(run: Run, store: wsistore.Store, request: EvaluationRequest) -> EvaluationPlan:
     """Choose the crops and check that they can be scored, before any work is done.
 
     Raises:
@@ -97,7 +97,7 @@ def prepare(run: Run, store: wsistore.Store, request: Request) -> Plan:
     allowed = request.allow_training_patients
     seen = leakage.check(run, store, table, request.split, name, allowed=allowed)
     calibration = _calibration(run, store, request, table)
-    return Plan(run, store, request, subset, table, seen, calibration)
+    return EvaluationPlan(run, store, request, subset, table, seen, calibration)
 
 
 def _select(run: Run, store: wsistore.Store, split: str, name: str, *, labelled: bool) -> Subset:
@@ -126,7 +126,7 @@ def _rows(store: wsistore.Store, split: str, subset: Subset) -> pd.DataFrame:
 
 
 def _calibration(
-    run: Run, store: wsistore.Store, request: Request, scored: pd.DataFrame
+    run: Run, store: wsistore.Store, request: EvaluationRequest, scored: pd.DataFrame
 ) -> Subset | None:
     """Labelled crops to fit the temperature on; their patients are neither scored nor learnt."""
     name = request.calibrate

@@ -29,7 +29,7 @@ UNIT_COLUMNS = {
 
 
 @dataclass(frozen=True)
-class Answers:
+class Predictions:
     """A run's answers for N cases of one kind.
 
     Attributes:
@@ -55,7 +55,7 @@ class Answers:
         return guarded_csv(wide)
 
     @classmethod
-    def read(cls, file: Path, kind: str = "crop") -> Answers:
+    def read(cls, file: Path, kind: str = "crop") -> Predictions:
         """Read what `csv` wrote; the numbers are the very same.
 
         Raises:
@@ -86,9 +86,9 @@ class Answers:
             raise RunError(f"{file} is damaged ({error}); evaluate the run again") from error
         return cls(kind, classes, table, np.array(chances, dtype=np.float64).T, predicted)
 
-    def select(self, rows: np.ndarray) -> Answers:
+    def select(self, rows: np.ndarray) -> Predictions:
         """Return the answers of some rows: (N,) bool, or indices."""
-        return Answers(
+        return Predictions(
             self.kind,
             self.classes,
             self.table.iloc[rows].reset_index(drop=True),
@@ -96,7 +96,7 @@ class Answers:
             self.predicted[rows],
         )
 
-    def by(self, kind: str, aggregate: str = "mean") -> Answers:
+    def by(self, kind: str, aggregate: str = "mean") -> Predictions:
         """Return the answers for "slide" or "patient", in order of first appearance.
 
         Call it on the answers for crops. `aggregate`: one of `AGGREGATES`.
@@ -118,9 +118,9 @@ class Answers:
             "area_mm2": np.bincount(group, area),
         }
         table = pd.DataFrame({name: columns[name] for name in UNIT_COLUMNS[kind]})
-        return Answers(kind, self.classes, table, means, means.argmax(1).astype(np.intp))
+        return Predictions(kind, self.classes, table, means, means.argmax(1).astype(np.intp))
 
-    def mixed(self, crops: Answers) -> int:
+    def mixed(self, crops: Predictions) -> int:
         """Count the slides (or patients) without a label because their crops' labels disagree."""
         labelled = set(crops.table[self.kind][crops.table["label"].notna()])
         return int((self.table["label"].isna() & self.table[self.kind].isin(labelled)).sum())

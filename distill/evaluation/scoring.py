@@ -13,7 +13,7 @@ from distill.errors import SubsetError
 from distill.evaluation.metrics import bootstrap, classification, resampling
 from distill.evaluation.metrics.calibration import BINS
 from distill.evaluation.metrics.resampling import Cases
-from distill.evaluation.predictions import Answers
+from distill.evaluation.predictions import Predictions
 from distill.types import Scores
 
 KINDS = ("crop", "slide", "patient")
@@ -29,7 +29,7 @@ UNITS = {
 
 
 @dataclass(frozen=True)
-class Bootstrap:
+class BootstrapSettings:
     """How intervals are made: unit "patient" or "crop", number of draws, seed."""
 
     unit: str = "patient"
@@ -52,7 +52,7 @@ class Bootstrap:
 
 
 def score(
-    answers: Answers, how: Bootstrap, aggregate: str = "mean", *, paper: bool = False
+    answers: Predictions, how: BootstrapSettings, aggregate: str = "mean", *, paper: bool = False
 ) -> dict[str, Any]:
     """Score the labelled crops, and the labelled slides and patients that they add up to.
 
@@ -86,7 +86,12 @@ def score(
 
 
 def difference(
-    run: Answers, minus: Answers, how: Bootstrap, aggregate: str = "mean", *, paper: bool = False
+    run: Predictions,
+    minus: Predictions,
+    how: BootstrapSettings,
+    aggregate: str = "mean",
+    *,
+    paper: bool = False,
 ) -> dict[str, Any]:
     """Score `run` minus `minus` on the crops that both predicted, with the same draws for both.
 
@@ -101,9 +106,9 @@ def difference(
 
 
 def mean_difference(
-    runs: Sequence[Answers],
-    minus: Sequence[Answers],
-    how: Bootstrap,
+    runs: Sequence[Predictions],
+    minus: Sequence[Predictions],
+    how: BootstrapSettings,
     aggregate: str = "mean",
     *,
     paper: bool = False,
@@ -134,8 +139,8 @@ def mean_difference(
 
 
 def mean_score(
-    runs: Sequence[Answers],
-    how: Bootstrap,
+    runs: Sequence[Predictions],
+    how: BootstrapSettings,
     kind: str = "crop",
     aggregate: str = "mean",
     *,
@@ -153,15 +158,15 @@ def mean_score(
     if not each[0].table["label"].notna().any():
         return None
     found, rows = cases(each)
-    values, draws = resampling.observed(found, paper=paper), _drawn(found, how, paper)
+    values, draws = resampling.observed_scores(found, paper=paper), _drawn(found, how, paper)
     classes = each[0].classes
     return {
         **_about(kind, rows, found, how, classes),
-        **resampling.entries(_mean(values), _mean(draws), classes),
+        **resampling.to_entries(_mean(values), _mean(draws), classes),
     }
 
 
-def aligned(answers: Sequence[Answers]) -> list[Answers]:
+def aligned(answers: Sequence[Predictions]) -> list[Predictions]:
     """Return runs' answers for the crops that all of them predicted, alike in every order.
 
     Crops and classes are in the order of the first.
@@ -184,7 +189,7 @@ def aligned(answers: Sequence[Answers]) -> list[Answers]:
         order = np.array([one.classes.index(name) for name in first.classes])
         chosen = one.select(np.array([place[crop] for crop in crops], dtype=np.intp))
         found.append(
-            Answers(
+            Predictions(
                 one.kind,
                 first.classes,
                 chosen.table,
@@ -197,7 +202,7 @@ def aligned(answers: Sequence[Answers]) -> list[Answers]:
     return found
 
 
-def cases(answers: Sequence[Answers]) -> tuple[Cases, pd.DataFrame]:
+def cases(answers: Sequence[Predictions]) -> tuple[Cases, pd.DataFrame]:
     """Return the labelled cases of runs that answered for the same ones, and their rows."""
     first = answers[0]
     labelled = first.table["label"].notna().to_numpy()
@@ -212,16 +217,18 @@ def cases(answers: Sequence[Answers]) -> tuple[Cases, pd.DataFrame]:
     return found, rows
 
 
-def _difference(each: Sequence[Answers], minus: int, how: Bootstrap, paper: bool) -> dict[str, Any]:
+def _difference(
+    each: Sequence[Predictions], minus: int, how: BootstrapSettings, paper: bool
+) -> dict[str, Any]:
     """Mean of the runs from place `minus` on, minus the mean of those before."""
     kind, classes = each[0].kind, each[0].classes
     found, rows = cases(each)
-    values, draws = resampling.observed(found, paper=paper), _drawn(found, how, paper)
+    values, draws = resampling.observed_scores(found, paper=paper), _drawn(found, how, paper)
     first, second = _mean(values[:minus]), _mean(values[minus:])
     first_drawn, second_drawn = _mean(draws[:minus]), _mean(draws[minus:])
     return {
         **_about(kind, rows, found, how, classes),
-        **resampling.entries(
+        **resampling.to_entries(
             {name: second[name] - first[name] for name in first},
             {name: second_drawn[name] - first_drawn[name] for name in first},
             classes,
@@ -234,27 +241,27 @@ def _mean(scores: Sequence[Scores]) -> Scores:
     return {name: np.mean([one[name] for one in scores], axis=0) for name in scores[0]}
 
 
-def _block(answers: Answers, how: Bootstrap, paper: bool) -> dict[str, Any]:
+def _block(answers: Predictions, how: BootstrapSettings, paper: bool) -> dict[str, Any]:
     found, rows = cases([answers])
-    (values,), (draws,) = resampling.observed(found, paper=paper), _drawn(found, how, paper)
+    (values,), (draws,) = resampling.observed_scores(found, paper=paper), _drawn(found, how, paper)
     counts = classification.confusion(found.truth, found.predicted[0], len(answers.classes))
     return {
         **_about(answers.kind, rows, found, how, answers.classes),
         "confusion": counts.tolist(),
-        **resampling.entries(values, draws, answers.classes),
+        **resampling.to_entries(values, draws, answers.classes),
     }
 
 
-def _drawn(found: Cases, how: Bootstrap, paper: bool) -> list[Scores]:
+def _drawn(found: Cases, how: BootstrapSettings, paper: bool) -> list[Scores]:
     """Scores in each draw; NaN throughout where only one unit could be drawn, over and over."""
-    drawn = resampling.drawn(found, how.unit, how.draws, how.seed, paper=paper)
+    drawn = resampling.bootstrap_scores(found, how.unit, how.draws, how.seed, paper=paper)
     if found.units(how.unit) > 1:
         return drawn
     return [{name: np.full_like(v, np.nan) for name, v in scores.items()} for scores in drawn]
 
 
 def _about(
-    kind: str, rows: pd.DataFrame, found: Cases, how: Bootstrap, classes: Sequence[str]
+    kind: str, rows: pd.DataFrame, found: Cases, how: BootstrapSettings, classes: Sequence[str]
 ) -> dict[str, Any]:
     counted = [one for one in KINDS if one in rows.columns]
     present = set(found.truth.tolist())

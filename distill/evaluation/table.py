@@ -22,7 +22,7 @@ from distill.evaluation.scores import (
 from wsistore import terminal
 
 
-def tables(reports: Sequence[Report], differences: Sequence[Report]) -> list[Table]:
+def evaluation_tables(reports: Sequence[Report], differences: Sequence[Report]) -> list[Table]:
     """Return the tables of runs evaluated together.
 
     Args:

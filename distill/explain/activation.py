@@ -8,18 +8,18 @@ from dataclasses import dataclass
 import torch
 
 import wsistore
-from distill.data.normalization import Standard
+from distill.data.normalization import ChannelStats
 from distill.data.prefetch import read
 from distill.errors import DistillError
 from distill.explain.gradcam import gradcam_plus_plus
 from distill.explain.grid import Map, cell_grid
 from distill.networks import NETWORKS, ResNet
-from distill.networks.execution.runner import Look
+from distill.networks.execution.runner import CropRunner
 from distill.runs.run import Run
 
 
 @dataclass(frozen=True)
-class Sight:
+class ActivationMap:
     """A crop as one run sees it.
 
     Attributes:
@@ -44,7 +44,7 @@ class Sight:
         return max(self.probabilities, key=lambda name: self.probabilities[name])
 
 
-class Eye:
+class ActivationMapper:
     """A run whose network is loaded.
 
     Args:
@@ -53,14 +53,14 @@ class Eye:
         look: how, within what memory.
     """
 
-    def __init__(self, run: Run, device: torch.device, look: Look) -> None:
+    def __init__(self, run: Run, device: torch.device, look: CropRunner) -> None:
         self.run, self._device, self._look = run, device, look
         network = run.load_network(device)
         assert isinstance(network, ResNet)  # all that a run can hold
         self._network = network
 
     @torch.inference_mode()
-    def see(self, store: wsistore.Store, crop: str, target: str | None) -> Sight:
+    def see(self, store: wsistore.Store, crop: str, target: str | None) -> ActivationMap:
         """Look at a crop, whole, as the run was trained to: a forward pass and no more.
 
         Args:
@@ -74,7 +74,7 @@ class Eye:
         """
         about = self.run.weights
         pixels = torch.from_numpy(read(store, crop, [about.level])[about.level])
-        standard = Standard(about.mean, about.std)
+        standard = ChannelStats(about.mean, about.std)
         try:
             (output,) = self._look(self._network, [pixels], [None], standard, self._device)
         except torch.OutOfMemoryError as error:
@@ -88,7 +88,7 @@ class Eye:
         if not bool(logits.isfinite().all() and found.isfinite().all()):
             raise DistillError(f"{self.run.path} gives crop {crop} numbers that are not finite")
         grid = store[crop].grid(about.level)
-        return Sight(
+        return ActivationMap(
             about.level,
             grid,
             cell_grid(grid, NETWORKS[about.network].stride),

@@ -13,20 +13,20 @@ import numpy as np
 import wsistore
 from distill.errors import DistillError
 from distill.explain import similarity
-from distill.explain.activation import Eye, Sight
+from distill.explain.activation import ActivationMap, ActivationMapper
 from distill.explain.grid import smooth
 from distill.explain.picture import Panel, draw
-from distill.explain.plan import FORMAT, LABEL, PREDICTED, REPORT, Case, Plan
+from distill.explain.plan import FORMAT, LABEL, PREDICTED, REPORT, Case, ExplainPlan
 from distill.files import encode, publish
 from distill.networks.execution.device import resolve_device
-from distill.networks.execution.runner import for_answers
-from distill.output_folder import aside, own_name
+from distill.networks.execution.runner import inference_runner
+from distill.output_folder import own_name, staged_folder
 from distill.runs.provenance import crops_sha256, location, sha256
 from wsistore import texts
 
 Watch = Callable[[Iterable[Case], int], Iterable[Case]]
 """Passes crops on, of which it is told the number, to show progress."""
-Seen = tuple[Case, dict[str, Sight]]
+Seen = tuple[Case, dict[str, ActivationMap]]
 """A crop, and by run what it saw."""
 
 UNITS = {
@@ -39,7 +39,7 @@ UNITS = {
 }
 
 
-def carry_out(plan: Plan, watch: Watch) -> dict[str, Any]:
+def explain_crops(plan: ExplainPlan, watch: Watch) -> dict[str, Any]:
     """Explain every crop, publish --out, and return what explain.json says.
 
     A crop that cannot be explained is named under `failed`, and the others are done.
@@ -49,12 +49,12 @@ def carry_out(plan: Plan, watch: Watch) -> dict[str, Any]:
         RunError: if weights cannot be loaded.
     """
     device = resolve_device(plan.request.device)
-    look = for_answers(device, plan.request.memory_gib)
-    eyes = {name: Eye(run, device, look) for name, run in plan.runs.items()}
+    look = inference_runner(device, plan.request.memory_gib)
+    eyes = {name: ActivationMapper(run, device, look) for name, run in plan.runs.items()}
     crops: list[dict[str, Any]] = []
     scales: dict[str, list[float]] = {}
     failed: dict[str, str] = {}
-    with aside(plan.request.out) as folder:
+    with staged_folder(plan.request.out) as folder:
         watched = watch(plan.cases, len(plan.cases))
         for slide, cases in groupby(watched, key=lambda case: case.slide):
             seen = _seen(plan, eyes, cases, failed)
@@ -77,21 +77,24 @@ def carry_out(plan: Plan, watch: Watch) -> dict[str, Any]:
     return report
 
 
-def _told(plan: Plan, error: Exception) -> str:
+def _told(plan: ExplainPlan, error: Exception) -> str:
     """Return what an error says without the folders of the runs and the store."""
     folders: list[str | Path] = [plan.store.url, *(run.path.parent for run in plan.runs.values())]
     return texts.visible(texts.without_folders(str(error), *folders))
 
 
 def _seen(
-    plan: Plan, eyes: Mapping[str, Eye], cases: Iterable[Case], failed: dict[str, str]
+    plan: ExplainPlan,
+    eyes: Mapping[str, ActivationMapper],
+    cases: Iterable[Case],
+    failed: dict[str, str],
 ) -> list[Seen]:
     """Look at the crops of a slide; the first run decides which class is explained."""
     found = []
     for case in cases:
         wanted = plan.request.target
         target = {PREDICTED: None, LABEL: case.label}.get(wanted, wanted)
-        sights: dict[str, Sight] = {}
+        sights: dict[str, ActivationMap] = {}
         try:
             for name, eye in eyes.items():
                 sights[name] = eye.see(plan.store, case.crop, target)
@@ -104,7 +107,7 @@ def _seen(
 
 
 def _written(
-    plan: Plan, case: Case, sights: Mapping[str, Sight], top: float, folder: Path
+    plan: ExplainPlan, case: Case, sights: Mapping[str, ActivationMap], top: float, folder: Path
 ) -> dict[str, Any]:
     """Write the picture and the layers of a crop, and return its entry of the report."""
     entry: dict[str, Any] = {
@@ -144,9 +147,9 @@ def _written(
 
 
 def _picture(
-    plan: Plan,
+    plan: ExplainPlan,
     case: Case,
-    sights: Mapping[str, Sight],
+    sights: Mapping[str, ActivationMap],
     top: float,
     path: Path,
     compared: Mapping[str, Any] | None,
@@ -186,7 +189,7 @@ def _picture(
 
 
 def _report(
-    plan: Plan,
+    plan: ExplainPlan,
     crops: list[dict[str, Any]],
     scales: Mapping[str, list[float]],
     failed: Mapping[str, str],

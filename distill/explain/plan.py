@@ -25,7 +25,7 @@ _CROP = re.compile(r"(?![.])[^/\\\0]+/\d+")
 
 
 @dataclass(frozen=True)
-class Request:
+class ExplainRequest:
     """What to explain, and how; see `distill explain --help` for each."""
 
     store: str
@@ -50,7 +50,7 @@ class Case(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Plan:
+class ExplainPlan:
     """Explanations that have passed the checks which need no network.
 
     Attributes:
@@ -61,14 +61,14 @@ class Plan:
         left_out: crop to the reason why it is not among them.
     """
 
-    request: Request
+    request: ExplainRequest
     runs: dict[str, Run]
     store: wsistore.Store
     cases: tuple[Case, ...]
     left_out: Mapping[str, str]
 
 
-def prepare(runs: Sequence[Run], request: Request) -> Plan:
+def plan_explanation(runs: Sequence[Run], request: ExplainRequest) -> ExplainPlan:
     """Choose the crops and check all that can be known.
 
     Raises:
@@ -99,7 +99,9 @@ def prepare(runs: Sequence[Run], request: Request) -> Plan:
     if request.target == LABEL:
         subset = _labelled(subset, runs[0])
     cases = _by_slide(store, subset)[: request.limit]
-    return Plan(request, dict(zip(names(runs), runs, strict=True)), store, cases, subset.left_out)
+    return ExplainPlan(
+        request, dict(zip(names(runs), runs, strict=True)), store, cases, subset.left_out
+    )
 
 
 def check_runs(runs: Sequence[Run], target: str) -> None:
@@ -129,8 +131,10 @@ def check_place(out: Path, store: wsistore.Store, overwrite: bool) -> None:
         home = Path(store.url).resolve()
         if home in (out.resolve(), *out.resolve().parents):
             raise UsageError(f"{out} is inside the store; choose another --out")
-    ours = output_folder.of_format(REPORT, FORMAT)
-    output_folder.check_place(out, overwrite, "explanations", ours, (REPORT, "pictures", "maps"))
+    ours = output_folder.has_format(REPORT, FORMAT)
+    output_folder.require_replaceable(
+        out, overwrite, "explanations", ours, (REPORT, "pictures", "maps")
+    )
 
 
 def names(runs: Sequence[Run]) -> list[str]:

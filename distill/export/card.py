@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from distill.evaluation.caveats import doubts
+from distill.evaluation.caveats import find_caveats
 from distill.export.markdown import table, text
 
 FORMAT = "distill-model-card/1"
@@ -38,7 +38,7 @@ def limits(card: Card) -> list[str]:
     for one in card["evaluations"]:
         where = f"{one['subset']} of split {one['split']}"
         scored = one["crops"]["scored"]
-        reasons = doubts(
+        reasons = find_caveats(
             scored["patients"],
             scored["crops"],
             one["crops"]["bootstrap"]["unit"],

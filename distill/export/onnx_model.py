@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from distill.data.normalization import standardise, to_unit
+from distill.data.normalization import normalize, to_unit
 from distill.errors import UsageError
 from distill.export.portable_norm import PORTABLE
 from distill.networks import Output, ResNet, smallest_input
@@ -73,7 +73,7 @@ class Exported(nn.Module):
 
     def standardised(self, image: Tensor) -> Tensor:
         """(N, 3, H, W) uint8 RGB to what the network itself takes."""
-        return standardise(to_unit(image), self._mean, self._std)
+        return normalize(to_unit(image), self._mean, self._std)
 
     def _input(self, image: Tensor) -> Tensor:
         return self.standardised(image) if self.takes == "uint8" else image

@@ -9,11 +9,11 @@ variance of what the mean has been taken from; the logits were 1.8·10⁻⁶ off
 import torch
 from torch import Tensor, nn
 
-from distill.networks.operations import Plain
+from distill.networks.operations import PlainOperations
 
 
-class Portable(Plain):
-    """Whole maps, (B, C, H, W), as `Plain`, but for the group norm."""
+class DecomposedGroupNorm(PlainOperations):
+    """Whole maps, (B, C, H, W), as `PlainOperations`, but for the group norm."""
 
     def norm(self, layer: nn.GroupNorm, x: Tensor) -> Tensor:
         """Return (x - mean) / sqrt(variance + eps) per group, times weight, plus bias."""
@@ -32,4 +32,4 @@ def _mean(x: Tensor) -> Tensor:
     return x.mean(4, keepdim=True).mean((2, 3), keepdim=True)
 
 
-PORTABLE = Portable()
+PORTABLE = DecomposedGroupNorm()

@@ -18,7 +18,7 @@ from distill.kd.losses import (
     maps_loss,
     soft_loss,
 )
-from distill.kd.targets.target import Question, Taught
+from distill.kd.targets.target import TargetSpec, TeacherOutput
 from distill.networks import Output
 
 
@@ -52,10 +52,10 @@ class Criterion:
         }
         return {name: weight for name, weight in given.items() if weight}
 
-    def question(self) -> Question:
+    def question(self) -> TargetSpec:
         """Return what the teacher must answer."""
         wanted = self.weights
-        return Question(
+        return TargetSpec(
             # attention is that of the teacher's first choice, so it needs logits
             logits="soft" in wanted or "attention" in wanted,
             pixel="pixel" in wanted,
@@ -64,7 +64,9 @@ class Criterion:
             attention="attention" in wanted,
         )
 
-    def parts(self, learnt: Output, taught: Taught, projection: nn.Module) -> dict[str, Tensor]:
+    def parts(
+        self, learnt: Output, taught: TeacherOutput, projection: nn.Module
+    ) -> dict[str, Tensor]:
         """Return the unweighted parts, scalars by name.
 
         Args:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 import wsistore
-from distill.data.normalization import Standard
+from distill.data.normalization import ChannelStats
 from distill.data.subsets import Subset
 from distill.errors import SubsetError, TargetsError, UsageError
 from distill.kd.criterion import Criterion
@@ -20,14 +20,14 @@ from distill.kd.targets.reader import Targets
 from distill.kd.targets.schema import pixels_sha256
 from distill.kd.teacher import NetworkTeacher, Teacher
 from distill.networks import smallest_input
-from distill.networks.execution.runner import PLAIN, Look
+from distill.networks.execution.runner import UNBOUNDED, CropRunner
 from distill.networks.feature_maps import feature_map
 from distill.runs.provenance import sha256
 from distill.runs.run import CLASS_MAP, Run, class_map_of
 
 
 @dataclass(frozen=True)
-class Distillation:
+class DistillationSettings:
     """What only `distill train kd` takes; exactly one of `teacher` and `targets` is given.
 
     Attributes:
@@ -48,7 +48,7 @@ class Distillation:
 
 
 @dataclass(frozen=True)
-class Source:
+class TeacherSource:
     """A teacher, and what a run records of it.
 
     Attributes:
@@ -76,31 +76,31 @@ class Source:
         if self.targets is None:
             return subset
         there = self.targets.teaches(subset.crops, plain=plain)
-        kept = [place for place, crop in enumerate(subset.crops) if crop in there]
+        restrict_to_targets = [place for place, crop in enumerate(subset.crops) if crop in there]
         missing = {
             crop: f"has no targets in {self.targets.path}"
             for crop in subset.crops
             if crop not in there
         }
-        if not kept:
+        if not restrict_to_targets:
             return None
         return Subset(
             subset.name,
-            tuple(subset.crops[place] for place in kept),
-            tuple(subset.labels[place] for place in kept),
+            tuple(subset.crops[place] for place in restrict_to_targets),
+            tuple(subset.labels[place] for place in restrict_to_targets),
             {**subset.left_out, **missing},
         )
 
 
 def open_source(
-    distillation: Distillation,
+    distillation: DistillationSettings,
     store: wsistore.Store,
     split: str,
     level: str,
     student: torch.nn.Module,
     device: torch.device,
-    look: Look = PLAIN,
-) -> Source:
+    look: CropRunner = UNBOUNDED,
+) -> TeacherSource:
     """Open the teacher's run, or the stored targets, and check that they fit.
 
     Args:
@@ -132,14 +132,16 @@ def _teacher(told: Mapping[str, Any], targets: Path) -> dict[str, Any]:
     return teacher
 
 
-def _online(distillation: Distillation, path: Path, device: torch.device, look: Look) -> Source:
+def _online(
+    distillation: DistillationSettings, path: Path, device: torch.device, look: CropRunner
+) -> TeacherSource:
     run = Run.open(path)
     about = run.weights
     criterion = replace(distillation.criterion, resizers=distillation.resizers or PAPER)
     teacher = NetworkTeacher(
         run.load_network(device),
         about.level,
-        Standard(about.mean, about.std),
+        ChannelStats(about.mean, about.std),
         device,
         criterion.question(),
         look,
@@ -152,7 +154,7 @@ def _online(distillation: Distillation, path: Path, device: torch.device, look: 
         "epoch": about.epoch,
     }
     smallest = smallest_input(about.network)
-    return Source(
+    return TeacherSource(
         teacher,
         criterion,
         about.classes,
@@ -164,14 +166,14 @@ def _online(distillation: Distillation, path: Path, device: torch.device, look: 
 
 
 def _stored(
-    distillation: Distillation,
+    distillation: DistillationSettings,
     path: Path,
     store: wsistore.Store,
     split: str,
     level: str,
     student: torch.nn.Module,
     device: torch.device,
-) -> Source:
+) -> TeacherSource:
     targets = Targets(path)
     about = targets.about
     expected = {
@@ -208,7 +210,7 @@ def _stored(
         },
     }
     told = class_map_of(about.teacher.get(CLASS_MAP), path / "zarr.json")
-    return Source(teacher, criterion, about.classes, about.level, 1, record, told, targets)
+    return TeacherSource(teacher, criterion, about.classes, about.level, 1, record, told, targets)
 
 
 def _split_sha256(store: wsistore.Store, split: str) -> str:
@@ -216,7 +218,9 @@ def _split_sha256(store: wsistore.Store, split: str) -> str:
     return sha256(store.path / "splits" / f"{split}.csv")
 
 
-def kept(source: Source, train: Subset, val: Subset | None) -> tuple[Subset, Subset | None]:
+def restrict_to_targets(
+    source: TeacherSource, train: Subset, val: Subset | None
+) -> tuple[Subset, Subset | None]:
     """Return the crops of both subsets that the teacher can speak of.
 
     Raises:

@@ -8,12 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 from torch import Tensor
 
-from distill.data.augmentation import Draw
+from distill.data.augmentation import AugmentationParams
 from distill.data.dataset import Sample
 from distill.errors import TargetsError
 from distill.kd.targets.reader import Targets
-from distill.kd.targets.target import Question, Taught
-from distill.kd.teacher import Answer
+from distill.kd.targets.target import TargetSpec, TeacherOutput
+from distill.kd.teacher import PendingTargets
 
 
 class StoredTeacher:
@@ -33,7 +33,7 @@ class StoredTeacher:
 
     levels: tuple[str, ...] = ()
 
-    def __init__(self, targets: Targets, question: Question, device: torch.device) -> None:
+    def __init__(self, targets: Targets, question: TargetSpec, device: torch.device) -> None:
         about = targets.about
         if question.logits and not about.logits:
             raise TargetsError(f"{targets.path} has no logits; use --soft-weight 0")
@@ -57,16 +57,16 @@ class StoredTeacher:
         self._device = device
         self._thread = ThreadPoolExecutor(1, "targets")
 
-    def view(self, crop: str, draw: Draw | None) -> Draw | None:
+    def view(self, crop: str, draw: AugmentationParams | None) -> AugmentationParams | None:
         """Return the draw of the view that stands for the draw's epoch; see `Targets.view`."""
         return self.targets.view(crop, draw.epoch if draw else None)[1]
 
     def ask(
         self,
         samples: Sequence[Sample],
-        draws: Sequence[Draw | None],
+        draws: Sequence[AugmentationParams | None],
         sizes: Sequence[tuple[int, int]],
-    ) -> Answer:
+    ) -> PendingTargets:
         """Begin to read what is stored; see `distill.kd.teacher.Teacher.ask`.
 
         Raises:
@@ -81,7 +81,7 @@ class StoredTeacher:
         ]
         return lambda: [self._sent(one.result()) for one in coming]
 
-    def _check(self, crop: str, draw: Draw | None, size: tuple[int, int]) -> None:
+    def _check(self, crop: str, draw: AugmentationParams | None, size: tuple[int, int]) -> None:
         held = self.targets.shape(crop, draw)
         if size != held:
             raise TargetsError(
@@ -89,18 +89,18 @@ class StoredTeacher:
                 f"and the student's are {size}; teach for this --network and --level"
             )
 
-    def _sent(self, answer: Taught) -> Taught:
-        return Taught(
+    def _sent(self, answer: TeacherOutput) -> TeacherOutput:
+        return TeacherOutput(
             _to(answer.logits, self._device),
             tuple(one.to(self._device) for one in answer.maps),
             _to(answer.constant, self._device),
             _to(answer.attention, self._device),
         )
 
-    def _read(self, crop: str, draw: Draw | None) -> Taught:
+    def _read(self, crop: str, draw: AugmentationParams | None) -> TeacherOutput:
         targets, question = self.targets, self._question
         number, _ = targets.view(crop, draw.epoch if draw else None)
-        return Taught(
+        return TeacherOutput(
             targets.logits(number) if question.logits else None,
             (targets.hint(crop, number, draw),) if question.pixel else (),
             targets.constant(number) if question.pixel else None,

@@ -8,14 +8,14 @@ from itertools import chain
 import torch
 from torch import nn
 
-from distill.data.augmentation import Draw, recoloured, turned, unchanged
+from distill.data.augmentation import AugmentationParams, output_size, unchanged, with_own_colors
 from distill.data.dataset import Sample
-from distill.data.normalization import Standard
-from distill.engine.task import Figures
+from distill.data.normalization import ChannelStats
+from distill.engine.task import Metrics
 from distill.kd.criterion import Criterion
 from distill.kd.losses import total_loss
 from distill.kd.teacher import Teacher
-from distill.networks.execution.runner import PLAIN, Look
+from distill.networks.execution.runner import UNBOUNDED, CropRunner
 from distill.networks.feature_maps import feature_map
 
 
@@ -40,19 +40,19 @@ class KDTask:
         seed: of the projection's initial weights, He, fan in, and of the student's own colours.
         look: how the student is run.
         own_colours: whether the student's colours are drawn apart from the teacher's in training,
-            also where the teacher saw a crop as it is; see `distill.data.augmentation.recoloured`.
+            also where the teacher saw a crop as it is; see `distill.data.augmentation.with_own_colors`.
     """
 
     def __init__(
         self,
         student: nn.Module,
         level: str,
-        standard: Standard,
+        standard: ChannelStats,
         teacher: Teacher,
         criterion: Criterion,
         device: torch.device,
         seed: int = 0,
-        look: Look = PLAIN,
+        look: CropRunner = UNBOUNDED,
         *,
         own_colours: bool = False,
     ) -> None:
@@ -83,7 +83,7 @@ class KDTask:
         """Return the student's parameters and the projection's; the teacher has none to give."""
         return chain(self.network.parameters(), self.projection.parameters())
 
-    def view(self, crop: str, draw: Draw | None) -> Draw | None:
+    def view(self, crop: str, draw: AugmentationParams | None) -> AugmentationParams | None:
         """Return the draw that the teacher can speak of; see `distill.kd.teacher.Teacher.view`.
 
         A teacher that saw a crop as it is speaks of no draw. A student with colours of its own is
@@ -94,21 +94,23 @@ class KDTask:
             return unchanged(draw.epoch)
         return seen
 
-    def losses(self, samples: Sequence[Sample], draws: Sequence[Draw | None]) -> list[Figures]:
+    def losses(
+        self, samples: Sequence[Sample], draws: Sequence[AugmentationParams | None]
+    ) -> list[Metrics]:
         """Return "loss" (equation 1) and its unweighted parts "soft" (2), "pixel" (3), "attention".
 
         A draw is one that `view` returned.
         """
         images = [sample.images[self.level] for sample in samples]
         sizes = [
-            self._map.cells(*turned(chosen, *image.shape[1:]))
+            self._map.cells(*output_size(chosen, *image.shape[1:]))
             for image, chosen in zip(images, draws, strict=True)
         ]
         # first the teacher, of whom a few cells remain: each pass may take the whole memory
         answer = self.teacher.ask(samples, draws, sizes)
         if self._own_colours:
             draws = [
-                chosen and recoloured(chosen, self._seed, sample.index)
+                chosen and with_own_colors(chosen, self._seed, sample.index)
                 for sample, chosen in zip(samples, draws, strict=True)
             ]
         learning = torch.is_grad_enabled()
@@ -129,7 +131,7 @@ class KDTask:
         """Pixels of a side of the student's image for each cell of its feature map."""
         return self._map.stride
 
-    def _figures(self, parts: Figures, learning: bool) -> Figures:
+    def _figures(self, parts: Metrics, learning: bool) -> Metrics:
         loss = total_loss(parts, self._criterion.weights)
         figures = {name: part.detach() for name, part in parts.items()}
         return {"loss": loss if learning else loss.detach(), **figures}

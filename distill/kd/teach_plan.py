@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import wsistore
-from distill.data.augmentation import draw
+from distill.data.augmentation import sample_params
 from distill.data.subsets import VAL, Subset, has_subset, left_out_note, median_mpp, rows_of, select
 from distill.errors import SubsetError, UsageError
 from distill.kd.losses import PAPER
-from distill.kd.targets.schema import About, Lesson, pixels_sha256
+from distill.kd.targets.schema import CropTargets, TargetsMetadata, pixels_sha256
 from distill.networks import smallest_input
 from distill.networks.feature_maps import FeatureMap
 from distill.runs.provenance import sha256
@@ -26,7 +26,7 @@ LEVEL = "{level}"
 
 
 @dataclass(frozen=True)
-class Teaching:
+class TeachSettings:
     """What `distill teach` takes; see `distill teach --help` for each."""
 
     teacher: Path
@@ -61,7 +61,7 @@ class Teaching:
         return self.out / level if len(self.student_levels) > 1 else self.out
 
 
-def _names(store: wsistore.Store, request: Teaching) -> dict[str, bool]:
+def _names(store: wsistore.Store, request: TeachSettings) -> dict[str, bool]:
     """Return the subsets' names, and whether the view is plain."""
     plain = request.plain_subset
     if plain in (None, NO_SUBSET):
@@ -79,7 +79,7 @@ def _names(store: wsistore.Store, request: Teaching) -> dict[str, bool]:
     return {request.subset: False, plain: True}
 
 
-def order(store: wsistore.Store, request: Teaching) -> list[str]:
+def order(store: wsistore.Store, request: TeachSettings) -> list[str]:
     """Return the crops of both subsets, usable or not, in the order that all levels have."""
     names = _names(store, request)
     return [str(crop) for name in names for crop in rows_of(store, request.split, name)["crop"]]
@@ -87,7 +87,7 @@ def order(store: wsistore.Store, request: Teaching) -> list[str]:
 
 def subsets(
     store: wsistore.Store,
-    request: Teaching,
+    request: TeachSettings,
     student_level: str,
     level: str,
     network: str,
@@ -115,22 +115,22 @@ def subsets(
     return found
 
 
-def lessons(
+def crop_targets(
     store: wsistore.Store,
-    request: Teaching,
+    request: TeachSettings,
     student_level: str,
     chosen: list[tuple[Subset, bool]],
     map_: FeatureMap,
-) -> list[Lesson]:
+) -> list[CropTargets]:
     """Return the crops of the subsets with their draws and the cells of a student's map."""
     rows = store.levels[store.levels["level"] == student_level].set_index("crop")
     sizes = {str(c): (int(h), int(w)) for c, h, w in rows[["height", "width"]].itertuples()}
     views = range(1, request.views + 1)
     return [
-        Lesson(
+        CropTargets(
             crop,
             *map_.cells(*sizes[crop]),
-            (None,) if plain else tuple(draw(request.seed, view, index) for view in views),
+            (None,) if plain else tuple(sample_params(request.seed, view, index) for view in views),
         )
         for subset, plain in chosen
         for index, crop in enumerate(subset.crops)
@@ -139,18 +139,18 @@ def lessons(
 
 def about(
     store: wsistore.Store,
-    request: Teaching,
+    request: TeachSettings,
     student_level: str,
     run: Run,
     chosen: list[tuple[Subset, bool]],
     map_: FeatureMap,
     channels: int | None,
-) -> About:
+) -> TargetsMetadata:
     """Return what is true of all targets for students at a level."""
     weights = run.weights
     crops = [crop for subset, _ in chosen for crop in subset.crops]
     hinted = request.hint != "none"
-    return About(
+    return TargetsMetadata(
         level=weights.level,
         mpp=median_mpp(store, crops, weights.level),
         student_level=student_level,

@@ -8,16 +8,16 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from distill.data.augmentation import Draw
+from distill.data.augmentation import AugmentationParams
 from distill.data.dataset import Sample
-from distill.data.normalization import Standard
+from distill.data.normalization import ChannelStats
 from distill.errors import UsageError
 from distill.kd.losses import attention_map, hint, resized, resized_attention
-from distill.kd.targets.target import Question, Taught
-from distill.networks.execution.runner import PLAIN, Look
+from distill.kd.targets.target import TargetSpec, TeacherOutput
+from distill.networks.execution.runner import UNBOUNDED, CropRunner
 from distill.networks.feature_maps import feature_map
 
-Answer = Callable[[], list[Taught]]
+PendingTargets = Callable[[], list[TeacherOutput]]
 """Returns what is said of each crop; to be called once, when the student has looked."""
 
 
@@ -34,7 +34,7 @@ class Teacher(Protocol):
         """Channels of its feature map; None if it has none to give."""
         ...
 
-    def view(self, crop: str, draw: Draw | None) -> Draw | None:
+    def view(self, crop: str, draw: AugmentationParams | None) -> AugmentationParams | None:
         """Return the draw that it will speak of when asked about `draw`; the student sees it too.
 
         A network can look at any draw. Stored targets hold some.
@@ -44,9 +44,9 @@ class Teacher(Protocol):
     def ask(
         self,
         samples: Sequence[Sample],
-        draws: Sequence[Draw | None],
+        draws: Sequence[AugmentationParams | None],
         sizes: Sequence[tuple[int, int]],
-    ) -> Answer:
+    ) -> PendingTargets:
         """Ask about crops, before the student looks at them.
 
         A network looks at once: its maps must be gone before the student's are made, since each
@@ -83,10 +83,10 @@ class NetworkTeacher:
         self,
         network: nn.Module,
         level: str,
-        standard: Standard,
+        standard: ChannelStats,
         device: torch.device,
-        question: Question,
-        look: Look = PLAIN,
+        question: TargetSpec,
+        look: CropRunner = UNBOUNDED,
     ) -> None:
         if question.attention and not hasattr(network, "classify"):
             raise UsageError(
@@ -101,16 +101,16 @@ class NetworkTeacher:
         self._question = question
         self._look = look
 
-    def view(self, crop: str, draw: Draw | None) -> Draw | None:
+    def view(self, crop: str, draw: AugmentationParams | None) -> AugmentationParams | None:
         """Return the draw itself: a network can look at any."""
         return draw
 
     def ask(
         self,
         samples: Sequence[Sample],
-        draws: Sequence[Draw | None],
+        draws: Sequence[AugmentationParams | None],
         sizes: Sequence[tuple[int, int]],
-    ) -> Answer:
+    ) -> PendingTargets:
         """Look at the crops, and keep what is said at the student's size; see `Teacher.ask`."""
         said = [one for (one,) in self.answers(samples, draws, [[size] for size in sizes])]
         return lambda: said
@@ -119,9 +119,9 @@ class NetworkTeacher:
     def answers(
         self,
         samples: Sequence[Sample],
-        draws: Sequence[Draw | None],
+        draws: Sequence[AugmentationParams | None],
         sizes: Sequence[Sequence[tuple[int, int]]],
-    ) -> list[list[Taught]]:
+    ) -> list[list[TeacherOutput]]:
         """Look at each crop once, and say it for students of several sizes.
 
         Args:
@@ -133,7 +133,7 @@ class NetworkTeacher:
             For each crop an answer for each of its sizes.
         """
         images = [sample.images[self.levels[0]] for sample in samples]
-        found: dict[int, list[Taught]] = {}
+        found: dict[int, list[TeacherOutput]] = {}
         # a batch after another, so that no more than one batch's maps are there at a time
         for places in self._look.batches(self.network, images, draws):
             pixels, chosen = [images[i] for i in places], [draws[i] for i in places]
@@ -145,7 +145,7 @@ class NetworkTeacher:
 
     def _says(
         self, logits: Tensor | None, features: Tensor, sizes: Sequence[tuple[int, int]]
-    ) -> list[Taught]:
+    ) -> list[TeacherOutput]:
         if logits is None and self._question.logits:
             raise ValueError("the teacher's network gives no logits; use --soft-weight 0")
         attention = None
@@ -160,7 +160,7 @@ class NetworkTeacher:
         features: Tensor,
         attention: Tensor | None,
         size: tuple[int, int],
-    ) -> Taught:
+    ) -> TeacherOutput:
         maps: tuple[Tensor, ...] = ()
         constant = None
         if self._question.pixel:
@@ -170,7 +170,7 @@ class NetworkTeacher:
                 maps = (mean,)
         if attention is not None:
             attention = resized_attention(attention, size)
-        return Taught(logits, maps, constant, attention)
+        return TeacherOutput(logits, maps, constant, attention)
 
     @torch.enable_grad()
     def _attention(self, logits: Tensor, features: Tensor) -> Tensor:

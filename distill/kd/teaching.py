@@ -9,19 +9,19 @@ import torch
 
 import wsistore
 from distill.data.dataset import Crops, Sample
-from distill.data.loader import Samples
-from distill.data.normalization import Standard
+from distill.data.loader import SampleLoader
+from distill.data.normalization import ChannelStats
 from distill.errors import TrainingError, UsageError
 from distill.kd import teach_plan
 from distill.kd.targets.arrays import check_targets_out, is_targets, require_same
-from distill.kd.targets.target import Question, Taught
-from distill.kd.targets.views import Glance, glances, groups
+from distill.kd.targets.target import TargetSpec, TeacherOutput
+from distill.kd.targets.views import View, group_views, plan_views
 from distill.kd.targets.writer import TargetsWriter
-from distill.kd.teach_plan import Teaching
+from distill.kd.teach_plan import TeachSettings
 from distill.kd.teacher import NetworkTeacher
 from distill.networks import build
 from distill.networks.execution.device import resolve_device
-from distill.networks.execution.runner import BATCH_PIXELS, for_answers
+from distill.networks.execution.runner import BATCH_PIXELS, inference_runner
 from distill.networks.feature_maps import feature_map
 from distill.runs.run import Run
 
@@ -29,7 +29,7 @@ Say = Callable[[str], None]
 Watch = Callable[[Iterable[Sample], int], Iterable[Sample]]
 
 
-def teach(request: Teaching, say: Say, watch: Watch = lambda samples, total: samples) -> None:
+def teach(request: TeachSettings, say: Say, watch: Watch = lambda samples, total: samples) -> None:
     """Write the targets of a teacher: K views of each crop of a subset, one plain of another's.
 
     Args:
@@ -53,17 +53,17 @@ def teach(request: Teaching, say: Say, watch: Watch = lambda samples, total: sam
         raise UsageError(f"{run.path} was trained at {about.level}, not at --level {request.level}")
     map_ = feature_map(build(request.network, len(about.classes)))
     pixel = request.hint != "none"
-    question = Question(pixel=pixel, resizers=request.resizers, attention=request.attention)
+    question = TargetSpec(pixel=pixel, resizers=request.resizers, attention=request.attention)
     network = run.load_network(device)
     batch = BATCH_PIXELS[device.type] if request.batch_pixels is None else request.batch_pixels
-    look = for_answers(device, request.memory_gib, batch)
-    standard = Standard(about.mean, about.std)
+    look = inference_runner(device, request.memory_gib, batch)
+    standard = ChannelStats(about.mean, about.std)
     teacher = NetworkTeacher(network, about.level, standard, device, question, look)
     with ExitStack() as stack:
         writers: list[TargetsWriter] = []
         for level in request.student_levels:
             chosen = teach_plan.subsets(store, request, level, about.level, about.network, say)
-            lessons = teach_plan.lessons(store, request, level, chosen, map_)
+            lessons = teach_plan.crop_targets(store, request, level, chosen, map_)
             artifact = teach_plan.about(store, request, level, run, chosen, map_, teacher.channels)
             out = request.folder(level)
             if level in there:
@@ -80,7 +80,7 @@ def teach(request: Teaching, say: Say, watch: Watch = lambda samples, total: sam
         say(f"{writer.path}: {len(writer.views)} views of {len(writer.lessons)} crops")
 
 
-def _check_out(request: Teaching) -> list[str]:
+def _check_out(request: TeachSettings) -> list[str]:
     """Return the levels whose targets are there, beside others that are not.
 
     Raises:
@@ -104,7 +104,7 @@ def _check_out(request: Teaching) -> list[str]:
 def _answer(
     writers: Sequence[TargetsWriter],
     teacher: NetworkTeacher,
-    request: Teaching,
+    request: TeachSettings,
     store: wsistore.Store,
     limit: int,
     watch: Watch,
@@ -115,14 +115,14 @@ def _answer(
     rows = store.levels[store.levels["level"] == level]
     areas = (rows["height"] * rows["width"]).astype("int64")
     pixels = dict(zip(rows["crop"].astype(str), areas, strict=True))
-    looks = glances([writer.lessons for writer in writers], order)
+    looks = plan_views([writer.lessons for writer in writers], order)
     left = [
         group
-        for group in groups(looks, pixels, limit)
+        for group in group_views(looks, pixels, limit)
         if any(want.view >= writers[want.artifact].done for look in group for want in look.wanted)
     ]
     crops = list(dict.fromkeys(look.crop for group in left for look in group))
-    samples = Samples(Crops(request.store, crops, [level]), None, request.workers)
+    samples = SampleLoader(Crops(request.store, crops, [level]), None, request.workers)
     coming = iter(watch(samples.epoch(0), len(crops)))
     held: dict[str, Sample] = {}
     for group in left:
@@ -139,8 +139,8 @@ def _answer(
 
 
 def _taught(
-    teacher: NetworkTeacher, held: Mapping[str, Sample], group: Sequence[Glance]
-) -> list[list[Taught]]:
+    teacher: NetworkTeacher, held: Mapping[str, Sample], group: Sequence[View]
+) -> list[list[TeacherOutput]]:
     try:
         return teacher.answers(
             [held[look.crop] for look in group],

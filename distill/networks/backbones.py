@@ -16,7 +16,7 @@ from distill import files
 from distill.errors import UsageError
 
 
-class Taught(NamedTuple):
+class BackboneOutput(NamedTuple):
     """What a teacher says of a batch.
 
     Attributes:
@@ -28,7 +28,7 @@ class Taught(NamedTuple):
     features: Tensor
 
 
-class Teaches(Protocol):
+class TeacherNetwork(Protocol):
     """Anything that can teach; `distill.networks.ResNet` can too."""
 
     def __call__(self, image: Tensor, /) -> Any:
@@ -71,15 +71,15 @@ def load(
 
 
 class Backbone(nn.Module):
-    """A network of another library that returns `Taught`; `classes` None: it has no logits."""
+    """A network of another library that returns `BackboneOutput`; `classes` None: it has no logits."""
 
     def __init__(self, network: nn.Module, classes: int | None) -> None:
         super().__init__()
         self.network = network
         self.classes = classes
 
-    def forward(self, image: Tensor) -> Taught:
-        """(B, 3, H, W) standardised float to `Taught`."""
+    def forward(self, image: Tensor) -> BackboneOutput:
+        """(B, 3, H, W) standardised float to `BackboneOutput`."""
         raise NotImplementedError
 
 
@@ -109,11 +109,11 @@ class _Torchvision(Backbone):
     def _keep(self, pool: nn.Module, arguments: tuple[Tensor, ...]) -> None:
         self._map = arguments[0]
 
-    def forward(self, image: Tensor) -> Taught:
+    def forward(self, image: Tensor) -> BackboneOutput:
         logits: Tensor = self.network(image)
         features, self._map = self._map, None
         assert features is not None
-        return Taught(logits if self.classes is not None else None, features)
+        return BackboneOutput(logits if self.classes is not None else None, features)
 
 
 class _Timm(Backbone):
@@ -131,7 +131,7 @@ class _Timm(Backbone):
         made = timm.create_model(model, pretrained=False, num_classes=classes or 0, **options)
         super().__init__(made, classes)
 
-    def forward(self, image: Tensor) -> Taught:
+    def forward(self, image: Tensor) -> BackboneOutput:
         network: Any = self.network
         found: Tensor = network.forward_features(image)
         logits: Tensor | None = None if self.classes is None else network.forward_head(found)
@@ -146,4 +146,4 @@ class _Timm(Backbone):
             found = patches.transpose(1, 2).reshape(len(patches), -1, height, width)
         elif getattr(network, "output_fmt", "NCHW") == "NHWC":
             found = found.permute(0, 3, 1, 2)
-        return Taught(logits, found)
+        return BackboneOutput(logits, found)

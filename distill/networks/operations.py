@@ -1,6 +1,6 @@
 """The layers a network is made of, as operations, so that one definition runs in several ways.
 
-A block says `ops.norm(self.norm1, ops.conv(self.conv1, x))`. With `Plain` that is the layers
+A block says `ops.norm(self.norm1, ops.conv(self.conv1, x))`. With `PlainOperations` that is the layers
 themselves. `distill.networks.execution.masked` gives the group norm another meaning, `distill.networks.execution.strips` lets every
 operation work on a few rows of a map. What is computed is written once, in `networks.resnet`.
 """
@@ -37,7 +37,7 @@ class Operations(Protocol[T]):
         ...
 
 
-class Plain:
+class PlainOperations:
     """Whole maps, (B, C, H, W)."""
 
     def conv(self, layer: nn.Conv2d, x: Tensor) -> Tensor:
@@ -64,4 +64,4 @@ class Plain:
         return x.add_(y)
 
 
-PLAIN = Plain()
+PLAIN = PlainOperations()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from distill.output_folder import check_place, of_format
+from distill.output_folder import has_format, require_replaceable
 from distill.predict.report import FORMAT
 
 REPORT, CROPS, SLIDES, OVERLAYS = "predictions.json", "predictions.csv", "slides.csv", "overlays"
@@ -14,7 +14,7 @@ def check_out(out: Path, overwrite: bool) -> None:
     """Refuse a folder that holds anything, unless it is predictions to be replaced.
 
     Raises:
-        UsageError: as `distill.output_folder.check_place`.
+        UsageError: as `distill.output_folder.require_replaceable`.
     """
-    ours = of_format(REPORT, FORMAT)
-    check_place(out, overwrite, "predictions", ours, (REPORT, CROPS, SLIDES, OVERLAYS))
+    ours = has_format(REPORT, FORMAT)
+    require_replaceable(out, overwrite, "predictions", ours, (REPORT, CROPS, SLIDES, OVERLAYS))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from distill.evaluation.predictions import Answers
+from distill.evaluation.predictions import Predictions
 from distill.predict.slide import CropLogits, SlideLogits
 
 Colour = tuple[int, int, int]
@@ -24,16 +24,16 @@ TITLE, NOTE, LINE = 42, 18, 24
 """Heights in pixels: of the title, of a line below it, and of a line of the legend."""
 
 
-def colour_of(number: int) -> Colour:
+def color_of(number: int) -> Colour:
     """Return the colour of a class; beyond eight classes colours come again, names stay."""
     return PALETTE[number % len(PALETTE)]
 
 
-def overlay(
+def draw_overlay(
     slide: SlideLogits,
     picture: NDArray[np.uint8],
     classes: tuple[str, ...],
-    answers: tuple[Answers, Answers] | None,
+    answers: tuple[Predictions, Predictions] | None,
     note: str,
 ) -> Image.Image:
     """Draw a slide's crops on its picture, each with its class and the probability of that.
@@ -61,7 +61,7 @@ def overlay(
         crops = answers[0]
         boxes = [_placed(crop, scale, (left, top), (width, height)) for crop in slide.crops]
         for box, predicted in zip(boxes, crops.predicted, strict=True):
-            _outline(canvas, box, colour_of(int(predicted)))
+            _outline(canvas, box, color_of(int(predicted)))
         # after all outlines, or a neighbour's would cross the text
         for row, box in enumerate(boxes):
             _tag(canvas, box, crops, row, (left, top, left + width, top + height))
@@ -94,14 +94,14 @@ def _one_line(text: str, width: float, face: ImageFont.FreeTypeFont) -> str:
 def _header(
     canvas: ImageDraw.ImageDraw,
     slide: SlideLogits,
-    own: Answers | None,
+    own: Predictions | None,
     note: str,
     width: int,
 ) -> None:
     answer, ink = f"{slide.outcome}: {slide.reason}", FAINT
     if own is not None:
         best = int(own.predicted[0])
-        answer, ink = f"{own.classes[best]} {own.probabilities[0, best]:.3f}", colour_of(best)
+        answer, ink = f"{own.classes[best]} {own.probabilities[0, best]:.3f}", color_of(best)
     face = _font(20, True)
     canvas.text((MARGIN, 12), _one_line(slide.slide, width * 0.5, face), INK, face)
     text = _one_line(answer, width * 0.46, face)
@@ -133,7 +133,7 @@ def _outline(canvas: ImageDraw.ImageDraw, box: tuple[int, int, int, int], colour
 def _tag(
     canvas: ImageDraw.ImageDraw,
     box: tuple[int, int, int, int],
-    crops: Answers,
+    crops: Predictions,
     row: int,
     within: tuple[int, int, int, int],
 ) -> None:
@@ -147,7 +147,7 @@ def _tag(
     width, height = round(face.getlength(text)) + 12, 22
     left = max(min(box[0], within[2] - width), within[0])
     top = box[1] - height if box[1] - height >= within[1] else box[1]
-    canvas.rectangle((left, top, left + width - 1, top + height - 1), fill=colour_of(best))
+    canvas.rectangle((left, top, left + width - 1, top + height - 1), fill=color_of(best))
     canvas.text((left + 6, top + height / 2), text, "white", face, anchor="lm")
 
 
@@ -181,6 +181,6 @@ def _legend(
     x = float(MARGIN)
     for number in numbers:
         text = _one_line(classes[number], width - 40, _font(14))
-        canvas.rectangle((x, y, x + 13, y + 13), fill=colour_of(number))
+        canvas.rectangle((x, y, x + 13, y + 13), fill=color_of(number))
         canvas.text((x + 20, y + 7), text, INK, _font(14), anchor="lm")
         x += _font(14).getlength(text) + 44

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from distill.evaluation.metrics.calibration import probabilities
-from distill.evaluation.predictions import UNIT_COLUMNS, Answers, guarded_csv
+from distill.evaluation.predictions import UNIT_COLUMNS, Predictions, guarded_csv
 from distill.predict.calibration import Calibration
 from distill.predict.slide import CropLogits, SlideLogits
 from distill.types import Floats
@@ -30,7 +30,7 @@ BOX = ("x", "y", "width", "height")
 
 
 @dataclass(frozen=True)
-class Predictions:
+class SlidePredictions:
     """The answers for slides tried.
 
     Attributes:
@@ -44,12 +44,12 @@ class Predictions:
 
     slides: tuple[SlideLogits, ...]
     classes: tuple[str, ...]
-    crops: Answers
-    by_slide: Answers
-    base: Answers | None = None
-    base_by_slide: Answers | None = None
+    crops: Predictions
+    by_slide: Predictions
+    base: Predictions | None = None
+    base_by_slide: Predictions | None = None
 
-    def of(self, slide: str) -> tuple[Answers, Answers] | None:
+    def of(self, slide: str) -> tuple[Predictions, Predictions] | None:
         """Return a slide's answers by crop, and its own; None where it has no crop."""
         mine = (self.crops.table["slide"] == slide).to_numpy()
         if not mine.any():
@@ -60,7 +60,7 @@ class Predictions:
 
 def predictions(
     slides: Sequence[SlideLogits], classes: Sequence[str], temperature: float, aggregate: str
-) -> Predictions:
+) -> SlidePredictions:
     """Turn logits into answers as `distill.evaluation.evaluator` does.
 
     Args:
@@ -73,15 +73,15 @@ def predictions(
     rows = [(crop.crop, one.slide, one.slide, None, crop.area_mm2) for one, crop in crops]
     table = pd.DataFrame(rows, columns=UNIT_COLUMNS["crop"])
 
-    def answers(logits: list[Floats]) -> Answers:
+    def answers(logits: list[Floats]) -> Predictions:
         raw = np.array(logits, np.float64).reshape(len(logits), len(classes))
         found = probabilities(raw, temperature)
-        return Answers("crop", tuple(classes), table, found, raw.argmax(1).astype(np.intp))
+        return Predictions("crop", tuple(classes), table, found, raw.argmax(1).astype(np.intp))
 
     seen = answers([crop.logits for _, crop in crops])
     exact = [crop.base for _, crop in crops if crop.base is not None]
     base = answers(exact) if crops and len(exact) == len(crops) else None
-    return Predictions(
+    return SlidePredictions(
         tuple(slides),
         tuple(classes),
         seen,
@@ -91,7 +91,7 @@ def predictions(
     )
 
 
-def effect(found: Predictions) -> dict[str, Any] | None:
+def effect(found: SlidePredictions) -> dict[str, Any] | None:
     """Return how far answers from vendor levels are from those from the base; None if not known."""
     if found.base is None or found.base_by_slide is None:
         return None
@@ -101,7 +101,7 @@ def effect(found: Predictions) -> dict[str, Any] | None:
     }
 
 
-def _difference(seen: Answers, base: Answers) -> dict[str, Any]:
+def _difference(seen: Predictions, base: Predictions) -> dict[str, Any]:
     off = np.abs(seen.probabilities - base.probabilities).max(1)
     return {
         "number": len(off),
@@ -111,7 +111,7 @@ def _difference(seen: Answers, base: Answers) -> dict[str, Any]:
     }
 
 
-def crops_csv(found: Predictions) -> bytes:
+def crops_csv(found: SlidePredictions) -> bytes:
     """Return predictions.csv: evaluate's columns that apply, and the box."""
     each = [crop for one in found.slides for crop in one.crops]
     scale = [one.facts["mpp"] for one in found.slides for _ in one.crops]
@@ -122,7 +122,7 @@ def crops_csv(found: Predictions) -> bytes:
     return _csv(table, found.crops)
 
 
-def slides_csv(found: Predictions) -> bytes:
+def slides_csv(found: SlidePredictions) -> bytes:
     """Return slides.csv: a row for every slide tried; no class where it has no crop."""
     rows = []
     for one in found.slides:
@@ -147,7 +147,7 @@ def slides_csv(found: Predictions) -> bytes:
     return guarded_csv(pd.DataFrame(rows))
 
 
-def _csv(table: pd.DataFrame, answers: Answers) -> bytes:
+def _csv(table: pd.DataFrame, answers: Predictions) -> bytes:
     names = np.array(answers.classes, dtype=object)
     table["predicted"] = names[answers.predicted]
     for k, name in enumerate(names):
@@ -161,7 +161,7 @@ def _place(file: Path) -> str:
 
 
 def as_report(
-    found: Predictions, about: Mapping[str, Any], calibrated: Calibration
+    found: SlidePredictions, about: Mapping[str, Any], calibrated: Calibration
 ) -> dict[str, Any]:
     """Return what predictions.json holds.
 
@@ -190,7 +190,7 @@ def as_report(
     }
 
 
-def _slide(found: Predictions, one: SlideLogits) -> dict[str, Any]:
+def _slide(found: SlidePredictions, one: SlideLogits) -> dict[str, Any]:
     answers = found.of(one.slide)
     base = _base(found, one.slide)
     return {
@@ -211,10 +211,10 @@ def _slide(found: Predictions, one: SlideLogits) -> dict[str, Any]:
     }
 
 
-def _base(found: Predictions, slide: str) -> tuple[Answers, Answers] | None:
+def _base(found: SlidePredictions, slide: str) -> tuple[Predictions, Predictions] | None:
     if found.base is None or found.base_by_slide is None:
         return None
-    exact = Predictions(found.slides, found.classes, found.base, found.base_by_slide)
+    exact = SlidePredictions(found.slides, found.classes, found.base, found.base_by_slide)
     return exact.of(slide)
 
 
@@ -229,8 +229,8 @@ def _crop(crop: CropLogits) -> dict[str, Any]:
     }
 
 
-def _answer(answers: Answers, row: int, base: Answers | None) -> dict[str, Any]:
-    def chances(of: Answers) -> dict[str, float]:
+def _answer(answers: Predictions, row: int, base: Predictions | None) -> dict[str, Any]:
+    def chances(of: Predictions) -> dict[str, float]:
         return dict(zip(of.classes, of.probabilities[row].tolist(), strict=True))
 
     said: dict[str, Any] = {

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from torch.nn.modules.module import register_module_forward_hook
 
 import wsistore
-from distill.data.color_statistics import Colours, crop_colour
+from distill.data.color_statistics import ColorStatistics, crop_color
 from distill.data.subsets import too_small
 from distill.errors import DistillError, RunError
 from distill.evaluation.inference import crop_logits
 from distill.networks import smallest_input
 from distill.networks.execution.device import resolve_device
-from distill.networks.execution.runner import Look, for_answers
+from distill.networks.execution.runner import CropRunner, inference_runner
 from distill.output_folder import own_name
 from distill.runs.provenance import sha256
 from distill.runs.run import Run
@@ -33,7 +33,7 @@ NOTABLE = 0.05
 
 
 @dataclass(frozen=True)
-class Job:
+class SlideJob:
     """What is the same for every slide; see `distill predict --help` for each.
 
     Attributes:
@@ -53,7 +53,7 @@ class Job:
     run: Path
     weights: str
     settings: Mapping[str, Any]
-    colours: Colours | None = None
+    colours: ColorStatistics | None = None
     seen: Mapping[str, str] = field(default_factory=dict)
     mpp: float | None = None
     reader: str = "auto"
@@ -118,7 +118,7 @@ class SlideLogits:
     picture: NDArray[np.uint8] | None = None
 
 
-def predict_slide(slide: wsistore.SlideFile, job: Job) -> SlideLogits:
+def predict_slide(slide: wsistore.SlideFile, job: SlideJob) -> SlideLogits:
     """Predict one slide; one that cannot be used gives a failed result and stops no other."""
     if job.threads is not None:
         torch.set_num_threads(job.threads)
@@ -136,7 +136,7 @@ def predict_slide(slide: wsistore.SlideFile, job: Job) -> SlideLogits:
         hook.remove()
 
 
-def _told(said: str, slide: wsistore.SlideFile, job: Job) -> str:
+def _told(said: str, slide: wsistore.SlideFile, job: SlideJob) -> str:
     """Return what an error says without the folders that the user gave, on one line."""
     folders = [slide.path.parent, job.run.parent, *filter(None, (job.annotations,))]
     return texts.visible(texts.without_folders(said, *folders))
@@ -147,7 +147,7 @@ def failed(slide: wsistore.SlideFile, reason: str) -> SlideLogits:
     return SlideLogits(slide.slide, slide.file, "failed", reason)
 
 
-def _predict(given: wsistore.SlideFile, job: Job) -> SlideLogits:
+def _predict(given: wsistore.SlideFile, job: SlideJob) -> SlideLogits:
     run, network, look = _loaded(job.run, job.weights, job.device, job.memory_gib)
     about = run.weights
     with wsistore.open_slide(
@@ -176,7 +176,7 @@ def _predict(given: wsistore.SlideFile, job: Job) -> SlideLogits:
                     base = crop_logits(network, run, crop.crop, exact, look)
             else:
                 pixels = slide.read(number, about.level)
-            colours.append(crop_colour(pixels))
+            colours.append(crop_color(pixels))
             crops.append(
                 CropLogits(
                     crop.crop,
@@ -205,7 +205,9 @@ def _predict(given: wsistore.SlideFile, job: Job) -> SlideLogits:
     return _judged(result, colours, job.colours)
 
 
-def _judged(result: SlideLogits, colours: list[Floats], known: Colours | None) -> SlideLogits:
+def _judged(
+    result: SlideLogits, colours: list[Floats], known: ColorStatistics | None
+) -> SlideLogits:
     """Say what is unusual about a slide's crops and colours."""
     warnings = list(result.warnings)
     if left_out := result.left_out:
@@ -276,9 +278,9 @@ def _facts(slide: wsistore.Slide, name: str, vendor: float | None) -> dict[str, 
 @lru_cache(maxsize=1)
 def _loaded(
     run: Path, weights: str, device: str, gib: float | None
-) -> tuple[Run, torch.nn.Module, Look]:
+) -> tuple[Run, torch.nn.Module, CropRunner]:
     opened, where = Run.open(run), resolve_device(device)
     network = opened.load_network(where)
     if sha256(run / "weights.safetensors") != weights:
         raise RunError(f"the weights of {run} have changed meanwhile; predict again")
-    return opened, network, for_answers(where, gib)
+    return opened, network, inference_runner(where, gib)

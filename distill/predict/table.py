@@ -8,13 +8,13 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from distill.evaluation.predictions import Answers
+from distill.evaluation.predictions import Predictions
 from distill.predict.calibration import Calibration
-from distill.predict.report import Predictions, effect
+from distill.predict.report import SlidePredictions, effect
 from wsistore import terminal
 
 
-def slides_table(found: Predictions, calibrated: Calibration, aggregate: str) -> Table:
+def slides_table(found: SlidePredictions, calibrated: Calibration, aggregate: str) -> Table:
     """Return a row per slide tried, and below it whether the probabilities are calibrated."""
     weight = "each crop weighs the same" if aggregate == "mean" else "crops weigh by area"
     said = f"A slide's probability is the mean over its crops ({weight}). Probabilities are "
@@ -31,7 +31,7 @@ def slides_table(found: Predictions, calibrated: Calibration, aggregate: str) ->
     return shown
 
 
-def crops_table(found: Predictions) -> Table:
+def crops_table(found: SlidePredictions) -> Table:
     """Return a row per crop."""
     shown = _table("Crops", "Boxes in level-0 pixels of the slide.")
     for name in ("crop", "x", "y", "width", "height", "predicted"):
@@ -60,12 +60,12 @@ def _chances(shown: Table, classes: tuple[str, ...]) -> None:
         )
 
 
-def _cells(answers: Answers, row: int) -> list[Text]:
+def _cells(answers: Predictions, row: int) -> list[Text]:
     chances = [terminal.text(f"{value:.3f}") for value in answers.probabilities[row]]
     return [terminal.text(answers.classes[answers.predicted[row]]), *chances]
 
 
-def _effect(found: Predictions) -> str:
+def _effect(found: SlidePredictions) -> str:
     known = effect(found)
     if known is None:
         return ""

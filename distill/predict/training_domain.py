@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import wsistore
-from distill.data.color_statistics import FEWEST, Colours, measure_colours
+from distill.data.color_statistics import MIN_CROPS, ColorStatistics, measure_colors
 from distill.data.subsets import rows_of
 from distill.errors import UsageError
 from distill.runs.provenance import settings_sha256, split_sha256
@@ -14,7 +14,7 @@ from distill.runs.run import Run
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainingDomain:
     """What slides a run expects.
 
     Attributes:
@@ -24,11 +24,11 @@ class Trained:
     """
 
     settings: dict[str, Any]
-    colours: Colours | None
+    colours: ColorStatistics | None
     unknown: str = ""
 
 
-def trained(run: Run, store: str | None) -> Trained:
+def domain_of(run: Run, store: str | None) -> TrainingDomain:
     """Return what slides a run expects, from its own record or, for an older run, from its store.
 
     Args:
@@ -47,9 +47,9 @@ def trained(run: Run, store: str | None) -> Trained:
     if "store_settings" in data:
         recorded = data.get("colours")
         if recorded is None:
-            few = f"it was trained on fewer than {FEWEST} slides"
-            return Trained(data["store_settings"], None, few)
-        return Trained(data["store_settings"], Colours.of(recorded))
+            few = f"it was trained on fewer than {MIN_CROPS} slides"
+            return TrainingDomain(data["store_settings"], None, few)
+        return TrainingDomain(data["store_settings"], ColorStatistics.of(recorded))
     if store is None:
         raise UsageError(
             f"{run.path} does not record how the slides of its store were built, as runs do now; "
@@ -57,7 +57,7 @@ def trained(run: Run, store: str | None) -> Trained:
         )
     opened = wsistore.open(store)
     colours, unknown = _measured(run, opened)
-    return Trained(opened.settings, colours, unknown)
+    return TrainingDomain(opened.settings, colours, unknown)
 
 
 def _require_same(run: Run, store: str, digest: str | None) -> None:
@@ -68,7 +68,7 @@ def _require_same(run: Run, store: str, digest: str | None) -> None:
         )
 
 
-def _measured(run: Run, store: wsistore.Store) -> tuple[Colours | None, str]:
+def _measured(run: Run, store: wsistore.Store) -> tuple[ColorStatistics | None, str]:
     """Return the colours of the training slides of a run that does not record them, or why not."""
     split = str(run.config.get("split"))
     if split not in store.splits or split_sha256(store.url, split) != run.config["split_sha256"]:
@@ -77,5 +77,5 @@ def _measured(run: Run, store: wsistore.Store) -> tuple[Colours | None, str]:
     left_out = run.config.get("left_out", {})
     for name in run.learnt_from():
         crops.update(set(rows_of(store, split, name)["crop"]) - set(left_out.get(name, {})))
-    colours = measure_colours(store.levels, crops, run.weights.level)
-    return colours, "" if colours else f"it was trained on fewer than {FEWEST} slides"
+    colours = measure_colors(store.levels, crops, run.weights.level)
+    return colours, "" if colours else f"it was trained on fewer than {MIN_CROPS} slides"

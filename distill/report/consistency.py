@@ -10,8 +10,8 @@ import numpy as np
 
 from distill.evaluation import scoring
 from distill.evaluation.metrics import resampling
-from distill.evaluation.predictions import Answers
-from distill.evaluation.scoring import Bootstrap
+from distill.evaluation.predictions import Predictions
+from distill.evaluation.scoring import BootstrapSettings
 
 _NEEDED = (
     "subset", "split", "training_patients", "aggregate", "calibration", "skipped", "confusion",
@@ -19,7 +19,7 @@ _NEEDED = (
 )  # fmt: skip
 
 
-def belong(metrics: Mapping[str, Any], answers: Answers) -> bool:
+def scores_match_predictions(metrics: Mapping[str, Any], answers: Predictions) -> bool:
     """Say whether every score of metrics.json is that of the predictions, computed anew.
 
     Args:
@@ -47,15 +47,15 @@ def belong(metrics: Mapping[str, Any], answers: Answers) -> bool:
     )
 
 
-def bootstrap(metrics: Mapping[str, Any]) -> Bootstrap:
+def bootstrap(metrics: Mapping[str, Any]) -> BootstrapSettings:
     """Return how the intervals of a metrics.json were made; KeyError where it does not say."""
     about = metrics["bootstrap"]
-    return Bootstrap(about["unit"], about["draws"], about["seed"])
+    return BootstrapSettings(about["unit"], about["draws"], about["seed"])
 
 
-def _same(block: Mapping[str, Any], answers: Answers) -> bool:
+def _same(block: Mapping[str, Any], answers: Predictions) -> bool:
     found, rows = scoring.cases([answers])
-    (values,) = resampling.observed(found)
+    (values,) = resampling.observed_scores(found)
     for unit in ("crop", "slide", "patient"):
         if unit in rows.columns and block["scored"][f"{unit}s"] != rows[unit].nunique():
             return False

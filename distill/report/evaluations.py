@@ -12,11 +12,11 @@ import wsistore
 from distill.data.subsets import labels_of
 from distill.errors import RunError, UsageError
 from distill.evaluation import leakage
-from distill.evaluation.predictions import Answers
+from distill.evaluation.predictions import Predictions
 from distill.evaluation.scores import FORMAT, TABLES
-from distill.evaluation.scoring import Bootstrap
+from distill.evaluation.scoring import BootstrapSettings
 from distill.files import read_json
-from distill.report.consistency import belong, bootstrap
+from distill.report.consistency import bootstrap, scores_match_predictions
 from distill.report.formatting import folder_names
 from distill.runs.class_maps import disagreement
 from distill.runs.provenance import sha256, split_sha256
@@ -40,7 +40,7 @@ class Evaluated:
     run: Run
     sha256: str
     metrics: dict[str, Any]
-    answers: Answers
+    answers: Predictions
     epochs: tuple[dict[str, Any], ...]
 
     @property
@@ -61,7 +61,7 @@ class Collected:
     """
 
     runs: tuple[Evaluated, ...]
-    how: Bootstrap
+    how: BootstrapSettings
     aggregate: str
     paper: bool
 
@@ -131,9 +131,9 @@ def _read(name: str, run: Run, folder: Path, again: _Again) -> Evaluated:
     metrics = read_json(folder / "metrics.json")
     if metrics.get("format") != FORMAT:
         raise RunError(f"{folder / 'metrics.json'} is not of {FORMAT}; {again(run)}")
-    answers = Answers.read(folder / "predictions.csv")
+    answers = Predictions.read(folder / "predictions.csv")
     try:
-        whole = belong(metrics, answers)
+        whole = scores_match_predictions(metrics, answers)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise RunError(f"{folder / 'metrics.json'} is damaged ({error!r}); {again(run)}") from error
     if not whole:

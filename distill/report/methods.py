@@ -28,7 +28,7 @@ _NO_RESULT = PLACES | {
 
 
 @dataclass(frozen=True)
-class Row:
+class MethodRow:
     """Runs of one recipe, which differ in their seed alone; usually one.
 
     Attributes:
@@ -65,7 +65,7 @@ class Row:
         return float(self.runs[0].metrics["cost"]["gflop_per_crop"]["mean"])
 
 
-def rows(runs: Sequence[Evaluated], levels: Sequence[str]) -> list[Row]:
+def methods_of(runs: Sequence[Evaluated], levels: Sequence[str]) -> list[MethodRow]:
     """Group the runs into rows: by level, coarsest first, then teacher, baseline, students.
 
     Args:
@@ -94,7 +94,7 @@ def rows(runs: Sequence[Evaluated], levels: Sequence[str]) -> list[Row]:
             recipe = " + ".join(one.name for one in group)
         label = method if times[method, level] == 1 else f"{method} · {recipe}"
         made.append(
-            Row(
+            MethodRow(
                 _KINDS.get(first.command, OTHER),
                 method,
                 label,

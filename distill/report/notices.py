@@ -7,8 +7,8 @@ from pathlib import Path
 
 from distill.evaluation.caveats import FEW_OF_A_CLASS, FEW_PATIENTS
 from distill.report.formatting import saving
-from distill.report.scores import Measured
 from distill.report.methods import STUDENT
+from distill.report.scores import Measured
 from distill.report.verdict import BEYOND, OPEN, SCORES, WITHIN, Question, Verdict, class_patients
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from distill.evaluation import scoring
 from distill.report.evaluations import Collected, Evaluated
-from distill.report.methods import BASELINE, STUDENT, TEACHER, Row
+from distill.report.methods import BASELINE, STUDENT, TEACHER, MethodRow
 
 T = TypeVar("T")
 Watch = Callable[[Sequence[T]], Iterable[T]]
@@ -28,7 +28,7 @@ class Difference:
         blocks: as differences.json has them, by "crops" and, if scored, "slides" and "patients".
     """
 
-    row: Row
+    row: MethodRow
     minus: str
     others: tuple[Evaluated, ...]
     blocks: Mapping[str, Block]
@@ -48,18 +48,18 @@ class Measured:
     """
 
     collected: Collected
-    rows: tuple[Row, ...]
+    rows: tuple[MethodRow, ...]
     blocks: Mapping[str, Mapping[str, Block]]
     to_teacher: tuple[Difference, ...]
     to_baseline: tuple[Difference, ...]
-    orphans: tuple[Row, ...]
+    orphans: tuple[MethodRow, ...]
 
-    def of(self, kind: str) -> list[Row]:
+    def of(self, kind: str) -> list[MethodRow]:
         """Return the rows of a kind."""
         return [row for row in self.rows if row.kind == kind]
 
 
-def measure(collected: Collected, rows: Sequence[Row], watch: Watch[Any]) -> Measured:
+def measure(collected: Collected, rows: Sequence[MethodRow], watch: Watch[Any]) -> Measured:
     """Score rows and compare them.
 
     Args:
@@ -91,13 +91,13 @@ def measure(collected: Collected, rows: Sequence[Row], watch: Watch[Any]) -> Mea
 class _Pair:
     """What is to be compared; `every`: slides and patients too."""
 
-    row: Row
+    row: MethodRow
     minus: str
     others: tuple[Evaluated, ...]
     every: bool
 
 
-def _with_teachers(rows: Sequence[Row], runs: Sequence[Evaluated]) -> list[_Pair]:
+def _with_teachers(rows: Sequence[MethodRow], runs: Sequence[Evaluated]) -> list[_Pair]:
     known = {one.sha256: one for one in runs}
     teachers = [row for row in rows if row.kind == TEACHER]
     # whatever it was distilled from: a student may have taught another
@@ -116,7 +116,7 @@ def _with_teachers(rows: Sequence[Row], runs: Sequence[Evaluated]) -> list[_Pair
     return found
 
 
-def _with_baselines(rows: Sequence[Row]) -> list[_Pair]:
+def _with_baselines(rows: Sequence[MethodRow]) -> list[_Pair]:
     return [
         _Pair(row, other.name, other.runs, False)
         for row in rows
@@ -125,7 +125,7 @@ def _with_baselines(rows: Sequence[Row]) -> list[_Pair]:
     ]
 
 
-def _blocks(row: Row, collected: Collected) -> dict[str, Block]:
+def _blocks(row: MethodRow, collected: Collected) -> dict[str, Block]:
     if len(row.runs) == 1:
         metrics = row.runs[0].metrics
         blocks = {"crops": metrics, **{kind: metrics[kind] for kind in KINDS[1:]}}

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from distill.evaluation import caveats
-from distill.evaluation.predictions import Answers
+from distill.evaluation.predictions import Predictions
 from distill.evaluation.scores import MACRO, OVERALL
 from distill.report.evaluations import Collected, Evaluated
 from distill.report.formatting import ends, interval, percent, saving
@@ -128,13 +128,13 @@ def judge(difference: Difference, question: Question, collected: Collected) -> V
 
 
 def doubts(difference: Difference, question: Question, collected: Collected) -> tuple[str, ...]:
-    """Return why the interval of a difference deserves no trust; see `distill.evaluation.caveats.doubts`."""
+    """Return why the interval of a difference deserves no trust; see `distill.evaluation.caveats.find_caveats`."""
     block, runs = difference.blocks["crops"], [*difference.row.runs, *difference.others]
     group, score = SCORES[question.score][1]
     known = [one.metrics["training_patients"] for one in runs]
     chose = [one.metrics["epoch_patients"] for one in runs]
     draws = block[group][score].get("draws")
-    return caveats.doubts(
+    return caveats.find_caveats(
         block["scored"]["patients"],
         block["scored"]["crops"],
         collected.how.unit,
@@ -145,7 +145,7 @@ def doubts(difference: Difference, question: Question, collected: Collected) -> 
     )
 
 
-def class_patients(answers: Answers) -> dict[str, int]:
+def class_patients(answers: Predictions) -> dict[str, int]:
     """Return how many patients have a labelled crop of each class."""
     counts = answers.table.groupby("label")["patient"].nunique()
     return {name: int(counts.get(name, 0)) for name in answers.classes}

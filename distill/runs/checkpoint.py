@@ -21,7 +21,7 @@ Modules = Mapping[str, nn.Module]
 
 
 @dataclass(frozen=True)
-class Progress:
+class TrainingState:
     """How far a training is. Order and augmentation come from counters: the epoch says all.
 
     Attributes:
@@ -50,7 +50,9 @@ def modules(task: Any) -> Modules:
     return {"network": task.network, **getattr(task, "beside", {})}
 
 
-def save_checkpoint(path: Path, parts: Modules, optimiser: Optimizer, progress: Progress) -> None:
+def save_checkpoint(
+    path: Path, parts: Modules, optimiser: Optimizer, progress: TrainingState
+) -> None:
     """Write everything needed to go on: modules, optimiser state, progress.
 
     Tensors are named `MODULE/NAME` and `optimiser/MODULE/NAME/KEY`, with NAME the parameter's.
@@ -76,7 +78,7 @@ def save_checkpoint(path: Path, parts: Modules, optimiser: Optimizer, progress: 
     save(path, tensors, metadata)
 
 
-def read_progress(path: Path) -> Progress:
+def read_progress(path: Path) -> TrainingState:
     """Return the progress of a checkpoint alone.
 
     Raises:
@@ -85,7 +87,7 @@ def read_progress(path: Path) -> Progress:
     return _progress(path, load(path)[1])
 
 
-def load_checkpoint(path: Path, parts: Modules, optimiser: Optimizer) -> Progress:
+def load_checkpoint(path: Path, parts: Modules, optimiser: Optimizer) -> TrainingState:
     """Put modules and optimiser back where `save_checkpoint` found them; return the progress.
 
     Raises:
@@ -163,12 +165,12 @@ def _unreached(parts: Modules, optimiser: Optimizer) -> set[str]:
     return {n for n in _optimised(parts, optimiser) if not optimiser.state.get(parameters[n])}
 
 
-def _progress(path: Path, metadata: Mapping[str, str]) -> Progress:
+def _progress(path: Path, metadata: Mapping[str, str]) -> TrainingState:
     try:
         best = float(metadata["best"])
         if math.isnan(best):
             raise ValueError("its best loss is no number")
-        return Progress(
+        return TrainingState(
             epoch=int(metadata["epoch"]),
             best=best,
             best_epoch=int(metadata["best_epoch"]),

@@ -19,7 +19,7 @@ from distill.output_folder import own_name, remove_earlier_lock
 from distill.runs import curves
 from distill.runs.checkpoint import (
     Modules,
-    Progress,
+    TrainingState,
     load_checkpoint,
     read_progress,
     save_checkpoint,
@@ -35,7 +35,7 @@ _CURVES_EVERY = 30.0
 class Writer(Protocol):
     """Where the loop publishes what it has done, and finds what was done before."""
 
-    def restore(self, parts: Modules, optimiser: Optimizer) -> Progress:
+    def restore(self, parts: Modules, optimiser: Optimizer) -> TrainingState:
         """Put modules and optimiser where the run stands, and return how far that is."""
         ...
 
@@ -44,12 +44,12 @@ class Writer(Protocol):
         record: Mapping[str, Any],
         parts: Modules,
         optimiser: Optimizer,
-        progress: Progress,
+        progress: TrainingState,
     ) -> None:
         """Publish an epoch."""
         ...
 
-    def end(self, progress: Progress) -> None:
+    def end(self, progress: TrainingState) -> None:
         """Publish that the training is over."""
         ...
 
@@ -120,7 +120,7 @@ class RunWriter:
             self._lock.release()
             raise
 
-    def restore(self, parts: Modules, optimiser: Optimizer) -> Progress:
+    def restore(self, parts: Modules, optimiser: Optimizer) -> TrainingState:
         """Put modules and optimiser where the run stands, and return how far that is.
 
         Raises:
@@ -128,7 +128,7 @@ class RunWriter:
         """
         for stray in self.path.glob(".*.*.*"):  # what `publish` left when the process was killed
             stray.unlink()
-        progress = Progress()
+        progress = TrainingState()
         if (self.path / CHECKPOINT).exists():
             progress = load_checkpoint(self.path / CHECKPOINT, parts, optimiser)
             self._lines = _lines(self.path / "metrics.jsonl", progress.first, progress.epoch)
@@ -142,7 +142,7 @@ class RunWriter:
         record: Mapping[str, Any],
         parts: Modules,
         optimiser: Optimizer,
-        progress: Progress,
+        progress: TrainingState,
     ) -> None:
         """Publish an epoch: its line of metrics, the checkpoint, and its weights if kept."""
         self._lines.append(json.dumps(record, allow_nan=False) + "\n")
@@ -154,7 +154,7 @@ class RunWriter:
         if time.monotonic() - self._drawn > _CURVES_EVERY:
             self._draw()
 
-    def end(self, progress: Progress) -> None:
+    def end(self, progress: TrainingState) -> None:
         """Draw the curves, and write outcome.json: why the training is over, and what was kept."""
         self._draw()
         records = [json.loads(line) for line in self._lines]
@@ -212,29 +212,29 @@ class RunWriter:
         self._drawn = time.monotonic()
 
 
-class Follower:
+class NonWritingRank:
     """The run folder as processes other than the first see it: they read, and write nothing."""
 
     def __init__(self, path: Path, *, resume: bool) -> None:
         self._checkpoint = path / CHECKPOINT
         self._resume = resume
 
-    def restore(self, parts: Modules, optimiser: Optimizer) -> Progress:
+    def restore(self, parts: Modules, optimiser: Optimizer) -> TrainingState:
         """Put modules and optimiser where the run stands, and return how far that is."""
         if self._resume and self._checkpoint.exists():
             return load_checkpoint(self._checkpoint, parts, optimiser)
-        return Progress()
+        return TrainingState()
 
     def epoch(
         self,
         record: Mapping[str, Any],
         parts: Modules,
         optimiser: Optimizer,
-        progress: Progress,
+        progress: TrainingState,
     ) -> None:
         """Leave it to the first process."""
 
-    def end(self, progress: Progress) -> None:
+    def end(self, progress: TrainingState) -> None:
         """Leave it to the first process."""
 
 

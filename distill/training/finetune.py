@@ -9,15 +9,15 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from distill.data.augmentation import Draw
+from distill.data.augmentation import AugmentationParams
 from distill.data.dataset import LabelledSample
-from distill.data.normalization import Standard
+from distill.data.normalization import ChannelStats
 from distill.data.subsets import Subset
-from distill.engine.task import Figures, SupervisedTask
+from distill.engine.task import Metrics, SupervisedTask
 from distill.errors import RunError, SubsetError
 from distill.networks import smallest_input
-from distill.networks.execution.runner import PLAIN, Look
-from distill.runs.checkpoint import Progress
+from distill.networks.execution.runner import UNBOUNDED, CropRunner
+from distill.runs.checkpoint import TrainingState
 from distill.runs.provenance import sha256
 from distill.runs.run import Run
 from distill.training.options import Options
@@ -58,9 +58,9 @@ class FinetuneTask(SupervisedTask):
         self,
         network: nn.Module,
         level: str,
-        standard: Standard,
+        standard: ChannelStats,
         device: torch.device,
-        look: Look = PLAIN,
+        look: CropRunner = UNBOUNDED,
     ) -> None:
         super().__init__(network, level, standard, device, look)
         self._layer = fully_connected(self.network)
@@ -72,14 +72,14 @@ class FinetuneTask(SupervisedTask):
         return self._layer.parameters()
 
     def losses(
-        self, samples: Sequence[LabelledSample], draws: Sequence[Draw | None]
-    ) -> list[Figures]:
+        self, samples: Sequence[LabelledSample], draws: Sequence[AugmentationParams | None]
+    ) -> list[Metrics]:
         """Return "loss", the cross-entropy, and "accuracy", 1 if the class is right, else 0."""
         self.network.eval()
         return super().losses(samples, draws)
 
 
-def train_finetune(student: Path, options: Options, say: Say) -> Progress:
+def train_finetune(student: Path, options: Options, say: Say) -> TrainingState:
     """Train the fully connected layer of a student on labels, at the student's level.
 
     Network, classes, level and standardisation are the student's.
@@ -105,7 +105,7 @@ def train_finetune(student: Path, options: Options, say: Say) -> Progress:
         data = here.data([about.level], smallest_input(about.network), labelled=True, classes=told)
         for subset in data.subsets:
             _require_classes(subset, about.classes, student)
-        standard = Standard(about.mean, about.std)
+        standard = ChannelStats(about.mean, about.std)
         task = FinetuneTask(
             run.load_network(here.device), about.level, standard, here.device, here.look
         )

@@ -6,20 +6,20 @@ from dataclasses import asdict, replace
 
 import wsistore
 from distill.data.dataset import Crops
-from distill.data.normalization import measure
+from distill.data.normalization import channel_stats
 from distill.data.subsets import Subset, has_subset, left_out_note, select
 from distill.errors import SubsetError, UsageError
 from distill.kd.criterion import Criterion
-from distill.kd.source import Distillation, kept, open_source
+from distill.kd.source import DistillationSettings, open_source, restrict_to_targets
 from distill.kd.task import KDTask
 from distill.networks import build, smallest_input
-from distill.runs.checkpoint import Progress
+from distill.runs.checkpoint import TrainingState
 from distill.training.options import Options
 from distill.training.session import Data, Say, Session, session
 from distill.training.supervised import _require_other
 
 
-def train_kd(options: Options, distillation: Distillation, say: Say) -> Progress:
+def train_kd(options: Options, distillation: DistillationSettings, say: Say) -> TrainingState:
     """Train a student at `options.level` to imitate a teacher at its own level, without labels.
 
     The student's input is standardised by the crops of `train`, whatever it is distilled on: the
@@ -61,12 +61,12 @@ def train_kd(options: Options, distillation: Distillation, say: Say) -> Progress
                 "crops of it are distilled on unless the split leaves them out"
             )
         _require_coarser(here.store, source.level, level)
-        data = Data(*kept(source, there.train, there.val))
+        data = Data(*restrict_to_targets(source, there.train, there.val))
         for subset, before in zip(data.subsets, there.subsets, strict=False):
             if len(subset) < len(before):
                 say(left_out_note(subset.name, subset.left_out))
         measured = _measured(here, data, smallest_input(name))
-        standard = measure(here.store.levels, measured.crops, level)
+        standard = channel_stats(here.store.levels, measured.crops, level)
         network = build(name, len(source.classes), seed=seed)
         initial = here.start(network, name, source.classes)
         task = KDTask(

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from distill.data.subsets import VAL
-from distill.engine.settings import Schedule
+from distill.engine.settings import TrainingSettings
 from distill.errors import UsageError
 from distill.networks.execution.device import resolve_device
 from distill.runs.provenance import environment, location, split_sha256
@@ -33,7 +33,7 @@ class Options:
     log: tuple[str, ...] = ()
     preset: str | None = None
     network: str = "resnet10"
-    schedule: Schedule = field(default_factory=Schedule)
+    schedule: TrainingSettings = field(default_factory=TrainingSettings)
     workers: int = 0
     read_ahead_mib: int = 1024
     cache_mib: int = 1024
@@ -101,7 +101,7 @@ def gather(given: dict[str, Any]) -> Options:
         log=tuple(dict.fromkeys(given["log"])),
         preset=given["preset"],
         network=given["network"],
-        schedule=Schedule(
+        schedule=TrainingSettings(
             epochs=given["epochs"],
             seed=given["seed"],
             accumulate=given["accumulate"],

@@ -13,11 +13,11 @@ import torch
 from torch import nn
 
 import wsistore
-from distill.data.batching import Cut, by_size, one_by_one
-from distill.data.color_statistics import measure_colours
-from distill.data.dataset import CropSet, Sample
-from distill.data.loader import Room, Samples
-from distill.data.normalization import Standard
+from distill.data.batching import BatchingPolicy, by_size, one_by_one
+from distill.data.color_statistics import measure_colors
+from distill.data.dataset import CropDataset, Sample
+from distill.data.loader import SampleCache, SampleLoader
+from distill.data.normalization import ChannelStats
 from distill.data.subsets import (
     VAL,
     Subset,
@@ -27,23 +27,23 @@ from distill.data.subsets import (
     require_apart,
     select,
 )
-from distill.engine.callbacks import Observer, Several
-from distill.engine.distributed import Processes, joined
+from distill.engine.callbacks import Callback, CallbackList
+from distill.engine.distributed import DistributedContext, init_distributed
 from distill.engine.loggers import TRACKERS, require
 from distill.engine.progress import Console
-from distill.engine.settings import Setting
+from distill.engine.settings import ComputeSettings
 from distill.engine.task import Task
 from distill.engine.trainer import fit
 from distill.errors import UsageError
 from distill.files import read_json
-from distill.networks.execution.device import available, resolve_device
-from distill.networks.execution.runner import BATCH_PIXELS, Look
-from distill.runs.checkpoint import Progress
+from distill.networks.execution.device import available_gib, resolve_device
+from distill.networks.execution.runner import BATCH_PIXELS, CropRunner
+from distill.runs.checkpoint import TrainingState
 from distill.runs.init_from import start_from
 from distill.runs.provenance import crops_sha256, settings_sha256, slide_fingerprints
 from distill.runs.run import CHECKPOINT, check_out, check_resume
 from distill.runs.weights import LOWEST, Weights
-from distill.runs.writer import Follower, RunWriter, Writer
+from distill.runs.writer import NonWritingRank, RunWriter, Writer
 from distill.training.options import Options
 from distill.training.presets import PRESETS
 
@@ -71,24 +71,24 @@ class Session:
     options: Options
     store: wsistore.Store
     device: torch.device
-    processes: Processes
+    processes: DistributedContext
     say: Say
 
     @property
-    def look(self) -> Look:
+    def look(self) -> CropRunner:
         """How the network that learns is run: within --memory, in batches up to --batch-pixels."""
         return self._look(learns=True)
 
     @property
-    def glance(self) -> Look:
+    def glance(self) -> CropRunner:
         """How a teacher is run: alike, but no backward pass follows."""
         return self._look(learns=False)
 
-    def _look(self, *, learns: bool) -> Look:
+    def _look(self, *, learns: bool) -> CropRunner:
         gib = self.options.memory_gib
         assert self.options.batch_pixels is not None
         memory = None if gib is None else int(gib * 2**30)
-        return Look(memory, self.options.batch_pixels, learns=learns)
+        return CropRunner(memory, self.options.batch_pixels, learns=learns)
 
     def data(
         self,
@@ -122,7 +122,7 @@ class Session:
         return Data(found[0], found[1] if len(found) > 1 else None)
 
     def weights(
-        self, network: str, classes: list[str], level: str, standard: Standard, data: Data
+        self, network: str, classes: list[str], level: str, standard: ChannelStats, data: Data
     ) -> Weights:
         """Return what weights.json will say, but for the epoch."""
         if self.options.schedule.select == "last":
@@ -137,13 +137,13 @@ class Session:
     def fit(
         self,
         task: Task[S],
-        crops: Callable[[Subset], CropSet[S]],
+        crops: Callable[[Subset], CropDataset[S]],
         weights: Weights,
         extra: Mapping[str, Any],
         data: Data,
         *,
         trained: bool,
-    ) -> Progress:
+    ) -> TrainingState:
         """Train and write the run; return how it ended.
 
         Args:
@@ -167,8 +167,8 @@ class Session:
             )
         config = self._config(task, weights, extra, data)
         with ExitStack() as stack:
-            writer: Writer = Follower(options.out, resume=options.resume)
-            observers: list[Observer] = []
+            writer: Writer = NonWritingRank(options.out, resume=options.resume)
+            observers: list[Callback] = []
             with self.processes.together():
                 if self.processes.first:
                     writer = run = RunWriter(
@@ -183,15 +183,15 @@ class Session:
                     self.say(_announcement(config, task, schedule.epochs, run.done))
                     first = len(data.val) if trained and data.val and not run.begun else 0
                     observers += self._observers(run, stack, sum(map(len, data.subsets)), first)
-            room = Room(options.cache_mib * 2**20)
+            room = SampleCache(options.cache_mib * 2**20)
             progress = fit(
                 task,
                 self._samples(crops(data.train), schedule.seed, room),
                 self._samples(crops(data.val), None, room) if data.val else None,
                 schedule,
                 writer,
-                Several(observers),
-                Setting(self.processes, self._cut(task), options.precision),
+                CallbackList(observers),
+                ComputeSettings(self.processes, self._cut(task), options.precision),
                 trained=trained,
             )
         if progress.epoch < schedule.epochs:
@@ -213,7 +213,7 @@ class Session:
             source = Path(stored["file"])
         return start_from(source, network, name, classes) if source else None
 
-    def _cut(self, task: Task[S]) -> Cut:
+    def _cut(self, task: Task[S]) -> BatchingPolicy:
         """Return batches that suit the network, and that leave work for every process.
 
         All levels of a batch are in memory at once, so --read-ahead bounds them as it does crops
@@ -224,17 +224,19 @@ class Session:
         held = self.options.read_ahead_mib * 2**20
         return by_size(limit, most, held) if limit else one_by_one
 
-    def _samples(self, crops: CropSet[S], seed: int | None, room: Room) -> Samples[S]:
+    def _samples(
+        self, crops: CropDataset[S], seed: int | None, room: SampleCache
+    ) -> SampleLoader[S]:
         ahead = self.options.read_ahead_mib * 2**20
-        return Samples(crops, seed, self.options.workers, ahead, room)
+        return SampleLoader(crops, seed, self.options.workers, ahead, room)
 
     def _observers(
         self, run: RunWriter, stack: ExitStack, crops: int, start: int
-    ) -> list[Observer]:
+    ) -> list[Callback]:
         """Return the console and the trackers asked for; the stack ends them."""
         epochs = self.options.schedule.epochs
         console = Console(epochs, crops, done=run.done, start=start)
-        observers: list[Observer] = [stack.enter_context(console)]
+        observers: list[Callback] = [stack.enter_context(console)]
         for name in self.options.log:
             tracker = TRACKERS[name](run.path, run.config, run.done if run.begun else None)
             stack.callback(tracker.close)
@@ -245,7 +247,7 @@ class Session:
         self, task: Task[S], weights: Weights, extra: Mapping[str, Any], data: Data
     ) -> dict[str, Any]:
         subsets, levels = data.subsets, task.levels
-        colours = measure_colours(self.store.levels, data.train.crops, weights.level)
+        colours = measure_colors(self.store.levels, data.train.crops, weights.level)
         config = {
             **extra,
             **self.options.resolved(),
@@ -303,9 +305,9 @@ def session(options: Options, say: Say) -> Iterator[Session]:
         pixels = _kept(options, "batch_pixels")
         pixels = BATCH_PIXELS[device.type] if pixels is None else pixels
         options = replace(options, batch_pixels=pixels)
-    with joined(device) as processes:
+    with init_distributed(device) as processes:
         # one number for all: it decides the batches, of which each process takes its share
-        memory = options.memory_gib or _kept(options, "memory_gib") or available(device)
+        memory = options.memory_gib or _kept(options, "memory_gib") or available_gib(device)
         options = replace(options, memory_gib=min(processes.gather(memory)))
         with processes.together():
             if processes.first and options.resume:

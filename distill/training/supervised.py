@@ -5,18 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from distill.data.dataset import LabelledCrops
-from distill.data.normalization import measure
+from distill.data.normalization import channel_stats
 from distill.data.subsets import Subset, class_names
 from distill.engine.task import SupervisedTask
 from distill.errors import UsageError
 from distill.networks import build, smallest_input
-from distill.runs.checkpoint import Progress
+from distill.runs.checkpoint import TrainingState
 from distill.runs.class_maps import class_map
 from distill.training.options import Options
 from distill.training.session import Say, session
 
 
-def train_supervised(command: str, options: Options, say: Say) -> Progress:
+def train_supervised(command: str, options: Options, say: Say) -> TrainingState:
     """Train a network on labels at one level: a teacher, or a baseline.
 
     Args:
@@ -36,7 +36,7 @@ def train_supervised(command: str, options: Options, say: Say) -> Progress:
         told = class_map(here.store, options.split, options.exclude_class, options.merge)
         data = here.data([level], smallest_input(name), labelled=True, classes=told)
         classes = class_names(data.train, data.val)
-        standard = measure(here.store.levels, data.train.crops, level)
+        standard = channel_stats(here.store.levels, data.train.crops, level)
         network = build(name, len(classes), seed=options.schedule.seed)
         initial = here.start(network, name, classes)
         extra = {"command": command, "init_from": initial, "class_map": told.to_json()}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from distill.cli.exits import told
+from distill.cli.exits import cli_errors
 from distill.cli.options import FOLDER, Grouped, option
 from examples.shared.options import design_options
 from examples.shared.results import Work, finish
@@ -65,7 +65,7 @@ def main(design: Path, seeds: int | None, reference: str | None, out: Path) -> N
       python -m examples.cohort --out cohort-out
       python -m examples.cohort --seeds 1
     """
-    with told(GOES_ON):
+    with cli_errors(GOES_ON):
         finish(
             [Work("cohort", design, prepare(out), out / "runs", seeds)], reference, out / "tables"
         )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from distill.cli.exits import told
+from distill.cli.exits import cli_errors
 from distill.cli.options import FOLDER, Grouped, option
 from examples.lung.data import KINDS, about, prepare
 from examples.shared.options import design_options
@@ -52,7 +52,7 @@ def main(
       python -m examples.lung --data ../shared/data/lc25000-lung --out lung-out
       python -m examples.lung --only colour --seeds 1
     """
-    with told(GOES_ON):
+    with cli_errors(GOES_ON):
         works = []
         for kind in (only,) if only else KINDS:
             store = prepare(data, out / kind, kind)

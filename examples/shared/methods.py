@@ -10,10 +10,10 @@ from pathlib import Path
 import wsistore
 from distill.cli.experiment.config import Experiment
 from distill.cli.experiment.jobs import runs
-from distill.evaluation.predictions import Answers
-from distill.evaluation.scoring import Bootstrap
+from distill.evaluation.predictions import Predictions
+from distill.evaluation.scoring import BootstrapSettings
 from distill.report.evaluations import collect
-from distill.report.methods import OTHER, Row, recipe_name, rows
+from distill.report.methods import OTHER, MethodRow, methods_of, recipe_name
 
 REFERENCE = "reference"
 
@@ -39,7 +39,7 @@ class Method:
     recipe: str
     crops: str
     level: str
-    answers: tuple[Answers, ...]
+    answers: tuple[Predictions, ...]
     seeds: tuple[int, ...]
     gmac: float | None
     parameters: int
@@ -50,7 +50,7 @@ class Results:
     """The methods of an experiment, and the bootstrap that its evaluations were made with."""
 
     methods: tuple[Method, ...]
-    how: Bootstrap
+    how: BootstrapSettings
 
     def of(self, *kinds: str) -> list[Method]:
         """Return the methods of some kinds, in order."""
@@ -69,7 +69,7 @@ def gather(plan: Experiment, out: Path) -> Results:
     """
     store = wsistore.open(plan.store)
     collected = collect(runs(plan, out), store, plan.split, plan.subset)
-    found = rows(collected.runs, store.level_names)
+    found = methods_of(collected.runs, store.level_names)
     return Results(tuple(_method(row) for row in found if row.kind != OTHER), collected.how)
 
 
@@ -78,7 +78,7 @@ def order(names: Sequence[str]) -> list[str]:
     return sorted(dict.fromkeys(names), key=lambda name: (name != "train", name))
 
 
-def _method(row: Row) -> Method:
+def _method(row: MethodRow) -> Method:
     named = re.match(r"KD \((.+?)\)", row.method)
     tuned = ", fine-tuned" if row.method.endswith(", fine-tuned") else ""
     student = row.method.startswith("KD")

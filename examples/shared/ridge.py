@@ -16,7 +16,7 @@ import numpy as np
 
 import wsistore
 from distill.data.subsets import select
-from distill.evaluation.predictions import Answers
+from distill.evaluation.predictions import Predictions
 from distill.types import Floats, Indices
 from examples.shared.methods import REFERENCE, Method
 
@@ -88,7 +88,7 @@ def colours(store: wsistore.Store, crops: Sequence[str], level: str) -> Floats:
 
 
 def references(
-    store: wsistore.Store, split: str, scored: Answers, level: str
+    store: wsistore.Store, split: str, scored: Predictions, level: str
 ) -> tuple[Method, Method]:
     """Return the ridge fitted on train, and the one fitted on every labelled crop not scored.
 
@@ -128,11 +128,11 @@ def references(
 
 
 def _method(
-    ridge: Ridge, crops: Floats, scored: Answers, level: str, fitted: str, number: int
+    ridge: Ridge, crops: Floats, scored: Predictions, level: str, fitted: str, number: int
 ) -> Method:
     scores = ridge(crops)
     # scores are no probabilities: ranks and the largest of them count, and no calibration
     predicted = scores.argmax(1).astype(np.intp)
-    answers = Answers("crop", scored.classes, scored.table, scores, predicted)
+    answers = Predictions("crop", scored.classes, scored.table, scores, predicted)
     name = f"Colour ridge ({fitted}, {number} crops)"
     return Method(name, REFERENCE, fitted, "", level, (answers,), (0,), None, ridge.parameters)

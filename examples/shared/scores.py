@@ -14,7 +14,7 @@ from typing import Any
 
 from distill.evaluation import scoring
 from distill.evaluation.metrics import resampling
-from distill.evaluation.scoring import Bootstrap
+from distill.evaluation.scoring import BootstrapSettings
 from examples.shared.methods import Method
 
 SCORES = {
@@ -49,7 +49,7 @@ class Score:
 Scores = Mapping[str, Score]
 
 
-def score(method: Method, how: Bootstrap) -> Scores:
+def score(method: Method, how: BootstrapSettings) -> Scores:
     """Score a method: an entry for each of `SCORES`.
 
     Args:
@@ -62,7 +62,7 @@ def score(method: Method, how: Bootstrap) -> Scores:
     return {name: _score(block, name, each[name]) for name in SCORES}
 
 
-def difference(one: Method, minus: Method, how: Bootstrap) -> Scores:
+def difference(one: Method, minus: Method, how: BootstrapSettings) -> Scores:
     """Score one method minus another, on the crops of both, in the same draws.
 
     Args:
@@ -86,7 +86,7 @@ def difference(one: Method, minus: Method, how: Bootstrap) -> Scores:
 
 def _each(method: Method) -> dict[str, tuple[float, ...]]:
     found, _ = scoring.cases(scoring.aligned(method.answers))
-    values = resampling.observed(found)
+    values = resampling.observed_scores(found)
     return {
         name: tuple(float(run[f"{group} {score}"]) for run in values)
         for name, (group, score) in SCORES.items()

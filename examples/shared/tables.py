@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from distill.evaluation.scoring import Bootstrap
+from distill.evaluation.scoring import BootstrapSettings
 from distill.report.formatting import interval, magnification, percent, quantity
 from distill.report.methods import BASELINE, STUDENT, TEACHER
 from distill.report.page.table import Cell, Column, Table, columns, count, field, text
@@ -47,7 +47,7 @@ def scored(results: Results) -> Scored:
     return {one: score(one, results.how) for one in results.methods}
 
 
-def score_table(given: Scored, how: Bootstrap) -> Table:
+def score_table(given: Scored, how: BootstrapSettings) -> Table:
     """Return a row for each method: costs, and each score with interval and deviation."""
     body = [
         (
@@ -122,7 +122,7 @@ def comparisons(results: Results, recipe: str) -> Iterator[Comparison]:
     return (one for one in found if one.pairs)
 
 
-def difference_table(comparison: Comparison, how: Bootstrap, watch: Watch) -> Table:
+def difference_table(comparison: Comparison, how: BootstrapSettings, watch: Watch) -> Table:
     """Return a row for each pair: its paired differences, with interval and deviation."""
     body = [
         (

@@ -15,7 +15,7 @@ import sitecustomize
 PROGRAMS = {"wsistore": "wsistore.cli.main", "distill": "distill.cli.main"}
 NEEDED = (
     "wsistore.build.builder", "wsistore.cli.split", "distill.cli.train", "distill.cli.teach",
-    "distill.cli.main.evaluate", "distill.cli.report",
+    "distill.cli.evaluate", "distill.cli.report",
 )  # fmt: skip
 
 

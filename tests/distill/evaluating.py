@@ -13,7 +13,7 @@ import zarr
 from click.testing import Result
 
 from distill.networks import build
-from distill.runs.checkpoint import Progress
+from distill.runs.checkpoint import TrainingState
 from distill.runs.weights import Weights
 from distill.runs.writer import RunWriter
 from tests.distill.commands import distill
@@ -91,7 +91,7 @@ def make_run(path: Path, store: Path, seed: int = 0, **extra: Any) -> Path:
     weights = Weights("resnet10", CLASSES, "10x", 1.01, MEAN, STD, 0, "last epoch")
     writer = RunWriter(path, config, weights)
     adam = torch.optim.Adam(network.parameters())
-    writer.epoch({"epoch": 1}, {"network": network}, adam, Progress(epoch=1, kept=1))
+    writer.epoch({"epoch": 1}, {"network": network}, adam, TrainingState(epoch=1, kept=1))
     writer.close()
     return path
 

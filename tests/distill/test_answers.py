@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from distill.errors import RunError
-from distill.evaluation.predictions import Answers, common_label
+from distill.evaluation.predictions import Predictions, common_label
 
 CLASSES = ('a, odd "name"', "NA")
 ROWS = [  # crop, slide, patient, label, area, probability of the first class
@@ -19,14 +19,14 @@ ROWS = [  # crop, slide, patient, label, area, probability of the first class
 ]
 
 
-def crops() -> Answers:
+def crops() -> Predictions:
     table = pd.DataFrame(
         [row[:5] for row in ROWS], columns=["crop", "slide", "patient", "label", "area_mm2"]
     )
     table["label"] = pd.Series([row[3] for row in ROWS], dtype=object)
     first = np.array([row[5] for row in ROWS])
     given = np.stack([first, 1 - first], axis=1)
-    return Answers("crop", CLASSES, table, given, given.argmax(1))
+    return Predictions("crop", CLASSES, table, given, given.argmax(1))
 
 
 def test_no_cell_is_a_formula_and_every_name_reads_back_as_it_was(tmp_path: Path) -> None:
@@ -37,13 +37,13 @@ def test_no_cell_is_a_formula_and_every_name_reads_back_as_it_was(tmp_path: Path
         "patient": ["@p", "-1", "'-x", "＝p"], "label": classes, "area_mm2": [1.5, 2.0, 1e-5, 3.0],
     })  # fmt: skip
     given = np.eye(4) * 0.6 + 0.1
-    answers = Answers("crop", classes, table, given, given.argmax(1))
+    answers = Predictions("crop", classes, table, given, given.argmax(1))
     (tmp_path / "predictions.csv").write_bytes(answers.csv())
     with (tmp_path / "predictions.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file))
     cells = [cell for row in rows for cell in row]
     assert [c for c in cells if c.strip()[:1] in tuple("=+-@＝") and c not in ("-1.5", "-1")] == []
-    read = Answers.read(tmp_path / "predictions.csv")
+    read = Predictions.read(tmp_path / "predictions.csv")
     assert read.classes == classes
     pd.testing.assert_frame_equal(read.table, table, check_dtype=False)
     assert read.predicted.tolist() == [0, 1, 2, 3]
@@ -89,7 +89,7 @@ def test_what_is_written_reads_back_the_same(tmp_path: Path) -> None:
     for kind in ("crop", "slide", "patient"):
         written = crops() if kind == "crop" else crops().by(kind)
         (tmp_path / f"{kind}.csv").write_bytes(written.csv())
-        read = Answers.read(tmp_path / f"{kind}.csv", kind)
+        read = Predictions.read(tmp_path / f"{kind}.csv", kind)
         assert read.classes == CLASSES
         assert read.table.values.tolist() == written.table.values.tolist()
         np.testing.assert_array_equal(read.probabilities, written.probabilities)
@@ -101,13 +101,13 @@ def test_another_file_is_refused(tmp_path: Path, text: str | None) -> None:
     if text is not None:
         (tmp_path / "p.csv").write_text(text)
     with pytest.raises(RunError, match="evaluate the run again"):
-        Answers.read(tmp_path / "p.csv")
+        Predictions.read(tmp_path / "p.csv")
 
 
 def test_a_prediction_of_no_class_is_refused(tmp_path: Path) -> None:
     (tmp_path / "p.csv").write_bytes(crops().csv().replace(b"1.0,NA,", b"1.0,other,"))
     with pytest.raises(RunError, match="is damaged"):
-        Answers.read(tmp_path / "p.csv")
+        Predictions.read(tmp_path / "p.csv")
 
 
 def test_only_crops_add_up() -> None:
@@ -122,4 +122,4 @@ def test_rows_longer_than_their_header_are_refused(tmp_path: Path) -> None:
     header, *rows = crops().csv().decode().splitlines()
     file.write_text("\n".join([header, *(f"{row},0.5" for row in rows)]) + "\n")
     with pytest.raises(RunError, match="its rows have more cells than its header"):
-        Answers.read(file)
+        Predictions.read(file)

@@ -7,9 +7,18 @@ import torch
 import torch.nn.functional as F
 from torchvision.transforms import v2
 
-from distill.data.augmentation import Draw, apply, draw, recolour, recoloured, reorient
+from distill.data.augmentation import (
+    AugmentationParams,
+    apply,
+    apply_color,
+    apply_geometry,
+    sample_params,
+    with_own_colors,
+)
 
-NOTHING = Draw(1, 1, 1, 0, ("brightness", "contrast", "saturation", "hue"), False, False, 0)
+NOTHING = AugmentationParams(
+    1, 1, 1, 0, ("brightness", "contrast", "saturation", "hue"), False, False, 0
+)
 GEOMETRIES = list(product([False, True], [False, True], range(4)))
 
 
@@ -17,15 +26,15 @@ GEOMETRIES = list(product([False, True], [False, True], range(4)))
 def test_geometry_keeps_a_pair_aligned(hflip: bool, vflip: bool, turns: int) -> None:
     chosen = replace(NOTHING, hflip=hflip, vflip=vflip, turns=turns)
     image = torch.rand(3, 24, 40, dtype=torch.float64)
-    first = F.avg_pool2d(reorient(chosen, image), 4)
-    second = reorient(chosen, F.avg_pool2d(image, 4))
+    first = F.avg_pool2d(apply_geometry(chosen, image), 4)
+    second = apply_geometry(chosen, F.avg_pool2d(image, 4))
     torch.testing.assert_close(first, second, rtol=0, atol=1e-12)
 
 
 def test_the_geometries_are_the_eight_of_the_square_each_reached_twice() -> None:
     image = torch.rand(3, 5, 5)
     seen = [
-        reorient(replace(NOTHING, hflip=h, vflip=v, turns=t), image).numpy().tobytes()
+        apply_geometry(replace(NOTHING, hflip=h, vflip=v, turns=t), image).numpy().tobytes()
         for h, v, t in GEOMETRIES
     ]
     assert len(set(seen)) == 8
@@ -37,25 +46,25 @@ def test_colours_are_those_of_torchvisions_color_jitter_given_the_same_factors()
     image = torch.rand(3, 17, 13)
     names = ["brightness", "contrast", "saturation", "hue"]
     for index in range(20):
-        chosen = draw(3, 1, index)
+        chosen = sample_params(3, 1, index)
         params = {f"{name}_factor": getattr(chosen, name) for name in names}
         params["fn_idx"] = torch.tensor([names.index(name) for name in chosen.order])
         coloured = jitter.transform(image, params)
-        assert torch.equal(recolour(chosen, image), coloured)
-        assert torch.equal(apply(chosen, image), reorient(chosen, coloured))
+        assert torch.equal(apply_color(chosen, image), coloured)
+        assert torch.equal(apply(chosen, image), apply_geometry(chosen, coloured))
 
 
 def test_a_draw_is_a_function_of_seed_epoch_and_index_alone() -> None:
     keys = [(0, 1, 2), (1, 0, 2), (2, 1, 0), (0, 2, 1), (0, 0, 0)]
-    first = [draw(*key) for key in keys]
+    first = [sample_params(*key) for key in keys]
     np.random.default_rng(0).random(10)
-    assert [draw(*key) for key in reversed(keys)] == first[::-1]
+    assert [sample_params(*key) for key in reversed(keys)] == first[::-1]
     assert len(set(first)) == len(keys)
 
 
 def test_own_colours_keep_the_geometry_and_are_drawn_apart() -> None:
-    draws = [draw(0, epoch, index) for epoch in range(1, 5) for index in range(500)]
-    own = [recoloured(one, 0, number % 500) for number, one in enumerate(draws)]
+    draws = [sample_params(0, epoch, index) for epoch in range(1, 5) for index in range(500)]
+    own = [with_own_colors(one, 0, number % 500) for number, one in enumerate(draws)]
     for one, other in zip(draws, own, strict=True):
         assert (one.hflip, one.vflip, one.turns, one.epoch) == (
             *(other.hflip, other.vflip, other.turns, other.epoch),
@@ -66,12 +75,12 @@ def test_own_colours_keep_the_geometry_and_are_drawn_apart() -> None:
         )
         assert abs(np.corrcoef(pairs.T)[0, 1]) < 0.1  # 4.5 deviations of 2,000 independent pairs
         assert len(np.unique(pairs[:, 1])) == 2000
-    assert recoloured(draws[7], 0, 7) == own[7]
-    assert recoloured(draws[7], 1, 7) != own[7]
+    assert with_own_colors(draws[7], 0, 7) == own[7]
+    assert with_own_colors(draws[7], 1, 7) != own[7]
 
 
 def test_draws_fill_their_ranges_evenly() -> None:
-    draws = [draw(0, epoch, index) for epoch in range(1, 5) for index in range(500)]
+    draws = [sample_params(0, epoch, index) for epoch in range(1, 5) for index in range(500)]
     for name, centre, reach in [
         ("brightness", 1, 0.5),
         ("contrast", 1, 0.5),
@@ -93,7 +102,7 @@ def test_draws_fill_their_ranges_evenly() -> None:
 def test_the_result_stays_in_range_and_its_shape_turns() -> None:
     image = torch.rand(3, 8, 12)
     for index in range(30):
-        chosen = draw(0, 1, index)
+        chosen = sample_params(0, 1, index)
         result = apply(chosen, image)
         assert result.shape == ((3, 12, 8) if chosen.turns % 2 else (3, 8, 12))
         assert float(result.min()) >= 0

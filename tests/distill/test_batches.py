@@ -6,9 +6,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from distill.data.batching import Extent, by_size, crops_in, one_by_one, share
+from distill.data.batching import Extent, by_size, crops_in, one_by_one, shard
 from distill.data.loader import order
-from distill.data.padding import WASTE, Batch, together
+from distill.data.padding import WASTE, PaddedBatch, batch_by_size
 from distill.networks.execution import masked
 from tests.distill.odd import assert_same, gradients, image, loss, network
 
@@ -36,7 +36,7 @@ def test_every_crop_once_in_its_own_update_with_little_padding(
         group = sequence[number * accumulate : (number + 1) * accumulate]
         assert singles == [(i,) for i in group]
         assert sorted(i for batch in batches for i in batch) == sorted(group)
-        shares = [share(batches, rank, 3) for rank in range(3)]
+        shares = [shard(batches, rank, 3) for rank in range(3)]
         assert sorted(crops_in(shares)) == sorted(group)
         for batch in batches:
             own = [sizes[i] for i in batch]
@@ -46,20 +46,20 @@ def test_every_crop_once_in_its_own_update_with_little_padding(
             assert (pixels <= limit and 3 * area <= held) or len(own) == 1
             assert len(batch) <= most
             # a network that gets this batch does not cut it again
-            (again,) = together(own, limit, len(own))
+            (again,) = batch_by_size(own, limit, len(own))
             assert (again.height, again.width, again.area) == (height, width, area)
 
 
 def test_like_sizes_share_a_batch() -> None:
     sizes = [(100, 100), (50, 200), (99, 97), (200, 50), (50, 190), (100, 95)]
-    assert together(sizes, 10**6, 6) == [
-        Batch((0, 2, 5), 100, 100, 10_000 + 99 * 97 + 9_500),
-        Batch((1, 4), 50, 200, 19_500),
-        Batch((3,), 200, 50, 10_000),
+    assert batch_by_size(sizes, 10**6, 6) == [
+        PaddedBatch((0, 2, 5), 100, 100, 10_000 + 99 * 97 + 9_500),
+        PaddedBatch((1, 4), 50, 200, 19_500),
+        PaddedBatch((3,), 200, 50, 10_000),
     ]
-    assert _counts(together(sizes, 20_000, 6)) == [2, 2, 1, 1]
-    assert _counts(together(sizes, 10**6, 2)) == [2, 2, 1, 1]
-    assert _counts(together(sizes, 0, 6)) == [1] * 6
+    assert _counts(batch_by_size(sizes, 20_000, 6)) == [2, 2, 1, 1]
+    assert _counts(batch_by_size(sizes, 10**6, 2)) == [2, 2, 1, 1]
+    assert _counts(batch_by_size(sizes, 0, 6)) == [1] * 6
 
 
 def test_the_gradient_of_an_update_is_that_of_its_crops_one_by_one() -> None:
@@ -80,5 +80,5 @@ def test_the_gradient_of_an_update_is_that_of_its_crops_one_by_one() -> None:
     assert any(len(batch) > 1 for update in updates for batch in update)
 
 
-def _counts(batches: Sequence[Batch]) -> list[int]:
+def _counts(batches: Sequence[PaddedBatch]) -> list[int]:
     return [len(batch.places) for batch in batches]

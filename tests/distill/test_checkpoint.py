@@ -9,14 +9,14 @@ from torch import nn
 from distill.errors import RunError
 from distill.files import save
 from distill.runs.checkpoint import (
-    Progress,
+    TrainingState,
     load_checkpoint,
     modules,
     read_progress,
     save_checkpoint,
 )
 
-AT = Progress(epoch=5, best=0.1 + 0.2, best_epoch=3, kept=3)
+AT = TrainingState(epoch=5, best=0.1 + 0.2, best_epoch=3, kept=3)
 
 
 def parts(network: nn.Module) -> dict[str, nn.Module]:
@@ -76,7 +76,11 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path) -> None:
 def test_progress_comes_back_to_the_last_bit(tmp_path: Path) -> None:
     network, adam = trained()
     path = tmp_path / "checkpoint.safetensors"
-    for progress in (AT, Progress(1, float("inf"), 0, 1), Progress(9, 0.5, 1, 1, "all done")):
+    for progress in (
+        AT,
+        TrainingState(1, float("inf"), 0, 1),
+        TrainingState(9, 0.5, 1, 1, "all done"),
+    ):
         save_checkpoint(path, parts(network), adam, progress)
         assert read_progress(path) == progress
     save(path, {"x": torch.ones(1)}, {"epoch": "1"})

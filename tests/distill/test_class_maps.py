@@ -7,8 +7,8 @@ import pytest
 
 import wsistore
 from distill.errors import RunError, SubsetError, UsageError
-from distill.evaluation.plan import Request, prepare
-from distill.evaluation.predictions import Answers
+from distill.evaluation.plan import EvaluationRequest, plan_evaluation
+from distill.evaluation.predictions import Predictions
 from distill.report.evaluations import collect
 from distill.runs.class_maps import class_map, disagreement
 from distill.runs.run import Run
@@ -117,9 +117,9 @@ EVALUATED = {"exclude": ["benign"], "merge": {"c": ["c", "c2"]}}
 def test_a_run_is_evaluated_with_its_own_classes(tmp_path: Path) -> None:
     store = make_store(tmp_path / "store", relabelled())
     with pytest.raises(SubsetError, match=r"crop s2/0 is benign, which is no class"):
-        prepare(
+        plan_evaluation(
             Run.open(make_run(tmp_path / "plain", store)), wsistore.open(store),
-            Request("main", "test"),
+            EvaluationRequest("main", "test"),
         )  # fmt: skip
     run = make_run(tmp_path / "run", store, class_map=EVALUATED)
     result = command(run, store, "--draws", 9)
@@ -128,7 +128,7 @@ def test_a_run_is_evaluated_with_its_own_classes(tmp_path: Path) -> None:
     metrics = strict(folder / "metrics.json")
     assert metrics["class_map"] == EVALUATED
     assert metrics["skipped"] == {"s2/0": "is of class benign, which is left out"}
-    labels = Answers.read(folder / "predictions.csv").table.set_index("patient")["label"]
+    labels = Predictions.read(folder / "predictions.csv").table.set_index("patient")["label"]
     assert set(labels["p2"]) == {"c"}
     assert sorted(metrics["classes"]) == sorted(CLASSES)
 

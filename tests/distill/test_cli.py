@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 import wsistore
-from distill.data.normalization import measure
+from distill.data.normalization import channel_stats
 from distill.engine import trainer
 from distill.runs.provenance import sha256
 from distill.runs.run import Run
@@ -37,7 +37,7 @@ def test_training_a_teacher_writes_a_whole_run(real_store: Path, teacher: Path) 
     assert {path.name for path in teacher.iterdir()} == FILES
     run = Run.open(teacher)
     store = wsistore.open(real_store)
-    standard = measure(store.levels, [f"s{number}/0" for number in range(5)], "10x")
+    standard = channel_stats(store.levels, [f"s{number}/0" for number in range(5)], "10x")
     about = run.weights
     assert (about.network, about.classes, about.level) == ("resnet10", ["coarse", "fine"], "10x")
     assert (about.mpp, about.mean, about.std) == (1.0, standard.mean, standard.std)

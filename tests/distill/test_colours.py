@@ -8,12 +8,12 @@ import pytest
 
 import wsistore
 from distill.data.color_statistics import (
-    FEWEST,
     FLOOR,
-    Colours,
-    crop_colour,
-    measure_colours,
-    summarise,
+    MIN_CROPS,
+    ColorStatistics,
+    crop_color,
+    measure_colors,
+    summarize,
 )
 from distill.errors import RunError
 
@@ -30,8 +30,8 @@ def test_the_colour_of_a_crop_is_numpys_mean_and_deviation() -> None:
     pixels = np.random.default_rng(1).integers(0, 256, (3, 37, 53), np.uint8)
     unit = pixels.reshape(3, -1) / 255
     wanted = np.concatenate([unit.mean(1), unit.std(1)])
-    np.testing.assert_allclose(crop_colour(pixels), wanted, rtol=1e-12)
-    white = crop_colour(np.full((3, 9, 9), 255, np.uint8))
+    np.testing.assert_allclose(crop_color(pixels), wanted, rtol=1e-12)
+    white = crop_color(np.full((3, 9, 9), 255, np.uint8))
     np.testing.assert_array_equal(white, [1, 1, 1, 0, 0, 0])
 
 
@@ -43,7 +43,7 @@ def test_the_threshold_is_that_of_slides_measured_by_the_others() -> None:
         inverse = np.linalg.inv(np.cov(others.T) + FLOOR * np.eye(6))
         off = slide - others.mean(0)
         own.append(np.sqrt(off @ inverse @ off))
-    found = summarise(slides)
+    found = summarize(slides)
     assert found.slides == 30
     assert found.threshold == pytest.approx(max(own), rel=1e-9)
     inverse = np.linalg.inv(np.cov(slides.T) + FLOOR * np.eye(6))
@@ -52,7 +52,7 @@ def test_the_threshold_is_that_of_slides_measured_by_the_others() -> None:
 
 
 def test_slides_like_those_of_training_pass_and_others_do_not() -> None:
-    known = summarise(cohort(40))
+    known = summarize(cohort(40))
     passed = [known.distance(slide) <= known.threshold for slide in cohort(400, seed=1)]
     assert np.mean(passed) > 0.95
     brown = known.distance(np.array([0.7, 0.6, 0.5, 0.1, 0.15, 0.1]))
@@ -60,7 +60,7 @@ def test_slides_like_those_of_training_pass_and_others_do_not() -> None:
 
 
 def test_identical_slides_allow_a_grey_level_and_no_more() -> None:
-    known = summarise(np.tile(cohort(1), (10, 1)))
+    known = summarize(np.tile(cohort(1), (10, 1)))
     off = np.zeros(6)
     off[0] = 1 / 255
     assert known.distance(np.array(known.mean) + off) == pytest.approx(1)
@@ -69,26 +69,26 @@ def test_identical_slides_allow_a_grey_level_and_no_more() -> None:
 def test_sums_of_a_store_give_the_colours_of_its_pixels(real_store: Path) -> None:
     store = wsistore.open(real_store)
     names = list(store.crops["crop"])
-    assert measure_colours(store.levels, names, "2.5x") is None  # seven slides
+    assert measure_colors(store.levels, names, "2.5x") is None  # seven slides
     second = store.levels.assign(crop=store.levels["crop"].str.replace("s", "t"))
     more = pd.concat([store.levels, second], ignore_index=True)
     # the copy of s1's crop becomes a second one of s0
     more["crop"] = more["crop"].replace({"t1/0": "s0/1"})
-    found = measure_colours(more, set(more["crop"]), "2.5x")
-    each = {name: crop_colour(np.asarray(store[name]["2.5x"][:])) for name in names}
+    found = measure_colors(more, set(more["crop"]), "2.5x")
+    each = {name: crop_color(np.asarray(store[name]["2.5x"][:])) for name in names}
     slides = [each[name] for name in names] + [each[name] for name in names if name != "s1/0"]
     slides[0] = (each["s0/0"] + each["s1/0"]) / 2
-    wanted = summarise(np.array(slides))
+    wanted = summarize(np.array(slides))
     assert found is not None
     assert found.slides == 13
-    assert found.slides >= FEWEST
+    assert found.slides >= MIN_CROPS
     np.testing.assert_allclose(found.mean, wanted.mean, rtol=1e-12)
     np.testing.assert_allclose(found.covariance, wanted.covariance, rtol=1e-9, atol=1e-15)
 
 
 def test_a_record_is_read_back_and_a_damaged_one_refused() -> None:
-    known = summarise(cohort(12))
-    assert Colours.of(known.record()) == known
+    known = summarize(cohort(12))
+    assert ColorStatistics.of(known.record()) == known
     for damage in ({"mean": [1.0]}, {"threshold": 0.0}, {"more": 1}):
         with pytest.raises(RunError, match=r"colours in config\.json"):
-            Colours.of({**known.record(), **damage})
+            ColorStatistics.of({**known.record(), **damage})

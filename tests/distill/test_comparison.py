@@ -10,7 +10,7 @@ import pytest
 import wsistore
 from distill.errors import UsageError
 from distill.evaluation import comparison
-from distill.evaluation.plan import Request, prepare
+from distill.evaluation.plan import EvaluationRequest, plan_evaluation
 from distill.runs.run import Run
 from tests.distill.evaluating import CLASSES, command, make_run, make_store, rows, strict
 
@@ -73,7 +73,7 @@ def test_runs_of_other_classes_are_not_compared(tmp_path: Path) -> None:
     runs = [Run.open(make_run(tmp_path / f"r{n}", store)) for n in range(2)]
     object.__setattr__(runs[1].weights, "classes", [*CLASSES[:2], "d", "c"])
     opened = wsistore.open(store)
-    plans = [prepare(run, opened, Request("main", "test")) for run in runs]
+    plans = [plan_evaluation(run, opened, EvaluationRequest("main", "test")) for run in runs]
     with pytest.raises(UsageError, match=r"r1 and .*r0 tell different classes apart"):
         comparison.check(plans)
     comparison.check(plans[:1])

@@ -16,17 +16,17 @@ import wsistore
 from distill import cost
 from distill.data.normalization import to_input
 from distill.errors import DistillError, UsageError
-from distill.evaluation.evaluator import carry_out
+from distill.evaluation.evaluator import evaluate
 from distill.evaluation.inference import crop_logits
 from distill.evaluation.metrics.calibration import fit_temperature
-from distill.evaluation.plan import Request, prepare
-from distill.evaluation.predictions import Answers
+from distill.evaluation.plan import EvaluationRequest, plan_evaluation
+from distill.evaluation.predictions import Predictions
 from distill.networks import Output, ResNet, build
 from distill.networks.execution.memory import memory_of_forward
-from distill.networks.execution.modes import Way
+from distill.networks.execution.modes import ExecutionPlan
 from distill.networks.execution.modes import forward as in_ways
-from distill.networks.execution.runner import Look
-from distill.networks.execution.streamed_input import Lazy
+from distill.networks.execution.runner import CropRunner
+from distill.networks.execution.streamed_input import StreamedInput
 from distill.runs.run import Run
 from tests.distill.evaluating import (
     CLASSES,
@@ -94,19 +94,19 @@ def test_a_crop_too_large_for_the_memory_is_seen_in_strips(
     assert tiled < plain
     ways = []
 
-    def forward(network: ResNet, source: Lazy, way: Way) -> Output:
+    def forward(network: ResNet, source: StreamedInput, way: ExecutionPlan) -> Output:
         ways.append(way)
         return in_ways(network, source, way, strip=1 << 16)
 
     monkeypatch.setattr("distill.networks.execution.runner.forward", forward)
     whole, strips = (
-        crop_logits(network, opened, "s/0", image, Look(memory, learns=False))
+        crop_logits(network, opened, "s/0", image, CropRunner(memory, learns=False))
         for memory in (plain, plain - 1)
     )
     np.testing.assert_allclose(strips, whole, rtol=1e-4, atol=1e-5)
     assert ways == [("tiled", *["plain"] * 4)]
     with pytest.raises(DistillError, match="raise it"):
-        crop_logits(network, opened, "s/0", image, Look(1000, learns=False))
+        crop_logits(network, opened, "s/0", image, CropRunner(1000, learns=False))
 
 
 @pytest.mark.parametrize("unit", ["patient", "crop"])
@@ -232,9 +232,9 @@ def test_a_network_that_answers_nan_is_an_error_and_nothing_is_written(
     network = opened.load_network()
     torch.nn.init.constant_(next(network.parameters()), float("nan"))
     monkeypatch.setattr(opened, "load_network", lambda device: network)
-    plan = prepare(opened, wsistore.open(store), Request("main", "test"))
+    plan = plan_evaluation(opened, wsistore.open(store), EvaluationRequest("main", "test"))
     with pytest.raises(DistillError, match="s0/0 a logit not finite"):
-        carry_out(plan)
+        evaluate(plan)
     assert not (run / "evaluation").exists()
 
 
@@ -247,15 +247,15 @@ def test_misuse_exits_2_and_help_has_examples(run: Path, store: Path) -> None:
     assert shown.exit_code == 0
     assert "distill evaluate runs/teacher runs/baseline runs/kd STORE" in shown.stdout
     with pytest.raises(UsageError, match="say nothing about new patients"):
-        prepare(Run.open(run), wsistore.open(store), Request("main", "train"))
+        plan_evaluation(Run.open(run), wsistore.open(store), EvaluationRequest("main", "train"))
 
 
 def test_slides_and_patients_are_written_as_the_mean_of_their_crops(run: Path, store: Path) -> None:
     assert command(run, store, "--draws", 20).exit_code == 0
     folder = run / "evaluation" / "main-test"
-    crops = Answers.read(folder / "predictions.csv")
+    crops = Predictions.read(folder / "predictions.csv")
     for kind, count in (("slide", 10), ("patient", 5)):
-        (read, made) = Answers.read(folder / f"{kind}s.csv", kind), crops.by(kind)
+        (read, made) = Predictions.read(folder / f"{kind}s.csv", kind), crops.by(kind)
         assert read.table.values.tolist() == made.table.values.tolist()
         np.testing.assert_array_equal(read.probabilities, made.probabilities)
         assert len(read.table) == count
@@ -277,8 +277,8 @@ def test_area_weighs_large_crops_more(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", store)
     folder = run / "evaluation" / "main-test"
     assert command(run, store, "--draws", 20, "--aggregate", "area").exit_code == 0
-    crops = Answers.read(folder / "predictions.csv").probabilities.reshape(3, 2, 3)
-    slides = Answers.read(folder / "slides.csv", "slide").probabilities
+    crops = Predictions.read(folder / "predictions.csv").probabilities.reshape(3, 2, 3)
+    slides = Predictions.read(folder / "slides.csv", "slide").probabilities
     np.testing.assert_allclose(slides, 0.9 * crops[:, 0] + 0.1 * crops[:, 1], rtol=1e-12)
     assert strict(folder / "metrics.json")["aggregate"] == "area"
 
@@ -291,9 +291,9 @@ def test_a_temperature_fitted_on_val_changes_probabilities_and_no_prediction(
     run = make_run(tmp_path / "run", store)
     folder = run / "evaluation" / "main-test"
     assert command(run, store, "--draws", 20).exit_code == 0
-    before = Answers.read(folder / "predictions.csv")
+    before = Predictions.read(folder / "predictions.csv")
     assert command(run, store, "--draws", 20, "--subset", "val").exit_code == 0
-    seen = Answers.read(run / "evaluation" / "main-val" / "predictions.csv")
+    seen = Predictions.read(run / "evaluation" / "main-val" / "predictions.csv")
     # The weights are random: give the val crops labels that they get right, the first one not.
     truth = np.r_[seen.probabilities[0].argsort()[1], seen.predicted[1:]]
     labels = dict(zip(seen.table["crop"], (CLASSES[k] for k in truth), strict=True))
@@ -305,7 +305,7 @@ def test_a_temperature_fitted_on_val_changes_probabilities_and_no_prediction(
 
     result = command(run, store, "--draws", 20, "--calibrate", "val")
     assert result.exit_code == 0, result.output
-    after, found = Answers.read(folder / "predictions.csv"), strict(folder / "metrics.json")
+    after, found = Predictions.read(folder / "predictions.csv"), strict(folder / "metrics.json")
     fitted = fit_temperature(np.log(seen.probabilities), truth)
     calibration = found["calibration"]
     assert calibration["temperature"] == pytest.approx(fitted.value, rel=1e-6)

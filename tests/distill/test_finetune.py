@@ -6,14 +6,14 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from distill.data.augmentation import draw
+from distill.data.augmentation import sample_params
 from distill.data.dataset import LabelledSample
-from distill.data.normalization import Standard
+from distill.data.normalization import ChannelStats
 from distill.errors import RunError
 from distill.networks import Output
 from distill.training.finetune import FinetuneTask, fully_connected
 
-HALF = Standard((0.5,) * 3, (0.2,) * 3)
+HALF = ChannelStats((0.5,) * 3, (0.2,) * 3)
 
 
 class Normed(nn.Module):
@@ -38,7 +38,7 @@ def test_only_the_fully_connected_layer_changes_even_beside_batch_norm() -> None
     for step in range(3):
         network.train()  # as the loop does
         sample = LabelledSample("s/0", 0, {"10x": image}, label=1)
-        (found,) = task.losses([sample], [draw(0, 1, step)])
+        (found,) = task.losses([sample], [sample_params(0, 1, step)])
         found["loss"].backward()
         adam.step()
     changed = {n for n, value in network.state_dict().items() if not torch.equal(value, before[n])}

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from distill.data.pixel_transfer import MemoryFile, Pipe, Pixels, put, way
+from distill.data.pixel_transfer import MemfdChannel, PipeChannel, Pixels, channel_type, send
 from distill.errors import SubsetError
 
 pytestmark = pytest.mark.skipif(
@@ -18,7 +18,7 @@ def crop(side: int, seed: int) -> Pixels:
     return {"10x": values, "2.5x": values[:, ::4, ::4].copy()}
 
 
-def number(file: MemoryFile) -> int:
+def number(file: MemfdChannel) -> int:
     assert file.place is not None
     return int(file.place.path.name)
 
@@ -26,8 +26,8 @@ def number(file: MemoryFile) -> int:
 def test_both_ways_bring_what_was_put() -> None:
     # larger, smaller and larger again: nothing of an earlier crop may show
     crops = [crop(side, seed) for seed, side in enumerate((70, 300, 7, 300))]
-    for hand in (MemoryFile(), Pipe()):
-        found = [hand.take(put(pixels, hand.place)) for pixels in crops]
+    for hand in (MemfdChannel(), PipeChannel()):
+        found = [hand.take(send(pixels, hand.place)) for pixels in crops]
         hand.close()
         for taken, pixels in zip(found, crops, strict=True):
             assert list(taken) == list(pixels)
@@ -39,16 +39,16 @@ def test_both_ways_bring_what_was_put() -> None:
 
 
 def test_what_was_taken_is_the_callers_own() -> None:
-    file = MemoryFile()
-    taken = file.take(put(crop(50, 0), file.place))
-    put({level: np.zeros_like(values) for level, values in taken.items()}, file.place)
+    file = MemfdChannel()
+    taken = file.take(send(crop(50, 0), file.place))
+    send({level: np.zeros_like(values) for level, values in taken.items()}, file.place)
     file.close()
     np.testing.assert_array_equal(taken["10x"], crop(50, 0)["10x"])
 
 
 def test_memory_that_is_not_needed_is_given_back() -> None:
-    file = MemoryFile()
-    put(crop(300, 0), file.place)
+    file = MemfdChannel()
+    send(crop(300, 0), file.place)
     file.fit(5000)
     assert os.fstat(number(file)).st_blocks * 512 == 8192
     file.fit(10**9)
@@ -57,25 +57,25 @@ def test_memory_that_is_not_needed_is_given_back() -> None:
 
 
 def test_a_file_that_is_shorter_than_told_is_no_crop() -> None:
-    file = MemoryFile()
-    put({"10x": np.zeros((3, 4, 5), np.uint8)}, file.place)
+    file = MemfdChannel()
+    send({"10x": np.zeros((3, 4, 5), np.uint8)}, file.place)
     with pytest.raises(EOFError, match="shorter"):
         file.take({"10x": (3, 4, 6)})
     file.close()
 
 
 def test_a_file_that_took_the_number_of_a_closed_one_is_left_alone(tmp_path: Path) -> None:
-    file = MemoryFile()
+    file = MemfdChannel()
     place, old = file.place, number(file)
     file.close()
     with pytest.raises(SubsetError, match="No such file"):
-        put(crop(9, 0), place)
+        send(crop(9, 0), place)
     stranger = tmp_path / "stranger"
     stranger.write_bytes(b"mine")
     with stranger.open("r+b") as opened:
         os.dup2(opened.fileno(), old)
         with pytest.raises(SubsetError, match="another file by now"):
-            put(crop(9, 0), place)
+            send(crop(9, 0), place)
         if opened.fileno() != old:
             os.close(old)
     assert stranger.read_bytes() == b"mine"
@@ -88,12 +88,12 @@ def test_no_memory_and_no_more_files_are_one_sentence() -> None:
         r"^a crop that was read ahead cannot be handed over \(\[Errno \d+\] .*\); "
         r"choose a smaller --read-ahead, fewer --workers, or --workers 0$"
     )
-    file = MemoryFile()
+    file = MemfdChannel()
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
     try:
         with pytest.raises(SubsetError, match=sentence):  # the system writes so far and no further
-            put(crop(300, 0), file.place)
+            send(crop(300, 0), file.place)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         file.close()
@@ -101,7 +101,7 @@ def test_no_memory_and_no_more_files_are_one_sentence() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (1, limits[1]))
     try:
         with pytest.raises(SubsetError, match=sentence):
-            MemoryFile()
+            MemfdChannel()
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
@@ -109,15 +109,15 @@ def test_no_memory_and_no_more_files_are_one_sentence() -> None:
 def test_files_are_used_where_other_processes_can_open_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert way() is MemoryFile
+    assert channel_type() is MemfdChannel
     monkeypatch.setattr(Path, "readlink", lambda path: Path("1000001"))  # an outer container's
-    assert way() is Pipe
+    assert channel_type() is PipeChannel
 
     def missing(path: Path) -> Path:
         raise FileNotFoundError(path)
 
     monkeypatch.setattr(Path, "readlink", missing)
-    assert way() is Pipe
+    assert channel_type() is PipeChannel
     monkeypatch.undo()
     monkeypatch.delattr(os, "memfd_create")
-    assert way() is Pipe
+    assert channel_type() is PipeChannel

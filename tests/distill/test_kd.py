@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from distill.data.augmentation import Draw, draw, recoloured
+from distill.data.augmentation import AugmentationParams, sample_params, with_own_colors
 from distill.data.dataset import Sample
-from distill.data.normalization import Standard, prepare, to_input
+from distill.data.normalization import ChannelStats, prepare, to_input
 from distill.errors import UsageError
 from distill.kd.criterion import Criterion
 from distill.kd.losses import (
@@ -18,14 +18,14 @@ from distill.kd.losses import (
     resized_attention,
     soft_loss,
 )
-from distill.kd.targets.target import Taught
+from distill.kd.targets.target import TeacherOutput
 from distill.kd.task import KDTask
-from distill.kd.teacher import Answer, NetworkTeacher
+from distill.kd.teacher import NetworkTeacher, PendingTargets
 from distill.networks import Output, build
 from distill.networks.feature_maps import feature_map
 
 CPU = torch.device("cpu")
-HIGH, LOW = Standard((0.4,) * 3, (0.2,) * 3), Standard((0.5,) * 3, (0.1,) * 3)
+HIGH, LOW = ChannelStats((0.4,) * 3, (0.2,) * 3), ChannelStats((0.5,) * 3, (0.1,) * 3)
 PIXELS = torch.Generator().manual_seed(0)
 SAMPLE = Sample(
     "s/0",
@@ -65,7 +65,9 @@ def kd_task(
     return KDTask(student, "2.5x", LOW, taught, asked, CPU, own_colours=own_colours), looks
 
 
-def loss(task: KDTask, chosen: Draw | None = None, sample: Sample = SAMPLE) -> dict[str, Tensor]:
+def loss(
+    task: KDTask, chosen: AugmentationParams | None = None, sample: Sample = SAMPLE
+) -> dict[str, Tensor]:
     (found,) = task.losses([sample], [chosen])
     return found
 
@@ -90,7 +92,7 @@ def test_distillation_changes_student_and_projection_and_leaves_the_teacher_bitw
     assert len(projection) == (2 if other else 0)
     adam = torch.optim.Adam(task.parameters())
     for step in range(3):
-        loss(task, draw(0, 1, step))["loss"].backward()
+        loss(task, sample_params(0, 1, step))["loss"].backward()
         adam.step()
     assert not looks.training
     assert all(p.grad is None and not p.requires_grad for p in looks.parameters())
@@ -105,9 +107,9 @@ def test_distillation_changes_student_and_projection_and_leaves_the_teacher_bitw
 
 def test_with_own_colours_student_and_teacher_see_one_geometry_in_two_colours() -> None:
     task, looks = kd_task(own_colours=True)
-    chosen = draw(7, 3, 1)
+    chosen = sample_params(7, 3, 1)
     found = loss(task, chosen)
-    own = recoloured(chosen, 0, SAMPLE.index)
+    own = with_own_colors(chosen, 0, SAMPLE.index)
     taught = looks(prepare(SAMPLE.images["10x"], chosen, HIGH, CPU))
     learnt = task.network(prepare(SAMPLE.images["2.5x"], own, LOW, CPU))
     torch.testing.assert_close(found["soft"], soft_loss(learnt.logits, taught.logits))
@@ -125,15 +127,15 @@ class Plain:
     channels = 256
 
     def __init__(self) -> None:
-        self.said: list[Taught] = []
+        self.said: list[TeacherOutput] = []
 
-    def view(self, crop: str, chosen: Draw | None) -> Draw | None:
+    def view(self, crop: str, chosen: AugmentationParams | None) -> AugmentationParams | None:
         return None
 
-    def ask(self, samples: Any, draws: Any, sizes: Sequence[tuple[int, int]]) -> Answer:
+    def ask(self, samples: Any, draws: Any, sizes: Sequence[tuple[int, int]]) -> PendingTargets:
         made = torch.Generator().manual_seed(1)
         self.said = [
-            Taught(
+            TeacherOutput(
                 torch.randn(1, 3, generator=made),
                 (torch.rand(1, 256, *size, generator=made),),
                 torch.tensor(0.5),
@@ -150,7 +152,7 @@ def test_own_colours_are_shown_where_the_teacher_saw_the_crop_as_it_is() -> None
         student = build("resnet10", 3, seed=0)
         student.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
         task = KDTask(student, "2.5x", LOW, Plain(), Criterion(), CPU, seed, own_colours=own)
-        offered = None if epoch is None else draw(seed, epoch, SAMPLE.index)
+        offered = None if epoch is None else sample_params(seed, epoch, SAMPLE.index)
         loss(task, task.view(SAMPLE.crop, offered))
         return seen[-1]
 
@@ -158,7 +160,7 @@ def test_own_colours_are_shown_where_the_teacher_saw_the_crop_as_it_is() -> None
     assert torch.equal(shown(False, 1), plain)  # the teacher's colours are the crop's own
     assert torch.equal(shown(True, None), plain)  # and validation changes nothing
     first = shown(True, 1)
-    own = recoloured(draw(3, 1, SAMPLE.index), 3, SAMPLE.index)
+    own = with_own_colors(sample_params(3, 1, SAMPLE.index), 3, SAMPLE.index)
     upright = dataclasses.replace(own, hflip=False, vflip=False, turns=0)
     assert torch.equal(first, prepare(SAMPLE.images["2.5x"], upright, LOW, CPU))
     assert first.shape == plain.shape
@@ -251,7 +253,7 @@ def test_teacher_and_student_see_the_same_draw() -> None:
     task, looks = kd_task()
     looks.register_forward_pre_hook(lambda _, inputs: seen.update(teacher=inputs[0]))
     task.network.register_forward_pre_hook(lambda _, inputs: seen.update(student=inputs[0]))
-    chosen = dataclasses.replace(draw(0, 1, 0), turns=1, hflip=True)
+    chosen = dataclasses.replace(sample_params(0, 1, 0), turns=1, hflip=True)
     loss(task, chosen)
     for who, level, standard in (("teacher", "10x", HIGH), ("student", "2.5x", LOW)):
         assert torch.equal(seen[who], prepare(SAMPLE.images[level], chosen, standard, CPU))

@@ -7,21 +7,21 @@ import torch
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
-from distill.data.augmentation import Draw, draw
+from distill.data.augmentation import AugmentationParams, sample_params
 from distill.data.dataset import Sample
-from distill.data.normalization import Standard
+from distill.data.normalization import ChannelStats
 from distill.errors import TrainingError
 from distill.kd.criterion import Criterion
 from distill.kd.losses import total_loss
-from distill.kd.targets.target import Taught
+from distill.kd.targets.target import TeacherOutput
 from distill.kd.task import KDTask
-from distill.kd.teacher import Answer, NetworkTeacher
+from distill.kd.teacher import NetworkTeacher, PendingTargets
 from distill.networks import build
-from distill.networks.execution.memory import memory_of_forward, memory_of_ways
-from distill.networks.execution.runner import PLAIN, Look
+from distill.networks.execution.memory import memory_of_forward, memory_of_plans
+from distill.networks.execution.runner import UNBOUNDED, CropRunner
 
 CPU = torch.device("cpu")
-HIGH, LOW = Standard((0.4,) * 3, (0.2,) * 3), Standard((0.5,) * 3, (0.1,) * 3)
+HIGH, LOW = ChannelStats((0.4,) * 3, (0.2,) * 3), ChannelStats((0.5,) * 3, (0.1,) * 3)
 
 
 def sample(high: tuple[int, int], low: tuple[int, int]) -> Sample:
@@ -34,7 +34,7 @@ def sample(high: tuple[int, int], low: tuple[int, int]) -> Sample:
 
 
 def teacher_of(criterion: Criterion, memory: int | None = None) -> NetworkTeacher:
-    look = Look(memory, learns=False)
+    look = CropRunner(memory, learns=False)
     return NetworkTeacher(
         build("resnet10", 3, seed=1), "10x", HIGH, CPU, criterion.question(), look
     )
@@ -42,7 +42,7 @@ def teacher_of(criterion: Criterion, memory: int | None = None) -> NetworkTeache
 
 def task_of(teacher: object, criterion: Criterion, memory: int | None = None) -> KDTask:
     student = build("resnet10", 3, seed=0)
-    return KDTask(student, "2.5x", LOW, teacher, criterion, CPU, look=Look(memory))  # type: ignore[arg-type]
+    return KDTask(student, "2.5x", LOW, teacher, criterion, CPU, look=CropRunner(memory))  # type: ignore[arg-type]
 
 
 class Remembering:
@@ -51,18 +51,18 @@ class Remembering:
     levels = ("10x",)
     channels = 256
 
-    def __init__(self, said: list[Taught]) -> None:
+    def __init__(self, said: list[TeacherOutput]) -> None:
         self._said = said
 
-    def view(self, crop: str, chosen: Draw | None) -> Draw | None:
+    def view(self, crop: str, chosen: AugmentationParams | None) -> AugmentationParams | None:
         return chosen
 
     def ask(
         self,
         samples: Sequence[Sample],
-        draws: Sequence[Draw | None],
+        draws: Sequence[AugmentationParams | None],
         sizes: Sequence[tuple[int, int]],
-    ) -> Answer:
+    ) -> PendingTargets:
         return lambda: self._said
 
 
@@ -78,16 +78,16 @@ def peak(run: Callable[[], object]) -> int:
     return most
 
 
-def learn(task: KDTask, given: Sample, chosen: Draw | None) -> None:
+def learn(task: KDTask, given: Sample, chosen: AugmentationParams | None) -> None:
     (found,) = task.losses([given], [chosen])
     found["loss"].backward()
     task.network.zero_grad(set_to_none=True)
 
 
 @pytest.mark.parametrize("attention", [0.0, 1.0])
-@pytest.mark.parametrize("chosen", [None, draw(0, 1, 5)], ids=["plain", "drawn"])
+@pytest.mark.parametrize("chosen", [None, sample_params(0, 1, 5)], ids=["plain", "drawn"])
 def test_distillation_takes_what_the_larger_of_its_two_passes_takes(
-    attention: float, chosen: Draw | None
+    attention: float, chosen: AugmentationParams | None
 ) -> None:
     criterion = Criterion(attention_weight=attention)
     given, size = sample((640, 512), (448, 416)), (14, 13)
@@ -110,7 +110,7 @@ def test_a_pass_of_distillation_stays_within_the_memory_it_was_given() -> None:
     pixels = sum(image.nbytes for image in given.images.values())
     alone = [
         next(iter(memory_of_forward(network, 2560, 2304).values())),
-        next(iter(memory_of_ways(network, 1600, 1472).values())),
+        next(iter(memory_of_plans(network, 1600, 1472).values())),
     ]
     budget = max(alone) + pixels
     task = task_of(teacher_of(criterion, budget), criterion, budget)
@@ -119,12 +119,12 @@ def test_a_pass_of_distillation_stays_within_the_memory_it_was_given() -> None:
 
 def test_pixels_of_other_levels_are_part_of_a_crops_memory() -> None:
     network, size = build("resnet10", 3), (301, 415)
-    plain, checkpointed, *_ = memory_of_ways(network, *size).values()
-    assert Look(plain)._way(network, *size) is None
+    plain, checkpointed, *_ = memory_of_plans(network, *size).values()
+    assert CropRunner(plain)._way(network, *size) is None
     for held in (1, plain - checkpointed):
-        assert set(Look(plain)._way(network, *size, held=held) or ()) == {"checkpointed"}
+        assert set(CropRunner(plain)._way(network, *size, held=held) or ()) == {"checkpointed"}
     with pytest.raises(TrainingError, match=r"needs 0\.\d GiB, and --memory is"):
-        Look(plain)._way(network, *size, held=plain)
+        CropRunner(plain)._way(network, *size, held=plain)
     given = sample((640, 512), (320, 256))
     assert (given.beside("10x"), given.beside("2.5x")) == (3 * 320 * 256, 3 * 640 * 512)
 
@@ -133,14 +133,14 @@ def test_pixels_of_other_levels_are_part_of_a_crops_memory() -> None:
 def test_losses_and_gradients_are_those_of_a_teacher_that_looks_after_the_student(
     attention: float,
 ) -> None:
-    criterion, chosen = Criterion(attention_weight=attention), draw(0, 1, 5)
+    criterion, chosen = Criterion(attention_weight=attention), sample_params(0, 1, 5)
     given, teacher = sample((200, 168), (97, 81)), teacher_of(criterion)
     task = task_of(teacher, criterion)
     (found,) = task.losses([given], [chosen])
     found["loss"].backward()
 
     student = build("resnet10", 3, seed=0)
-    (learnt,) = PLAIN(student, [given.images["2.5x"]], [chosen], LOW, CPU)
+    (learnt,) = UNBOUNDED(student, [given.images["2.5x"]], [chosen], LOW, CPU)
     ((taught,),) = teacher.answers([given], [chosen], [[tuple(learnt.features.shape[2:])]])
     parts = criterion.parts(learnt, taught, torch.nn.Identity())
     wanted: Tensor = total_loss(parts, criterion.weights)

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from distill.errors import RunError
 from distill.evaluation.leakage import training_patients
-from distill.kd.source import Distillation
+from distill.kd.source import DistillationSettings
 from distill.runs.run import Run
 
 
@@ -88,7 +88,7 @@ def test_subsets_that_are_not_there_or_not_allowed(
 
 
 def test_train_is_the_default() -> None:
-    assert Distillation(Path("teacher")).subset == "train"
+    assert DistillationSettings(Path("teacher")).subset == "train"
 
 
 def test_weights_of_a_file_without_a_run_hide_their_patients(store, tmp_path: Path, train) -> None:

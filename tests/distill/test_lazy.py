@@ -3,26 +3,26 @@
 import pytest
 import torch
 
-from distill.data.augmentation import draw
-from distill.data.normalization import Standard, prepare
-from distill.networks.execution.streamed_input import Lazy
+from distill.data.augmentation import sample_params
+from distill.data.normalization import ChannelStats, prepare
+from distill.networks.execution.streamed_input import StreamedInput
 
-STANDARD = Standard((0.7, 0.6, 0.5), (0.2, 0.1, 0.3))
+STANDARD = ChannelStats((0.7, 0.6, 0.5), (0.2, 0.1, 0.3))
 CPU = torch.device("cpu")
 IMAGE = torch.randint(
     0, 256, (3, 41, 30), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
 )
 
 
-def rows(lazy: Lazy, step: int) -> torch.Tensor:
+def rows(lazy: StreamedInput, step: int) -> torch.Tensor:
     height = lazy.shape[2]
     return torch.cat([lazy.rows(a, min(a + step, height)) for a in range(0, height, step)], 2)
 
 
 @pytest.mark.parametrize("index", range(80))
 def test_rows_under_a_draw_are_those_of_the_prepared_crop(index: int) -> None:
-    chosen = draw(0, 1, index)
-    lazy = Lazy(IMAGE, chosen, STANDARD, CPU)
+    chosen = sample_params(0, 1, index)
+    lazy = StreamedInput(IMAGE, chosen, STANDARD, CPU)
     wanted = prepare(IMAGE, chosen, STANDARD, CPU)
     assert lazy.shape == wanted.shape
     # the mean grey differs by its rounding; standardising divides that by 0.1, saturating by less
@@ -30,11 +30,11 @@ def test_rows_under_a_draw_are_those_of_the_prepared_crop(index: int) -> None:
 
 
 def test_the_draws_above_have_every_orientation() -> None:
-    draws = [draw(0, 1, index) for index in range(80)]
+    draws = [sample_params(0, 1, index) for index in range(80)]
     assert len({(d.hflip, d.vflip, d.turns) for d in draws}) == 16
 
 
 def test_without_a_draw_rows_are_the_same_bits() -> None:
-    lazy = Lazy(IMAGE, None, STANDARD, CPU)
+    lazy = StreamedInput(IMAGE, None, STANDARD, CPU)
     assert torch.equal(rows(lazy, 7), prepare(IMAGE, None, STANDARD, CPU))
     assert torch.equal(lazy.rows(5, 6), lazy.rows(0, 41)[:, :, 5:6])

@@ -6,9 +6,9 @@ import pytest
 
 import wsistore
 from distill.errors import RunError, SubsetError
-from distill.evaluation.evaluator import carry_out
+from distill.evaluation.evaluator import evaluate
 from distill.evaluation.leakage import training_patients
-from distill.evaluation.plan import Request, prepare
+from distill.evaluation.plan import EvaluationRequest, plan_evaluation
 from distill.runs.run import Run
 from tests.distill.commands import done
 from tests.distill.evaluating import command, make_run, make_store, rows, strict, write_split
@@ -46,7 +46,7 @@ def test_a_patient_is_found_again_in_another_split_and_another_store(
 
     elsewhere = make_store(tmp_path / "elsewhere", moved)
     with pytest.raises(SubsetError, match="patient p5 and 1 more"):
-        prepare(Run.open(run), wsistore.open(elsewhere), Request("main", "test"))
+        plan_evaluation(Run.open(run), wsistore.open(elsewhere), EvaluationRequest("main", "test"))
 
 
 def test_the_teachers_patients_are_training_patients_too(tmp_path: Path, store: Path) -> None:
@@ -56,34 +56,40 @@ def test_the_teachers_patients_are_training_patients_too(tmp_path: Path, store: 
     opened, run = wsistore.open(store), Run.open(student)
     assert training_patients(run, opened) == {"p0", "p5", "p6", "p7", "p8"}
     with pytest.raises(SubsetError, match="patient p0 of test"):
-        prepare(run, opened, Request("main", "test"))
+        plan_evaluation(run, opened, EvaluationRequest("main", "test"))
 
     teacher.rename(tmp_path / "gone")
     with pytest.raises(RunError, match=r"cannot tell who .* was trained on"):
-        prepare(run, opened, Request("main", "test"))
-    plan = prepare(run, opened, Request("main", "test", allow_training_patients=True))
+        plan_evaluation(run, opened, EvaluationRequest("main", "test"))
+    plan = plan_evaluation(
+        run, opened, EvaluationRequest("main", "test", allow_training_patients=True)
+    )
     assert plan.seen == {"training": None, "epoch": None, "temperature": None}
-    assert carry_out(plan).report["training_patients"] is None
+    assert evaluate(plan).report["training_patients"] is None
 
 
 def test_a_split_edited_after_training_proves_nothing(run: Path, store: Path) -> None:
     write_split(store, "main", [(*r[:4], "train" if r[2] == "p8" else "test") for r in rows()])
     with pytest.raises(RunError, match="gone or has changed"):
-        prepare(Run.open(run), wsistore.open(store), Request("main", "test"))
+        plan_evaluation(Run.open(run), wsistore.open(store), EvaluationRequest("main", "test"))
 
 
 def test_a_split_without_the_set_that_the_run_learnt_from_proves_nothing(tmp_path: Path) -> None:
     store = make_store(tmp_path / "store", [(*row[:4], "test") for row in rows()])
     run = Run.open(make_run(tmp_path / "run", store))
     with pytest.raises(RunError, match="has no 'train'"):
-        prepare(run, wsistore.open(store), Request("main", "test"))
-    plan = prepare(run, wsistore.open(store), Request("main", "test", allow_training_patients=True))
+        plan_evaluation(run, wsistore.open(store), EvaluationRequest("main", "test"))
+    plan = plan_evaluation(
+        run, wsistore.open(store), EvaluationRequest("main", "test", allow_training_patients=True)
+    )
     assert plan.seen == {"training": None, "epoch": None, "temperature": None}
 
 
 def test_a_store_that_moved_is_still_known(run: Path, store: Path, tmp_path: Path) -> None:
     store.rename(tmp_path / "moved")
-    plan = prepare(Run.open(run), wsistore.open(tmp_path / "moved"), Request("main", "test"))
+    plan = plan_evaluation(
+        Run.open(run), wsistore.open(tmp_path / "moved"), EvaluationRequest("main", "test")
+    )
     assert plan.seen == {"training": 0, "epoch": 0, "temperature": 0}
 
 

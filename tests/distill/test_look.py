@@ -9,17 +9,17 @@ from safetensors.torch import load_file
 
 import wsistore
 from distill.cost.memory import _Live
-from distill.data.augmentation import draw
-from distill.data.normalization import Standard, prepare
+from distill.data.augmentation import sample_params
+from distill.data.normalization import ChannelStats, prepare
 from distill.errors import TrainingError
 from distill.networks import build
-from distill.networks.execution.memory import DRAWN, memory_of_forward, memory_of_ways
-from distill.networks.execution.modes import forward, name
-from distill.networks.execution.runner import PLAIN, Look
-from distill.networks.execution.streamed_input import Lazy
+from distill.networks.execution.memory import AUGMENTATION_BYTES, memory_of_forward, memory_of_plans
+from distill.networks.execution.modes import forward, plan_name
+from distill.networks.execution.runner import UNBOUNDED, CropRunner
+from distill.networks.execution.streamed_input import StreamedInput
 
 CPU = torch.device("cpu")
-STANDARD = Standard((0.7, 0.6, 0.7), (0.2, 0.2, 0.3))
+STANDARD = ChannelStats((0.7, 0.6, 0.7), (0.2, 0.2, 0.3))
 SIZE = (301, 415)
 
 
@@ -28,9 +28,9 @@ def crop() -> torch.Tensor:
     return torch.randint(0, 256, (3, *SIZE), dtype=torch.uint8, generator=made)
 
 
-def gradients(look: Look, drawn: bool) -> dict[str, torch.Tensor]:
+def gradients(look: CropRunner, drawn: bool) -> dict[str, torch.Tensor]:
     network = build("resnet10", 3, seed=1)
-    chosen = draw(0, 1, 5) if drawn else None
+    chosen = sample_params(0, 1, 5) if drawn else None
     (output,) = look(network, [crop()], [chosen], STANDARD, CPU)
     (output.logits.square().sum() + output.features.square().mean()).backward()
     found = {key: p.grad for key, p in network.named_parameters() if p.grad is not None}
@@ -39,13 +39,13 @@ def gradients(look: Look, drawn: bool) -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize("drawn", [False, True])
 def test_every_way_says_and_learns_the_same(drawn: bool) -> None:
-    needed = memory_of_ways(build("resnet10", 3), *SIZE)
-    assert [name(way) for way in needed][:2] == ["plain", "checkpointed"]
-    plain = gradients(PLAIN, drawn)
+    needed = memory_of_plans(build("resnet10", 3), *SIZE)
+    assert [plan_name(way) for way in needed][:2] == ["plain", "checkpointed"]
+    plain = gradients(UNBOUNDED, drawn)
     budgets = sorted(set(needed.values()))
     assert len(budgets) >= 3
     for budget in budgets:
-        found = gradients(Look(budget), drawn)
+        found = gradients(CropRunner(budget), drawn)
         assert found.keys() == plain.keys()
         for key, value in plain.items():
             torch.testing.assert_close(found[key], value, rtol=1e-3, atol=2e-5 * value.abs().max())
@@ -54,67 +54,67 @@ def test_every_way_says_and_learns_the_same(drawn: bool) -> None:
 @torch.inference_mode()
 def test_every_way_of_only_looking_says_the_same() -> None:
     network = build("resnet10", 3, seed=1)
-    (plain,) = PLAIN(network, [crop()], [None], STANDARD, CPU)
+    (plain,) = UNBOUNDED(network, [crop()], [None], STANDARD, CPU)
     ways = list(memory_of_forward(network, *SIZE))
     assert [way.count("tiled") for way in ways] == [0, 1, 2, 3, 4, 5]
     for way in ways[1:]:
-        found = forward(network, Lazy(crop(), None, STANDARD, CPU), way, strip=1 << 16)
+        found = forward(network, StreamedInput(crop(), None, STANDARD, CPU), way, strip=1 << 16)
         torch.testing.assert_close(found, plain, rtol=1e-4, atol=1e-5)
 
 
 def test_estimates_are_the_same_while_nothing_is_learnt() -> None:
     network = build("resnet10", 3)
-    wanted = memory_of_ways(network, *SIZE), memory_of_forward(network, *SIZE)
+    wanted = memory_of_plans(network, *SIZE), memory_of_forward(network, *SIZE)
     for mode in (torch.no_grad, torch.inference_mode):
         with mode():
-            assert (memory_of_ways(network, *SIZE), memory_of_forward(network, *SIZE)) == wanted
+            assert (memory_of_plans(network, *SIZE), memory_of_forward(network, *SIZE)) == wanted
 
 
 def test_a_draw_takes_no_more_than_the_estimate_says() -> None:
-    chosen, (height, width) = draw(0, 1, 5), SIZE
+    chosen, (height, width) = sample_params(0, 1, 5), SIZE
     live = _Live()
     with torch.no_grad(), live:
         image = torch.empty(3, height, width, dtype=torch.uint8, device="meta")
         prepare(image, chosen, STANDARD, torch.device("meta"))
-    assert 0.5 * DRAWN < live.peak / (height * width) <= DRAWN + 3
+    assert 0.5 * AUGMENTATION_BYTES < live.peak / (height * width) <= AUGMENTATION_BYTES + 3
     network = build("resnet10", 3)
-    for needs in (memory_of_ways, memory_of_forward):
+    for needs in (memory_of_plans, memory_of_forward):
         drawn, plain = needs(network, 4096, 4096, drawn=True), needs(network, 4096, 4096)
         for way, need in drawn.items():
             assert need >= plain[way]
-            assert way[0] == "tiled" or need >= (DRAWN + 3) * 4096**2
+            assert way[0] == "tiled" or need >= (AUGMENTATION_BYTES + 3) * 4096**2
 
 
 def test_only_looking_takes_less_memory() -> None:
     network, size = build("resnet10", 3), (4096, 4096)
-    needed, learning = memory_of_forward(network, *size), memory_of_ways(network, *size)
+    needed, learning = memory_of_forward(network, *size), memory_of_plans(network, *size)
     plain, tiled = list(needed.values())[:2]
     assert tiled < plain < 0.5 * next(iter(learning.values()))
     assert tiled < min(learning.values())
-    assert Look(plain, learns=False)._way(network, *size) is None
-    assert (Look(plain - 1, learns=False)._way(network, *size) or ()).count("tiled") == 1
+    assert CropRunner(plain, learns=False)._way(network, *size) is None
+    assert (CropRunner(plain - 1, learns=False)._way(network, *size) or ()).count("tiled") == 1
     with pytest.raises(TrainingError, match=r"4096 × 4096 pixels needs 1\.0 GiB, .*; raise it$"):
-        Look(tiled - 1, learns=False)._way(network, *size)
+        CropRunner(tiled - 1, learns=False)._way(network, *size)
 
 
 def test_the_quickest_way_that_fits_is_taken() -> None:
     network = build("resnet10", 3)
-    needed = memory_of_ways(network, *SIZE)
+    needed = memory_of_plans(network, *SIZE)
     for way, need in needed.items():
         if need == min(list(needed.values())[: list(needed).index(way) + 1]):
-            found = Look(need)._way(network, *SIZE)
+            found = CropRunner(need)._way(network, *SIZE)
             assert (found or next(iter(needed))) == way
 
 
 def test_too_little_memory_names_the_flag() -> None:
     with pytest.raises(TrainingError, match=r"301 × 415 pixels needs .* GiB, and --memory is 0\.0"):
-        Look(1000)(build("resnet10", 3), [crop()], [None], STANDARD, CPU)
-    needed = memory_of_ways(build("resnet10", 3), *SIZE)
+        CropRunner(1000)(build("resnet10", 3), [crop()], [None], STANDARD, CPU)
+    needed = memory_of_plans(build("resnet10", 3), *SIZE)
     with (
         torch.autocast("cpu", torch.bfloat16),
         pytest.raises(TrainingError, match="--precision fp32"),
     ):
-        Look(min(needed.values()) // 2)(build("resnet10", 3), [crop()], [None], STANDARD, CPU)
+        CropRunner(min(needed.values()) // 2)(build("resnet10", 3), [crop()], [None], STANDARD, CPU)
 
 
 def test_training_within_less_memory_is_the_same_training(
@@ -122,7 +122,7 @@ def test_training_within_less_memory_is_the_same_training(
 ) -> None:
     network, levels = build("resnet10", 2), wsistore.open(real_store).levels
     sizes = levels[levels["level"] == "10x"][["height", "width"]].itertuples(index=False)
-    ways = [memory_of_ways(network, height, width) for height, width in sizes]
+    ways = [memory_of_plans(network, height, width) for height, width in sizes]
     little = max(min(needed.values()) for needed in ways) / 2**30
     # some crops must work in strips, or this compares a thing with itself
     assert any(next(iter(needed.values())) > little * 2**30 for needed in ways)

@@ -7,14 +7,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from distill.data.augmentation import Draw, draw
+from distill.data.augmentation import AugmentationParams, sample_params
 from distill.data.batching import by_size
 from distill.data.dataset import Sample
 from distill.data.loader import order
-from distill.engine.settings import Schedule, Setting
-from distill.engine.trainer import fit, optimiser, train_epoch, validate
+from distill.engine.settings import ComputeSettings, TrainingSettings
+from distill.engine.trainer import fit, make_optimizer, train_epoch, validate
 from distill.errors import TrainingError
-from distill.runs.checkpoint import Progress
+from distill.runs.checkpoint import TrainingState
 from distill.runs.run import Run
 from distill.runs.weights import Weights
 from distill.runs.writer import RunWriter
@@ -37,22 +37,22 @@ class Linear:
     def __init__(self) -> None:
         torch.manual_seed(0)
         self.network: nn.Module = nn.Linear(12, 1).double()
-        self.given: list[tuple[int, Draw | None]] = []
+        self.given: list[tuple[int, AugmentationParams | None]] = []
         self.batches: list[int] = []
 
     def parameters(self) -> Iterator[nn.Parameter]:
         return self.network.parameters()
 
-    def view(self, crop: str, chosen: Draw | None) -> Draw | None:
+    def view(self, crop: str, chosen: AugmentationParams | None) -> AugmentationParams | None:
         return chosen
 
     def losses(
-        self, samples: Sequence[Sample], draws: Sequence[Draw | None]
+        self, samples: Sequence[Sample], draws: Sequence[AugmentationParams | None]
     ) -> list[dict[str, Tensor]]:
         self.batches.append(len(samples))
         return [self.loss(sample, chosen) for sample, chosen in zip(samples, draws, strict=True)]
 
-    def loss(self, sample: Sample, chosen: Draw | None) -> dict[str, Tensor]:
+    def loss(self, sample: Sample, chosen: AugmentationParams | None) -> dict[str, Tensor]:
         self.given.append((sample.index, chosen))
         value = self.network(sample.images["x"].reshape(-1).double()).square().squeeze()
         return {"loss": value, "half": value.detach() / 2}
@@ -95,7 +95,9 @@ IMAGES = torch.rand(7, 3, 2, 2, generator=torch.Generator().manual_seed(5)) + 0.
 def test_every_group_even_the_last_has_the_gradient_of_its_batch(accumulate: int) -> None:
     task = Linear()
     recording = Recording(task.parameters())
-    train_epoch(task, listed(IMAGES), recording, Schedule(accumulate=accumulate), 2, Quiet())
+    train_epoch(
+        task, listed(IMAGES), recording, TrainingSettings(accumulate=accumulate), 2, Quiet()
+    )
     indices = order(0, 2, 7)
     groups = [indices[i : i + accumulate] for i in range(0, 7, accumulate)]
     assert len(recording.seen) == len(groups)
@@ -109,10 +111,10 @@ def test_every_group_even_the_last_has_the_gradient_of_its_batch(accumulate: int
 
 def test_means_are_over_all_crops_and_only_training_is_augmented() -> None:
     task, quiet = Linear(), Quiet()
-    schedule = Schedule(accumulate=3, seed=4)
+    schedule = TrainingSettings(accumulate=3, seed=4)
     trained = train_epoch(task, listed(IMAGES, 4), Recording(task.parameters()), schedule, 1, quiet)
     assert task.network.training
-    assert task.given == [(i, draw(4, 1, i)) for i in order(4, 1, 7)]
+    assert task.given == [(i, sample_params(4, 1, i)) for i in order(4, 1, 7)]
     task.given.clear()
     validated = validate(task, listed(IMAGES, None), 1, quiet)
     assert not task.network.training
@@ -129,9 +131,9 @@ def test_a_loss_that_is_not_finite_stops_before_it_reaches_the_weights() -> None
     images = IMAGES.clone()
     images[3] = torch.nan
     before = [p.detach().clone() for p in task.parameters()]
-    adam = optimiser(task, Schedule())
+    adam = make_optimizer(task, TrainingSettings())
     with pytest.raises(TrainingError, match=r"loss of crop s/3 in epoch 1 is nan; try a lower"):
-        train_epoch(task, listed(images), adam, Schedule(), 1, Quiet())
+        train_epoch(task, listed(images), adam, TrainingSettings(), 1, Quiet())
     for parameter, value in zip(task.parameters(), before, strict=True):
         assert torch.equal(parameter, value)
     with pytest.raises(TrainingError, match="s/3"):
@@ -140,12 +142,14 @@ def test_a_loss_that_is_not_finite_stops_before_it_reaches_the_weights() -> None
 
 def test_memory_that_runs_out_names_the_crop_and_its_size() -> None:
     class Large(Linear):
-        def loss(self, sample: Sample, chosen: Draw | None) -> dict[str, Tensor]:
+        def loss(self, sample: Sample, chosen: AugmentationParams | None) -> dict[str, Tensor]:
             raise torch.OutOfMemoryError("CUDA out of memory")
 
     task = Large()
     with pytest.raises(TrainingError, match=r"crop s/\d \(2 × 2 px at x\) does not fit"):
-        train_epoch(task, listed(IMAGES), Recording(task.parameters()), Schedule(), 1, Quiet())
+        train_epoch(
+            task, listed(IMAGES), Recording(task.parameters()), TrainingSettings(), 1, Quiet()
+        )
 
 
 def losses_of(task: Linear, values: list[float]) -> None:
@@ -153,7 +157,7 @@ def losses_of(task: Linear, values: list[float]) -> None:
     given = iter(values)
     real = task.loss
 
-    def loss(sample: Sample, chosen: Draw | None) -> dict[str, Tensor]:
+    def loss(sample: Sample, chosen: AugmentationParams | None) -> dict[str, Tensor]:
         return real(sample, chosen) if chosen else {"loss": torch.tensor(next(given))}
 
     task.loss = loss  # type: ignore[method-assign]
@@ -169,7 +173,7 @@ def test_the_weights_kept_are_the_best_or_the_last(
     task, quiet = Linear(), Quiet()
     losses_of(task, values)
     val = listed(IMAGES[:1], None) if values else None
-    schedule = Schedule(epochs=4, select=select)
+    schedule = TrainingSettings(epochs=4, select=select)
     writer = RunWriter(tmp_path / "run", {}, WEIGHTS)
     assert fit(task, listed(IMAGES), val, schedule, writer, quiet).kept == kept
     assert Run.open(tmp_path / "run").weights.epoch == kept
@@ -183,15 +187,15 @@ def test_the_weights_kept_are_the_best_or_the_last(
 def test_a_group_cut_into_batches_has_the_same_gradient(most: int) -> None:
     task = Linear()
     whole, cut = Recording(task.parameters()), Recording(task.parameters())
-    schedule = Schedule(accumulate=5)
+    schedule = TrainingSettings(accumulate=5)
     train_epoch(task, listed(IMAGES), whole, schedule, 1, Quiet())
     asked = sorted(index for index, _ in task.given)
     task.given.clear()
     task.batches.clear()
-    setting = Setting(cut=by_size(1000, most))
+    setting = ComputeSettings(cut=by_size(1000, most))
     train_epoch(task, listed(IMAGES), cut, schedule, 1, Quiet(), setting)
     assert sorted(index for index, _ in task.given) == asked
-    assert all(chosen == draw(0, 1, index) for index, chosen in task.given)
+    assert all(chosen == sample_params(0, 1, index) for index, chosen in task.given)
     assert max(task.batches) == min(most, 5)
     for a, b in zip(whole.seen, cut.seen, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-14, atol=1e-15)
@@ -201,17 +205,17 @@ def test_what_no_loss_reaches_is_left_where_it_is() -> None:
     task = Linear()
     beside = nn.Parameter(torch.ones(2))
     adam = torch.optim.Adam([*task.parameters(), beside], weight_decay=0.5)
-    train_epoch(task, listed(IMAGES), adam, Schedule(), 1, Quiet())
+    train_epoch(task, listed(IMAGES), adam, TrainingSettings(), 1, Quiet())
     assert torch.equal(beside, torch.ones(2))
 
 
 def test_patience_stops_and_says_why(tmp_path: Path) -> None:
     task, quiet = Linear(), Quiet()
     losses_of(task, [3.0, 2.0, 2.0, 2.5, 1.0])
-    schedule = Schedule(epochs=9, patience=2)
+    schedule = TrainingSettings(epochs=9, patience=2)
     writer = RunWriter(tmp_path / "run", {}, WEIGHTS)
     progress = fit(task, listed(IMAGES), listed(IMAGES[:1], None), schedule, writer, quiet)
-    wanted = Progress(4, 2.0, 2, 2, "no lower validation loss in 2 epochs")
+    wanted = TrainingState(4, 2.0, 2, 2, "no lower validation loss in 2 epochs")
     assert progress == wanted
     outcome = json.loads((tmp_path / "run" / "outcome.json").read_text())
     assert outcome["ended"] == "no lower validation loss in 2 epochs"
@@ -227,7 +231,7 @@ def test_bf16_computes_in_bf16_and_learns_in_float32() -> None:
             super().__init__()
             self.network = nn.Linear(12, 1)
 
-        def loss(self, sample: Sample, chosen: Draw | None) -> dict[str, Tensor]:
+        def loss(self, sample: Sample, chosen: AugmentationParams | None) -> dict[str, Tensor]:
             value = self.network(sample.images["x"].reshape(-1))
             seen.append(value.dtype)
             return {"loss": value.float().square().squeeze()}
@@ -236,7 +240,7 @@ def test_bf16_computes_in_bf16_and_learns_in_float32() -> None:
         seen.clear()
         task = Watched()
         recording = Recording(task.parameters())
-        setting = Setting(precision=precision)
-        train_epoch(task, listed(IMAGES), recording, Schedule(), 1, Quiet(), setting)
+        setting = ComputeSettings(precision=precision)
+        train_epoch(task, listed(IMAGES), recording, TrainingSettings(), 1, Quiet(), setting)
         assert set(seen) == {dtype}
         assert recording.seen[0].dtype == torch.float32

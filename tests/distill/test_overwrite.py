@@ -10,7 +10,7 @@ from torch import nn, optim
 
 import wsistore
 from distill.errors import RunError
-from distill.runs.checkpoint import Progress
+from distill.runs.checkpoint import TrainingState
 from distill.runs.run import Run
 from distill.runs.weights import Weights
 from distill.runs.writer import RunWriter
@@ -52,7 +52,7 @@ def test_a_folder_that_is_another_runs_gets_nothing_more(replaced: bool, tmp_pat
     parts = {"network": nn.Linear(1, 1)}
     state = optim.SGD(parts["network"].parameters(), lr=0.1)
     record = {"epoch": 1, "kept": True, "seconds": 1.0, "train": {"loss": 1.0}}
-    progress = Progress(epoch=1, kept=1)
+    progress = TrainingState(epoch=1, kept=1)
     first = written(out, 1, lock=False)
     first.epoch(record, parts, state, progress)
     if replaced:
@@ -60,7 +60,7 @@ def test_a_folder_that_is_another_runs_gets_nothing_more(replaced: bool, tmp_pat
     else:
         out.rename(tmp_path / "Y")
     with pytest.raises(RunError, match=r"X was removed or replaced while it was trained"):
-        first.epoch({**record, "epoch": 2}, parts, state, Progress(epoch=2, kept=2))
+        first.epoch({**record, "epoch": 2}, parts, state, TrainingState(epoch=2, kept=2))
     with pytest.raises(RunError, match="removed or replaced"):
         first.end(progress)
     assert [path.name for path in out.glob("*")] == (["config.json"] if replaced else [])

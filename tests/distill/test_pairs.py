@@ -8,7 +8,7 @@ import torch
 
 import wsistore
 from distill.data.dataset import Crops, LabelledCrops, Sample
-from distill.data.loader import Room, Samples, order
+from distill.data.loader import SampleCache, SampleLoader, order
 from distill.data.pixel_transfer import Pixels
 from distill.errors import SubsetError
 
@@ -40,7 +40,10 @@ def test_a_sample_holds_the_stores_pixels_at_the_levels_asked_for(real_store: Pa
 
 def test_labels_go_with_their_crops(real_store: Path) -> None:
     crops = LabelledCrops(real_store, ["s2/0", "s1/0"], ["2.5x"], [0, 1])
-    assert [(s.crop, s.label) for s in Samples(crops, None).epoch(1)] == [("s2/0", 0), ("s1/0", 1)]
+    assert [(s.crop, s.label) for s in SampleLoader(crops, None).epoch(1)] == [
+        ("s2/0", 0),
+        ("s1/0", 1),
+    ]
     with pytest.raises(ValueError, match="2 crops and 1 labels"):
         LabelledCrops(real_store, ["s2/0", "s1/0"], ["2.5x"], [0])
 
@@ -49,7 +52,7 @@ def test_workers_change_nothing(real_store: Path) -> None:
     names = [f"s{number}/0" for number in range(5)]
     runs = []
     for workers in (0, 2):
-        samples = Samples(Crops(real_store, names, ["10x", "2.5x"]), 3, workers)
+        samples = SampleLoader(Crops(real_store, names, ["10x", "2.5x"]), 3, workers)
         runs.append([list(samples.epoch(epoch)) for epoch in (1, 2)])
     for alone, helped in zip(*runs, strict=True):
         assert [s.index for s in alone] == [s.index for s in helped]
@@ -65,7 +68,7 @@ def test_samples_that_are_kept_are_read_once(
     real_store: Path, monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
     names = [f"s{number}/0" for number in range(5)]
-    plain = Samples(Crops(real_store, names, ["10x"]), 3)
+    plain = SampleLoader(Crops(real_store, names, ["10x"]), 3)
     crops = Crops(real_store, names, ["10x"])
     asked: list[int] = []
     sample = crops.sample
@@ -75,8 +78,8 @@ def test_samples_that_are_kept_are_read_once(
         return sample(index, pixels)
 
     monkeypatch.setattr(crops, "sample", counted)
-    room = Room(plain.held(2) + plain.held(4) + 1)
-    samples = Samples(crops, 3, workers, room=room)
+    room = SampleCache(plain.held(2) + plain.held(4) + 1)
+    samples = SampleLoader(crops, 3, workers, room=room)
     for epoch in (1, 2, 3):
         for one, other in zip(samples.epoch(epoch), plain.epoch(epoch), strict=True):
             assert (one.crop, one.index) == (other.crop, other.index)
@@ -96,7 +99,7 @@ def test_samples_that_are_kept_are_read_once(
 
 def test_global_generators_are_left_alone(real_store: Path) -> None:
     before = torch.get_rng_state()
-    list(Samples(Crops(real_store, ["s0/0", "s1/0"], ["2.5x"]), 3).epoch(1))
+    list(SampleLoader(Crops(real_store, ["s0/0", "s1/0"], ["2.5x"]), 3).epoch(1))
     assert torch.equal(before, torch.get_rng_state())
 
 
@@ -114,6 +117,6 @@ def test_a_damaged_crop_is_named(real_store: Path, tmp_path: Path, workers: int)
     shutil.copytree(real_store, broken)
     chunk = next(p for p in (broken / "slides/s1/0/2.5x/c").rglob("*") if p.is_file())
     chunk.write_bytes(chunk.read_bytes()[:-40])
-    samples = Samples(Crops(broken, ["s1/0"], ["2.5x"]), None, workers)
+    samples = SampleLoader(Crops(broken, ["s1/0"], ["2.5x"]), None, workers)
     with pytest.raises(SubsetError, match=r"^crop s1/0 of .*store is damaged at 2\.5x \(.*\)$"):
         list(samples.epoch(1))

@@ -5,11 +5,13 @@ from pathlib import Path
 import pytest
 
 from distill.errors import UsageError
-from distill.output_folder import aside, check_place
+from distill.output_folder import require_replaceable, staged_folder
 
 
 def check(out: Path, overwrite: bool = True) -> None:
-    check_place(out, overwrite, "a cake", lambda folder: (folder / "cake").exists(), ("cake",))
+    require_replaceable(
+        out, overwrite, "a cake", lambda folder: (folder / "cake").exists(), ("cake",)
+    )
 
 
 def test_what_is_not_ours_is_named_and_kept(tmp_path: Path) -> None:
@@ -36,18 +38,21 @@ def test_the_current_folder_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(UsageError, match="cannot be made"), aside(tmp_path / "file" / "out"):
+    with (
+        pytest.raises(UsageError, match="cannot be made"),
+        staged_folder(tmp_path / "file" / "out"),
+    ):
         pass
 
 
 @pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
 def test_work_that_fails_leaves_what_was_there(tmp_path: Path, error: type[BaseException]) -> None:
     out = tmp_path / "out"
-    with aside(out) as folder:
+    with staged_folder(out) as folder:
         (folder / "cake").write_text("first")
 
     def fail() -> None:
-        with aside(out) as folder:
+        with staged_folder(out) as folder:
             (folder / "cake").write_text("second")
             raise error
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from distill.engine.distributed import ALONE, Processes, joined
+from distill.engine.distributed import ALONE, DistributedContext, init_distributed
 from distill.errors import TrainingError, UsageError
 from distill.training.options import Options
 from distill.training.session import session
@@ -76,7 +76,7 @@ def test_processes_end_with_a_launcher_that_is_ended(
         wait_until(lambda rank=rank: ended(rank.pid), "it is an orphan")
 
 
-class Two(Processes):
+class Two(DistributedContext):
     """The first of two processes, the other of which agrees, or has met an error."""
 
     met: str | None = None
@@ -99,7 +99,7 @@ def test_another_processs_error_is_raised_here() -> None:
 def test_processes_agree_on_the_memory_which_decides_the_batches(
     real_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Poorer(Processes):
+    class Poorer(DistributedContext):
         """The first of two processes, the other of which has less memory."""
 
         def gather(self, value: object) -> list[object]:
@@ -126,10 +126,10 @@ def test_fewer_crops_to_an_update_than_processes_are_refused(
 
 def test_without_torchrun_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     cpu = torch.device("cpu")
-    with joined(cpu) as processes:
+    with init_distributed(cpu) as processes:
         assert processes is ALONE
     monkeypatch.setenv("RANK", "0")
-    with pytest.raises(UsageError, match=r"RANK and WORLD_SIZE must both"), joined(cpu):
+    with pytest.raises(UsageError, match=r"RANK and WORLD_SIZE must both"), init_distributed(cpu):
         pass
     assert ALONE.gather("x") == ["x"]
 

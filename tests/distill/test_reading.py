@@ -12,7 +12,14 @@ import pytest
 import wsistore
 from distill.data import prefetch
 from distill.data.dataset import Crops
-from distill.data.pixel_transfer import MemoryFile, Pipe, Pixels, Place, put, way
+from distill.data.pixel_transfer import (
+    MemfdChannel,
+    MemfdHandle,
+    PipeChannel,
+    Pixels,
+    channel_type,
+    send,
+)
 from distill.data.prefetch import Request, read, read_ahead
 from distill.errors import SubsetError
 from tests.events import DEADLINE, ended, wait_until
@@ -38,10 +45,12 @@ class Pool:
         self.asked: list[str] = []
         self._sizes = sizes
 
-    def submit(self, _: object, store: str, crop: str, levels: list[str], place: Place) -> Slow:
+    def submit(
+        self, _: object, store: str, crop: str, levels: list[str], place: MemfdHandle
+    ) -> Slow:
         size = self._sizes[len(self.asked)]
         self.asked.append(crop)
-        return Slow(put({"10x": np.zeros(size, np.uint8)}, place))
+        return Slow(send({"10x": np.zeros(size, np.uint8)}, place))
 
 
 def held(
@@ -66,10 +75,10 @@ def memory_files() -> list[int]:
     return found
 
 
-@pytest.fixture(params=[MemoryFile, Pipe])
+@pytest.fixture(params=[MemfdChannel, PipeChannel])
 def each_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> type:
     """Read both ways: by files in memory, and through pipes."""
-    if request.param is MemoryFile and way() is not MemoryFile:
+    if request.param is MemfdChannel and channel_type() is not MemfdChannel:
         pytest.skip("files in memory are Linux's")
     monkeypatch.setattr(prefetch, "way", lambda: request.param)
     return request.param
@@ -84,7 +93,7 @@ def test_reading_ahead_is_bounded_by_bytes(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_no_more_memory_is_taken_than_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    if way() is not MemoryFile:
+    if channel_type() is not MemfdChannel:
         pytest.skip("files in memory are Linux's")
     page = os.sysconf("SC_PAGE_SIZE")
     sizes = [page * pages for pages in (3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 1, 1, 1, 1)]
@@ -137,7 +146,7 @@ def test_no_file_stays_open(real_store: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_lack_of_memory_in_a_reader_is_one_sentence(real_store: Path) -> None:
-    if way() is not MemoryFile:
+    if channel_type() is not MemfdChannel:
         pytest.skip("files in memory are Linux's")
     import resource
 

@@ -7,7 +7,12 @@ from sklearn import metrics as sk
 
 from distill.evaluation.metrics import bootstrap
 from distill.evaluation.metrics.calibration import CalibrationError
-from distill.evaluation.metrics.resampling import Cases, drawn, entries, observed
+from distill.evaluation.metrics.resampling import (
+    Cases,
+    bootstrap_scores,
+    observed_scores,
+    to_entries,
+)
 
 DRAWS = 3000
 
@@ -44,7 +49,7 @@ def explicit(cases: Cases, unit: str, draws: int = 600) -> dict[str, np.ndarray]
 @pytest.mark.parametrize("unit", ["patient", "crop"])
 def test_draws_are_distributed_as_explicit_resamples(unit: str) -> None:
     cases = make()
-    (fast,) = drawn(cases, unit, DRAWS, seed=1)
+    (fast,) = bootstrap_scores(cases, unit, DRAWS, seed=1)
     for name, slow in explicit(cases, unit).items():
         assert fast[name].shape == (DRAWS,)
         assert ks_2samp(fast[name], slow).pvalue > 0.01, name
@@ -52,7 +57,9 @@ def test_draws_are_distributed_as_explicit_resamples(unit: str) -> None:
 
 def test_the_two_units_differ() -> None:
     cases = make()
-    (people,), (crops,) = (drawn(cases, unit, DRAWS, seed=1) for unit in ("patient", "crop"))
+    (people,), (crops,) = (
+        bootstrap_scores(cases, unit, DRAWS, seed=1) for unit in ("patient", "crop")
+    )
     for name in ("macro auroc", "macro f1"):
         assert np.ptp(bootstrap.percentiles(people[name])) > 1.3 * np.ptp(
             bootstrap.percentiles(crops[name])
@@ -61,7 +68,7 @@ def test_the_two_units_differ() -> None:
 
 def test_the_scores_observed_are_those_of_the_cases() -> None:
     cases = make(runs=2)
-    for r, scores in enumerate(observed(cases)):
+    for r, scores in enumerate(observed_scores(cases)):
         given, predicted = cases.probabilities[r], cases.predicted[r]
         auroc = sk.roc_auc_score(cases.truth, given, multi_class="ovr", average="macro")
         assert scores["macro auroc"] == pytest.approx(auroc, abs=1e-12)
@@ -70,20 +77,20 @@ def test_the_scores_observed_are_those_of_the_cases() -> None:
         assert scores["overall accuracy"] == (cases.truth == predicted).mean()
         assert scores["expected_calibration_error"].shape == (3,)
         assert "paper_accuracy" not in scores
-    assert "macro paper_accuracy" in observed(cases, paper=True)[0]
+    assert "macro paper_accuracy" in observed_scores(cases, paper=True)[0]
 
 
 @pytest.mark.parametrize("unit", ["patient", "crop"])
 def test_runs_share_their_draws(unit: str) -> None:
     cases = make(runs=2)
     twins = Cases(cases.truth, cases.patient, cases.probabilities[[0, 0]], cases.predicted[[0, 0]])
-    first, second = drawn(twins, unit, 50, seed=3)
+    first, second = bootstrap_scores(twins, unit, 50, seed=3)
     for name in first:
         np.testing.assert_array_equal(first[name], second[name])
     # Two different runs on the same cases are alike from draw to draw.
-    one, other = drawn(cases, unit, DRAWS, seed=3)
+    one, other = bootstrap_scores(cases, unit, DRAWS, seed=3)
     assert np.corrcoef(one["overall accuracy"], other["overall accuracy"])[0, 1] > 0.3
-    alone = drawn(
+    alone = bootstrap_scores(
         Cases(cases.truth, cases.patient, cases.probabilities[1:], cases.predicted[1:]),
         unit,
         DRAWS,
@@ -94,10 +101,10 @@ def test_runs_share_their_draws(unit: str) -> None:
 
 def test_memory_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     cases = make()
-    before = [drawn(cases, unit, 300, seed=2)[0] for unit in ("patient", "crop")]
+    before = [bootstrap_scores(cases, unit, 300, seed=2)[0] for unit in ("patient", "crop")]
     monkeypatch.setattr(bootstrap, "BLOCK_BYTES", 2**14)
     for whole, unit in zip(before, ("patient", "crop"), strict=True):
-        blocks = drawn(cases, unit, 300, seed=2)[0]
+        blocks = bootstrap_scores(cases, unit, 300, seed=2)[0]
         for name, values in whole.items():
             np.testing.assert_allclose(blocks[name], values, rtol=0, atol=1e-14)
 
@@ -110,7 +117,7 @@ def test_entries_say_how_many_draws_define_a_value() -> None:
     }
     some = np.array([[0.0, np.nan], [1.0, np.nan], [np.nan, np.nan]])
     draws = {"overall x": np.array([0.0, 1, 0.5]), "macro y": some[:, 1], "y": some}
-    found = entries(values, draws, ["a", "b"])
+    found = to_entries(values, draws, ["a", "b"])
     assert found["overall"]["x"] == {"value": 0.5, "interval": pytest.approx([0.025, 0.975])}
     assert found["macro"]["y"] == {"value": None, "interval": None, "draws": 0}
     assert found["per_class"]["a"]["y"] == {
@@ -123,4 +130,4 @@ def test_entries_say_how_many_draws_define_a_value() -> None:
 
 def test_an_unknown_unit_is_refused() -> None:
     with pytest.raises(ValueError, match="slide"):
-        drawn(make(), "slide", 10, seed=0)
+        bootstrap_scores(make(), "slide", 10, seed=0)

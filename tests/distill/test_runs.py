@@ -7,7 +7,7 @@ from safetensors.torch import load_file, save_file
 
 from distill.errors import RunError, UsageError
 from distill.networks import build
-from distill.runs.checkpoint import Progress
+from distill.runs.checkpoint import TrainingState
 from distill.runs.run import Run, check_out
 from distill.runs.weights import Weights
 from distill.runs.writer import RunWriter
@@ -31,8 +31,8 @@ def run(tmp_path: Path) -> Path:
     writer = RunWriter(tmp_path / "run", {"seed": 7}, WEIGHTS)
     adam = torch.optim.Adam(network.parameters())
     parts = {"network": network}
-    writer.epoch({"epoch": 1}, parts, adam, Progress(1, 0.5, 1, 1))
-    writer.epoch({"epoch": 2}, parts, adam, Progress(2, 0.5, 1, 1))
+    writer.epoch({"epoch": 1}, parts, adam, TrainingState(1, 0.5, 1, 1))
+    writer.epoch({"epoch": 2}, parts, adam, TrainingState(2, 0.5, 1, 1))
     writer.close()
     return tmp_path / "run"
 

@@ -10,9 +10,9 @@ from sklearn import metrics as sk
 
 from distill.errors import SubsetError
 from distill.evaluation.metrics import bootstrap
-from distill.evaluation.predictions import Answers
+from distill.evaluation.predictions import Predictions
 from distill.evaluation.scoring import (
-    Bootstrap,
+    BootstrapSettings,
     aligned,
     difference,
     mean_difference,
@@ -21,12 +21,12 @@ from distill.evaluation.scoring import (
 )
 
 CLASSES = ("a", "b", "c")
-QUICK = Bootstrap(draws=50)
+QUICK = BootstrapSettings(draws=50)
 
 
 def answers(
     truth: Any, predicted: Any, patient: Any, sure: float = 0.8, classes: Any = CLASSES
-) -> Answers:
+) -> Predictions:
     """Crops of one slide a patient, `sure` of the class predicted; truth −1 is no label."""
     patient, predicted = np.asarray(patient), np.asarray(predicted, dtype=np.intp)
     probabilities = np.full((len(predicted), len(classes)), (1 - sure) / (len(classes) - 1))
@@ -41,7 +41,7 @@ def answers(
             "area_mm2": 1.0,
         }
     )
-    return Answers("crop", tuple(classes), table, probabilities, predicted)
+    return Predictions("crop", tuple(classes), table, probabilities, predicted)
 
 
 def test_patients_who_are_right_or_wrong_throughout_widen_the_interval() -> None:
@@ -49,7 +49,7 @@ def test_patients_who_are_right_or_wrong_throughout_widen_the_interval() -> None
     given = answers(np.ones(600, int), np.where(patient % 3 == 0, 0, 1), patient)
     width = {}
     for unit in ("patient", "crop"):
-        report = score(given, Bootstrap(unit))
+        report = score(given, BootstrapSettings(unit))
         assert report["overall"]["accuracy"]["value"] == pytest.approx(2 / 3)
         assert report["confusion"] == [[0, 0, 0], [200, 400, 0], [0, 0, 0]]
         assert report["bootstrap"]["unit"] == unit
@@ -58,7 +58,9 @@ def test_patients_who_are_right_or_wrong_throughout_widen_the_interval() -> None
 
 
 def test_a_class_without_a_case_is_null_and_left_out_of_the_means() -> None:
-    report = score(answers([0, 0, 1, 1], [0, 2, 1, 1], range(4)), Bootstrap(draws=500), paper=True)
+    report = score(
+        answers([0, 0, 1, 1], [0, 2, 1, 1], range(4)), BootstrapSettings(draws=500), paper=True
+    )
     assert json.loads(json.dumps(report, allow_nan=False)) == report
     assert report["absent_classes"] == ["c"]
     for entry in report["per_class"]["c"].values():
@@ -92,18 +94,18 @@ def test_slides_and_patients_are_scored_by_the_mean_of_their_crops() -> None:
         assert block["bootstrap"]["unit"] == "patient"
     assert report["slides"]["scored"] == {"slides": 2, "patients": 2}
     assert report["patients"]["scored"] == {"patients": 2}
-    by_crop = score(answers(truth, predicted, patient), Bootstrap("crop", 50))
+    by_crop = score(answers(truth, predicted, patient), BootstrapSettings("crop", 50))
     units = [by_crop[kind]["bootstrap"]["unit"] for kind in ("slides", "patients")]
     assert units == ["slide", "patient"]
 
 
 def test_one_unit_has_no_interval_and_none_is_said_so() -> None:
-    lone = score(answers([0, 0, 1], [0, 0, 1], [0, 0, 0]), Bootstrap("crop", 50))
+    lone = score(answers([0, 0, 1], [0, 0, 1], [0, 0, 0]), BootstrapSettings("crop", 50))
     assert lone["slides"] == {
         "left_out": {"unlabelled": 0, "mixed_labels": 1},
         "scored": {"slides": 0},
     }
-    single = score(answers([0, 0], [0, 0], [0, 0]), Bootstrap("crop", 50))["slides"]
+    single = score(answers([0, 0], [0, 0], [0, 0]), BootstrapSettings("crop", 50))["slides"]
     assert single["overall"]["accuracy"] == {"value": 1.0, "interval": None, "draws": 0}
 
 
@@ -114,7 +116,7 @@ def test_a_paired_difference_is_that_of_explicitly_resampled_patients() -> None:
     first = np.where(rng.random(200) < 0.6, truth, rng.integers(3, size=200))
     second = np.where(rng.random(200) < 0.8, first, truth)
     one, other = answers(truth, first, patient), answers(truth, second, patient)
-    found = difference(other, one, Bootstrap(draws=4000))["crops"]
+    found = difference(other, one, BootstrapSettings(draws=4000))["crops"]
     f1 = {"average": "macro", "labels": [0, 1, 2], "zero_division": 0}
     gain = sk.f1_score(truth, second, **f1) - sk.f1_score(truth, first, **f1)
     assert found["macro"]["f1"]["value"] == pytest.approx(gain, abs=1e-12)
@@ -125,7 +127,9 @@ def test_a_paired_difference_is_that_of_explicitly_resampled_patients() -> None:
         drawn.append((second[picked] == truth[picked]).mean() - (first == truth)[picked].mean())
     interval = found["overall"]["accuracy"]["interval"]
     assert interval == pytest.approx(np.quantile(drawn, [0.025, 0.975]), abs=0.012)
-    alone = [score(run, Bootstrap(draws=4000))["overall"]["accuracy"] for run in (one, other)]
+    alone = [
+        score(run, BootstrapSettings(draws=4000))["overall"]["accuracy"] for run in (one, other)
+    ]
     unpaired = np.sqrt(sum(np.ptp(run["interval"]) ** 2 for run in alone))
     assert np.ptp(interval) < 0.8 * unpaired
 
@@ -155,12 +159,12 @@ def test_means_over_runs_are_scored_in_the_same_draws() -> None:
     patient, truth = np.repeat(np.arange(12), 3), rng.integers(0, 3, 36)
     runs = [answers(truth, np.where(rng.random(36) < p, truth, 0), patient) for p in (0.6, 0.7)]
     minus = answers(truth, np.where(rng.random(36) < 0.9, truth, 1), patient)
-    how = Bootstrap(draws=60, seed=3)
+    how = BootstrapSettings(draws=60, seed=3)
     weights = np.concatenate(
         list(bootstrap.weights(np.ones(12, int), np.random.default_rng(3), 60))
     )
 
-    def f1(run: Answers, times: Any) -> float:
+    def f1(run: Predictions, times: Any) -> float:
         rows = np.repeat(np.arange(36), times[patient])
         return float(sk.f1_score(truth[rows], run.predicted[rows], average="macro",
                                  labels=np.unique(truth[rows]), zero_division=0))  # fmt: skip
@@ -182,7 +186,7 @@ def test_means_over_runs_are_scored_in_the_same_draws() -> None:
 @pytest.mark.parametrize("kind", ["crop", "slide", "patient"])
 def test_the_mean_of_one_run_is_that_run_to_the_last_bit(kind: str, unit: str) -> None:
     given = answers([0, 1, 2, 0, 1, 2], [0, 1, 2, 2, 1, 0], [0, 1, 2, 3, 4, 4])
-    how = Bootstrap(unit, 200)
+    how = BootstrapSettings(unit, 200)
     whole = score(given, how)
     block = whole if kind == "crop" else whole[f"{kind}s"]
     found = mean_score([given], how, kind)

@@ -11,7 +11,7 @@ import wsistore
 from distill.errors import RunError, SubsetError
 from distill.evaluation.leakage import CALIBRATION_CSV
 from distill.evaluation.metrics.calibration import Temperature
-from distill.evaluation.plan import Plan, Request, prepare
+from distill.evaluation.plan import EvaluationPlan, EvaluationRequest, plan_evaluation
 from distill.runs.run import Run
 from distill.runs.weights import LOWEST
 from tests.distill.evaluating import command, make_run, make_store, rows, strict, write_split
@@ -39,8 +39,12 @@ def chosen(run: Path, how: str = LOWEST) -> Path:
     return run
 
 
-def plan(run: Path, store: Path, split: str = "second", subset: str = "test", **more: Any) -> Plan:
-    return prepare(Run.open(run), wsistore.open(store), Request(split, subset, **more))
+def plan(
+    run: Path, store: Path, split: str = "second", subset: str = "test", **more: Any
+) -> EvaluationPlan:
+    return plan_evaluation(
+        Run.open(run), wsistore.open(store), EvaluationRequest(split, subset, **more)
+    )
 
 
 def same_slide(store: Path, *slides: str) -> None:

@@ -12,11 +12,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from distill.engine.settings import Schedule
-from distill.engine.trainer import fit, optimiser
+from distill.engine.settings import TrainingSettings
+from distill.engine.trainer import fit, make_optimizer
 from distill.errors import RunError, TrainingError
 from distill.runs import writer as writing
-from distill.runs.checkpoint import Progress, read_progress
+from distill.runs.checkpoint import TrainingState, read_progress
 from distill.runs.run import Run
 from distill.runs.writer import RunWriter
 from distill.training import session
@@ -48,23 +48,23 @@ def student(real_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("select", "patience", "values", "wanted"),
     [
-        ("best", None, [1.0, 3.0, 2.0], Progress(2, 1.0, 0, 0, "all 2 epochs done", 0)),
-        ("best", None, [1.0, 1.0, 0.5], Progress(2, 0.5, 2, 2, "all 2 epochs done", 0)),
-        ("last", None, [1.0, 3.0, 2.0], Progress(2, 1.0, 0, 2, "all 2 epochs done", 0)),
+        ("best", None, [1.0, 3.0, 2.0], TrainingState(2, 1.0, 0, 0, "all 2 epochs done", 0)),
+        ("best", None, [1.0, 1.0, 0.5], TrainingState(2, 0.5, 2, 2, "all 2 epochs done", 0)),
+        ("last", None, [1.0, 3.0, 2.0], TrainingState(2, 1.0, 0, 2, "all 2 epochs done", 0)),
         (
             "best",
             1,
             [1.0, 1.5, 0.5],
-            Progress(1, 1.0, 0, 0, "no lower validation loss in 1 epochs", 0),
+            TrainingState(1, 1.0, 0, 0, "no lower validation loss in 1 epochs", 0),
         ),
     ],
 )
 def test_an_epoch_is_kept_for_being_better_than_the_start(
-    tmp_path: Path, select: str, patience: int | None, values: list[float], wanted: Progress
+    tmp_path: Path, select: str, patience: int | None, values: list[float], wanted: TrainingState
 ) -> None:
     task, quiet = Linear(), Quiet()
     losses_of(task, values)
-    schedule = Schedule(epochs=2, select=select, patience=patience)
+    schedule = TrainingSettings(epochs=2, select=select, patience=patience)
     writer, val = RunWriter(tmp_path / "run", {}, WEIGHTS), listed(IMAGES[:1], None)
     found = fit(task, listed(IMAGES), val, schedule, writer, quiet, trained=True)
     assert found == read_progress(tmp_path / "run" / "checkpoint.safetensors") == wanted
@@ -87,7 +87,7 @@ def test_an_epoch_is_kept_for_being_better_than_the_start(
 def test_new_weights_or_no_validation_have_no_epoch_0(tmp_path: Path, trained: bool) -> None:
     val = None if trained else listed(IMAGES[:1], None)
     writer = RunWriter(tmp_path / "run", {}, WEIGHTS)
-    schedule = Schedule(epochs=2)
+    schedule = TrainingSettings(epochs=2)
     found = fit(Linear(), listed(IMAGES), val, schedule, writer, Quiet(), trained=trained)
     assert [record["epoch"] for record in lines(tmp_path / "run")] == [1, 2]
     assert found.first == 1
@@ -99,7 +99,7 @@ def test_weights_that_are_not_fit_for_it_are_not_blamed_on_the_learning_rate(
     task, val = Linear(), listed(IMAGES[:1] * torch.nan, None)
     writer = RunWriter(tmp_path / "run", {}, WEIGHTS)
     with pytest.raises(TrainingError, match="is nan before any update; start from other weights"):
-        fit(task, listed(IMAGES), val, Schedule(), writer, Quiet(), trained=True)
+        fit(task, listed(IMAGES), val, TrainingSettings(), writer, Quiet(), trained=True)
 
 
 def test_fine_tuning_that_only_harms_leaves_the_student_as_it_was(
@@ -200,7 +200,7 @@ def test_a_run_that_was_begun_without_it_goes_on_without_it(
     out, before = tmp_path / "run", tmp_path / "before"
     words = ("train", "finetune", real_store, "--student", student, *QUICK, *HARMFUL, "--out")
 
-    def never(*given: Any, trained: bool, **more: Any) -> Progress:
+    def never(*given: Any, trained: bool, **more: Any) -> TrainingState:
         return fit(*given, **more)
 
     with monkeypatch.context() as patch:
@@ -217,11 +217,13 @@ def test_a_checkpoint_says_where_its_record_begins(tmp_path: Path) -> None:
     run = tmp_path / "run"
     task, val = Linear(), listed(IMAGES[:1], None)
     writer = RunWriter(run, {"a": 1}, WEIGHTS)
-    fit(task, listed(IMAGES), val, Schedule(epochs=1), writer, Quiet(), trained=True)
+    fit(task, listed(IMAGES), val, TrainingSettings(epochs=1), writer, Quiet(), trained=True)
     (run / "outcome.json").unlink()
     text = (run / "metrics.jsonl").read_text()
     (run / "metrics.jsonl").write_text(text.split("\n", 1)[1])  # the start's line is lost
     again = RunWriter(run, {"a": 1}, replace(WEIGHTS), resume=True)
-    resumed = partial(again.restore, {"network": task.network}, optimiser(task, Schedule()))
+    resumed = partial(
+        again.restore, {"network": task.network}, make_optimizer(task, TrainingSettings())
+    )
     with pytest.raises(RunError, match="does not hold epochs 0 to 1"):
         resumed()

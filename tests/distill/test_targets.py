@@ -10,19 +10,19 @@ import torch
 import zarr
 
 import wsistore
-from distill.data.augmentation import Draw, draw
+from distill.data.augmentation import AugmentationParams, sample_params
 from distill.data.dataset import Sample
 from distill.errors import DistillError, TargetsError, UsageError
 from distill.kd.stored_teacher import StoredTeacher
 from distill.kd.targets import reader
 from distill.kd.targets import writer as targets_write
 from distill.kd.targets.reader import Targets
-from distill.kd.targets.schema import About, Lesson, shape
-from distill.kd.targets.target import Question, Taught
+from distill.kd.targets.schema import CropTargets, TargetsMetadata, shape
+from distill.kd.targets.target import TargetSpec, TeacherOutput
 from distill.kd.targets.writer import TargetsWriter
 
 CPU = torch.device("cpu")
-ABOUT = About(
+ABOUT = TargetsMetadata(
     level="10x",
     mpp=1.0,
     student_level="2.5x",
@@ -39,13 +39,13 @@ ABOUT = About(
     teacher={"run": "/runs/teacher"},
 )
 LESSONS = [
-    Lesson("s/0", 2, 5, tuple(draw(0, view, 0) for view in (1, 2, 3))),
-    Lesson("t/0", 4, 9, (None, *(draw(0, view, 1) for view in (1, 2)))),
-    Lesson("001", 1, 1, (None,)),
+    CropTargets("s/0", 2, 5, tuple(sample_params(0, view, 0) for view in (1, 2, 3))),
+    CropTargets("t/0", 4, 9, (None, *(sample_params(0, view, 1) for view in (1, 2)))),
+    CropTargets("001", 1, 1, (None,)),
 ]
 
 
-def said(lesson: Lesson, chosen: Draw | None) -> Taught:
+def said(lesson: CropTargets, chosen: AugmentationParams | None) -> TeacherOutput:
     """An answer that is a function of crop and draw."""
     seed = [*lesson.crop.encode(), chosen.epoch if chosen else 0]
     rng = np.random.default_rng(seed)
@@ -53,10 +53,12 @@ def said(lesson: Lesson, chosen: Draw | None) -> Taught:
     hint = torch.from_numpy(rng.random((1, 3, rows, columns), np.float32))
     attention = torch.from_numpy(rng.random((1, rows, columns), np.float32))
     logits = torch.from_numpy(rng.random((1, 2), np.float32))
-    return Taught(logits, (hint,), torch.tensor(float(rng.random())), attention)
+    return TeacherOutput(logits, (hint,), torch.tensor(float(rng.random())), attention)
 
 
-def write(path: Path, about: About = ABOUT, stop: int | None = None, **more: bool) -> None:
+def write(
+    path: Path, about: TargetsMetadata = ABOUT, stop: int | None = None, **more: bool
+) -> None:
     with TargetsWriter(path, about, LESSONS, **more) as writer:
         for number, (lesson, chosen) in enumerate(writer.pending(), start=writer.done):
             if number == stop:
@@ -80,7 +82,7 @@ def test_what_is_read_is_what_was_said(tmp_path: Path) -> None:
     assert targets.crops == ("s/0", "t/0", "001")
     assert targets.views == 7
     assert len(list((tmp_path / "t" / "hint" / "c").rglob("*"))) > 3  # several shards
-    teacher = StoredTeacher(targets, Question(attention=True), CPU)
+    teacher = StoredTeacher(targets, TargetSpec(attention=True), CPU)
     for index, lesson in enumerate(LESSONS):
         sample = Sample(lesson.crop, index, {})
         for chosen in lesson.draws:
@@ -159,8 +161,8 @@ def test_going_on_with_something_else_names_both_values(tmp_path: Path) -> None:
         pass
 
 
-def _other_draws(lesson: Lesson) -> Lesson:
-    return replace(lesson, draws=tuple(draw(1, view, 0) for view in (1, 2, 3)))
+def _other_draws(lesson: CropTargets) -> CropTargets:
+    return replace(lesson, draws=tuple(sample_params(1, view, 0) for view in (1, 2, 3)))
 
 
 def test_two_writers_never_share_a_folder(tmp_path: Path) -> None:
@@ -297,15 +299,15 @@ def test_what_is_no_targets_is_one_sentence(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("about", "question", "message"),
     [
-        ({"hint_dtype": None, "channels": None}, Question(), "use --pixel-weight 0"),
-        ({"resizers": ["max"]}, Question(), r"hint by max, not by --resize max\+bicubic"),
-        ({}, Question(distance="l1"), "cannot be told"),
-        ({"attention": False}, Question(attention=True), "use --attention-weight 0"),
-        ({"logits": False}, Question(), "use --soft-weight 0"),
+        ({"hint_dtype": None, "channels": None}, TargetSpec(), "use --pixel-weight 0"),
+        ({"resizers": ["max"]}, TargetSpec(), r"hint by max, not by --resize max\+bicubic"),
+        ({}, TargetSpec(distance="l1"), "cannot be told"),
+        ({"attention": False}, TargetSpec(attention=True), "use --attention-weight 0"),
+        ({"logits": False}, TargetSpec(), "use --soft-weight 0"),
     ],
 )
 def test_targets_without_what_is_asked_for_are_refused(
-    tmp_path: Path, about: dict[str, object], question: Question, message: str
+    tmp_path: Path, about: dict[str, object], question: TargetSpec, message: str
 ) -> None:
     write(tmp_path / "t", replace(ABOUT, **about))
     with pytest.raises(TargetsError, match=message):
@@ -314,7 +316,7 @@ def test_targets_without_what_is_asked_for_are_refused(
 
 def test_maps_of_another_size_than_the_students_are_refused(tmp_path: Path) -> None:
     write(tmp_path / "t")
-    teacher = StoredTeacher(Targets(tmp_path / "t"), Question(), CPU)
+    teacher = StoredTeacher(Targets(tmp_path / "t"), TargetSpec(), CPU)
     with pytest.raises(TargetsError, match=r"maps of \(1, 1\) cells .* student's are \(2, 1\)"):
         teacher.ask([Sample("001", 0, {})], [None], [(2, 1)])
 

@@ -3,13 +3,13 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from distill.data.augmentation import draw
+from distill.data.augmentation import sample_params
 from distill.kd.targets.schema import decode, encode, pixels_sha256
 
 
 @pytest.mark.parametrize("turns", [0, 1])
 def test_a_draw_survives_its_row_exactly(turns: int) -> None:
-    one = replace(draw(3, 7, 5), turns=turns)
+    one = replace(sample_params(3, 7, 5), turns=turns)
     rows = encode([one, None])
     assert rows.shape == (2, 12)
     assert decode(rows[0], 9) == one

@@ -1,14 +1,14 @@
 import pytest
 import torch
 
-from distill.data.augmentation import Draw, apply
+from distill.data.augmentation import AugmentationParams, apply
 from distill.data.dataset import LabelledSample, Sample
-from distill.data.normalization import Standard, prepare, to_input
+from distill.data.normalization import ChannelStats, prepare, to_input
 from distill.engine.task import SupervisedTask
 from distill.networks import build
 
 CPU = torch.device("cpu")
-HIGH, LOW = Standard((0.4,) * 3, (0.2,) * 3), Standard((0.5,) * 3, (0.1,) * 3)
+HIGH, LOW = ChannelStats((0.4,) * 3, (0.2,) * 3), ChannelStats((0.5,) * 3, (0.1,) * 3)
 SAMPLE = Sample(
     "s/0",
     0,
@@ -20,7 +20,9 @@ SAMPLE = Sample(
 
 
 def test_augmentation_comes_before_standardisation() -> None:
-    bright = Draw(1.5, 1, 1, 0, ("brightness", "contrast", "saturation", "hue"), True, False, 0)
+    bright = AugmentationParams(
+        1.5, 1, 1, 0, ("brightness", "contrast", "saturation", "hue"), True, False, 0
+    )
     image = SAMPLE.images["2.5x"]
     unit = apply(bright, image / 255)
     wanted = (unit - 0.5) / 0.1

@@ -13,8 +13,8 @@ from safetensors.torch import load_file
 
 from distill import files
 from distill.data.dataset import Crops
-from distill.data.loader import Samples
-from distill.data.normalization import Standard, prepare
+from distill.data.loader import SampleLoader
+from distill.data.normalization import ChannelStats, prepare
 from distill.kd.losses import pixel_loss
 from distill.kd.targets.reader import Targets
 from distill.runs.run import Run
@@ -70,13 +70,13 @@ def test_targets_hold_what_the_teacher_says_of_the_draw_that_they_name(
     held = Targets(targets)
     run = Run.open(teacher)
     network = run.load_network()
-    standard = Standard(run.weights.mean, run.weights.std)
+    standard = ChannelStats(run.weights.mean, run.weights.std)
     assert held.about.draws["seed"] == 0
     assert held.about.mpp == 1.0
     names = [f"s{number}/0" for number in range(7)]
     assert held.crops == tuple(names)
     turned = set()
-    for sample in Samples(Crops(wide_store, names, ["10x", "2.5x"]), None).epoch(0):
+    for sample in SampleLoader(Crops(wide_store, names, ["10x", "2.5x"]), None).epoch(0):
         plain = sample.index >= 5
         for epoch in [None] if plain else [1, 2, 3]:
             number, chosen = held.view(sample.crop, epoch)

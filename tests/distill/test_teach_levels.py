@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 import torch
 
-from distill.data.augmentation import draw
+from distill.data.augmentation import sample_params
 from distill.data.dataset import Sample
-from distill.data.normalization import Standard
+from distill.data.normalization import ChannelStats
 from distill.kd.targets.reader import Targets
-from distill.kd.targets.target import Question
+from distill.kd.targets.target import TargetSpec
 from distill.kd.targets.writer import TargetsWriter
 from distill.kd.teacher import NetworkTeacher
 from distill.networks import build
-from distill.networks.execution.runner import Look
+from distill.networks.execution.runner import CropRunner
 from tests.distill.commands import distill, done
 
 LEVELS = ("10x", "2.5x")
@@ -76,13 +76,13 @@ def test_the_network_runs_once_for_all_levels_and_on_several_views_at_a_time(
     wide_store: Path, teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[int] = []
-    real = Look.__call__
+    real = CropRunner.__call__
 
-    def counted(look: Look, network: Any, images: Any, *rest: Any) -> Any:
+    def counted(look: CropRunner, network: Any, images: Any, *rest: Any) -> Any:
         seen.append(len(images))
         return real(look, network, images, *rest)
 
-    monkeypatch.setattr(Look, "__call__", counted)
+    monkeypatch.setattr(CropRunner, "__call__", counted)
     done("teach", teacher, wide_store, *BOTH, *MORE, "--out", tmp_path / "t")
     assert sum(seen) == 5 * 3 + 2
     assert max(seen) >= 3
@@ -162,12 +162,12 @@ def test_sets_that_share_crops_are_refused(wide_store: Path, teacher: Path, tmp_
 
 def test_a_teacher_answers_each_size_of_a_crop_as_if_it_were_the_only_one() -> None:
     network, cpu = build("resnet10", 3, seed=1), torch.device("cpu")
-    standard = Standard((0.7, 0.6, 0.7), (0.2, 0.2, 0.3))
-    question = Question(attention=True)
-    asked = NetworkTeacher(network, "10x", standard, cpu, question, Look(batch_pixels=10**5))
+    standard = ChannelStats((0.7, 0.6, 0.7), (0.2, 0.2, 0.3))
+    question = TargetSpec(attention=True)
+    asked = NetworkTeacher(network, "10x", standard, cpu, question, CropRunner(batch_pixels=10**5))
     pixels = torch.randint(0, 256, (3, 3, 96, 90), dtype=torch.uint8)
     samples = [Sample(f"s/{i}", i, {"10x": one}) for i, one in enumerate(pixels)]
-    draws = [draw(0, 1, i) for i in range(3)]
+    draws = [sample_params(0, 1, i) for i in range(3)]
     sizes = [[(2, 2), (1, 1), (1, 2)], [(3, 2)], []]
     found = asked.answers(samples, draws, sizes)
     assert [len(one) for one in found] == [3, 1, 0]

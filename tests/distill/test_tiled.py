@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from distill.networks import Output, ResNet
-from distill.networks.execution.strips import Moments, Reach, Reaching
+from distill.networks.execution.strips import Moments, ReceptiveField, ReceptiveFieldOperations
 from distill.networks.execution.tiled import Whole, run
 from tests.distill.odd import assert_same, gradients, image, loss, network
 
@@ -100,8 +100,16 @@ def test_a_map_of_one_cell_is_refused() -> None:
 
 def test_reach() -> None:
     basic, bottleneck = (network(name).parts() for name in ("resnet10", "resnet50"))
-    found = [part.run(Reach(), Reaching()) for part in (*basic[:3], *bottleneck[1:2])]
-    assert found == [Reach(4, 5), Reach(1, 2), Reach(2, 3), Reach(1, 1)]
+    found = [
+        part.run(ReceptiveField(), ReceptiveFieldOperations())
+        for part in (*basic[:3], *bottleneck[1:2])
+    ]
+    assert found == [
+        ReceptiveField(4, 5),
+        ReceptiveField(1, 2),
+        ReceptiveField(2, 3),
+        ReceptiveField(1, 1),
+    ]
 
 
 def test_moments_merge_to_those_of_the_whole_even_far_from_zero() -> None:

@@ -8,11 +8,11 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from distill.data.augmentation import Draw, draw
+from distill.data.augmentation import AugmentationParams, sample_params
 from distill.data.batching import by_size, one_by_one
 from distill.data.dataset import Crops, LabelledSample
-from distill.data.normalization import Standard
-from distill.engine.settings import Schedule, Setting
+from distill.data.normalization import ChannelStats
+from distill.engine.settings import ComputeSettings, TrainingSettings
 from distill.engine.task import SupervisedTask, Task
 from distill.engine.trainer import train_epoch
 from distill.kd.criterion import Criterion
@@ -23,12 +23,12 @@ from distill.kd.teacher import NetworkTeacher
 from distill.networks import ResNet
 from distill.networks import build as build_network
 from distill.networks.execution import masked
-from distill.networks.execution.memory import MASKED, memory_needed, pixels_that_fit
-from distill.networks.execution.runner import Look
+from distill.networks.execution.memory import MASKED_FACTOR, memory_needed, pixels_that_fit
+from distill.networks.execution.runner import CropRunner
 from tests.distill.listed import Listed
 
 CPU = torch.device("cpu")
-STANDARD = Standard((0.7, 0.6, 0.7), (0.2, 0.2, 0.3))
+STANDARD = ChannelStats((0.7, 0.6, 0.7), (0.2, 0.2, 0.3))
 SIZES = [(40, 44), (33, 90), (41, 42), (90, 35), (44, 44), (36, 92), (200, 150), (42, 40)]
 
 
@@ -50,7 +50,7 @@ class Silent:
     def epoch(self, record: object) -> None: ...
 
 
-def task_of(kind: str, look: Look) -> Task[LabelledSample]:
+def task_of(kind: str, look: CropRunner) -> Task[LabelledSample]:
     network = build_network("resnet10", 3, seed=1)
     if kind == "supervised":
         return SupervisedTask(network, "5x", STANDARD, CPU, look)
@@ -71,9 +71,12 @@ class Passes(list[int]):
 
 @pytest.mark.parametrize("kind", ["supervised", "kd"])
 def test_each_crop_has_the_figures_it_has_alone(kind: str) -> None:
-    draws: list[Draw | None] = [None, *(draw(0, 1, i) for i in range(1, len(SIZES)))]
+    draws: list[AugmentationParams | None] = [
+        None,
+        *(sample_params(0, 1, i) for i in range(1, len(SIZES))),
+    ]
     assert {d.turns % 2 for d in draws if d} == {0, 1}
-    alone, batched = task_of(kind, Look()), task_of(kind, Look(batch_pixels=10**5))
+    alone, batched = task_of(kind, CropRunner()), task_of(kind, CropRunner(batch_pixels=10**5))
     passes = Passes()
     passes.watch(batched.network)
     wanted = [
@@ -103,10 +106,10 @@ def test_stored_targets_of_a_batch_are_each_crops_own(
         criterion = Criterion()
         teacher = StoredTeacher(Targets(tmp_path / "t"), criterion.question(), CPU)
         network = build_network("resnet10", 2, seed=3)
-        look = Look(batch_pixels=pixels)
+        look = CropRunner(batch_pixels=pixels)
         task = KDTask(network, "2.5x", STANDARD, teacher, criterion, CPU, look=look)
         draws = [
-            task.view(crop, None if crop in crops[5:] else draw(0, 1 + i % 2, i))
+            task.view(crop, None if crop in crops[5:] else sample_params(0, 1 + i % 2, i))
             for i, crop in enumerate(crops)
         ]
         if pixels:
@@ -128,14 +131,20 @@ def test_eight_by_one_is_four_by_two_is_two_by_four(kind: str, most: int) -> Non
     seen = []
     for cut in (one_by_one, by_size(10**5, most)):
         passes = Passes()
-        task = task_of(kind, Look(batch_pixels=10**5))
+        task = task_of(kind, CropRunner(batch_pixels=10**5))
         passes.watch(task.network)
         adam = torch.optim.SGD(task.parameters(), lr=0.0)
         adam.register_step_pre_hook(
             lambda *_, task=task: seen.append([p.grad.clone() for p in task.parameters()])
         )
         train_epoch(
-            task, Listed(samples()), adam, Schedule(accumulate=8), 1, Silent(), Setting(cut=cut)
+            task,
+            Listed(samples()),
+            adam,
+            TrainingSettings(accumulate=8),
+            1,
+            Silent(),
+            ComputeSettings(cut=cut),
         )
         assert max(passes) == (1 if cut is one_by_one else most)
         assert sum(passes) == 8
@@ -145,11 +154,13 @@ def test_eight_by_one_is_four_by_two_is_two_by_four(kind: str, most: int) -> Non
 
 
 def test_bf16_in_a_batch_is_as_near_as_bf16_alone() -> None:
-    exact = task_of("supervised", Look()).losses(samples(), [None] * 8)
+    exact = task_of("supervised", CropRunner()).losses(samples(), [None] * 8)
     far = []
     for pixels in (0, 10**5):
         with torch.autocast("cpu", torch.bfloat16):
-            found = task_of("supervised", Look(batch_pixels=pixels)).losses(samples(), [None] * 8)
+            found = task_of("supervised", CropRunner(batch_pixels=pixels)).losses(
+                samples(), [None] * 8
+            )
         pairs = zip(found, exact, strict=True)
         far.append(max(float((one["loss"] - other["loss"]).detach().abs()) for one, other in pairs))
     assert 0 < far[1] < 2 * far[0] + 0.01
@@ -173,7 +184,7 @@ def test_a_masked_batch_keeps_less_than_the_estimate_says(name: str) -> None:
         with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
             run()
         kept.append(sum(storages.values()))
-    assert kept[0] < kept[1] < MASKED * kept[0]
+    assert kept[0] < kept[1] < MASKED_FACTOR * kept[0]
 
 
 def test_a_batch_stays_within_the_memory_and_other_networks_go_one_by_one() -> None:
@@ -181,11 +192,11 @@ def test_a_batch_stays_within_the_memory_and_other_networks_go_one_by_one() -> N
     little = memory_needed(network, 256, 256, ("plain",) * 5)
     fits = pixels_that_fit(network, little)
     assert 0 < fits < 256 * 256
-    assert Look(little, 10**9).limit(network) == fits
-    assert Look(little, 1000).limit(network) == 1000
-    assert Look(None, 1000).limit(network) == 1000
-    assert Look(1, 1000).limit(network) == 0
-    assert Look(little, 10**9).limit(torch.nn.Identity()) == 0
+    assert CropRunner(little, 10**9).limit(network) == fits
+    assert CropRunner(little, 1000).limit(network) == 1000
+    assert CropRunner(None, 1000).limit(network) == 1000
+    assert CropRunner(1, 1000).limit(network) == 0
+    assert CropRunner(little, 10**9).limit(torch.nn.Identity()) == 0
 
 
 @pytest.mark.parametrize("kind", ["baseline", "kd"])

@@ -3,18 +3,18 @@
 import pytest
 import torch
 
-from distill.data.normalization import Standard
+from distill.data.normalization import ChannelStats
 from distill.networks import build
 from distill.networks.execution.memory import OVERHEAD, memory_needed
-from distill.networks.execution.modes import Way, every_way, forward, name
-from distill.networks.execution.streamed_input import Lazy
+from distill.networks.execution.modes import ExecutionPlan, execution_plans, forward, plan_name
+from distill.networks.execution.streamed_input import StreamedInput
 from tests.distill.odd import assert_same, gradients, image, loss, network
 
 NET = build("resnet10", 3)
 
 
-@pytest.mark.parametrize("way", every_way(NET), ids=name)
-def test_every_way_is_the_network(way: Way) -> None:
+@pytest.mark.parametrize("way", execution_plans(NET), ids=plan_name)
+def test_every_way_is_the_network(way: ExecutionPlan) -> None:
     net = network("resnet10")
     x = image(61, 90, 0)
     wanted = net(x)
@@ -28,14 +28,14 @@ def test_every_way_is_the_network(way: Way) -> None:
 
 def test_a_crop_that_stays_uint8_gives_what_its_input_gives() -> None:
     crop = torch.randint(0, 256, (3, 50, 41), dtype=torch.uint8, generator=torch.Generator())
-    source = Lazy(crop, None, Standard((0.5,) * 3, (0.2,) * 3), torch.device("cpu"))
+    source = StreamedInput(crop, None, ChannelStats((0.5,) * 3, (0.2,) * 3), torch.device("cpu"))
     x = source.rows(0, 50)
-    for way in every_way(NET)[:3]:
+    for way in execution_plans(NET)[:3]:
         assert_same([forward(NET, source, way).logits], [NET(x).logits], 1e-5)
 
 
 def test_ways_have_names_and_one_mode_a_part() -> None:
-    assert [name(way) for way in every_way(NET)] == [
+    assert [plan_name(way) for way in execution_plans(NET)] == [
         "plain",
         "checkpointed",
         "1 part tiled, 4 checkpointed",
@@ -49,7 +49,7 @@ def test_ways_have_names_and_one_mode_a_part() -> None:
 
 
 def test_the_estimate_grows_with_the_crop_and_knows_what_autograd_keeps() -> None:
-    plain, checkpointed = every_way(NET)[:2]
+    plain, checkpointed = execution_plans(NET)[:2]
     small, large = (memory_needed(NET, side, side, plain) for side in (1024, 2048))
     assert large - OVERHEAD == pytest.approx(4 * (small - OVERHEAD), rel=1e-3)
     # by hand, per pixel: stem, input 12, convolution 32, ReLU 32, 8-byte places of maxima 16;

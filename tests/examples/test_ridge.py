@@ -7,7 +7,7 @@ import pytest
 from sklearn.linear_model import Ridge as Theirs
 
 import wsistore
-from distill.evaluation.predictions import Answers
+from distill.evaluation.predictions import Predictions
 from examples.shared.ridge import PENALTIES, choose, colours, fit, references
 from tests.distill.evaluating import CLASSES, make_store
 
@@ -66,7 +66,9 @@ def test_one_is_fitted_on_train_and_one_on_all_that_is_not_scored(tmp_path: Path
     store = a_store(tmp_path)
     rows = store.crops[store.crops["crop"].isin(store.subset("main", "test")["crop"])]
     table = rows[["crop", "slide", "patient", "label"]].reset_index(drop=True).assign(area_mm2=1.0)
-    scored = Answers("crop", tuple(CLASSES), table, np.empty((6, 3)), np.zeros(6, dtype=np.intp))
+    scored = Predictions(
+        "crop", tuple(CLASSES), table, np.empty((6, 3)), np.zeros(6, dtype=np.intp)
+    )
     few, more = references(store, "main", scored, "10x")
     assert few.name == "Colour ridge (train, 6 crops)"
     assert more.name == "Colour ridge (all but test, 18 crops)"

@@ -13,8 +13,8 @@ from sklearn.metrics import f1_score, roc_auc_score
 from distill.cli.experiment.config import Experiment
 from distill.cli.experiment.jobs import runs
 from distill.evaluation.metrics import bootstrap
-from distill.evaluation.predictions import Answers
-from distill.evaluation.scoring import Bootstrap
+from distill.evaluation.predictions import Predictions
+from distill.evaluation.scoring import BootstrapSettings
 from examples.shared.figure import draw, styles
 from examples.shared.methods import REFERENCE, Method, Results, gather, order
 from examples.shared.results import fragment, reference_recipe
@@ -22,7 +22,7 @@ from examples.shared.scores import difference, score
 from examples.shared.tables import comparisons, difference_table, score_table, scored
 from tests.distill.report.fabricate import answers, make_run, make_store, taught_by
 
-HOW = Bootstrap(draws=60, seed=2)
+HOW = BootstrapSettings(draws=60, seed=2)
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_methods_are_told_from_the_runs(results: Results) -> None:
     assert order(["ADv2", "train", "ADv1", "train"]) == ["train", "ADv1", "ADv2"]
 
 
-def slowly(given: Answers, times: np.ndarray) -> tuple[float, float, float]:
+def slowly(given: Predictions, times: np.ndarray) -> tuple[float, float, float]:
     """Accuracy, macro F1 and macro AUROC of the patients, each as often as it was drawn."""
     names = list(dict.fromkeys(given.table["patient"]))
     patient = np.array([names.index(name) for name in given.table["patient"]])

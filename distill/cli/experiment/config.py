@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 import wsistore
-from distill.cli.evaluate import evaluate
+from distill.cli.evaluate import evaluate_command
 from distill.cli.report import command as report
 from distill.cli.teach import command as teach
 from distill.cli.train import train
@@ -197,7 +197,7 @@ def _check_options(path: Path, experiment: Experiment) -> None:
             raise UsageError(f"{path}: train.{name} is none of {', '.join(PHASES)}")
     planned = {*PLANNED, "student_level", "views", "resize", "attention"}
     _check(path, "teach", experiment.teach, teach, planned)
-    _check(path, "evaluate", experiment.evaluate, evaluate, {*PLANNED, "as_json"})
+    _check(path, "evaluate", experiment.evaluate, evaluate_command, {*PLANNED, "as_json"})
     _check(path, "report", experiment.report, report, PLANNED)
 
 

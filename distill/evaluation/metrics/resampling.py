@@ -3,7 +3,7 @@
 All runs see the same draws, so that a difference between two of them is a paired one.
 
 Scores are named "overall accuracy" and the like (…), "macro f1" and the like (…), and "f1" and the
-like (…, K), one per class. `entries` sorts them for metrics.json.
+like (…, K), one per class. `to_entries` sorts them for metrics.json.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class _Part:
     runs: Sequence[Callable[[Weights], Scores]]
 
 
-def observed(cases: Cases, *, paper: bool = False) -> list[Scores]:
+def observed_scores(cases: Cases, *, paper: bool = False) -> list[Scores]:
     """Each run's scores on the cases as they are; `paper` adds the printed accuracy."""
     found: list[Scores] = [{} for _ in cases.predicted]
     for part in _parts(cases, "patient", paper):
@@ -60,7 +60,9 @@ def observed(cases: Cases, *, paper: bool = False) -> list[Scores]:
     return found
 
 
-def drawn(cases: Cases, unit: str, draws: int, seed: int, *, paper: bool = False) -> list[Scores]:
+def bootstrap_scores(
+    cases: Cases, unit: str, draws: int, seed: int, *, paper: bool = False
+) -> list[Scores]:
     """Each run's scores in `draws` resamples, along a new first axis; all runs see the same draws.
 
     Unit "crop" draws cases: matrices of counts by cells, probabilities case by case, in draws of
@@ -82,7 +84,7 @@ def drawn(cases: Cases, unit: str, draws: int, seed: int, *, paper: bool = False
     return found
 
 
-def entries(
+def to_entries(
     values: Mapping[str, Floats], draws: Mapping[str, Floats], classes: Sequence[str]
 ) -> dict[str, Any]:
     """Give every score as {"value": …, "interval": [low, high]}, fractions of 1.
@@ -91,8 +93,8 @@ def entries(
     some draws define it, the entry has their number too, as "draws".
 
     Args:
-        values: from `observed`.
-        draws: from `drawn`.
+        values: from `observed_scores`.
+        draws: from `bootstrap_scores`.
         classes: K names.
 
     Returns:

@@ -16,7 +16,7 @@ from zarr.codecs import ZstdCodec
 import wsistore
 from distill.errors import UsageError
 from distill.kd.targets import schema
-from distill.kd.targets.schema import About, Lesson
+from distill.kd.targets.schema import CropTargets, TargetsMetadata
 
 EMPTY_TOO: Any = {"write_empty_chunks": True}
 """An absent chunk must mean damage."""
@@ -77,7 +77,7 @@ class Tail:
         return rows[:most]
 
 
-def differs(path: Path, about: About, lessons: Sequence[Lesson]) -> str | None:
+def differs(path: Path, about: TargetsMetadata, lessons: Sequence[CropTargets]) -> str | None:
     """Say in what targets, finished or not, are others than these; None if they are the same."""
     held: Any = dict(zarr.open_group(str(path), mode="r").attrs)[schema.KEY]
     wanted = {"format": schema.FORMAT, **asdict(about)}
@@ -120,7 +120,7 @@ def check_targets_out(path: Path, overwrite: bool) -> None:
         raise UsageError(f"{path} exists; choose another --out, or replace it with --overwrite")
 
 
-def require_same(path: Path, about: About, lessons: Sequence[Lesson]) -> None:
+def require_same(path: Path, about: TargetsMetadata, lessons: Sequence[CropTargets]) -> None:
     """Refuse finished targets that are others than these.
 
     Raises:

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 import wsistore
-from distill.data.augmentation import Draw
+from distill.data.augmentation import AugmentationParams
 from distill.errors import TargetsError
 from distill.kd.targets import schema
-from distill.kd.targets.schema import About
+from distill.kd.targets.schema import TargetsMetadata
 
 HELD_BYTES = 256 * 2**20
 """An array of maps that has no more bytes, decoded, is held in memory from its first use: to slice
@@ -78,7 +78,7 @@ class Targets:
         """Return how many views there are to train with."""
         return len(self._choices(crop)[False])
 
-    def view(self, crop: str, epoch: int | None) -> tuple[int, Draw | None]:
+    def view(self, crop: str, epoch: int | None) -> tuple[int, AugmentationParams | None]:
         """Return number (from 0, among all views) and draw of the view for an epoch.
 
         With the crop's n augmented views in order, epoch e has view (e - 1) mod n; a crop that has
@@ -105,17 +105,17 @@ class Targets:
         """Return the constant of a view's pixel loss, a float32 scalar."""
         return self._finite(self._constant[number], schema.CONSTANT, number).to(torch.float32)
 
-    def hint(self, crop: str, number: int, draw: Draw | None) -> Tensor:
+    def hint(self, crop: str, number: int, draw: AugmentationParams | None) -> Tensor:
         """Return the hint of a view, (1, C, rows, columns) float32."""
         cells, (rows, columns) = self._cells(schema.HINT, crop, number, draw)
         return cells.view(1, rows, columns, -1).permute(0, 3, 1, 2).contiguous()
 
-    def attention(self, crop: str, number: int, draw: Draw | None) -> Tensor:
+    def attention(self, crop: str, number: int, draw: AugmentationParams | None) -> Tensor:
         """Return the attention map of a view, (1, rows, columns) float32."""
         cells, (rows, columns) = self._cells(schema.ATTENTION, crop, number, draw)
         return cells.view(1, rows, columns)
 
-    def shape(self, crop: str, draw: Draw | None) -> tuple[int, int]:
+    def shape(self, crop: str, draw: AugmentationParams | None) -> tuple[int, int]:
         """Return rows and columns of a view's maps."""
         place = self._places[crop]
         return schema.shape(place.rows, place.columns, draw)
@@ -128,7 +128,7 @@ class Targets:
         return [number for number in numbers if not self.draws[number, 0]] or plain, plain
 
     def _cells(
-        self, name: str, crop: str, number: int, draw: Draw | None
+        self, name: str, crop: str, number: int, draw: AugmentationParams | None
     ) -> tuple[Tensor, tuple[int, int]]:
         place = self._places[crop]
         count = place.rows * place.columns
@@ -175,7 +175,7 @@ class Targets:
             raise TargetsError(f"{self.path / name} cannot be opened ({why})") from error
 
 
-def _about(path: Path) -> About:
+def _about(path: Path) -> TargetsMetadata:
     try:
         metadata = wsistore.parse_json((path / "zarr.json").read_text(encoding="utf-8"))
         value = metadata["attributes"][schema.KEY]
@@ -188,13 +188,13 @@ def _about(path: Path) -> About:
     number = value.pop("format", None)
     if not isinstance(number, int) or number > schema.FORMAT:
         raise TargetsError(f"{path} is of format {number}; this version reads {schema.FORMAT}")
-    wanted = {field.name for field in fields(About)}
+    wanted = {field.name for field in fields(TargetsMetadata)}
     if odd := sorted(wanted ^ value.keys()):
         raise TargetsError(f"{path / 'zarr.json'}: missing or unexpected {', '.join(odd)}")
     mpp = value["mpp"]
     if not isinstance(mpp, int | float) or isinstance(mpp, bool) or not 0 < mpp < math.inf:
         raise TargetsError(f"{path / 'zarr.json'}: mpp is {mpp!r}, not a finite number above 0")
-    return About(**value)
+    return TargetsMetadata(**value)
 
 
 def _places(path: Path) -> dict[str, _Place]:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from distill.data.augmentation import OPERATIONS, Draw
+from distill.data.augmentation import OPERATIONS, AugmentationParams
 
 FORMAT = 1
 """Version of the format; a reader refuses a newer one."""
@@ -28,7 +28,7 @@ PROGRESS = "progress.safetensors"
 
 
 @dataclass(frozen=True)
-class About:
+class TargetsMetadata:
     """What is true of all targets of an artifact; kept in the root group's attributes.
 
     Attributes:
@@ -67,7 +67,7 @@ class About:
 
 
 @dataclass(frozen=True)
-class Lesson:
+class CropTargets:
     """One crop to teach, with its views.
 
     Attributes:
@@ -80,7 +80,7 @@ class Lesson:
     crop: str
     rows: int
     columns: int
-    draws: tuple[Draw | None, ...]
+    draws: tuple[AugmentationParams | None, ...]
 
     @property
     def cells(self) -> int:
@@ -88,12 +88,12 @@ class Lesson:
         return self.rows * self.columns
 
 
-def shape(rows: int, columns: int, draw: Draw | None) -> tuple[int, int]:
+def shape(rows: int, columns: int, draw: AugmentationParams | None) -> tuple[int, int]:
     """Return rows and columns of a view: swapped by an odd number of quarter turns."""
     return (columns, rows) if draw is not None and draw.turns % 2 else (rows, columns)
 
 
-def table(lessons: Sequence[Lesson]) -> pd.DataFrame:
+def table(lessons: Sequence[CropTargets]) -> pd.DataFrame:
     """Return crops.csv: crop, rows, columns, views, and where its views and its cells begin."""
     views = np.array([len(lesson.draws) for lesson in lessons], np.int64)
     cells = np.array([lesson.cells for lesson in lessons], np.int64)
@@ -109,12 +109,12 @@ def table(lessons: Sequence[Lesson]) -> pd.DataFrame:
     )
 
 
-def crops_csv(lessons: Sequence[Lesson]) -> bytes:
+def crops_csv(lessons: Sequence[CropTargets]) -> bytes:
     """Return the content of crops.csv."""
     return table(lessons).to_csv(index=False, lineterminator="\n").encode()
 
 
-def encode(draws: Iterable[Draw | None]) -> NDArray[np.float64]:
+def encode(draws: Iterable[AugmentationParams | None]) -> NDArray[np.float64]:
     """Return draws as rows of `DRAW_COLUMNS`; a plain view is 1 and then changes nothing."""
     rows = []
     for draw in draws:
@@ -127,7 +127,7 @@ def encode(draws: Iterable[Draw | None]) -> NDArray[np.float64]:
     return np.array(rows, np.float64).reshape(-1, len(DRAW_COLUMNS))
 
 
-def decode(row: NDArray[np.float64], epoch: int = 0) -> Draw | None:
+def decode(row: NDArray[np.float64], epoch: int = 0) -> AugmentationParams | None:
     """Return one row as a draw, or None for a plain view; `epoch` becomes the draw's.
 
     Raises:
@@ -145,7 +145,7 @@ def decode(row: NDArray[np.float64], epoch: int = 0) -> Draw | None:
         return None
     names = tuple(OPERATIONS[number] for number in order)
     chosen = (brightness, contrast, saturation, hue, names, bool(hflip), bool(vflip), int(turns))
-    return Draw(*chosen, epoch=epoch)
+    return AugmentationParams(*chosen, epoch=epoch)
 
 
 def pixels_sha256(levels: pd.DataFrame, crops: Sequence[str], names: Sequence[str]) -> str:

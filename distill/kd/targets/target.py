@@ -10,7 +10,7 @@ from distill.kd.losses import PAPER
 
 
 @dataclass(frozen=True)
-class Taught:
+class TeacherOutput:
     """What a teacher says of one crop under one draw; None or empty where nobody asked.
 
     Attributes:
@@ -28,7 +28,7 @@ class Taught:
 
 
 @dataclass(frozen=True)
-class Question:
+class TargetSpec:
     """What a teacher is asked for.
 
     Attributes:

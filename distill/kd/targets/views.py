@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from distill.data.augmentation import Draw
-from distill.kd.targets.schema import Lesson, shape
+from distill.data.augmentation import AugmentationParams
+from distill.kd.targets.schema import CropTargets, shape
 
 
 @dataclass(frozen=True)
-class Wanted:
+class TargetSlot:
     """One view of one artifact.
 
     Attributes:
@@ -25,7 +25,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Glance:
+class View:
     """One look at a crop under a draw.
 
     Attributes:
@@ -35,11 +35,11 @@ class Glance:
     """
 
     crop: str
-    draw: Draw | None
-    wanted: tuple[Wanted, ...]
+    draw: AugmentationParams | None
+    wanted: tuple[TargetSlot, ...]
 
 
-def glances(artifacts: Sequence[Sequence[Lesson]], order: Iterable[str]) -> list[Glance]:
+def plan_views(artifacts: Sequence[Sequence[CropTargets]], order: Iterable[str]) -> list[View]:
     """Return the looks that answer every view of every artifact, each draw of a crop once.
 
     A crop that a coarse level is too small for has no lesson there, and crops after it have other
@@ -52,7 +52,9 @@ def glances(artifacts: Sequence[Sequence[Lesson]], order: Iterable[str]) -> list
     Returns:
         Looks by crop, in `order`; the views of any one artifact are in its own order.
     """
-    found: dict[tuple[str, tuple[Draw | None, ...]], list[tuple[int, int, Lesson]]] = {}
+    found: dict[
+        tuple[str, tuple[AugmentationParams | None, ...]], list[tuple[int, int, CropTargets]]
+    ] = {}
     for number, lessons in enumerate(artifacts):
         first = 0
         for lesson in lessons:
@@ -60,11 +62,11 @@ def glances(artifacts: Sequence[Sequence[Lesson]], order: Iterable[str]) -> list
             first += len(lesson.draws)
     place = {crop: number for number, crop in enumerate(order)}
     return [
-        Glance(
+        View(
             crop,
             draw,
             tuple(
-                Wanted(number, first + view, shape(lesson.rows, lesson.columns, draw))
+                TargetSlot(number, first + view, shape(lesson.rows, lesson.columns, draw))
                 for number, first, lesson in sharing
             ),
         )
@@ -73,9 +75,9 @@ def glances(artifacts: Sequence[Sequence[Lesson]], order: Iterable[str]) -> list
     ]
 
 
-def groups(
-    looks: Iterable[Glance], pixels: Mapping[str, int], limit: int
-) -> Iterator[list[Glance]]:
+def group_views(
+    looks: Iterable[View], pixels: Mapping[str, int], limit: int
+) -> Iterator[list[View]]:
     """Cut looks into groups to hand to a teacher together.
 
     The cut depends on nothing that is done already: a group that was interrupted is looked at
@@ -86,7 +88,7 @@ def groups(
         pixels: of each crop at the teacher's level.
         limit: most pixels of a group; a look at more makes a group alone.
     """
-    group: list[Glance] = []
+    group: list[View] = []
     held = 0
     for look in looks:
         if group and held + pixels[look.crop] > limit:

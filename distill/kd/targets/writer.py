@@ -27,8 +27,8 @@ from distill.errors import DistillError, UsageError
 from distill.files import load, publish, save
 from distill.kd.targets import schema
 from distill.kd.targets.arrays import EMPTY_TOO, Tail, check_targets_out, create, differs
-from distill.kd.targets.schema import About, Lesson
-from distill.kd.targets.target import Taught
+from distill.kd.targets.schema import CropTargets, TargetsMetadata
+from distill.kd.targets.target import TeacherOutput
 from distill.output_folder import remove_earlier_lock
 
 CHUNK = 64
@@ -61,8 +61,8 @@ class TargetsWriter:
     def __init__(
         self,
         path: Path | str,
-        about: About,
-        lessons: Sequence[Lesson],
+        about: TargetsMetadata,
+        lessons: Sequence[CropTargets],
         *,
         overwrite: bool = False,
         lock: bool = True,
@@ -86,7 +86,7 @@ class TargetsWriter:
             raise
         self._saved = time.monotonic()
 
-    def _prepare(self, about: About, lessons: Sequence[Lesson]) -> None:
+    def _prepare(self, about: TargetsMetadata, lessons: Sequence[CropTargets]) -> None:
         width = (about.channels or 0) * np.dtype(about.hint_dtype or "float32").itemsize + 4
         self._shard = max(1, SHARD_BYTES // width // CHUNK) * CHUNK
         self._cells = sum(len(lesson.draws) * lesson.cells for lesson in lessons)
@@ -120,7 +120,7 @@ class TargetsWriter:
         finally:
             self._lock.release()
 
-    def pending(self) -> Iterator[tuple[Lesson, Any]]:
+    def pending(self) -> Iterator[tuple[CropTargets, Any]]:
         """Yield (lesson, draw) of each view that is still to be taught; answer each with `add`."""
         while self.done < len(self.views):
             number = self.done
@@ -128,7 +128,7 @@ class TargetsWriter:
             if self.done != number + 1:
                 raise ValueError(f"view {number} was not answered")
 
-    def add(self, taught: Taught) -> None:
+    def add(self, taught: TeacherOutput) -> None:
         """Take the answer for the next view.
 
         Raises:
@@ -163,7 +163,7 @@ class TargetsWriter:
             if flushed or time.monotonic() - self._saved >= SECONDS:
                 self._save()
 
-    def _extend(self, name: str, cells: NDArray[Any], lesson: Lesson) -> None:
+    def _extend(self, name: str, cells: NDArray[Any], lesson: CropTargets) -> None:
         tail = self._tail[name]
         with np.errstate(over="ignore"):
             cast = cells.astype(tail.dtype)
@@ -174,13 +174,13 @@ class TargetsWriter:
             )
         tail.append(cast)
 
-    def _finite(self, tensor: torch.Tensor, lesson: Lesson, name: str) -> NDArray[Any]:
+    def _finite(self, tensor: torch.Tensor, lesson: CropTargets, name: str) -> NDArray[Any]:
         values = tensor.detach().cpu().numpy()
         if not np.isfinite(values).all():
             raise DistillError(f"the teacher gives crop {lesson.crop} a {name} that is not finite")
         return np.asarray(values)
 
-    def _begin(self, lessons: Sequence[Lesson]) -> None:
+    def _begin(self, lessons: Sequence[CropTargets]) -> None:
         """Make the arrays, or take up what was begun."""
         if (self._aside / schema.PROGRESS).exists():
             self._resume(lessons)
@@ -201,7 +201,7 @@ class TargetsWriter:
             create(self._aside / name, full, str(tail.dtype), axes, chunk, shards)
         self._save()
 
-    def _resume(self, lessons: Sequence[Lesson]) -> None:
+    def _resume(self, lessons: Sequence[CropTargets]) -> None:
         if difference := differs(self._aside, self.about, lessons):
             raise UsageError(
                 f"{self._aside} was begun with {difference}; remove it or choose another --out"

@@ -11,10 +11,10 @@ import torch
 from distill.errors import UsageError
 
 SHARE = 0.8
-"""Part of the free memory that `available` offers: the estimates are estimates."""
+"""Part of the free memory that `available_gib` offers: the estimates are estimates."""
 
 
-def available(device: torch.device) -> float:
+def available_gib(device: torch.device) -> float:
     """Return the GiB that a pass may take on a device, by what is free now, to two digits."""
     if device.type == "cuda":
         free = torch.cuda.mem_get_info(device)[0]

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from distill.networks import Output, ResNet
-from distill.networks.operations import PLAIN, Plain
+from distill.networks.operations import PLAIN, PlainOperations
 
 STRIDE = 32
 """Pixels of an image per cell of the last feature map, of every `ResNet`."""
@@ -75,7 +75,7 @@ def forward(network: ResNet, batch: Tensor, sizes: Sequence[tuple[int, int]]) ->
     return [Output(network.classify(features), features) for features in own]
 
 
-class Masked(Plain):
+class Masked(PlainOperations):
     """Operations on padded maps.
 
     Args:

@@ -11,48 +11,48 @@ from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
 from distill.networks import ResNet
-from distill.networks.execution.modes import Way, every_way, mixed
+from distill.networks.execution.modes import ExecutionPlan, execution_plans, tiled_prefix
 from distill.networks.execution.tiled import STRIP
 
 # Measured (docs/large-crops.md), so that estimates are rather too high than too low.
-SCRATCH = 4
+SCRATCH_MAPS = 4
 """Largest maps of a block that its backward pass has beside those it keeps: the gradient that comes
 in, the one that goes out, and the copies in another order that convolutions make."""
 STEM_SCRATCH = 2
 """Likewise of the stem, whose input takes no gradient."""
 STRIP_MAPS = 36
 """Maps of a strip that are in work at a time, or left behind in the heap."""
-MASKED = 2
+MASKED_FACTOR = 2
 """A masked batch takes less than so many times what a plain pass over as many pixels takes:
 autograd keeps 1.4 to 1.5 times as much, and scratch comes on top."""
-DRAWN = 120
+AUGMENTATION_BYTES = 120
 """Bytes for each pixel of a whole crop while its colours are changed: float copies of all kinds, as
 counted on torch's meta device."""
 OVERHEAD = 1 << 28
 """Bytes that every way takes, in buffers of convolutions and in the heap."""
 
 
-def memory_of_ways(
+def memory_of_plans(
     network: ResNet, height: int, width: int, *, drawn: bool = False
-) -> dict[Way, int]:
+) -> dict[ExecutionPlan, int]:
     """Return `memory_needed` of every way, the quickest first; `drawn` is seen under a draw."""
     maps, pixels = _maps(network, height, width), height * width
     return {
         way: max(_peak(maps, way, pixels), _preparing(way, pixels, drawn))
-        for way in every_way(network)
+        for way in execution_plans(network)
     }
 
 
 def pixels_that_fit(network: ResNet, memory: int) -> int:
     """Return how many pixels, padding included, a masked batch may have in `memory` bytes."""
     side = 1024
-    plain = _peak(_maps(network, side, side), every_way(network)[0], side**2) - OVERHEAD
-    return max(0, (memory - OVERHEAD) * side**2 // (MASKED * plain))
+    plain = _peak(_maps(network, side, side), execution_plans(network)[0], side**2) - OVERHEAD
+    return max(0, (memory - OVERHEAD) * side**2 // (MASKED_FACTOR * plain))
 
 
 def memory_of_forward(
     network: ResNet, height: int, width: int, *, drawn: bool = False
-) -> dict[Way, int]:
+) -> dict[ExecutionPlan, int]:
     """Estimate the peak bytes of every way, the quickest first, where no backward pass follows.
 
     Under `torch.no_grad` or `torch.inference_mode` a part leaves its result and nothing else, so
@@ -60,13 +60,13 @@ def memory_of_forward(
     `drawn`: the crop is seen under a draw.
     """
     maps, pixels = _maps(network, height, width), height * width
-    ways = [mixed(tiled, len(maps), "plain") for tiled in range(len(maps) + 1)]
+    ways = [tiled_prefix(tiled, len(maps), "plain") for tiled in range(len(maps) + 1)]
     return {
         way: max(_peak_forward(maps, way, pixels), _preparing(way, pixels, drawn)) for way in ways
     }
 
 
-def memory_needed(network: ResNet, height: int, width: int, way: Way) -> int:
+def memory_needed(network: ResNet, height: int, width: int, way: ExecutionPlan) -> int:
     """Estimate the peak bytes of a forward and backward pass on one crop in float32.
 
     The maps that autograd keeps are counted, not computed, on torch's meta device. On top come the
@@ -85,13 +85,13 @@ class _Maps(NamedTuple):
     largest: int
 
 
-def _peak(maps: Sequence[_Maps], way: Way, pixels: int) -> int:
+def _peak(maps: Sequence[_Maps], way: ExecutionPlan, pixels: int) -> int:
     """Return the largest sum of what is kept for earlier parts and what one part works with."""
     kept = 3 * pixels
     peaks = []
     for number, (part, mode) in enumerate(zip(maps, way, strict=True)):
         stem = number == 0
-        scratch = (STEM_SCRATCH if stem else SCRATCH) * part.largest
+        scratch = (STEM_SCRATCH if stem else SCRATCH_MAPS) * part.largest
         if mode == "tiled":
             work = part.made + (0 if stem else part.taken) + STRIP_MAPS * STRIP * 4
             work += part.made  # the gradient that comes in, and one that is being summed
@@ -106,7 +106,7 @@ def _peak(maps: Sequence[_Maps], way: Way, pixels: int) -> int:
     return max(peaks) + OVERHEAD
 
 
-def _peak_forward(maps: Sequence[_Maps], way: Way, pixels: int) -> int:
+def _peak_forward(maps: Sequence[_Maps], way: ExecutionPlan, pixels: int) -> int:
     """Return the most that one part works with, beside the uint8 crop."""
     peaks = []
     for number, (part, mode) in enumerate(zip(maps, way, strict=True)):
@@ -114,13 +114,13 @@ def _peak_forward(maps: Sequence[_Maps], way: Way, pixels: int) -> int:
         if mode == "tiled":
             peaks.append((0 if stem else part.taken) + part.made + STRIP_MAPS * STRIP * 4)
         else:
-            peaks.append(part.taken + (STEM_SCRATCH if stem else SCRATCH) * part.largest)
+            peaks.append(part.taken + (STEM_SCRATCH if stem else SCRATCH_MAPS) * part.largest)
     return 3 * pixels + max(peaks) + OVERHEAD
 
 
-def _preparing(way: Way, pixels: int, drawn: bool) -> int:
+def _preparing(way: ExecutionPlan, pixels: int, drawn: bool) -> int:
     """Return what a crop takes before the network sees it; a tiled stem has its rows prepared."""
-    return (3 + DRAWN) * pixels + OVERHEAD if drawn and way[0] != "tiled" else 0
+    return (3 + AUGMENTATION_BYTES) * pixels + OVERHEAD if drawn and way[0] != "tiled" else 0
 
 
 @torch.inference_mode(False)  # under which autograd keeps nothing, and there is nothing to count

@@ -21,11 +21,13 @@ from distill.networks import Output, ResNet
 from distill.networks.execution.tiled import STRIP, Source, run
 
 Mode = Literal["plain", "checkpointed", "tiled"]
-Way = tuple[Mode, ...]
+ExecutionPlan = tuple[Mode, ...]
 """The mode of each of `network.parts()`."""
 
 
-def forward(network: ResNet, x: Tensor | Source, way: Way, *, strip: int = STRIP) -> Output:
+def forward(
+    network: ResNet, x: Tensor | Source, way: ExecutionPlan, *, strip: int = STRIP
+) -> Output:
     """Run a network the given way; the result and every gradient are those of `network(x)`.
 
     Args:
@@ -51,19 +53,22 @@ def forward(network: ResNet, x: Tensor | Source, way: Way, *, strip: int = STRIP
     return Output(network.classify(x), x)
 
 
-def every_way(network: ResNet) -> list[Way]:
+def execution_plans(network: ResNet) -> list[ExecutionPlan]:
     """Return the ways to run a network, the quickest first."""
     count = len(network.parts())
-    return [mixed(0, count, "plain"), *(mixed(tiled, count) for tiled in range(count + 1))]
+    return [
+        tiled_prefix(0, count, "plain"),
+        *(tiled_prefix(tiled, count) for tiled in range(count + 1)),
+    ]
 
 
-def mixed(tiled: int, count: int, rest: Mode = "checkpointed") -> Way:
+def tiled_prefix(tiled: int, count: int, rest: Mode = "checkpointed") -> ExecutionPlan:
     """Return the way of `count` parts of which the first `tiled` are tiled."""
     first: list[Mode] = ["tiled"] * tiled
     return (*first, *[rest] * (count - tiled))
 
 
-def name(way: Way) -> str:
+def plan_name(way: ExecutionPlan) -> str:
     """Return a way in words, as "plain" or "3 parts tiled, 2 checkpointed"."""
     modes = [mode for mode in ("plain", "tiled", "checkpointed") if mode in way]
     if len(modes) == 1:

@@ -7,23 +7,23 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from distill.data.augmentation import Draw, turned
-from distill.data.normalization import Standard, prepare
-from distill.data.padding import together
+from distill.data.augmentation import AugmentationParams, output_size
+from distill.data.normalization import ChannelStats, prepare
+from distill.data.padding import batch_by_size
 from distill.errors import TrainingError
 from distill.networks import Output, ResNet
 from distill.networks.execution import masked
-from distill.networks.execution.device import available
-from distill.networks.execution.memory import memory_of_forward, memory_of_ways, pixels_that_fit
-from distill.networks.execution.modes import Way, forward
-from distill.networks.execution.streamed_input import Lazy
+from distill.networks.execution.device import available_gib
+from distill.networks.execution.memory import memory_of_forward, memory_of_plans, pixels_that_fit
+from distill.networks.execution.modes import ExecutionPlan, forward
+from distill.networks.execution.streamed_input import StreamedInput
 
 BATCH_PIXELS = {"cpu": 2**19, "cuda": 2**22}
 """Pixels of a batch where nothing else is asked for. On the CPU a larger batch saves hardly more
 (measured, docs/large-crops.md); the figure for CUDA is a guess that no GPU has tested."""
 
 
-class Look:
+class CropRunner:
     """Runs networks on crops within a budget of memory; values and gradients do not depend on it.
 
     Args:
@@ -40,15 +40,15 @@ class Look:
         self.memory = memory
         self.batch_pixels = batch_pixels
         self._learns = learns
-        self._ways: dict[tuple[int, int, int, bool, int], Way | None] = {}
+        self._ways: dict[tuple[int, int, int, bool, int], ExecutionPlan | None] = {}
         self._limits: dict[int, int] = {}
 
     def __call__(
         self,
         network: nn.Module,
         images: Sequence[Tensor],
-        draws: Sequence[Draw | None],
-        standard: Standard,
+        draws: Sequence[AugmentationParams | None],
+        standard: ChannelStats,
         device: torch.device,
         held: Sequence[int] | None = None,
     ) -> list[Output]:
@@ -82,14 +82,19 @@ class Look:
         return [found[place] for place in range(len(images))]
 
     def batches(
-        self, network: nn.Module, images: Sequence[Tensor], draws: Sequence[Draw | None]
+        self,
+        network: nn.Module,
+        images: Sequence[Tensor],
+        draws: Sequence[AugmentationParams | None],
     ) -> list[tuple[int, ...]]:
         """Return the places of the crops that pass through a network together.
 
         Such a batch, given alone, passes as it is.
         """
-        sizes = [turned(draw, *image.shape[1:]) for image, draw in zip(images, draws, strict=True)]
-        return [batch.places for batch in together(sizes, self.limit(network), len(images))]
+        sizes = [
+            output_size(draw, *image.shape[1:]) for image, draw in zip(images, draws, strict=True)
+        ]
+        return [batch.places for batch in batch_by_size(sizes, self.limit(network), len(images))]
 
     def limit(self, network: nn.Module) -> int:
         """Return the most pixels of a batch for a network; 0 if crops go one by one."""
@@ -105,8 +110,8 @@ class Look:
         self,
         network: nn.Module,
         pixels: Tensor,
-        draw: Draw | None,
-        standard: Standard,
+        draw: AugmentationParams | None,
+        standard: ChannelStats,
         device: torch.device,
         held: int,
     ) -> Output:
@@ -116,18 +121,18 @@ class Look:
             return output
         assert isinstance(network, ResNet)
         if way[0] == "tiled":
-            return forward(network, Lazy(pixels, draw, standard, device), way)
+            return forward(network, StreamedInput(pixels, draw, standard, device), way)
         return forward(network, prepare(pixels, draw, standard, device), way)
 
     def _way(
         self, network: nn.Module, height: int, width: int, drawn: bool = False, held: int = 0
-    ) -> Way | None:
+    ) -> ExecutionPlan | None:
         """Return the way to run the network, None for at once."""
         if self.memory is None or not isinstance(network, ResNet):
             return None
         key = (id(network), height, width, drawn, held)
         if key not in self._ways:
-            needs = memory_of_ways if self._learns else memory_of_forward
+            needs = memory_of_plans if self._learns else memory_of_forward
             needed = needs(network, height, width, drawn=drawn)
             needed = {way: need + held for way, need in needed.items()}
             self._ways[key] = _choose(network, (height, width), needed, self.memory, self._learns)
@@ -135,8 +140,12 @@ class Look:
 
 
 def _choose(
-    network: ResNet, size: tuple[int, int], needed: Mapping[Way, int], memory: int, learns: bool
-) -> Way | None:
+    network: ResNet,
+    size: tuple[int, int],
+    needed: Mapping[ExecutionPlan, int],
+    memory: int,
+    learns: bool,
+) -> ExecutionPlan | None:
     # a tiled part computes its strips anew outside autocast, and would not get the same numbers
     tiled = not torch.is_autocast_enabled(next(network.parameters()).device.type)
     for way, need in needed.items():
@@ -151,10 +160,12 @@ def _choose(
     )
 
 
-def for_answers(device: torch.device, gib: float | None = None, batch_pixels: int = 0) -> Look:
+def inference_runner(
+    device: torch.device, gib: float | None = None, batch_pixels: int = 0
+) -> CropRunner:
     """Return how a network looks at crops to answer, within `gib` GiB or what is free."""
-    return Look(int((gib or available(device)) * 2**30), batch_pixels, learns=False)
+    return CropRunner(int((gib or available_gib(device)) * 2**30), batch_pixels, learns=False)
 
 
-PLAIN = Look()
+UNBOUNDED = CropRunner()
 """Every network runs on one whole crop at a time."""

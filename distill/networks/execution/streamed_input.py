@@ -7,14 +7,14 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional as tv
 
-from distill.data.augmentation import Draw, recolour, reorient
-from distill.data.normalization import Standard, standardise, to_unit
+from distill.data.augmentation import AugmentationParams, apply_color, apply_geometry
+from distill.data.normalization import ChannelStats, normalize, to_unit
 
 ROWS = 256
 """Rows of the crop that are converted at a time to learn its mean grey."""
 
 
-class Lazy:
+class StreamedInput:
     """What `distill.data.normalization.prepare` returns, a few rows at a time.
 
     Only the contrast looks at more than one pixel: it needs the mean grey of the whole crop, as it
@@ -32,8 +32,8 @@ class Lazy:
     def __init__(
         self,
         image: Tensor,
-        draw: Draw | None,
-        standard: Standard,
+        draw: AugmentationParams | None,
+        standard: ChannelStats,
         device: torch.device,
         dtype: torch.dtype = torch.float32,
     ) -> None:
@@ -50,25 +50,25 @@ class Lazy:
         if draw is None or grey is None:
             unit = self._unit(self._image[:, top:bottom])
         else:
-            pixels = reorient(draw, self._image[:, *self._behind(draw, top, bottom)])
+            pixels = apply_geometry(draw, self._image[:, *self._behind(draw, top, bottom)])
             contrast = draw.order.index("contrast")
-            unit = recolour(draw, self._unit(pixels), draw.order[:contrast])
+            unit = apply_color(draw, self._unit(pixels), draw.order[:contrast])
             unit = (draw.contrast * unit + (1 - draw.contrast) * grey).clamp(0, 1)
-            unit = recolour(draw, unit, draw.order[contrast + 1 :])
-        return standardise(unit, self._standard.mean, self._standard.std).unsqueeze(0)
+            unit = apply_color(draw, unit, draw.order[contrast + 1 :])
+        return normalize(unit, self._standard.mean, self._standard.std).unsqueeze(0)
 
     def _unit(self, pixels: Tensor) -> Tensor:
         return to_unit(pixels.to(self._device)).to(self._dtype)
 
-    def _mean_grey(self, draw: Draw) -> Tensor:
+    def _mean_grey(self, draw: AugmentationParams) -> Tensor:
         before = draw.order[: draw.order.index("contrast")]
         total = torch.zeros((), dtype=torch.float64, device=self._device)
         for pixels in torch.split(self._image, ROWS, 1):
-            unit = recolour(draw, self._unit(pixels), before)
+            unit = apply_color(draw, self._unit(pixels), before)
             total += tv.rgb_to_grayscale(unit, num_output_channels=1).sum(dtype=torch.float64)
         return (total / self._image[0].numel()).to(self._dtype)
 
-    def _behind(self, draw: Draw, top: int, bottom: int) -> tuple[slice, slice]:
+    def _behind(self, draw: AugmentationParams, top: int, bottom: int) -> tuple[slice, slice]:
         """Return where in the crop the rows top … bottom of the reoriented crop are."""
         height, width = self._image.shape[1:]
         if draw.turns % 2 == 0:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
-class Rows:
+class Strip:
     """Rows of a map.
 
     Attributes:
@@ -35,7 +35,7 @@ class Rows:
     height: int
     own: tuple[int, int]
 
-    def cut(self, top: int, bottom: int) -> Rows:
+    def cut(self, top: int, bottom: int) -> Strip:
         """Return the rows from `top` to before `bottom`, counted in the map."""
         return replace(self, values=self.values[:, :, top - self.top : bottom - self.top], top=top)
 
@@ -90,8 +90,8 @@ class Statistics:
     rstd: Tensor
 
 
-class InRows:
-    """Operations on `Rows`, or on None for rows that are not known yet.
+class StripOperations:
+    """Operations on `Strip`, or on None for rows that are not known yet.
 
     Args:
         statistics: of each norm of which they are known.
@@ -106,7 +106,7 @@ class InRows:
         self.gathered: dict[nn.GroupNorm, Moments] = {}
         self.entered: dict[nn.GroupNorm, Tensor] = {}
 
-    def conv(self, layer: nn.Conv2d, x: Rows | None) -> Rows | None:
+    def conv(self, layer: nn.Conv2d, x: Strip | None) -> Strip | None:
         """Convolve."""
         if x is None:
             return None
@@ -116,7 +116,7 @@ class InRows:
         values = F.conv2d(window, layer.weight, stride=stride, padding=(0, padding))
         return replace(rows, values=values)
 
-    def norm(self, layer: nn.GroupNorm, x: Rows | None) -> Rows | None:
+    def norm(self, layer: nn.GroupNorm, x: Strip | None) -> Strip | None:
         """(x - mean) · rstd · weight + bias, with the statistics of the whole map."""
         if x is None:
             return None
@@ -131,11 +131,11 @@ class InRows:
         scale, shift = (value.flatten(1)[:, :, None, None] for value in (scale, shift))
         return replace(x, values=torch.addcmul(shift, x.values, scale))
 
-    def relu(self, x: Rows | None) -> Rows | None:
+    def relu(self, x: Strip | None) -> Strip | None:
         """Return max(x, 0), in place."""
         return None if x is None else replace(x, values=torch.relu_(x.values))
 
-    def pool(self, layer: nn.MaxPool2d, x: Rows | None) -> Rows | None:
+    def pool(self, layer: nn.MaxPool2d, x: Strip | None) -> Strip | None:
         """Take the maximum; padding rows with zeros is right, because nothing is less."""
         if x is None:
             return None
@@ -146,14 +146,14 @@ class InRows:
         window, rows = _window(x, kernel, stride, padding)
         return replace(rows, values=F.max_pool2d(window, kernel, stride, (0, padding)))
 
-    def add(self, x: Rows | None, y: Rows | None) -> Rows | None:
+    def add(self, x: Strip | None, y: Strip | None) -> Strip | None:
         """Return x + y, in place of `x`, in its rows, of which there are fewer."""
         if x is None or y is None:
             return None
         return replace(x, values=x.values.add_(y.cut(x.top, x.top + x.values.shape[2]).values))
 
 
-def _window(x: Rows, kernel: int, stride: int, padding: int) -> tuple[Tensor, Rows]:
+def _window(x: Strip, kernel: int, stride: int, padding: int) -> tuple[Tensor, Strip]:
     """Return the rows that a sliding window sees, with its zeros, and what its result will be.
 
     Output row o sees the rows o · stride - padding … + kernel - 1 of its input.
@@ -168,11 +168,11 @@ def _window(x: Rows, kernel: int, stride: int, padding: int) -> tuple[Tensor, Ro
     if above or below:
         inside = F.pad(inside, (0, 0, above, below))
     own = (-(-x.own[0] // stride), -(-x.own[1] // stride))
-    return inside, Rows(inside, first, height, own)
+    return inside, Strip(inside, first, height, own)
 
 
 @dataclass(frozen=True)
-class Reach:
+class ReceptiveField:
     """How far back a row looks.
 
     Attributes:
@@ -184,29 +184,29 @@ class Reach:
     margin: int = 0
 
 
-class Reaching:
-    """Operations on `Reach`: run a part on `Reach()` to learn its stride and margin."""
+class ReceptiveFieldOperations:
+    """Operations on `ReceptiveField`: run a part on `Reach()` to learn its stride and margin."""
 
-    def conv(self, layer: nn.Conv2d, x: Reach) -> Reach:
+    def conv(self, layer: nn.Conv2d, x: ReceptiveField) -> ReceptiveField:
         """Look `padding` rows further, and stride."""
         padding = layer.padding[0]
         assert isinstance(padding, int)
-        return Reach(x.stride * layer.stride[0], x.margin + x.stride * padding)
+        return ReceptiveField(x.stride * layer.stride[0], x.margin + x.stride * padding)
 
-    def norm(self, layer: nn.GroupNorm, x: Reach) -> Reach:
+    def norm(self, layer: nn.GroupNorm, x: ReceptiveField) -> ReceptiveField:
         """Nothing."""
         return x
 
-    def relu(self, x: Reach) -> Reach:
+    def relu(self, x: ReceptiveField) -> ReceptiveField:
         """Nothing."""
         return x
 
-    def pool(self, layer: nn.MaxPool2d, x: Reach) -> Reach:
+    def pool(self, layer: nn.MaxPool2d, x: ReceptiveField) -> ReceptiveField:
         """Look `padding` rows further, and stride."""
         assert isinstance(layer.padding, int)
         assert isinstance(layer.stride, int)
-        return Reach(x.stride * layer.stride, x.margin + x.stride * layer.padding)
+        return ReceptiveField(x.stride * layer.stride, x.margin + x.stride * layer.padding)
 
-    def add(self, x: Reach, y: Reach) -> Reach:
+    def add(self, x: ReceptiveField, y: ReceptiveField) -> ReceptiveField:
         """See what both see."""
-        return Reach(x.stride, max(x.margin, y.margin))
+        return ReceptiveField(x.stride, max(x.margin, y.margin))

@@ -29,7 +29,14 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from distill.networks.execution.strips import InRows, Moments, Reach, Reaching, Rows, Statistics
+from distill.networks.execution.strips import (
+    Moments,
+    ReceptiveField,
+    ReceptiveFieldOperations,
+    Statistics,
+    Strip,
+    StripOperations,
+)
 from distill.networks.resnet import Part
 
 STRIP = 1 << 22
@@ -94,7 +101,7 @@ class _Work:
 
     def __init__(self, part: Part, source: Source, strip: int) -> None:
         self.part, self.source = part, source
-        self.reach = part.run(Reach(), Reaching())
+        self.reach = part.run(ReceptiveField(), ReceptiveFieldOperations())
         self.height = source.shape[2]
         self.rows = -(-self.height // self.reach.stride)
         convs = [c for c in part.modules() if isinstance(c, nn.Conv2d)]
@@ -109,19 +116,19 @@ class _Work:
         for first in range(0, self.rows, self.step):
             yield first, min(first + self.step, self.rows)
 
-    def strip(self, first: int, last: int) -> Rows:
+    def strip(self, first: int, last: int) -> Strip:
         """Return the rows of the input that the result's rows from `first` to `last` depend on."""
         stride, margin, height = self.reach.stride, self.reach.margin, self.height
         own = (first * stride, min(last * stride, height))
         top, bottom = max(own[0] - margin, 0), min(own[1] + margin, height)
-        return Rows(self.source.rows(top, bottom), top, height, own)
+        return Strip(self.source.rows(top, bottom), top, height, own)
 
     def measure(self) -> None:
         """Pass over the strips until the statistics of every norm are known."""
         while len(self.statistics) < len(self.norms):
             total: dict[nn.GroupNorm, Moments] = {}
             for span in self.spans():
-                ops = InRows(self.statistics)
+                ops = StripOperations(self.statistics)
                 self.part.run(self.strip(*span), ops)
                 for norm, found in ops.gathered.items():
                     total[norm] = total[norm].merged(found) if norm in total else found
@@ -132,7 +139,7 @@ class _Work:
         """Pass once more, for the result."""
         whole: Tensor | None = None
         for first, last in self.spans():
-            made = self.part.run(self.strip(first, last), InRows(self.statistics))
+            made = self.part.run(self.strip(first, last), StripOperations(self.statistics))
             assert made is not None
             values = made.cut(first, last).values
             if whole is None:
@@ -181,14 +188,14 @@ class _Work:
     def _pull(
         self,
         span: tuple[int, int],
-        strip: Rows,
+        strip: Strip,
         statistics: dict[nn.GroupNorm, Statistics],
         known: Gradients,
         gradient: Tensor,
         inputs: list[Tensor],
     ) -> list[Tensor]:
         """Return the gradients of `inputs` through one strip."""
-        ops = InRows(statistics)
+        ops = StripOperations(statistics)
         with torch.enable_grad():
             made = self.part.run(strip, ops)
             assert made is not None

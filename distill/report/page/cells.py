@@ -7,9 +7,9 @@ from typing import Any
 
 from distill.evaluation.scores import MACRO, PAPER
 from distill.report.formatting import NONE, Entry, ends, interval, magnification, percent
-from distill.report.scores import Difference, Measured
-from distill.report.methods import Row
+from distill.report.methods import MethodRow
 from distill.report.page.table import Cell, Column, field
+from distill.report.scores import Difference, Measured
 
 LEVEL = Column("level", ("level", "mpp"), number=False, group=True)
 METHOD = Column("method", ("method", "runs"), number=False)
@@ -30,7 +30,7 @@ def resampled(measured: Measured) -> str:
     )
 
 
-def head(row: Row) -> tuple[Cell, Cell]:
+def head(row: MethodRow) -> tuple[Cell, Cell]:
     """Return the cells of `LEVEL`, e.g. "1.25× (8 µm/px)", and of `METHOD`."""
     level = Cell(f"{magnification(row.level)} ({row.mpp:.4g} µm/px)", (row.level, row.mpp))
     seeds = f", {len(row.runs)} seeds" if len(row.runs) > 1 else ""
@@ -67,7 +67,7 @@ def scored(names: Iterable[str], *, seeds: bool = False) -> list[Column]:
     return [Column(name, tuple(f"{field(name)}{end}" for end in ends)) for name in names]
 
 
-def over_seeds(measured: Measured, row: Row, place: Place) -> Cell:
+def over_seeds(measured: Measured, row: MethodRow, place: Place) -> Cell:
     """Return a row's score over crops, its interval, and between what values its seeds lie."""
     cell = score(entry(measured.blocks[row.name]["crops"], place))
     values = [entry(one.metrics, place)["value"] for one in row.runs]

@@ -8,7 +8,7 @@ from typing import Any
 import wsistore
 from distill.report.evaluations import Evaluated
 from distill.report.formatting import magnification
-from distill.report.methods import Row
+from distill.report.methods import MethodRow
 from distill.report.page.cells import LEVEL, METHOD, head
 from distill.report.page.table import Cell, Column, Table, columns, count, text
 from distill.runs.resume import differences
@@ -80,7 +80,7 @@ def split_table(store: wsistore.Store, split: str) -> Table:
     return Table("split", title, caption, made, tuple(body))
 
 
-def run_table(rows: Sequence[Row]) -> Table:
+def run_table(rows: Sequence[MethodRow]) -> Table:
     """Return what each run is, how it was trained, and which of its epochs was kept."""
     made = columns(
         LEVEL,
@@ -110,7 +110,7 @@ def run_table(rows: Sequence[Row]) -> Table:
     return Table("runs", "Runs", caption, made, tuple(body))
 
 
-def settings_table(rows: Sequence[Row]) -> Table | None:
+def settings_table(rows: Sequence[MethodRow]) -> Table | None:
     """Return how rows of the same method and level differ; None where there are no such rows."""
     body = []
     for row in rows:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from distill.evaluation.scores import DIFFERENCES
 from distill.report.formatting import quantity
-from distill.report.scores import Measured
 from distill.report.page.cells import (
     CASES,
     COMPARED,
@@ -20,6 +19,7 @@ from distill.report.page.cells import (
     scored,
 )
 from distill.report.page.table import Cell, Column, Table, columns, count, field
+from distill.report.scores import Measured
 from distill.report.verdict import SCORES, Question, Verdict
 
 

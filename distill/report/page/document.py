@@ -8,7 +8,6 @@ from importlib.metadata import version
 
 import wsistore
 from distill.output_folder import own_name
-from distill.report.scores import Measured
 from distill.report.methods import STUDENT, TEACHER
 from distill.report.notices import lead, notices
 from distill.report.page import data_tables, difference_tables
@@ -17,6 +16,7 @@ from distill.report.page.figures import cost_figure, curve_figure, margin_figure
 from distill.report.page.folder import Overlay
 from distill.report.page.svg import Picture
 from distill.report.page.table import Table
+from distill.report.scores import Measured
 from distill.report.verdict import SCORES, Question, Verdict, class_patients, judge
 
 

@@ -8,8 +8,7 @@ from typing import Any
 from distill.evaluation.scores import MACRO
 from distill.report.evaluations import Evaluated
 from distill.report.formatting import ends, interval, magnification, percent, quantity
-from distill.report.scores import Measured
-from distill.report.methods import BASELINE, TEACHER, Row
+from distill.report.methods import BASELINE, TEACHER, MethodRow
 from distill.report.page.svg import (
     FAINT,
     INK,
@@ -22,6 +21,7 @@ from distill.report.page.svg import (
     drawing,
     picture,
 )
+from distill.report.scores import Measured
 from distill.report.verdict import SCORES, Question, Verdict
 
 Entry = Mapping[str, Any]
@@ -99,7 +99,7 @@ def cost_figure(measured: Measured) -> Picture:
             _line(axes, measured, rows, place, colour, marker, label, aside)
         for row in measured.of(TEACHER):
             _line(axes, measured, [row], place, INK, "*", row.label, 1.0)
-        ticks: dict[str, Row] = {row.level: row for row in measured.rows}
+        ticks: dict[str, MethodRow] = {row.level: row for row in measured.rows}
         axes.set_xticks(
             [row.gflop for row in ticks.values()],
             [f"{quantity(row.gflop)}\n{magnification(level)}" for level, row in ticks.items()],
@@ -156,7 +156,7 @@ def curve_figure(one: Evaluated, name: str, title: str) -> Picture:
 def _line(
     axes: Any,
     measured: Measured,
-    rows: Sequence[Row],
+    rows: Sequence[MethodRow],
     place: tuple[str, str],
     colour: str,
     marker: str,
@@ -180,11 +180,11 @@ def _line(
         )  # fmt: skip
 
 
-def _entry(measured: Measured, row: Row, place: tuple[str, str]) -> Entry:
+def _entry(measured: Measured, row: MethodRow, place: tuple[str, str]) -> Entry:
     found: Entry = measured.blocks[row.name]["crops"][place[0]][place[1]]
     return found
 
 
-def _short(row: Row) -> str:
+def _short(row: MethodRow) -> str:
     label = row.label if len(row.label) <= 26 else f"{row.label[:25]}…"
     return f"{label}  {magnification(row.level)}"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from distill.errors import UsageError
-from distill.output_folder import aside, check_place
+from distill.output_folder import require_replaceable, staged_folder
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MOST = 24
@@ -25,9 +25,9 @@ def check_out(out: Path, overwrite: bool) -> None:
     """Refuse a place that holds anything, unless it is an earlier report to be replaced.
 
     Raises:
-        UsageError: as `distill.output_folder.check_place`.
+        UsageError: as `distill.output_folder.require_replaceable`.
     """
-    check_place(out, overwrite, "a report", _ours, NAMES)
+    require_replaceable(out, overwrite, "a report", _ours, NAMES)
 
 
 def _ours(out: Path) -> bool:
@@ -47,7 +47,7 @@ def write(out: Path, files: Mapping[str, bytes], overwrite: bool) -> None:
         UsageError: as `check_out`.
     """
     check_out(out, overwrite)
-    with aside(out) as folder:
+    with staged_folder(out) as folder:
         for name, content in files.items():
             place = folder / name
             place.parent.mkdir(parents=True, exist_ok=True)

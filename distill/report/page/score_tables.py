@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from distill.evaluation.scores import MACRO, OVERALL
 from distill.report.formatting import quantity
-from distill.report.scores import Measured
-from distill.report.methods import TEACHER, Row
+from distill.report.methods import TEACHER, MethodRow
 from distill.report.page.cells import (
     AVERAGE,
     CASES,
@@ -21,6 +20,7 @@ from distill.report.page.cells import (
     scored,
 )
 from distill.report.page.table import Cell, Column, Table, columns, count, field, marked, text
+from distill.report.scores import Measured
 
 _SEEDS = (
     " Of several seeds: their mean, the interval of that mean over other patients, and the lowest "
@@ -124,7 +124,7 @@ def confusion_table(measured: Measured) -> Table:
     return Table("confusion", "Confusion matrices", caption, made, tuple(body))
 
 
-def confusion(row: Row) -> tuple[tuple[str, ...], list[list[int]]]:
+def confusion(row: MethodRow) -> tuple[tuple[str, ...], list[list[int]]]:
     """Return the classes and the crops by truth (rows) and prediction, summed over seeds."""
     classes = row.runs[0].answers.classes
     total = [[0] * len(classes) for _ in classes]
@@ -164,5 +164,5 @@ def cost_table(measured: Measured) -> Table:
     return Table("cost", "Cost of one crop", caption, made, tuple(body))
 
 
-def _about_seeds(rows: list[Row]) -> str:
+def _about_seeds(rows: list[MethodRow]) -> str:
     return _SEEDS if any(len(row.runs) > 1 for row in rows) else ""

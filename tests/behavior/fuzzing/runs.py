@@ -13,7 +13,7 @@ import torch
 import wsistore
 from distill.cli.main import main
 from distill.kd.targets.reader import Targets
-from distill.predict.training_domain import trained
+from distill.predict.training_domain import domain_of
 from distill.runs.checkpoint import read_progress
 from distill.runs.run import Run
 from tests.behavior.fuzzing.case import Target
@@ -47,7 +47,7 @@ def _answer_run(folder: Path, rng: random.Random) -> str:
     digest = hashlib.sha256(repr(said).encode())
     for name, tensor in opened.load_network().state_dict().items():
         digest.update(name.encode() + tensor.numpy().tobytes())
-    known = trained(opened, None)
+    known = domain_of(opened, None)
     digest.update(repr((known.settings, known.colours, known.unknown)).encode())
     digest.update(repr(read_progress(run / "checkpoint.safetensors")).encode())
     kind = rng.choice(

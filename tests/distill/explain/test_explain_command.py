@@ -21,7 +21,7 @@ from distill.data.normalization import to_input
 from distill.explain import crops as work
 from distill.explain.picture import CAPTION, HEADER, MARGIN, NARROWEST, grey, shaded
 from distill.networks import build
-from distill.runs.checkpoint import Progress
+from distill.runs.checkpoint import TrainingState
 from distill.runs.run import Run
 from distill.runs.weights import Weights
 from distill.runs.writer import RunWriter
@@ -68,7 +68,7 @@ def make_run(
     weights = Weights(network, classes, level, 1.0, MEAN, STD, 0, "last epoch")
     writer = RunWriter(path, {"command": "test"}, weights)
     adam = torch.optim.Adam(made.parameters())
-    writer.epoch({"epoch": 1}, {"network": made}, adam, Progress(epoch=1, kept=1))
+    writer.epoch({"epoch": 1}, {"network": made}, adam, TrainingState(epoch=1, kept=1))
     writer.close()
     return path
 

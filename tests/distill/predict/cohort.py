@@ -11,7 +11,7 @@ from click.testing import Result
 
 import wsistore
 from distill.networks import build as build_network
-from distill.runs.checkpoint import Progress
+from distill.runs.checkpoint import TrainingState
 from distill.runs.provenance import settings_sha256
 from distill.runs.weights import Weights
 from distill.runs.writer import RunWriter
@@ -71,7 +71,7 @@ def make_run(
     weights = Weights("resnet10", CLASSES, level, scale, *standard, 0, "last epoch")
     writer = RunWriter(path, config, weights)
     adam = torch.optim.Adam(network.parameters())
-    writer.epoch({"epoch": 1}, {"network": network}, adam, Progress(epoch=1, kept=1))
+    writer.epoch({"epoch": 1}, {"network": network}, adam, TrainingState(epoch=1, kept=1))
     writer.close()
     return path
 

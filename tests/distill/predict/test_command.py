@@ -13,9 +13,9 @@ from click.testing import Result
 from PIL import Image
 
 import wsistore
-from distill.data.color_statistics import crop_colour, summarise
+from distill.data.color_statistics import crop_color, summarize
 from distill.evaluation.metrics.calibration import probabilities
-from distill.predict.slide import Job, predict_slide
+from distill.predict.slide import SlideJob, predict_slide
 from distill.runs.provenance import sha256
 from distill.runs.weights import LOWEST
 from tests.distill.evaluating import strict
@@ -397,13 +397,13 @@ def test_colours_unlike_those_of_training_are_said(
     seen: dict[str, list[Any]] = {}
     for crop in opened:
         pixels = np.asarray(crop["2.5x"][:])
-        seen.setdefault(crop.name.rpartition("/")[0], []).append(crop_colour(pixels))
+        seen.setdefault(crop.name.rpartition("/")[0], []).append(crop_color(pixels))
     here = np.mean(seen[slides[0].stem], axis=0)
     near = here + np.random.default_rng(0).normal(size=(20, 6)) * 0.01
-    run = make_run(tmp_path / "run", store, colours=summarise(near).record())
+    run = make_run(tmp_path / "run", store, colours=summarize(near).record())
     same = predict(run, slides[0], "--json")
     (slide,) = json.loads(same.stdout)["slides"]
-    known = summarise(near)
+    known = summarize(near)
     wanted = known.distance(here)
     assert slide["colour_distance"] == pytest.approx(wanted, rel=1e-9)
     assert warnings(same) == []
@@ -499,7 +499,7 @@ def test_misuse_exits_2(run: Path, slides: list[Path], tmp_path: Path) -> None:
 
 def test_weights_that_change_meanwhile_fail_the_slide(run: Path, slides: list[Path]) -> None:
     settings = strict(run / "config.json")["data"]["store_settings"]
-    result = predict_slide(wsistore.SlideFile.named(slides[0]), Job(run, "0" * 64, settings))
+    result = predict_slide(wsistore.SlideFile.named(slides[0]), SlideJob(run, "0" * 64, settings))
     assert result.outcome == "failed"
     assert "have changed meanwhile" in result.reason
 

@@ -4,8 +4,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from distill.evaluation.predictions import UNIT_COLUMNS, Answers
-from distill.predict.overlay import MARGIN, NARROWEST, NOTE, PALETTE, TITLE, colour_of, overlay
+from distill.evaluation.predictions import UNIT_COLUMNS, Predictions
+from distill.predict.overlay import (
+    MARGIN,
+    NARROWEST,
+    NOTE,
+    PALETTE,
+    TITLE,
+    colour_of,
+    draw_overlay,
+)
 from distill.predict.slide import CropLogits, SlideLogits
 
 CLASSES = ("$x_1$ <b>", "b" * 200, *(f"class {n}" for n in range(9)))
@@ -22,12 +30,12 @@ def slide(warnings: tuple[str, ...] = ()) -> SlideLogits:
     return SlideLogits("s", "s.svs", "ok", facts=facts, warnings=warnings, crops=crops)
 
 
-def answers(predicted: list[int]) -> tuple[Answers, Answers]:
+def answers(predicted: list[int]) -> tuple[Predictions, Predictions]:
     rows = [(f"s/{number}", "s", "s", None, 1.0) for number in range(2)]
     table = pd.DataFrame(rows, columns=UNIT_COLUMNS["crop"])
     chances = np.full((2, len(CLASSES)), 0.01)
     chances[[0, 1], predicted] = 0.9
-    crops = Answers("crop", CLASSES, table, chances, np.array(predicted, np.intp))
+    crops = Predictions("crop", CLASSES, table, chances, np.array(predicted, np.intp))
     return crops, crops.by("slide")
 
 
@@ -35,7 +43,7 @@ def answers(predicted: list[int]) -> tuple[Answers, Answers]:
 def test_outlines_lie_on_the_boxes_in_the_colour_of_the_class(warnings: tuple[str, ...]) -> None:
     """The slide is shown at half its size, below the lines of the head."""
     picture = np.full((400, 500, 3), 200, np.uint8)
-    drawn = np.asarray(overlay(slide(warnings), picture, CLASSES, answers([0, 10]), "note"))
+    drawn = np.asarray(draw_overlay(slide(warnings), picture, CLASSES, answers([0, 10]), "note"))
     left, top = MARGIN + (NARROWEST - 500) // 2, TITLE + NOTE * (1 + len(warnings)) + 6
     shown = drawn[top : top + 400, left : left + 500]
     for colour, (x0, y0, x1, y1) in (
@@ -59,6 +67,6 @@ def test_a_slide_without_crops_is_shown_bare() -> None:
         "s", "s.svs", "empty", "no tissue was found",
         facts={"width": 400, "height": 700, "mpp": 0.5},
     )  # fmt: skip
-    drawn = np.asarray(overlay(empty, picture, CLASSES, None, "note"))
+    drawn = np.asarray(draw_overlay(empty, picture, CLASSES, None, "note"))
     left, top = MARGIN + (NARROWEST - 40) // 2, TITLE + NOTE + 6
     np.testing.assert_array_equal(drawn[top : top + 70, left : left + 40], picture)

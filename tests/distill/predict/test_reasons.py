@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import wsistore
-from distill.predict.slide import Job, predict_slide
+from distill.predict.slide import SlideJob, predict_slide
 
 
 def test_a_failed_slide_names_no_folder(tmp_path: Path) -> None:
     slide = wsistore.SlideFile.named(tmp_path / "slides" / "S1.tif")
-    result = predict_slide(slide, Job(run=tmp_path / "runs" / "kd", weights="", settings={}))
+    result = predict_slide(slide, SlideJob(run=tmp_path / "runs" / "kd", weights="", settings={}))
     assert result.outcome == "failed"
     assert result.reason.startswith("kd is not a run folder")
     assert str(tmp_path) not in result.reason

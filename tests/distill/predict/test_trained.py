@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 import wsistore
-from distill.data.color_statistics import measure_colours
+from distill.data.color_statistics import measure_colors
 from distill.errors import RunError, UsageError
-from distill.predict.training_domain import trained
+from distill.predict.training_domain import domain_of
 from distill.runs.run import Run
 from tests.distill.evaluating import make_run, make_store, rows, write_split
 
@@ -20,9 +20,9 @@ def store(tmp_path: Path) -> Path:
 
 def test_colours_are_those_of_the_crops_trained_on(store: Path, tmp_path: Path) -> None:
     run = Run.open(make_run(tmp_path / "run", store))
-    found = trained(run, str(store))
+    found = domain_of(run, str(store))
     crops = [row[0] for row in rows() if row[4] == "train"]
-    assert found.colours == measure_colours(wsistore.open(store).levels, crops, "10x")
+    assert found.colours == measure_colors(wsistore.open(store).levels, crops, "10x")
     assert found.colours is not None
     assert (found.colours.slides, found.unknown) == (8, "")
     assert found.settings == wsistore.open(store).settings
@@ -31,14 +31,14 @@ def test_colours_are_those_of_the_crops_trained_on(store: Path, tmp_path: Path) 
 def test_crops_left_out_of_training_are_left_out_here(store: Path, tmp_path: Path) -> None:
     left_out = {"train": {"s17/0": "has no label"}}
     run = Run.open(make_run(tmp_path / "run", store, left_out=left_out))
-    found = trained(run, str(store))
+    found = domain_of(run, str(store))
     assert (found.colours, found.unknown) == (None, "it was trained on fewer than 8 slides")
 
 
 def test_a_split_that_changed_says_nothing_of_colours(store: Path, tmp_path: Path) -> None:
     run = Run.open(make_run(tmp_path / "run", store))
     write_split(store, "main", rows()[:-1])
-    found = trained(run, str(store))
+    found = domain_of(run, str(store))
     assert found.colours is None
     assert "split main" in found.unknown
     assert "has changed since" in found.unknown
@@ -48,6 +48,6 @@ def test_a_damaged_record_is_an_error(store: Path, tmp_path: Path) -> None:
     data = {"store_settings": {}, "colours": {"mean": 1}}
     run = Run.open(make_run(tmp_path / "run", store, data=data))
     with pytest.raises(RunError, match=r"colours in config\.json are damaged"):
-        trained(run, None)
+        domain_of(run, None)
     with pytest.raises(UsageError, match="--store"):
-        trained(Run.open(make_run(tmp_path / "old", store)), None)
+        domain_of(Run.open(make_run(tmp_path / "old", store)), None)

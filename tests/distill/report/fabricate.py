@@ -15,9 +15,9 @@ import pandas as pd
 import zarr
 
 from distill.evaluation import scoring
-from distill.evaluation.predictions import Answers
+from distill.evaluation.predictions import Predictions
 from distill.evaluation.scores import FORMAT, TABLES
-from distill.evaluation.scoring import Bootstrap
+from distill.evaluation.scoring import BootstrapSettings
 from distill.files import as_json, encode
 from distill.runs.provenance import sha256
 from distill.runs.weights import FORMAT as RUN
@@ -26,7 +26,7 @@ from wsistore.tables.records import SlideRow
 
 CLASSES = ("celiac sprue", "non-specific duodenitis", "normal")
 LEVELS = {"10x": 1, "5x": 2, "2.5x": 4, "1.25x": 8, "0.625x": 16}
-QUICK = Bootstrap(draws=200)
+QUICK = BootstrapSettings(draws=200)
 SUMS = {f"{kind}_{channel}": 0 for kind in ("sum", "sumsq") for channel in "rgb"}
 GMAC = {level: 15.1 / factor**2 for level, factor in LEVELS.items()}
 
@@ -75,7 +75,7 @@ def make_run(
     *,
     seed: int = 0,
     classes: Sequence[str] = CLASSES,
-    how: Bootstrap = QUICK,
+    how: BootstrapSettings = QUICK,
     evaluated: bool = True,
     **config: Any,
 ) -> Path:
@@ -105,7 +105,7 @@ def make_run(
 
 def answers(
     store: Path, skill: float, seed: int, level: str, classes: Sequence[str] = CLASSES
-) -> Answers:
+) -> Predictions:
     """Softmax of noise plus `skill` for the truth; patients are hard or easy for all runs alike."""
     rows = pd.read_csv(store / "splits" / "main.csv", dtype=str, keep_default_na=False)
     rows = rows[rows["subset"] == "test"].reset_index(drop=True)
@@ -119,10 +119,12 @@ def answers(
     chances = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     table = rows[["crop", "slide", "patient", "label"]].assign(area_mm2=1.5)
     table["label"] = pd.Series([str(label) for label in rows["label"]], dtype=object)
-    return Answers("crop", tuple(classes), table, chances, chances.argmax(1).astype(np.intp))
+    return Predictions("crop", tuple(classes), table, chances, chances.argmax(1).astype(np.intp))
 
 
-def evaluate(path: Path, store: Path, given: Answers, how: Bootstrap, **more: Any) -> None:
+def evaluate(
+    path: Path, store: Path, given: Predictions, how: BootstrapSettings, **more: Any
+) -> None:
     """Write what `distill evaluate` writes of these answers."""
     about = json.loads((path / "weights.json").read_text())
     gmac = GMAC[about["level"]]
@@ -169,7 +171,7 @@ def cohort(
     levels: Sequence[str] = ("0.625x", "1.25x", "2.5x"),
     seeds: Sequence[int] = (0, 1, 2),
     auxiliary: Sequence[str] = ("train", "aux1", "aux1+aux2"),
-    how: Bootstrap = QUICK,
+    how: BootstrapSettings = QUICK,
 ) -> list[Path]:
     """A teacher at 10×, and at each level baseline and students of several seeds."""
     store = folder / "store"

@@ -10,7 +10,7 @@ import pytest
 
 import wsistore
 from distill.errors import DistillError, RunError, UsageError
-from distill.evaluation.scoring import Bootstrap
+from distill.evaluation.scoring import BootstrapSettings
 from distill.report.evaluations import Collected, collect
 from tests.distill.report.fabricate import CLASSES, QUICK, answers, evaluate, make_run, make_store
 
@@ -139,14 +139,14 @@ def test_a_missing_or_damaged_file_is_an_error_that_names_it(copied: Path) -> No
 @pytest.mark.parametrize(
     ("how", "more", "what"),
     [
-        (Bootstrap(draws=100), {}, "bootstrap"),
-        (Bootstrap("crop", 200), {}, "bootstrap"),
+        (BootstrapSettings(draws=100), {}, "bootstrap"),
+        (BootstrapSettings("crop", 200), {}, "bootstrap"),
         (QUICK, {"aggregate": "area"}, "aggregate"),
         (QUICK, {"calibration": {"subset": "val", "temperature": 2.0}}, "calibration"),
     ],
 )
 def test_runs_evaluated_in_different_ways_are_refused(
-    copied: Path, how: Bootstrap, more: dict, what: str
+    copied: Path, how: BootstrapSettings, more: dict, what: str
 ) -> None:
     store = copied / "store"
     evaluate(copied / RUNS[2], store, answers(store, 1.0, 0, "1.25x"), how, **more)

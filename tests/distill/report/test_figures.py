@@ -9,12 +9,12 @@ import pytest
 
 import wsistore
 from distill.report.evaluations import collect
-from distill.report.scores import Measured, measure
-from distill.report.methods import rows
+from distill.report.methods import methods_of
 from distill.report.page import svg
 from distill.report.page.data_tables import curve_table, run_table
 from distill.report.page.figures import cost_figure, curve_figure, margin_figure, methods
 from distill.report.page.svg import INK, VARIABLES, Picture
+from distill.report.scores import Measured, measure
 from distill.report.verdict import Question, judge
 from distill.runs.run import Run
 
@@ -25,7 +25,7 @@ NAMES = ("teacher", "baseline-1.25x-0", "kd-train-1.25x-0", "kd-aux1-2.5x-0")
 def measured(made: Path) -> Measured:
     store = wsistore.open(made / "store")
     collected = collect([made / name for name in NAMES], store, "main", "test")
-    return measure(collected, rows(collected.runs, store.level_names), lambda jobs: jobs)
+    return measure(collected, methods_of(collected.runs, store.level_names), lambda jobs: jobs)
 
 
 @pytest.fixture(scope="module")

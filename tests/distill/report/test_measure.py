@@ -9,15 +9,15 @@ import wsistore
 from distill.evaluation import scoring
 from distill.evaluation.scores import MACRO
 from distill.report.evaluations import collect
+from distill.report.methods import methods_of
 from distill.report.scores import Measured, measure
-from distill.report.methods import rows
 from tests.distill.report.fabricate import QUICK, make_run, make_store, taught_by
 
 
 def measured(folder: Path, *names: str) -> Measured:
     store = wsistore.open(folder / "store")
     collected = collect([folder / name for name in names], store, "main", "test")
-    return measure(collected, rows(collected.runs, store.level_names), lambda jobs: jobs)
+    return measure(collected, methods_of(collected.runs, store.level_names), lambda jobs: jobs)
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 import wsistore
-from distill.evaluation.scoring import Bootstrap
+from distill.evaluation.scoring import BootstrapSettings
 from distill.report.evaluations import collect
-from distill.report.scores import measure
-from distill.report.methods import rows
+from distill.report.methods import methods_of
 from distill.report.notices import notices
+from distill.report.scores import measure
 from distill.report.verdict import Question, judge
 from tests.distill.report.fabricate import QUICK, answers, evaluate, make_run, make_store, taught_by
 
@@ -18,7 +18,7 @@ from tests.distill.report.fabricate import QUICK, answers, evaluate, make_run, m
 def warned(folder: Path, *names: str) -> str:
     store = wsistore.open(folder / "store")
     collected = collect([folder / name for name in names], store, "main", "test")
-    found = measure(collected, rows(collected.runs, store.level_names), lambda jobs: jobs)
+    found = measure(collected, methods_of(collected.runs, store.level_names), lambda jobs: jobs)
     verdicts = [judge(one, Question(), collected) for one in found.to_teacher]
     return "\n".join(notices(found, verdicts))
 
@@ -52,7 +52,7 @@ def test_enough_patients_are_no_warning(made: Path) -> None:
 
 
 def test_what_was_evaluated_oddly_is_said(few: Path) -> None:
-    store, crops = few / "store", Bootstrap("crop", 200)
+    store, crops = few / "store", BootstrapSettings("crop", 200)
     evaluate(few / "teacher", store, answers(store, 3.0, 0, "10x"), crops, training_patients=2,
              skipped={"s1/0": "is too small"}, calibration={"subset": "val"})  # fmt: skip
     evaluate(few / "kd", store, answers(store, 2.0, 0, "5x"), crops, training_patients=None,

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from distill.evaluation.predictions import Answers
+from distill.evaluation.predictions import Predictions
 from distill.report.evaluations import Evaluated
-from distill.report.methods import Row, auxiliary, rows
+from distill.report.methods import MethodRow, auxiliary, methods_of
 from distill.runs.run import Run
 from distill.runs.weights import Weights
 
@@ -18,7 +18,7 @@ def run(name: str, command: str, level: str = "1.25x", **config: Any) -> Evaluat
     weights = Weights("resnet10", ["a", "b"], level, 8.0, (0.5,) * 3, (0.2,) * 3, 1, "last epoch")
     whole = {"command": f"train {command}", "seed": 0, "level": level, "id": name, **config}
     metrics = {"mpp": 8.0, "cost": {"gmac_per_crop": {"mean": 1.0}}}
-    nothing: Answers = None  # type: ignore[assignment]
+    nothing: Predictions = None  # type: ignore[assignment]
     return Evaluated(name, Run(Path(name), whole, weights), f"sha-{name}", metrics, nothing, ())
 
 
@@ -27,7 +27,7 @@ def teacher(name: str = "teacher") -> dict[str, Any]:
 
 
 def labels(*runs: Evaluated) -> list[str]:
-    return [row.name for row in rows(runs, LEVELS)]
+    return [row.name for row in methods_of(runs, LEVELS)]
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_rows_are_in_the_papers_order() -> None:
         "KD at 5×",
         "Teacher at 10×",
     ]
-    found = {row.label: row for row in rows(runs, LEVELS)}
+    found = {row.label: row for row in methods_of(runs, LEVELS)}
     assert found["KD (ADv1), fine-tuned"].teachers == ("sha-teacher",)
     assert found["Baseline"].teachers == ()
 
@@ -71,7 +71,7 @@ def test_runs_that_differ_in_their_seed_alone_are_one_row() -> None:
     other = {"threads": 8, "memory_gib": 3.1, "device": "cuda", "workers": 2}
     runs = [run("c", "kd", seed=2, **kd, **other), run("a", "kd", seed=0, memory_gib=9.0, **kd),
             run("b", "kd", seed=1, **kd)]  # fmt: skip
-    (row,) = rows(runs, LEVELS)
+    (row,) = methods_of(runs, LEVELS)
     assert [one.name for one in row.runs] == ["a", "b", "c"]
     assert row.name == "KD at 1.25×"
 
@@ -85,14 +85,14 @@ def test_each_seed_may_have_a_teacher_of_its_own() -> None:
     tuned = [
         run(f"f{n}", "finetune", seed=n, student={"weights_sha256": f"sha-k{n}"}) for n in (0, 1)
     ]
-    found = {row.name: row for row in rows([*tuned, *students, *teachers], LEVELS)}
+    found = {row.name: row for row in methods_of([*tuned, *students, *teachers], LEVELS)}
     assert list(found) == ["KD at 1.25×", "KD, fine-tuned at 1.25×", "Teacher at 10×"]
     assert found["KD at 1.25×"].teachers == ("sha-t0", "sha-t1")
     assert found["KD, fine-tuned at 1.25×"].teachers == ("sha-t0", "sha-t1")
     # teachers of two recipes, or that nobody knows, make two recipes of students
     other = run("t1", "teacher", "10x", seed=1, lr=0.1)
-    assert len(rows([*students, teachers[0], other], LEVELS)) == 4
-    assert len(rows([*students, teachers[0]], LEVELS)) == 3
+    assert len(methods_of([*students, teachers[0], other], LEVELS)) == 4
+    assert len(methods_of([*students, teachers[0]], LEVELS)) == 3
 
 
 @pytest.mark.parametrize("change", [{"lr": 0.1}, {"temperature": 4}, teacher("other")])
@@ -120,10 +120,10 @@ def test_recipes_of_an_experiment_have_the_names_of_its_file() -> None:
 def test_one_recipe_with_one_seed_twice_is_not_two_seeds() -> None:
     runs = [run(name, "kd", seed=seed, **teacher()) for name, seed in (("a", 0), ("b", 0))]
     assert labels(*runs) == ["KD · a at 1.25×", "KD · b at 1.25×"]
-    assert all(len(row.runs) == 1 for row in rows(runs, LEVELS))
+    assert all(len(row.runs) == 1 for row in methods_of(runs, LEVELS))
 
 
 def test_a_run_of_no_known_command_is_shown_by_its_folder() -> None:
-    (row,) = rows([run("mine", "something")], LEVELS)
+    (row,) = methods_of([run("mine", "something")], LEVELS)
     assert (row.kind, row.name) == ("other", "mine at 1.25×")
-    assert isinstance(row, Row)
+    assert isinstance(row, MethodRow)

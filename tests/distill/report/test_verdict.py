@@ -6,10 +6,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from distill.evaluation.scoring import Bootstrap
+from distill.evaluation.scoring import BootstrapSettings
 from distill.report.evaluations import Collected
-from distill.report.scores import Difference
 from distill.report.notices import lead
+from distill.report.scores import Difference
 from distill.report.verdict import BEYOND, OPEN, WITHIN, Question, Verdict, judge
 
 FIVE = Question("f1", 5.0)
@@ -68,7 +68,7 @@ def verdict(
         runs=runs,
     )  # fmt: skip
     difference = Difference(row, "Teacher at 10×", (teacher,), {"crops": block})  # type: ignore[arg-type]
-    return judge(difference, question, Collected((), Bootstrap(unit), "mean", False))
+    return judge(difference, question, Collected((), BootstrapSettings(unit), "mean", False))
 
 
 def test_the_sentence_says_what_was_found_in_full() -> None:
