@@ -42,7 +42,7 @@ from distill.engine.task import SupervisedTask, Task
 from distill.engine.trainer import make_optimizer, train_epoch
 from distill.kd.criterion import Criterion
 from distill.kd.stored_teacher import StoredTeacher
-from distill.kd.targets.reader import Targets
+from distill.kd.targets.reader import TargetsReader
 from distill.kd.targets.target import TeacherOutput
 from distill.kd.task import KDTask
 from distill.kd.teach_plan import TeachSettings
@@ -155,7 +155,7 @@ def epochs(store: Path, folder: Path, options: argparse.Namespace) -> None:
     if not targets.exists():
         teach(TeachSettings(teacher_run(folder, high), store, (LOW,), targets, views=1), print)
     criterion = Criterion()
-    held = ClockedTeacher(Targets(targets), criterion.question(), CPU)
+    held = ClockedTeacher(TargetsReader(targets), criterion.question(), CPU)
     question = criterion.question()
     looks = NetworkTeacher(build("resnet10", 2, seed=1), HIGH, high, CPU, question, LOOK)
     tasks: dict[str, Task[Any]] = {

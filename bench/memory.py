@@ -1,4 +1,4 @@
-"""Peak memory of forward and backward on one large crop, the ways `distill.networks.execution.modes` knows.
+"""Peak memory of forward and backward on one large crop, in each way of running a network.
 
     python -m bench.memory            # 8,192 × 8,192
     python -m bench.memory 4096 2048  # (height, width)

@@ -12,16 +12,24 @@ from rich.console import Console
 
 import wsistore
 from distill.cli.options import Grouped, option
-from distill.cost import sizes, timing
-from distill.cost.flops import COUNTERS, Watch, parameters
-from distill.cost.report import FORMAT, UNITS, block, measured
-from distill.cost.table import cost_csv, cost_table
+from distill.cost import (
+    COUNTERS,
+    FORMAT,
+    UNITS,
+    Watch,
+    block,
+    cost_csv,
+    cost_table,
+    measured,
+    parameters,
+    sizes,
+    timing,
+)
 from distill.errors import DistillError, UsageError
 from distill.files import publish
-from distill.networks import NETWORKS, ResNet, build, smallest_input
-from distill.networks.execution.device import resolve_device
+from distill.networks import NETWORKS, ResNet, build, resolve_device, smallest_input
 from distill.output_folder import hold, own_name
-from distill.runs.run import Run
+from distill.runs import Run
 from wsistore import terminal
 
 CLASSES = 3

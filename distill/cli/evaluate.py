@@ -12,19 +12,26 @@ from rich.console import Console
 
 import wsistore
 from distill.cli.options import FOLDER, Grouped, machine_options, memory_option, option
-from distill.data.dataset import Sample
+from distill.data import Sample
 from distill.errors import UsageError
-from distill.evaluation import comparison
-from distill.evaluation.evaluator import evaluate
-from distill.evaluation.inference import Watch
-from distill.evaluation.leakage import EPOCH, TEMPERATURE, TRAINING
-from distill.evaluation.metrics.bootstrap import DRAWS, UNITS
-from distill.evaluation.plan import EvaluationPlan, EvaluationRequest, plan_evaluation
-from distill.evaluation.predictions import AGGREGATES
-from distill.evaluation.scoring import BootstrapSettings
-from distill.evaluation.table import evaluation_tables
+from distill.evaluation import (
+    AGGREGATES,
+    DRAWS,
+    EPOCH,
+    TEMPERATURE,
+    TRAINING,
+    UNITS,
+    BootstrapSettings,
+    EvaluationPlan,
+    EvaluationRequest,
+    Watch,
+    comparison,
+    evaluate,
+    evaluation_tables,
+    plan_evaluation,
+)
 from distill.output_folder import hold, own_name
-from distill.runs.run import Run
+from distill.runs import Run
 from wsistore import terminal
 
 SEEN = {

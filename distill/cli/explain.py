@@ -17,11 +17,10 @@ from distill.cli.options import (
     option,
     threads_option,
 )
-from distill.data.subsets import left_out_note
-from distill.explain.crops import explain_crops
-from distill.explain.plan import PREDICTED, REPORT, Case, ExplainRequest, plan_explanation
+from distill.data import left_out_note
+from distill.explain import PREDICTED, REPORT, Case, ExplainRequest, explain_crops, plan_explanation
 from distill.output_folder import hold
-from distill.runs.run import Run
+from distill.runs import Run
 from wsistore import terminal
 
 

@@ -17,7 +17,7 @@ from distill.export import card, facts, onnx_model, parity
 from distill.files import encode, publish_all
 from distill.networks import ResNet
 from distill.output_folder import hold
-from distill.runs.run import Run
+from distill.runs import Run
 from wsistore import terminal
 
 

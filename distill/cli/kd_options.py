@@ -8,9 +8,15 @@ import click
 
 from distill.cli.options import FOLDER, Decorator, option, refuse_without_effect, stack
 from distill.errors import UsageError
-from distill.kd.criterion import PAPER_RESIZE, Criterion, resize_of, resizers_of
-from distill.kd.losses import DISTANCES, RESIZERS
-from distill.kd.source import DistillationSettings
+from distill.kd import (
+    DISTANCES,
+    PAPER_RESIZE,
+    RESIZERS,
+    Criterion,
+    DistillationSettings,
+    resize_of,
+    resizers_of,
+)
 
 
 def resize_option(group: str, default: str | None, note: str = "") -> Decorator[Any]:

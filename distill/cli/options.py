@@ -8,12 +8,11 @@ from typing import Any, TypeVar
 
 import click
 
-from distill.data.subsets import VAL
-from distill.engine.loggers import TRACKERS
+from distill.data import VAL
+from distill.engine import TRACKERS
 from distill.errors import UsageError
-from distill.networks import NETWORKS
-from distill.networks.execution.runner import BATCH_PIXELS
-from distill.training.presets import PRESETS
+from distill.networks import BATCH_PIXELS, NETWORKS
+from distill.training import PRESETS
 
 F = TypeVar("F", bound=Callable[..., Any])
 Decorator = Callable[[F], F]

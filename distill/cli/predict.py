@@ -20,18 +20,30 @@ from distill.cli.predict_options import FILE, answer_options, other_options, sli
 from distill.errors import UsageError
 from distill.files import as_json as encode
 from distill.files import publish
-from distill.networks.execution.device import available_gib, resolve_device
+from distill.networks import available_gib, resolve_device
 from distill.output_folder import hold, own_name, staged_folder
+from distill.predict import (
+    VENDOR,
+    Calibration,
+    SlideJob,
+    SlideLogits,
+    SlidePredictions,
+    TrainingDomain,
+    as_report,
+    crops_csv,
+    crops_table,
+    domain_of,
+    draw_overlay,
+    failed_slide,
+    predict_slide,
+    predictions,
+    run_calibration,
+    seen_slides,
+    slides_csv,
+    slides_table,
+)
 from distill.predict import folder as output
-from distill.predict.calibration import Calibration, calibration
-from distill.predict.known_slides import seen_slides
-from distill.predict.overlay import draw_overlay
-from distill.predict.report import SlidePredictions, as_report, crops_csv, predictions, slides_csv
-from distill.predict.slide import VENDOR, SlideJob, SlideLogits, failed, predict_slide
-from distill.predict.table import crops_table, slides_table
-from distill.predict.training_domain import TrainingDomain, domain_of
-from distill.runs.provenance import sha256
-from distill.runs.run import Run
+from distill.runs import Run, sha256
 from wsistore import terminal
 
 WIDTH = 110
@@ -168,7 +180,7 @@ def _asked(path: Path, workers: int, picture: int, given: dict[str, Any]) -> Ask
     elif threads is not None:
         torch.set_num_threads(threads)
     memory = given["memory"] or round(available_gib(torch.device(device)) / workers, 2)
-    calibrated = calibration(run, weights, given["temperature"], given["calibration"])
+    calibrated = run_calibration(run, weights, given["temperature"], given["calibration"])
     seen, unseen = seen_slides(run, calibrated.file)
     job = SlideJob(
         run=path,
@@ -205,7 +217,7 @@ def _carry_out(
     work = partial(predict_slide, job=asked.job)
     results = wsistore.in_workers(work, files, workers, timeout=timeout)
     for file, result in _watched(results, len(files), stderr):
-        one = failed(file, result.reason) if isinstance(result, wsistore.Death) else result
+        one = failed_slide(file, result.reason) if isinstance(result, wsistore.Death) else result
         if one.outcome != "ok":
             stderr.print(f"{one.file}: {one.outcome}: {one.reason}")
         for warning in one.warnings:

@@ -10,8 +10,8 @@ import click
 import wsistore
 from distill.cli.options import FOLDER, memory_option, option, stack
 from distill.errors import UsageError
-from distill.evaluation.predictions import AGGREGATES
-from distill.predict.slide import BASE, VENDOR
+from distill.evaluation import AGGREGATES
+from distill.predict import BASE, VENDOR
 
 FILE = click.Path(path_type=Path)
 REGIONS = ("tissue", "whole", "annotations")

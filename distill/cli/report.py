@@ -11,13 +11,19 @@ import click
 import wsistore
 from distill.cli.options import FOLDER, Grouped, option
 from distill.output_folder import hold
-from distill.report.evaluations import collect
-from distill.report.methods import methods_of
-from distill.report.page.document import assemble
-from distill.report.page.folder import PAGE, check_out, overlays, write
-from distill.report.page.html import files
-from distill.report.scores import measure
-from distill.report.verdict import SCORES, Question
+from distill.report import (
+    PAGE,
+    SCORES,
+    Question,
+    assemble,
+    check_report_folder,
+    collect,
+    measure,
+    methods_of,
+    overlays,
+    report_files,
+    write_report,
+)
 from wsistore import terminal
 
 
@@ -75,13 +81,13 @@ def command(
       distill report runs/* STORE --out report --explain maps --overwrite
     """
     hold(out)
-    check_out(out, overwrite)
+    check_report_folder(out, overwrite)
     explained = overlays(explain) if explain else ([], 0)
     opened = wsistore.open(store)
     collected = collect(runs, opened, split, subset)
     measured = measure(collected, methods_of(collected.runs, opened.level_names), _watch)
     report = assemble(measured, opened, Question(score, margin), explained)
-    write(out, files(report), overwrite)
+    write_report(out, report_files(report), overwrite)
     terminal.echo(report.lead)
     terminal.echo(str(out / PAGE))
 

@@ -19,10 +19,8 @@ from distill.cli.options import (
     option,
     refuse_without_effect,
 )
-from distill.data.dataset import Sample
-from distill.kd.criterion import PAPER_RESIZE, resizers_of
-from distill.kd.teach_plan import TeachSettings
-from distill.kd.teaching import teach
+from distill.data import Sample
+from distill.kd import PAPER_RESIZE, TeachSettings, resizers_of, teach
 from distill.networks import NETWORKS
 from wsistore import terminal
 

@@ -21,11 +21,8 @@ from distill.cli.options import (
     val_option,
     work_options,
 )
-from distill.runs.run import Run
-from distill.training.finetune import train_finetune
-from distill.training.kd import train_kd
-from distill.training.options import gather
-from distill.training.supervised import train_supervised
+from distill.runs import Run
+from distill.training import gather, train_finetune, train_kd, train_supervised
 from wsistore import terminal
 
 

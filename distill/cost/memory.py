@@ -14,9 +14,8 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from distill.data.normalization import to_input
-from distill.networks import ResNet
-from distill.networks.execution.memory import memory_of_plans
+from distill.data import to_input
+from distill.networks import ResNet, memory_of_plans
 
 UNIT = (0.5, 0.5, 0.5)
 """Mean and deviation to standardise with where the values do not matter."""
@@ -28,7 +27,8 @@ class Memory(NamedTuple):
     Attributes:
         inference: forward alone, as `distill evaluate` runs it: the uint8 crop, its float copies,
             and every map as long as it is in use.
-        training: forward and backward, every map kept (`distill.networks.execution.modes`, "plain").
+        training: forward and backward, every map kept (`distill.networks.execution.modes`,
+        "plain").
         training_least: the same in strips, the way that needs least.
     """
 
@@ -37,7 +37,7 @@ class Memory(NamedTuple):
     training_least: int
 
 
-def memory(network: ResNet, height: int, width: int) -> Memory:
+def peak_memory(network: ResNet, height: int, width: int) -> Memory:
     """Estimate the peaks for one crop of height × width pixels."""
     ways = list(memory_of_plans(network, height, width).values())
     return Memory(inference(network, height, width), ways[0], min(ways))

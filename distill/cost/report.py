@@ -11,10 +11,9 @@ import torch
 
 from distill.cost import timing
 from distill.cost.flops import Watch, agree, each, summary
-from distill.cost.memory import Memory, inference, memory
+from distill.cost.memory import Memory, inference, peak_memory
 from distill.cost.sizes import Sizes
-from distill.networks import ResNet
-from distill.networks.execution.device import available_gib
+from distill.networks import ResNet, available_gib
 from distill.types import Floats
 
 FORMAT = "distill-cost/1"
@@ -55,8 +54,8 @@ def block(network: ResNet, crops: Sizes, watch: Watch = iter) -> dict[str, Any]:
         "gflop_per_crop": summary(counts[:, 1]),
         **_per_slide(counts, crops),
         "memory": {
-            "median_crop": _bytes(memory(network, *median)),
-            "largest_crop": _bytes(memory(network, *largest)),
+            "median_crop": _bytes(peak_memory(network, *median)),
+            "largest_crop": _bytes(peak_memory(network, *largest)),
         },
         "agreement": {**agreed._asdict(), "difference": agreed.difference},
     }

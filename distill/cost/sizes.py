@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import wsistore
-from distill.data.subsets import rows_of
+from distill.data import rows_of
 from distill.errors import SubsetError, UsageError
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from distill.cost.memory import UNIT
-from distill.data.normalization import to_input
+from distill.data import to_input
 
 Size = tuple[int, int]
 

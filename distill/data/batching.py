@@ -36,7 +36,7 @@ def one_by_one(
 
 
 def by_size(limit: int, most: int, held: int = 2**30) -> BatchingPolicy:
-    """Return a cut whose batches hold crops of like sizes; see `distill.data.padding.batch_by_size`.
+    """Return a policy whose batches hold crops of like sizes; see `distill.data.padding`.
 
     Args:
         limit: most pixels of a padded batch.

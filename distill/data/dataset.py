@@ -13,7 +13,7 @@ from torch import Tensor
 
 import wsistore
 from distill.data.pixel_transfer import Pixels
-from distill.data.prefetch import Request, read
+from distill.data.prefetch import Request, read_crops
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class CropDataset(ABC, Generic[S_co]):
             SubsetError: if an array is damaged.
             wsistore.WsistoreError: if the crop or the level is not there.
         """
-        return self.sample(index, read(self._opened(), self.crops[index], self.levels))
+        return self.sample(index, read_crops(self._opened(), self.crops[index], self.levels))
 
     @abstractmethod
     def sample(self, index: int, pixels: Pixels) -> S_co:

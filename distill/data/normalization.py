@@ -80,7 +80,7 @@ def to_input(image: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tens
     return normalize(to_unit(image), mean, std).unsqueeze(0)
 
 
-def prepare(
+def network_input(
     image: Tensor, draw: AugmentationParams | None, standard: ChannelStats, device: torch.device
 ) -> Tensor:
     """Return a network's input: uint8 to the device, 0..1, augmented, standardised.

@@ -2,7 +2,8 @@
 
 An update uses the mean gradient of a group of `accumulate` crops that follow each other in the
 epoch's order. A mean does not depend on how the group is cut into batches, and a padded batch gives
-what its crops would give one by one (`distill.networks.execution.masked`). So batching changes the time and nothing
+what its crops would give one by one (`distill.networks.execution.masked`). So batching changes the
+time and nothing
 else: crops never move to another group, since groups of like sizes would be another training.
 """
 

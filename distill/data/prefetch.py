@@ -111,7 +111,7 @@ def read_ahead(
             free.close()
 
 
-def read(store: wsistore.Store, crop: str, levels: Iterable[str]) -> Pixels:
+def read_crops(store: wsistore.Store, crop: str, levels: Iterable[str]) -> Pixels:
     """Return one crop's pixels: level name to (3, H, W) uint8, C-contiguous and writable.
 
     Raises:
@@ -138,7 +138,7 @@ def _reported(
 ) -> _Answer:
     """Return the errors a user can meet: raised in a worker, they would arrive as a traceback."""
     try:
-        return send(read(_opened(store), crop, levels), place)
+        return send(read_crops(_opened(store), crop, levels), place)
     except (DistillError, wsistore.WsistoreError) as error:
         return error
 

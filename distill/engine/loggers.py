@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from distill.errors import UsageError
-from distill.runs.curves import columns
+from distill.runs import curve_columns
 
 SHARED = (
     "command", "network", "level", "mpp", "epochs", "seed", "accumulate", "lr", "weight_decay",
@@ -135,5 +135,5 @@ def _told(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _scalars(record: Mapping[str, Any]) -> dict[str, float]:
-    flat = columns(record)
+    flat = curve_columns(record)
     return {name: float(value) for name, value in flat.items() if name != "epoch"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from distill.data.batching import BatchingPolicy, one_by_one
+from distill.data import BatchingPolicy, one_by_one
 from distill.engine.distributed import ALONE, DistributedContext
 
 

@@ -9,10 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from distill.data.augmentation import AugmentationParams
-from distill.data.dataset import LabelledSample, Sample
-from distill.data.normalization import ChannelStats
-from distill.networks.execution.runner import UNBOUNDED, CropRunner
+from distill.data import AugmentationParams, ChannelStats, LabelledSample, Sample
+from distill.networks import UNBOUNDED, CropRunner
 
 Metrics = dict[str, Tensor]
 S_contra = TypeVar("S_contra", bound=Sample, contravariant=True)

@@ -10,18 +10,24 @@ import torch
 from torch import Tensor
 from torch.optim import Adam, Optimizer
 
-from distill.data.augmentation import AugmentationParams, output_size, sample_params
-from distill.data.batching import Extent, Update, crops_in, shard
-from distill.data.dataset import Sample
-from distill.data.loader import SampleLoader
+from distill.data import (
+    AugmentationParams,
+    Extent,
+    Sample,
+    SampleLoader,
+    Update,
+    crops_in,
+    output_size,
+    sample_params,
+    shard,
+)
 from distill.engine.callbacks import Callback
 from distill.engine.distributed import ALONE, DistributedContext
 from distill.engine.gradients import GradientAccumulator
 from distill.engine.settings import DEFAULT_COMPUTE, ComputeSettings, TrainingSettings
 from distill.engine.task import Metrics, Task
 from distill.errors import TrainingError
-from distill.runs.checkpoint import TrainingState, modules
-from distill.runs.writer import Writer
+from distill.runs import TrainingState, Writer, modules
 
 S = TypeVar("S", bound=Sample)
 Drawn = Mapping[int, AugmentationParams | None]

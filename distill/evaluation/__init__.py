@@ -1,1 +1,5 @@
-"""TODO."""
+"""Predictions, scores with intervals, and the evaluation of a run."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

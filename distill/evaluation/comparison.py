@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from distill.data.subsets import labels_of
+from distill.data import labels_of
 from distill.errors import UsageError
 from distill.evaluation import scoring
 from distill.evaluation.evaluator import Evaluation
 from distill.evaluation.plan import EvaluationPlan
 from distill.files import as_json, publish
-from distill.runs.class_maps import disagreement
+from distill.runs import disagreement
 
 FORMAT = "distill-difference/1"
 SHARED = ("store", "store_sha256", "split", "split_sha256", "subset", "aggregate")

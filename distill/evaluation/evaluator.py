@@ -11,7 +11,7 @@ import torch
 
 import wsistore
 from distill import cost
-from distill.data.subsets import Subset, median_mpp, rows_of
+from distill.data import Subset, median_mpp, rows_of
 from distill.errors import DistillError
 from distill.evaluation import leakage, scoring
 from distill.evaluation.inference import Watch, logits, unwatched
@@ -20,10 +20,9 @@ from distill.evaluation.plan import EvaluationPlan
 from distill.evaluation.predictions import Predictions, guarded_csv
 from distill.evaluation.scores import FORMAT, TABLES
 from distill.files import as_json, publish_all
-from distill.networks.execution.device import resolve_device
-from distill.networks.execution.runner import CropRunner, inference_runner
+from distill.networks import CropRunner, inference_runner, resolve_device
 from distill.output_folder import own_name
-from distill.runs.provenance import sha256, slide_fingerprints
+from distill.runs import sha256, slide_fingerprints
 from distill.types import Indices
 
 

@@ -8,12 +8,10 @@ import numpy as np
 import torch
 
 import wsistore
-from distill.data.dataset import Crops, Sample
-from distill.data.loader import SampleLoader
-from distill.data.normalization import ChannelStats
+from distill.data import ChannelStats, Crops, Sample, SampleLoader
 from distill.errors import DistillError
-from distill.networks.execution.runner import UNBOUNDED, CropRunner
-from distill.runs.run import Run
+from distill.networks import UNBOUNDED, CropRunner
+from distill.runs import Run
 from distill.types import Floats
 
 Watch = Callable[[Iterable[Sample], int], Iterable[Sample]]

@@ -12,8 +12,7 @@ import wsistore
 from distill.errors import RunError, SubsetError, UsageError
 from distill.evaluation.predictions import read_guarded_csv
 from distill.files import read_json
-from distill.runs.provenance import sha256, slide_fingerprints
-from distill.runs.run import Run
+from distill.runs import Run, sha256, slide_fingerprints
 
 HINT = "--allow-training-patients evaluates anyway"
 TRAINING, EPOCH, TEMPERATURE = "training", "epoch", "temperature"

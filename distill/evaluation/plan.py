@@ -10,13 +10,12 @@ from pathlib import Path
 import pandas as pd
 
 import wsistore
-from distill.data.subsets import Subset, require_current, select
+from distill.data import Subset, require_current, select
 from distill.errors import SubsetError, UsageError
 from distill.evaluation import leakage
 from distill.evaluation.scoring import BootstrapSettings
 from distill.networks import smallest_input
-from distill.runs.provenance import slide_fingerprints
-from distill.runs.run import Run
+from distill.runs import Run, slide_fingerprints
 
 
 @dataclass(frozen=True)
@@ -51,8 +50,8 @@ class EvaluationPlan:
         subset: crops to predict, labels, and the crops left out with the reason.
         table: columns crop, slide, patient, label, area_mm2 (of the crop's box); one row per crop
             to predict, in that order; label is None where there is none.
-        seen: how many of its patients the run has seen, by a way of `distill.evaluation.leakage.HOW`; None
-            where nobody can tell.
+        seen: how many of its patients the run has seen, by a way of
+            `distill.evaluation.leakage.HOW`; None where nobody can tell.
         calibration: labelled crops to fit the temperature on; None where none is wanted.
     """
 

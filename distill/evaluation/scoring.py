@@ -59,7 +59,8 @@ def score(
     Args:
         answers: for crops.
         how: the bootstrap.
-        aggregate: what a crop weighs in its slide and patient, see `distill.evaluation.predictions`.
+        aggregate: what a crop weighs in its slide and patient, see
+        `distill.evaluation.predictions`.
         paper: whether to add the accuracy as the paper prints it.
 
     Returns:

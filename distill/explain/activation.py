@@ -8,14 +8,12 @@ from dataclasses import dataclass
 import torch
 
 import wsistore
-from distill.data.normalization import ChannelStats
-from distill.data.prefetch import read
+from distill.data import ChannelStats, read_crops
 from distill.errors import DistillError
 from distill.explain.gradcam import gradcam_plus_plus
 from distill.explain.grid import Map, cell_grid
-from distill.networks import NETWORKS, ResNet
-from distill.networks.execution.runner import CropRunner
-from distill.runs.run import Run
+from distill.networks import NETWORKS, CropRunner, ResNet
+from distill.runs import Run
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ class ActivationMapper:
             wsistore.WsistoreError: if the crop or the level is not there.
         """
         about = self.run.weights
-        pixels = torch.from_numpy(read(store, crop, [about.level])[about.level])
+        pixels = torch.from_numpy(read_crops(store, crop, [about.level])[about.level])
         standard = ChannelStats(about.mean, about.std)
         try:
             (output,) = self._look(self._network, [pixels], [None], standard, self._device)

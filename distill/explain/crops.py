@@ -18,10 +18,9 @@ from distill.explain.grid import smooth
 from distill.explain.picture import Panel, draw
 from distill.explain.plan import FORMAT, LABEL, PREDICTED, REPORT, Case, ExplainPlan
 from distill.files import encode, publish
-from distill.networks.execution.device import resolve_device
-from distill.networks.execution.runner import inference_runner
+from distill.networks import inference_runner, resolve_device
 from distill.output_folder import own_name, staged_folder
-from distill.runs.provenance import crops_sha256, location, sha256
+from distill.runs import crops_sha256, location, sha256
 from wsistore import texts
 
 Watch = Callable[[Iterable[Case], int], Iterable[Case]]

@@ -10,11 +10,10 @@ from typing import NamedTuple
 
 import wsistore
 from distill import output_folder
-from distill.data.subsets import Subset, select, select_named
+from distill.data import Subset, select, select_named
 from distill.errors import SubsetError, UsageError
 from distill.networks import smallest_input
-from distill.runs.class_maps import disagreement
-from distill.runs.run import Run
+from distill.runs import Run, disagreement
 
 FORMAT = "distill-explain/1"
 REPORT = "explain.json"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from distill.evaluation.caveats import find_caveats
+from distill.evaluation import find_caveats
 from distill.export.markdown import table, text
 
 FORMAT = "distill-model-card/1"

@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import wsistore
-from distill.cost import cost, memory, parameters
+from distill.cost import cost, parameters, peak_memory
 from distill.errors import DistillError
-from distill.evaluation.scores import FORMAT
+from distill.evaluation import FORMAT
 from distill.files import read_json
 from distill.networks import ResNet
 from distill.output_folder import own_name
-from distill.runs.provenance import sha256, split_sha256
-from distill.runs.run import Run
+from distill.runs import Run, sha256, split_sha256
 
 SIDE = 1000
 """Height and width, in pixels, of the input that a card gives the cost of."""
@@ -131,7 +130,7 @@ def evaluations(run: Run) -> tuple[list[dict[str, Any]], int]:
 def costs(network: ResNet) -> dict[str, Any]:
     """Return parameters, and multiply-adds, operations and memory of one million pixels."""
     counted = cost(network, SIDE, SIDE)
-    needed = memory(network, SIDE, SIDE)
+    needed = peak_memory(network, SIDE, SIDE)
     return {
         "parameters": parameters(network),
         "input": [SIDE, SIDE],

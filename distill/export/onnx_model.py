@@ -10,11 +10,11 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from distill.data.normalization import normalize, to_unit
+from distill.data import normalize, to_unit
 from distill.errors import UsageError
 from distill.export.portable_norm import PORTABLE
 from distill.networks import Output, ResNet, smallest_input
-from distill.runs.weights import Weights
+from distill.runs import Weights
 
 Takes = Literal["uint8", "float"]
 PACKAGES = ("onnx", "onnxruntime", "onnxscript")

@@ -9,7 +9,7 @@ variance of what the mean has been taken from; the logits were 1.8·10⁻⁶ off
 import torch
 from torch import Tensor, nn
 
-from distill.networks.operations import PlainOperations
+from distill.networks import PlainOperations
 
 
 class DecomposedGroupNorm(PlainOperations):

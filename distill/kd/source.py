@@ -10,20 +10,16 @@ from typing import Any
 import torch
 
 import wsistore
-from distill.data.normalization import ChannelStats
-from distill.data.subsets import Subset
+from distill.data import ChannelStats, Subset
 from distill.errors import SubsetError, TargetsError, UsageError
 from distill.kd.criterion import Criterion
 from distill.kd.losses import PAPER
 from distill.kd.stored_teacher import StoredTeacher
-from distill.kd.targets.reader import Targets
+from distill.kd.targets.reader import TargetsReader
 from distill.kd.targets.schema import pixels_sha256
 from distill.kd.teacher import NetworkTeacher, Teacher
-from distill.networks import smallest_input
-from distill.networks.execution.runner import UNBOUNDED, CropRunner
-from distill.networks.feature_maps import feature_map
-from distill.runs.provenance import sha256
-from distill.runs.run import CLASS_MAP, Run, class_map_of
+from distill.networks import UNBOUNDED, CropRunner, feature_map, smallest_input
+from distill.runs import CLASS_MAP, Run, class_map_of, sha256
 
 
 @dataclass(frozen=True)
@@ -69,7 +65,7 @@ class TeacherSource:
     smallest: int
     record: dict[str, Any]
     class_map: wsistore.ClassMap
-    targets: Targets | None = None
+    targets: TargetsReader | None = None
 
     def keep(self, subset: Subset, *, plain: bool) -> Subset | None:
         """Return the crops of a subset that the teacher can speak of; None if there is none."""
@@ -174,7 +170,7 @@ def _stored(
     student: torch.nn.Module,
     device: torch.device,
 ) -> TeacherSource:
-    targets = Targets(path)
+    targets = TargetsReader(path)
     about = targets.about
     expected = {
         "student level": (about.student_level, level, "--level"),

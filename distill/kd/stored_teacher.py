@@ -8,10 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 from torch import Tensor
 
-from distill.data.augmentation import AugmentationParams
-from distill.data.dataset import Sample
+from distill.data import AugmentationParams, Sample
 from distill.errors import TargetsError
-from distill.kd.targets.reader import Targets
+from distill.kd.targets.reader import TargetsReader
 from distill.kd.targets.target import TargetSpec, TeacherOutput
 from distill.kd.teacher import PendingTargets
 
@@ -33,7 +32,7 @@ class StoredTeacher:
 
     levels: tuple[str, ...] = ()
 
-    def __init__(self, targets: Targets, question: TargetSpec, device: torch.device) -> None:
+    def __init__(self, targets: TargetsReader, question: TargetSpec, device: torch.device) -> None:
         about = targets.about
         if question.logits and not about.logits:
             raise TargetsError(f"{targets.path} has no logits; use --soft-weight 0")

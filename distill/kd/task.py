@@ -8,15 +8,19 @@ from itertools import chain
 import torch
 from torch import nn
 
-from distill.data.augmentation import AugmentationParams, output_size, unchanged, with_own_colors
-from distill.data.dataset import Sample
-from distill.data.normalization import ChannelStats
-from distill.engine.task import Metrics
+from distill.data import (
+    AugmentationParams,
+    ChannelStats,
+    Sample,
+    output_size,
+    unchanged,
+    with_own_colors,
+)
+from distill.engine import Metrics
 from distill.kd.criterion import Criterion
 from distill.kd.losses import total_loss
 from distill.kd.teacher import Teacher
-from distill.networks.execution.runner import UNBOUNDED, CropRunner
-from distill.networks.feature_maps import feature_map
+from distill.networks import UNBOUNDED, CropRunner, feature_map
 
 
 class KDTask:
@@ -40,7 +44,8 @@ class KDTask:
         seed: of the projection's initial weights, He, fan in, and of the student's own colours.
         look: how the student is run.
         own_colours: whether the student's colours are drawn apart from the teacher's in training,
-            also where the teacher saw a crop as it is; see `distill.data.augmentation.with_own_colors`.
+            also where the teacher saw a crop as it is; see
+            `distill.data.augmentation.with_own_colors`.
     """
 
     def __init__(

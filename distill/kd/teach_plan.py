@@ -8,15 +8,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import wsistore
-from distill.data.augmentation import sample_params
-from distill.data.subsets import VAL, Subset, has_subset, left_out_note, median_mpp, rows_of, select
+from distill.data import (
+    VAL,
+    Subset,
+    has_subset,
+    left_out_note,
+    median_mpp,
+    rows_of,
+    sample_params,
+    select,
+)
 from distill.errors import SubsetError, UsageError
 from distill.kd.losses import PAPER
 from distill.kd.targets.schema import CropTargets, TargetsMetadata, pixels_sha256
-from distill.networks import smallest_input
-from distill.networks.feature_maps import FeatureMap
-from distill.runs.provenance import sha256
-from distill.runs.run import CLASS_MAP, Run
+from distill.networks import FeatureMap, smallest_input
+from distill.runs import CLASS_MAP, Run, sha256
 
 DRAW_RULE = "distill.augment.draw(seed, view, index), view from 1, index in the subset"
 NO_SUBSET = "none"

@@ -8,14 +8,11 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from distill.data.augmentation import AugmentationParams
-from distill.data.dataset import Sample
-from distill.data.normalization import ChannelStats
+from distill.data import AugmentationParams, ChannelStats, Sample
 from distill.errors import UsageError
 from distill.kd.losses import attention_map, hint, resized, resized_attention
 from distill.kd.targets.target import TargetSpec, TeacherOutput
-from distill.networks.execution.runner import UNBOUNDED, CropRunner
-from distill.networks.feature_maps import feature_map
+from distill.networks import UNBOUNDED, CropRunner, feature_map
 
 PendingTargets = Callable[[], list[TeacherOutput]]
 """Returns what is said of each crop; to be called once, when the student has looked."""

@@ -8,9 +8,7 @@ from contextlib import ExitStack
 import torch
 
 import wsistore
-from distill.data.dataset import Crops, Sample
-from distill.data.loader import SampleLoader
-from distill.data.normalization import ChannelStats
+from distill.data import ChannelStats, Crops, Sample, SampleLoader
 from distill.errors import TrainingError, UsageError
 from distill.kd import teach_plan
 from distill.kd.targets.arrays import check_targets_out, is_targets, require_same
@@ -19,11 +17,8 @@ from distill.kd.targets.views import View, group_views, plan_views
 from distill.kd.targets.writer import TargetsWriter
 from distill.kd.teach_plan import TeachSettings
 from distill.kd.teacher import NetworkTeacher
-from distill.networks import build
-from distill.networks.execution.device import resolve_device
-from distill.networks.execution.runner import BATCH_PIXELS, inference_runner
-from distill.networks.feature_maps import feature_map
-from distill.runs.run import Run
+from distill.networks import BATCH_PIXELS, build, feature_map, inference_runner, resolve_device
+from distill.runs import Run
 
 Say = Callable[[str], None]
 Watch = Callable[[Iterable[Sample], int], Iterable[Sample]]

@@ -1,16 +1,5 @@
-"""The networks that can be trained: thin ResNet-10 and ResNet-18, 34, 50 with group norms."""
+"""Networks, thin ResNets with group norms, and how one is run on a crop of any size."""
 
-from distill.networks.registry import NETWORKS, Network, build, smallest_input
-from distill.networks.resnet import BasicBlock, Bottleneck, Output, ResNet, Stem
+import lazy_loader
 
-__all__ = [
-    "NETWORKS",
-    "BasicBlock",
-    "Bottleneck",
-    "Network",
-    "Output",
-    "ResNet",
-    "Stem",
-    "build",
-    "smallest_input",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

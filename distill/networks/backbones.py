@@ -71,7 +71,7 @@ def load(
 
 
 class Backbone(nn.Module):
-    """A network of another library that returns `BackboneOutput`; `classes` None: it has no logits."""
+    """A network of another library, to `BackboneOutput`; `classes` None: it has no logits."""
 
     def __init__(self, network: nn.Module, classes: int | None) -> None:
         super().__init__()

@@ -1,8 +1,9 @@
 """The layers a network is made of, as operations, so that one definition runs in several ways.
 
-A block says `ops.norm(self.norm1, ops.conv(self.conv1, x))`. With `PlainOperations` that is the layers
-themselves. `distill.networks.execution.masked` gives the group norm another meaning, `distill.networks.execution.strips` lets every
-operation work on a few rows of a map. What is computed is written once, in `networks.resnet`.
+A block says `ops.norm(self.norm1, ops.conv(self.conv1, x))`. With `PlainOperations` that is the
+layers themselves. `distill.networks.execution.masked` gives the group norm another meaning,
+`distill.networks.execution.strips` lets every operation work on a few rows of a map. What is
+computed is written once, in `networks.resnet`.
 """
 
 from typing import Protocol, TypeVar

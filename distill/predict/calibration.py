@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from distill.errors import RunError, UsageError
-from distill.evaluation.scores import FORMAT
+from distill.evaluation import FORMAT
 from distill.files import read_json
-from distill.runs.run import Run
+from distill.runs import Run
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Calibration:
     file: Path | None = None
 
 
-def calibration(
+def run_calibration(
     run: Run, weights: str, given: float | None = None, file: Path | None = None
 ) -> Calibration:
     """Return the temperature given, of the file given, or of the run's evaluations.

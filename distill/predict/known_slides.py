@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from distill.errors import RunError
-from distill.evaluation.leakage import EPOCH, HOW, TEMPERATURE, TRAINING, ancestry, calibration_rows
+from distill.evaluation import EPOCH, HOW, TEMPERATURE, TRAINING, ancestry, calibration_rows
 from distill.output_folder import own_name
-from distill.runs.run import Run
+from distill.runs import Run
 
 
 def seen_slides(run: Run, calibrated: Path | None) -> tuple[dict[str, str], str]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from distill.evaluation.predictions import Predictions
+from distill.evaluation import Predictions
 from distill.predict.slide import CropLogits, SlideLogits
 
 Colour = tuple[int, int, int]

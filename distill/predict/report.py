@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from distill.evaluation.metrics.calibration import probabilities
-from distill.evaluation.predictions import UNIT_COLUMNS, Predictions, guarded_csv
+from distill.evaluation import UNIT_COLUMNS, Predictions, guarded_csv, probabilities
 from distill.predict.calibration import Calibration
 from distill.predict.slide import CropLogits, SlideLogits
 from distill.types import Floats

@@ -14,16 +14,12 @@ from numpy.typing import NDArray
 from torch.nn.modules.module import register_module_forward_hook
 
 import wsistore
-from distill.data.color_statistics import ColorStatistics, crop_color
-from distill.data.subsets import too_small
+from distill.data import ColorStatistics, crop_color, too_small
 from distill.errors import DistillError, RunError
-from distill.evaluation.inference import crop_logits
-from distill.networks import smallest_input
-from distill.networks.execution.device import resolve_device
-from distill.networks.execution.runner import CropRunner, inference_runner
+from distill.evaluation import crop_logits
+from distill.networks import CropRunner, inference_runner, resolve_device, smallest_input
 from distill.output_folder import own_name
-from distill.runs.provenance import sha256
-from distill.runs.run import Run
+from distill.runs import Run, sha256
 from distill.types import Floats
 from wsistore import terminal, texts
 
@@ -41,7 +37,8 @@ class SlideJob:
         weights: SHA-256 of its weights.
         settings: how slides become crops.
         colours: of the training slides, or None.
-        seen: fingerprint of each slide that the run has seen → how; see `distill.predict.known_slides`.
+        seen: fingerprint of each slide that the run has seen → how; see
+        `distill.predict.known_slides`.
         pixels: `BASE`, or `VENDOR` for the pyramid of the slide's file.
         compare: with `VENDOR`, see each crop from the base as well.
         mpp_tolerance: share by which the µm per pixel may differ from the run's.
@@ -127,11 +124,11 @@ def predict_slide(slide: wsistore.SlideFile, job: SlideJob) -> SlideLogits:
     try:
         return _predict(slide, job)
     except (DistillError, wsistore.WsistoreError, OSError) as error:
-        return failed(slide, _told(str(error), slide, job))
+        return failed_slide(slide, _told(str(error), slide, job))
     # whatever a decoder or an allocation does with one slide, the others go on
     except Exception as error:
         terminal.print_traceback()
-        return failed(slide, _told(f"unexpected {type(error).__name__}: {error}", slide, job))
+        return failed_slide(slide, _told(f"unexpected {type(error).__name__}: {error}", slide, job))
     finally:
         hook.remove()
 
@@ -142,7 +139,7 @@ def _told(said: str, slide: wsistore.SlideFile, job: SlideJob) -> str:
     return texts.visible(texts.without_folders(said, *folders))
 
 
-def failed(slide: wsistore.SlideFile, reason: str) -> SlideLogits:
+def failed_slide(slide: wsistore.SlideFile, reason: str) -> SlideLogits:
     """Return the result of a slide that cannot be used."""
     return SlideLogits(slide.slide, slide.file, "failed", reason)
 

@@ -8,7 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from distill.evaluation.predictions import Predictions
+from distill.evaluation import Predictions
 from distill.predict.calibration import Calibration
 from distill.predict.report import SlidePredictions, effect
 from wsistore import terminal

@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import wsistore
-from distill.data.color_statistics import MIN_CROPS, ColorStatistics, measure_colors
-from distill.data.subsets import rows_of
+from distill.data import MIN_CROPS, ColorStatistics, measure_colors, rows_of
 from distill.errors import UsageError
-from distill.runs.provenance import settings_sha256, split_sha256
-from distill.runs.run import Run
+from distill.runs import Run, settings_sha256, split_sha256
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,5 @@
-"""`distill report`: runs that were evaluated on the same cases, as one page for whoever decides.
+"""Runs that were evaluated on the same cases, compared, judged and shown."""
 
-collect (read and check) → rows (which run is what) → measure (means over seeds, paired differences)
-→ verdict (what may be said) → tables, figures → page, documents → folder (written whole).
-"""
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

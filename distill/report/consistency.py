@@ -8,10 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from distill.evaluation import scoring
-from distill.evaluation.metrics import resampling
-from distill.evaluation.predictions import Predictions
-from distill.evaluation.scoring import BootstrapSettings
+from distill.evaluation import BootstrapSettings, Predictions, resampling, scoring
 
 _NEEDED = (
     "subset", "split", "training_patients", "aggregate", "calibration", "skipped", "confusion",
@@ -71,7 +68,7 @@ def _same(block: Mapping[str, Any], answers: Predictions) -> bool:
 def _entries(
     block: Mapping[str, Any], score: str, classes: tuple[str, ...]
 ) -> Iterator[Mapping[str, Any]]:
-    """Give a score's entry, or one for each class; names are those of `distill.evaluation.metrics.resampling`."""
+    """Give a score's entry, or one for each class, named as `resampling` does."""
     group, _, name = score.rpartition(" ")
     if group:
         yield block[group][name]

@@ -9,18 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import wsistore
-from distill.data.subsets import labels_of
+from distill.data import labels_of
 from distill.errors import RunError, UsageError
-from distill.evaluation import leakage
-from distill.evaluation.predictions import Predictions
-from distill.evaluation.scores import FORMAT, TABLES
-from distill.evaluation.scoring import BootstrapSettings
+from distill.evaluation import FORMAT, TABLES, BootstrapSettings, Predictions, leakage
 from distill.files import read_json
 from distill.report.consistency import bootstrap, scores_match_predictions
 from distill.report.formatting import folder_names
-from distill.runs.class_maps import disagreement
-from distill.runs.provenance import sha256, split_sha256
-from distill.runs.run import Run
+from distill.runs import Run, disagreement, sha256, split_sha256
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from distill.report.evaluations import Evaluated
 from distill.report.formatting import magnification
-from distill.runs.resume import PLACES
+from distill.runs import PLACES
 
 TEACHER, BASELINE, STUDENT, OTHER = "teacher", "baseline", "student", "other"
 _KINDS = {

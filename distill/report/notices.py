@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from distill.evaluation.caveats import FEW_OF_A_CLASS, FEW_PATIENTS
+from distill.evaluation import FEW_OF_A_CLASS, FEW_PATIENTS
 from distill.report.formatting import saving
 from distill.report.methods import STUDENT
 from distill.report.scores import Measured

@@ -17,9 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from distill.evaluation import caveats
-from distill.evaluation.predictions import Predictions
-from distill.evaluation.scores import MACRO, OVERALL
+from distill.evaluation import MACRO, OVERALL, Predictions, caveats
 from distill.report.evaluations import Collected, Evaluated
 from distill.report.formatting import ends, interval, percent, saving
 from distill.report.scores import Difference
@@ -128,7 +126,7 @@ def judge(difference: Difference, question: Question, collected: Collected) -> V
 
 
 def doubts(difference: Difference, question: Question, collected: Collected) -> tuple[str, ...]:
-    """Return why the interval of a difference deserves no trust; see `distill.evaluation.caveats.find_caveats`."""
+    """Return why the interval of a difference deserves no trust, see `find_caveats`."""
     block, runs = difference.blocks["crops"], [*difference.row.runs, *difference.others]
     group, score = SCORES[question.score][1]
     known = [one.metrics["training_patients"] for one in runs]

@@ -12,7 +12,7 @@ from wsistore import texts
 SUBSETS = {"train": "#3b6ea8", "val": "#c8553d"}
 
 
-def columns(record: Mapping[str, Any]) -> dict[str, Any]:
+def curve_columns(record: Mapping[str, Any]) -> dict[str, Any]:
     """Return an epoch's record without nesting: `train.loss`, `val.loss`, …"""
     flat: dict[str, Any] = {}
     for name, value in record.items():
@@ -25,7 +25,7 @@ def columns(record: Mapping[str, Any]) -> dict[str, Any]:
 
 def table(records: Iterable[Mapping[str, Any]]) -> str:
     """Return CSV with one row an epoch; epoch 0, the start, has empty training figures."""
-    rows = [columns(record) for record in records]
+    rows = [curve_columns(record) for record in records]
     text = io.StringIO()
     writer = csv.DictWriter(text, max(rows, key=len, default={}), lineterminator="\n")
     writer.writeheader()

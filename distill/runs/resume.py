@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from distill.data.subsets import VAL
+from distill.data import VAL
 
 PLACES = frozenset(
     {
@@ -20,7 +20,7 @@ LATER: Mapping[str, Any] = {"val_subset": VAL, "class_map.exclude": []}
 """Keys that runs of earlier versions do not record, and what was true of those."""
 
 
-def differences(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+def resume_differences(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """Return "KEY was X and is Y" for every entry that decides the result and is not the same.
 
     Where the store lies does not matter, nor where the teacher's run: their fingerprints do.

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from distill.data.normalization import Channels
+from distill.data import Channels
 from distill.errors import RunError
 from distill.files import encode, read_json
 

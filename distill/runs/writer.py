@@ -24,7 +24,7 @@ from distill.runs.checkpoint import (
     read_progress,
     save_checkpoint,
 )
-from distill.runs.resume import differences
+from distill.runs.resume import resume_differences
 from distill.runs.run import CHECKPOINT, check_out, check_resume
 from distill.runs.weights import FORMAT, Weights
 
@@ -241,7 +241,7 @@ class NonWritingRank:
 def _refuse_differences(path: Path, config: Mapping[str, Any]) -> None:
     # through JSON, as the stored values went
     fresh = json.loads(encode(config))
-    if found := differences(read_json(path / "config.json"), fresh):
+    if found := resume_differences(read_json(path / "config.json"), fresh):
         raise UsageError(
             f"{path} was started otherwise: {'; '.join(found)}; resume it as it was, "
             f"or start a new run from its weights with --init-from {path} and another --out"

@@ -1,1 +1,5 @@
-"""TODO."""
+"""From a store and options to a run: teacher, baseline, student, fine-tuning."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -9,17 +9,11 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from distill.data.augmentation import AugmentationParams
-from distill.data.dataset import LabelledSample
-from distill.data.normalization import ChannelStats
-from distill.data.subsets import Subset
-from distill.engine.task import Metrics, SupervisedTask
+from distill.data import AugmentationParams, ChannelStats, LabelledSample, Subset
+from distill.engine import Metrics, SupervisedTask
 from distill.errors import RunError, SubsetError
-from distill.networks import smallest_input
-from distill.networks.execution.runner import UNBOUNDED, CropRunner
-from distill.runs.checkpoint import TrainingState
-from distill.runs.provenance import sha256
-from distill.runs.run import Run
+from distill.networks import UNBOUNDED, CropRunner, smallest_input
+from distill.runs import Run, TrainingState, sha256
 from distill.training.options import Options
 from distill.training.session import Say, session
 from distill.training.supervised import _Labelled, _require_other

@@ -5,15 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 
 import wsistore
-from distill.data.dataset import Crops
-from distill.data.normalization import channel_stats
-from distill.data.subsets import Subset, has_subset, left_out_note, select
+from distill.data import Crops, Subset, channel_stats, has_subset, left_out_note, select
 from distill.errors import SubsetError, UsageError
-from distill.kd.criterion import Criterion
-from distill.kd.source import DistillationSettings, open_source, restrict_to_targets
-from distill.kd.task import KDTask
+from distill.kd import Criterion, DistillationSettings, KDTask, open_source, restrict_to_targets
 from distill.networks import build, smallest_input
-from distill.runs.checkpoint import TrainingState
+from distill.runs import TrainingState
 from distill.training.options import Options
 from distill.training.session import Data, Say, Session, session
 from distill.training.supervised import _require_other

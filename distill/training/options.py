@@ -8,11 +8,11 @@ from typing import Any
 
 import torch
 
-from distill.data.subsets import VAL
-from distill.engine.settings import TrainingSettings
+from distill.data import VAL
+from distill.engine import TrainingSettings
 from distill.errors import UsageError
-from distill.networks.execution.device import resolve_device
-from distill.runs.provenance import environment, location, split_sha256
+from distill.networks import resolve_device
+from distill.runs import environment, location, split_sha256
 
 
 @dataclass(frozen=True)

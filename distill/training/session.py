@@ -13,37 +13,54 @@ import torch
 from torch import nn
 
 import wsistore
-from distill.data.batching import BatchingPolicy, by_size, one_by_one
-from distill.data.color_statistics import measure_colors
-from distill.data.dataset import CropDataset, Sample
-from distill.data.loader import SampleCache, SampleLoader
-from distill.data.normalization import ChannelStats
-from distill.data.subsets import (
+from distill.data import (
     VAL,
+    BatchingPolicy,
+    ChannelStats,
+    CropDataset,
+    Sample,
+    SampleCache,
+    SampleLoader,
     Subset,
+    by_size,
     has_subset,
     left_out_note,
+    measure_colors,
     median_mpp,
+    one_by_one,
     require_apart,
     select,
 )
-from distill.engine.callbacks import Callback, CallbackList
-from distill.engine.distributed import DistributedContext, init_distributed
-from distill.engine.loggers import TRACKERS, require
-from distill.engine.progress import Console
-from distill.engine.settings import ComputeSettings
-from distill.engine.task import Task
-from distill.engine.trainer import fit
+from distill.engine import (
+    TRACKERS,
+    Callback,
+    CallbackList,
+    ComputeSettings,
+    Console,
+    DistributedContext,
+    Task,
+    fit,
+    init_distributed,
+    require,
+)
 from distill.errors import UsageError
 from distill.files import read_json
-from distill.networks.execution.device import available_gib, resolve_device
-from distill.networks.execution.runner import BATCH_PIXELS, CropRunner
-from distill.runs.checkpoint import TrainingState
-from distill.runs.init_from import start_from
-from distill.runs.provenance import crops_sha256, settings_sha256, slide_fingerprints
-from distill.runs.run import CHECKPOINT, check_out, check_resume
-from distill.runs.weights import LOWEST, Weights
-from distill.runs.writer import NonWritingRank, RunWriter, Writer
+from distill.networks import BATCH_PIXELS, CropRunner, available_gib, resolve_device
+from distill.runs import (
+    CHECKPOINT,
+    LOWEST,
+    NonWritingRank,
+    RunWriter,
+    TrainingState,
+    Weights,
+    Writer,
+    check_out,
+    check_resume,
+    crops_sha256,
+    settings_sha256,
+    slide_fingerprints,
+    start_from,
+)
 from distill.training.options import Options
 from distill.training.presets import PRESETS
 
@@ -152,7 +169,8 @@ class Session:
             weights: what will be true of the weights, but for the epoch.
             extra: what config.json says beside the options; "command" at least.
             data: the crops.
-            trained: whether the network starts from trained weights; see `distill.engine.trainer.fit`.
+            trained: whether the network starts from trained weights; see
+            `distill.engine.trainer.fit`.
         """
         options, schedule = self.options, self.options.schedule
         if schedule.patience is not None and data.val is None:

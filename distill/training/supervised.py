@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from distill.data.dataset import LabelledCrops
-from distill.data.normalization import channel_stats
-from distill.data.subsets import Subset, class_names
-from distill.engine.task import SupervisedTask
+from distill.data import LabelledCrops, Subset, channel_stats, class_names
+from distill.engine import SupervisedTask
 from distill.errors import UsageError
 from distill.networks import build, smallest_input
-from distill.runs.checkpoint import TrainingState
-from distill.runs.class_maps import class_map
+from distill.runs import TrainingState, class_map
 from distill.training.options import Options
 from distill.training.session import Say, session
 

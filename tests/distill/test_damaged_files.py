@@ -12,7 +12,7 @@ from distill.cli.experiment.runner import RECORD, _recorded
 from distill.errors import DistillError, RunError, TargetsError, UsageError
 from distill.files import encode, read_json
 from distill.kd.targets.arrays import is_targets
-from distill.kd.targets.reader import Targets
+from distill.kd.targets.reader import TargetsReader
 from distill.kd.targets.schema import KEY
 from distill.predict.calibration import _fitted
 from distill.runs.run import Run
@@ -63,7 +63,7 @@ def test_deep_targets_are_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "zarr.json").write_text(DEEP)
     assert not is_targets(tmp_path)
     with pytest.raises(TargetsError, match="nested deeper"):
-        Targets(tmp_path)
+        TargetsReader(tmp_path)
 
 
 @pytest.mark.parametrize("value", [0, -0.5, True, "0.5", None])
@@ -75,7 +75,7 @@ def test_the_mpp_of_targets_is_above_0(tmp_path: Path, value: object) -> None:
     about: dict[str, Any] = {**dict.fromkeys(names.split()), "format": 1, "mpp": value}
     (tmp_path / "zarr.json").write_text(json.dumps({"attributes": {KEY: about}}))
     with pytest.raises(TargetsError, match=r"mpp is .*, not a finite number above 0"):
-        Targets(tmp_path)
+        TargetsReader(tmp_path)
 
 
 def test_weights_come_back(tmp_path: Path) -> None:

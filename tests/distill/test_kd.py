@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from distill.data.augmentation import AugmentationParams, sample_params, with_own_colors
 from distill.data.dataset import Sample
-from distill.data.normalization import ChannelStats, prepare, to_input
+from distill.data.normalization import ChannelStats, network_input, to_input
 from distill.errors import UsageError
 from distill.kd.criterion import Criterion
 from distill.kd.losses import (
@@ -110,8 +110,8 @@ def test_with_own_colours_student_and_teacher_see_one_geometry_in_two_colours() 
     chosen = sample_params(7, 3, 1)
     found = loss(task, chosen)
     own = with_own_colors(chosen, 0, SAMPLE.index)
-    taught = looks(prepare(SAMPLE.images["10x"], chosen, HIGH, CPU))
-    learnt = task.network(prepare(SAMPLE.images["2.5x"], own, LOW, CPU))
+    taught = looks(network_input(SAMPLE.images["10x"], chosen, HIGH, CPU))
+    learnt = task.network(network_input(SAMPLE.images["2.5x"], own, LOW, CPU))
     torch.testing.assert_close(found["soft"], soft_loss(learnt.logits, taught.logits))
     torch.testing.assert_close(found["pixel"], pixel_loss(learnt.features, taught.features))
     shared = loss(kd_task()[0], chosen)
@@ -156,13 +156,13 @@ def test_own_colours_are_shown_where_the_teacher_saw_the_crop_as_it_is() -> None
         loss(task, task.view(SAMPLE.crop, offered))
         return seen[-1]
 
-    plain = prepare(SAMPLE.images["2.5x"], None, LOW, CPU)
+    plain = network_input(SAMPLE.images["2.5x"], None, LOW, CPU)
     assert torch.equal(shown(False, 1), plain)  # the teacher's colours are the crop's own
     assert torch.equal(shown(True, None), plain)  # and validation changes nothing
     first = shown(True, 1)
     own = with_own_colors(sample_params(3, 1, SAMPLE.index), 3, SAMPLE.index)
     upright = dataclasses.replace(own, hflip=False, vflip=False, turns=0)
-    assert torch.equal(first, prepare(SAMPLE.images["2.5x"], upright, LOW, CPU))
+    assert torch.equal(first, network_input(SAMPLE.images["2.5x"], upright, LOW, CPU))
     assert first.shape == plain.shape
     assert not torch.allclose(first, plain)
     assert not torch.allclose(first, shown(True, 2))
@@ -256,7 +256,7 @@ def test_teacher_and_student_see_the_same_draw() -> None:
     chosen = dataclasses.replace(sample_params(0, 1, 0), turns=1, hflip=True)
     loss(task, chosen)
     for who, level, standard in (("teacher", "10x", HIGH), ("student", "2.5x", LOW)):
-        assert torch.equal(seen[who], prepare(SAMPLE.images[level], chosen, standard, CPU))
+        assert torch.equal(seen[who], network_input(SAMPLE.images[level], chosen, standard, CPU))
         assert seen[who].shape[-2:] == SAMPLE.images[level].shape[:0:-1]
 
 

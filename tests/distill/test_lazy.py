@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from distill.data.augmentation import sample_params
-from distill.data.normalization import ChannelStats, prepare
+from distill.data.normalization import ChannelStats, network_input
 from distill.networks.execution.streamed_input import StreamedInput
 
 STANDARD = ChannelStats((0.7, 0.6, 0.5), (0.2, 0.1, 0.3))
@@ -23,7 +23,7 @@ def rows(lazy: StreamedInput, step: int) -> torch.Tensor:
 def test_rows_under_a_draw_are_those_of_the_prepared_crop(index: int) -> None:
     chosen = sample_params(0, 1, index)
     lazy = StreamedInput(IMAGE, chosen, STANDARD, CPU)
-    wanted = prepare(IMAGE, chosen, STANDARD, CPU)
+    wanted = network_input(IMAGE, chosen, STANDARD, CPU)
     assert lazy.shape == wanted.shape
     # the mean grey differs by its rounding; standardising divides that by 0.1, saturating by less
     torch.testing.assert_close(rows(lazy, 7), wanted, rtol=0, atol=2e-5)
@@ -36,5 +36,5 @@ def test_the_draws_above_have_every_orientation() -> None:
 
 def test_without_a_draw_rows_are_the_same_bits() -> None:
     lazy = StreamedInput(IMAGE, None, STANDARD, CPU)
-    assert torch.equal(rows(lazy, 7), prepare(IMAGE, None, STANDARD, CPU))
+    assert torch.equal(rows(lazy, 7), network_input(IMAGE, None, STANDARD, CPU))
     assert torch.equal(lazy.rows(5, 6), lazy.rows(0, 41)[:, :, 5:6])

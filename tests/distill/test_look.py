@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 import wsistore
 from distill.cost.memory import _Live
 from distill.data.augmentation import sample_params
-from distill.data.normalization import ChannelStats, prepare
+from distill.data.normalization import ChannelStats, network_input
 from distill.errors import TrainingError
 from distill.networks import build
 from distill.networks.execution.memory import AUGMENTATION_BYTES, memory_of_forward, memory_of_plans
@@ -75,7 +75,7 @@ def test_a_draw_takes_no_more_than_the_estimate_says() -> None:
     live = _Live()
     with torch.no_grad(), live:
         image = torch.empty(3, height, width, dtype=torch.uint8, device="meta")
-        prepare(image, chosen, STANDARD, torch.device("meta"))
+        network_input(image, chosen, STANDARD, torch.device("meta"))
     assert 0.5 * AUGMENTATION_BYTES < live.peak / (height * width) <= AUGMENTATION_BYTES + 3
     network = build("resnet10", 3)
     for needs in (memory_of_plans, memory_of_forward):

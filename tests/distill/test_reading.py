@@ -20,7 +20,7 @@ from distill.data.pixel_transfer import (
     channel_type,
     send,
 )
-from distill.data.prefetch import Request, read, read_ahead
+from distill.data.prefetch import Request, read_ahead, read_crops
 from distill.errors import SubsetError
 from tests.events import DEADLINE, ended, wait_until
 
@@ -119,7 +119,7 @@ def test_other_processes_read_the_same_pixels(real_store: Path) -> None:
     for workers, ahead in ((1, 2**30), (2, 40_000), (2, 1)):
         found: list[Pixels] = list(read_ahead(requests, workers, ahead))
         for request, pixels in zip(requests, found, strict=True):
-            here = read(store, request.crop, request.levels)
+            here = read_crops(store, request.crop, request.levels)
             assert list(pixels) == list(here) == ["10x", "2.5x"]
             for level, values in pixels.items():
                 assert isinstance(values, np.ndarray)

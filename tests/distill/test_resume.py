@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from distill.cli.main import main
 from distill.runs import writer
 from distill.runs.checkpoint import read_progress
-from distill.runs.resume import differences
+from distill.runs.resume import resume_differences
 
 BITWISE = ("weights.safetensors", "weights.json", "checkpoint.safetensors", "outcome.json")
 
@@ -175,10 +175,10 @@ def test_a_run_in_use_is_refused(real_store: Path, tmp_path: Path, train, distil
 def test_only_what_decides_the_result_must_be_the_same() -> None:
     was = {"store": "/a", "workers": 0, "teacher": {"run": "/t", "weights_sha256": "x"}, "lr": 1}
     now = {"store": "/b", "workers": 9, "teacher": {"run": "/u", "weights_sha256": "x"}, "lr": 1}
-    assert differences(was, now) == []
-    assert differences(was, {**now, "lr": 2}) == ["lr was 1 and is 2"]
+    assert resume_differences(was, now) == []
+    assert resume_differences(was, {**now, "lr": 2}) == ["lr was 1 and is 2"]
     moved = {**now, "teacher": {"run": "/t", "weights_sha256": "y"}}
-    assert differences(was, moved) == ["teacher.weights_sha256 was x and is y"]
-    assert differences(was, {**now, "new": None}) == ["new was not set and is None"]
+    assert resume_differences(was, moved) == ["teacher.weights_sha256 was x and is y"]
+    assert resume_differences(was, {**now, "new": None}) == ["new was not set and is None"]
     older, newer = {"data": {"x": 1}}, {"data": {"x": 1, "store_settings": {"a": 1}, "colours": {}}}
-    assert differences(older, newer) == []
+    assert resume_differences(older, newer) == []

@@ -16,7 +16,7 @@ from distill.errors import DistillError, TargetsError, UsageError
 from distill.kd.stored_teacher import StoredTeacher
 from distill.kd.targets import reader
 from distill.kd.targets import writer as targets_write
-from distill.kd.targets.reader import Targets
+from distill.kd.targets.reader import TargetsReader
 from distill.kd.targets.schema import CropTargets, TargetsMetadata, shape
 from distill.kd.targets.target import TargetSpec, TeacherOutput
 from distill.kd.targets.writer import TargetsWriter
@@ -77,7 +77,7 @@ def test_what_is_read_is_what_was_said(tmp_path: Path) -> None:
     write(tmp_path / "t")
     assert [path.name for path in tmp_path.iterdir()] == ["t"]
     assert not (tmp_path / "t" / "progress.safetensors").exists()
-    targets = Targets(tmp_path / "t")
+    targets = TargetsReader(tmp_path / "t")
     assert targets.about == ABOUT
     assert targets.crops == ("s/0", "t/0", "001")
     assert targets.views == 7
@@ -99,7 +99,7 @@ def test_what_is_read_is_what_was_said(tmp_path: Path) -> None:
 
 def test_epochs_go_round_the_views_and_validation_takes_the_plain_one(tmp_path: Path) -> None:
     write(tmp_path / "t")
-    targets = Targets(tmp_path / "t")
+    targets = TargetsReader(tmp_path / "t")
     assert [targets.view("s/0", epoch)[0] for epoch in range(1, 8)] == [0, 1, 2, 0, 1, 2, 0]
     assert [targets.view("t/0", epoch)[0] for epoch in (1, 2, 3)] == [4, 5, 4]
     assert targets.view("t/0", None) == (3, None)
@@ -118,7 +118,7 @@ def test_interrupted_and_resumed_is_uninterrupted(tmp_path: Path, stop: int) -> 
         write(tmp_path / "t", stop=stop)
     assert [path.name for path in tmp_path.iterdir() if path.name != "whole"] == ["t.part"]
     with pytest.raises(TargetsError, match="is not finished"):
-        Targets(tmp_path / "t.part")
+        TargetsReader(tmp_path / "t.part")
     with TargetsWriter(tmp_path / "t", ABOUT, LESSONS) as writer:
         assert writer.done == stop
         for lesson, chosen in writer.pending():
@@ -194,7 +194,7 @@ def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
         write(tmp_path / "t", replace(ABOUT, stride=8), overwrite=True, stop=3)
     assert contents(tmp_path / "t") == before
     write(tmp_path / "t", replace(ABOUT, stride=8), overwrite=True)
-    assert Targets(tmp_path / "t").about.stride == 8
+    assert TargetsReader(tmp_path / "t").about.stride == 8
     assert [path.name for path in tmp_path.iterdir()] == ["t"]
     (tmp_path / "mine").mkdir()
     with pytest.raises(UsageError, match="holds no targets"):
@@ -205,7 +205,7 @@ def test_half_precision_rounds_to_1_in_2048_and_refuses_what_it_cannot_hold(
     tmp_path: Path,
 ) -> None:
     write(tmp_path / "t", replace(ABOUT, hint_dtype="float16"))
-    targets = Targets(tmp_path / "t")
+    targets = TargetsReader(tmp_path / "t")
     number, chosen = targets.view("t/0", 1)
     found, wanted = targets.hint("t/0", number, chosen), said(LESSONS[1], chosen).maps[0]
     assert found.dtype == torch.float32
@@ -249,7 +249,7 @@ def test_a_small_array_is_read_once_and_says_the_same_as_a_large_one(
     said: dict[int, list[torch.Tensor]] = {}
     for limit, most in ((2**28, 2), (0, 16)):
         monkeypatch.setattr(reader, "HELD_BYTES", limit)
-        targets = Targets(tmp_path / "t")
+        targets = TargetsReader(tmp_path / "t")
         reads.clear()
         for _ in range(2):
             views = [("s/0", 1), ("s/0", 3), ("t/0", None), ("t/0", 2)]
@@ -278,7 +278,7 @@ def test_a_damaged_shard_is_an_error_and_never_a_target(
     else:
         content[len(content) // 3] ^= 0xFF
         shard.write_bytes(content)
-    targets = Targets(tmp_path / "t")
+    targets = TargetsReader(tmp_path / "t")
     number, chosen = targets.view("s/0", 1)  # its cells are those of the first shard
     with pytest.raises(TargetsError, match=r"hint is damaged"):
         targets.hint("s/0", number, chosen)
@@ -286,14 +286,14 @@ def test_a_damaged_shard_is_an_error_and_never_a_target(
 
 def test_what_is_no_targets_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(TargetsError, match="holds no targets"):
-        Targets(tmp_path)
+        TargetsReader(tmp_path)
     write(tmp_path / "t")
     file = tmp_path / "t" / "zarr.json"
     value = json.loads(file.read_text())
     value["attributes"]["distill_targets"]["format"] = 2
     file.write_text(json.dumps(value))
     with pytest.raises(TargetsError, match="is of format 2; this version reads 1"):
-        Targets(tmp_path / "t")
+        TargetsReader(tmp_path / "t")
 
 
 @pytest.mark.parametrize(
@@ -311,12 +311,12 @@ def test_targets_without_what_is_asked_for_are_refused(
 ) -> None:
     write(tmp_path / "t", replace(ABOUT, **about))
     with pytest.raises(TargetsError, match=message):
-        StoredTeacher(Targets(tmp_path / "t"), question, CPU)
+        StoredTeacher(TargetsReader(tmp_path / "t"), question, CPU)
 
 
 def test_maps_of_another_size_than_the_students_are_refused(tmp_path: Path) -> None:
     write(tmp_path / "t")
-    teacher = StoredTeacher(Targets(tmp_path / "t"), TargetSpec(), CPU)
+    teacher = StoredTeacher(TargetsReader(tmp_path / "t"), TargetSpec(), CPU)
     with pytest.raises(TargetsError, match=r"maps of \(1, 1\) cells .* student's are \(2, 1\)"):
         teacher.ask([Sample("001", 0, {})], [None], [(2, 1)])
 
@@ -339,7 +339,7 @@ def test_rows_longer_than_their_header_shift_nothing(tmp_path: Path) -> None:
     header, *rows = file.read_text().splitlines()
     file.write_text("\n".join([header, *(f"{row},1" for row in rows)]) + "\n")
     with pytest.raises(TargetsError, match=r"crops\.csv cannot be read \(its rows have more"):
-        Targets(tmp_path / "t")
+        TargetsReader(tmp_path / "t")
 
 
 @pytest.mark.parametrize("codecs", [[{"name": "sharding_indexed", "configuration": {"☃": 1}}], 1])
@@ -348,4 +348,4 @@ def test_an_array_whose_metadata_zarr_cannot_take_is_named(tmp_path: Path, codec
     file = tmp_path / "t" / "draws" / "zarr.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), "codecs": codecs}))
     with pytest.raises(TargetsError, match="draws cannot be opened"):
-        Targets(tmp_path / "t")
+        TargetsReader(tmp_path / "t")

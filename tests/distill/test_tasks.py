@@ -3,7 +3,7 @@ import torch
 
 from distill.data.augmentation import AugmentationParams, apply
 from distill.data.dataset import LabelledSample, Sample
-from distill.data.normalization import ChannelStats, prepare, to_input
+from distill.data.normalization import ChannelStats, network_input, to_input
 from distill.engine.task import SupervisedTask
 from distill.networks import build
 
@@ -26,7 +26,7 @@ def test_augmentation_comes_before_standardisation() -> None:
     image = SAMPLE.images["2.5x"]
     unit = apply(bright, image / 255)
     wanted = (unit - 0.5) / 0.1
-    torch.testing.assert_close(prepare(image, bright, LOW, CPU)[0], wanted)
+    torch.testing.assert_close(network_input(image, bright, LOW, CPU)[0], wanted)
 
 
 @pytest.mark.parametrize("label", [0, 1, 2])

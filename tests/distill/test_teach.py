@@ -14,9 +14,9 @@ from safetensors.torch import load_file
 from distill import files
 from distill.data.dataset import Crops
 from distill.data.loader import SampleLoader
-from distill.data.normalization import ChannelStats, prepare
+from distill.data.normalization import ChannelStats, network_input
 from distill.kd.losses import pixel_loss
-from distill.kd.targets.reader import Targets
+from distill.kd.targets.reader import TargetsReader
 from distill.runs.run import Run
 from tests.distill.commands import distill, done
 
@@ -67,7 +67,7 @@ def figures(run: Path) -> list[dict[str, Any]]:
 def test_targets_hold_what_the_teacher_says_of_the_draw_that_they_name(
     wide_store: Path, teacher: Path, targets: Path
 ) -> None:
-    held = Targets(targets)
+    held = TargetsReader(targets)
     run = Run.open(teacher)
     network = run.load_network()
     standard = ChannelStats(run.weights.mean, run.weights.std)
@@ -80,7 +80,7 @@ def test_targets_hold_what_the_teacher_says_of_the_draw_that_they_name(
         plain = sample.index >= 5
         for epoch in [None] if plain else [1, 2, 3]:
             number, chosen = held.view(sample.crop, epoch)
-            image = prepare(sample.images["10x"], chosen, standard, torch.device("cpu"))
+            image = network_input(sample.images["10x"], chosen, standard, torch.device("cpu"))
             with torch.no_grad():
                 taught = network(image)
             assert torch.equal(held.logits(number), taught.logits)
@@ -132,7 +132,7 @@ def test_any_resizers_joined_in_any_order_are_those_of_the_online_teacher(
     wide_store: Path, teacher: Path, tmp_path: Path
 ) -> None:
     teach(wide_store, teacher, tmp_path / "t", "--views", 3, "--resize", "nearest+average")
-    assert Targets(tmp_path / "t").about.resizers == ["average", "nearest"]
+    assert TargetsReader(tmp_path / "t").about.resizers == ["average", "nearest"]
     more = ("--resize", "average+nearest", *ALONE)
     kd(wide_store, tmp_path / "stored", "--targets", tmp_path / "t", *more)
     kd(wide_store, tmp_path / "kd", "--teacher", teacher, *more)
@@ -157,8 +157,12 @@ def test_with_fewer_views_than_epochs_they_come_round_again(
     wide_store: Path, teacher: Path, targets: Path, tmp_path: Path
 ) -> None:
     teach(wide_store, teacher, tmp_path / "one", "--views", 1)
-    held = Targets(tmp_path / "one")
-    assert held.view("s0/0", 3) == held.view("s0/0", 1) == (0, Targets(targets).view("s0/0", 1)[1])
+    held = TargetsReader(tmp_path / "one")
+    assert (
+        held.view("s0/0", 3)
+        == held.view("s0/0", 1)
+        == (0, TargetsReader(targets).view("s0/0", 1)[1])
+    )
     lines = kd(wide_store, tmp_path / "kd", "--targets", tmp_path / "one", "--lr", "1e-30")
     assert lines[2]["train"] == pytest.approx(lines[0]["train"], rel=1e-6)
 

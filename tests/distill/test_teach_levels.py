@@ -10,7 +10,7 @@ import torch
 from distill.data.augmentation import sample_params
 from distill.data.dataset import Sample
 from distill.data.normalization import ChannelStats
-from distill.kd.targets.reader import Targets
+from distill.kd.targets.reader import TargetsReader
 from distill.kd.targets.target import TargetSpec
 from distill.kd.targets.writer import TargetsWriter
 from distill.kd.teacher import NetworkTeacher
@@ -41,7 +41,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     files = (path for path in folder.rglob("*") if path.is_file())
     found = {str(path.relative_to(folder)): path.read_bytes() for path in files}
     # the teacher's run is named from where the targets lie: it must be the same one
-    run = Targets(folder).about.teacher["run"]
+    run = TargetsReader(folder).about.teacher["run"]
     led_to = str((folder / run).resolve())
     return found | {"zarr.json": found["zarr.json"].replace(run.encode(), led_to.encode())}
 
@@ -54,7 +54,7 @@ def test_each_level_is_what_it_is_alone_and_one_by_one_to_rounding(
     done(*base, "--out", tmp_path / "alone")
     assert contents(tmp_path / "alone") == contents(both / level)
     done(*base, "--batch-pixels", 0, "--out", tmp_path / "single")
-    single, batched = Targets(tmp_path / "single"), Targets(both / level)
+    single, batched = TargetsReader(tmp_path / "single"), TargetsReader(both / level)
     assert single.crops == batched.crops
     differ = 0
     for crop in single.crops:
@@ -141,7 +141,7 @@ def test_a_level_that_is_there_is_kept_if_it_is_the_same(
     assert within.exit_code == 2
     assert "holds targets itself; choose another --out" in within.output
     done("teach", teacher, wide_store, *BOTH, *MORE, "--seed", 1, "--overwrite", "--out", out)
-    assert [Targets(out / level).about.draws["seed"] for level in LEVELS] == [1, 1]
+    assert [TargetsReader(out / level).about.draws["seed"] for level in LEVELS] == [1, 1]
 
 
 def test_the_level_can_be_named_in_out(

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from distill.kd.targets.reader import Targets
+from distill.kd.targets.reader import TargetsReader
 from distill.runs.run import Run
 from tests.distill.commands import done
 
@@ -36,7 +36,7 @@ def test_a_foundation_model_teaches_by_the_script_of_the_page(
     (tmp_path / "store").symlink_to(real_store)
     script = script.replace("1.25x", "2.5x").replace("[level, low], 64,", "[level, low], 5,")
     exec(script, {"backbone": Backbone().eval()})
-    targets = Targets(tmp_path / "targets")
+    targets = TargetsReader(tmp_path / "targets")
     assert len(targets.crops) == 7
     assert targets.about.teacher == {"name": "my backbone"}
     command = "train kd store --targets targets --level 2.5x --soft-weight 0 --out run --epochs 1"

@@ -17,7 +17,7 @@ from distill.engine.task import SupervisedTask, Task
 from distill.engine.trainer import train_epoch
 from distill.kd.criterion import Criterion
 from distill.kd.stored_teacher import StoredTeacher
-from distill.kd.targets.reader import Targets
+from distill.kd.targets.reader import TargetsReader
 from distill.kd.task import KDTask
 from distill.kd.teacher import NetworkTeacher
 from distill.networks import ResNet
@@ -98,13 +98,13 @@ def test_stored_targets_of_a_batch_are_each_crops_own(
     words = ("--student-level", "2.5x", "--views", "2", "--device", "cpu")
     done = distill("teach", tmp_path / "teacher", real_store, "--out", tmp_path / "t", *words)
     assert done.exit_code == 0, done.output
-    crops = list(Targets(tmp_path / "t").crops)
+    crops = list(TargetsReader(tmp_path / "t").crops)
     read = Crops(real_store, crops, ["2.5x"])
     given = [read[i] for i in range(len(crops))]
 
     def losses(pixels: int) -> list[dict[str, Tensor]]:
         criterion = Criterion()
-        teacher = StoredTeacher(Targets(tmp_path / "t"), criterion.question(), CPU)
+        teacher = StoredTeacher(TargetsReader(tmp_path / "t"), criterion.question(), CPU)
         network = build_network("resnet10", 2, seed=3)
         look = CropRunner(batch_pixels=pixels)
         task = KDTask(network, "2.5x", STANDARD, teacher, criterion, CPU, look=look)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from distill.evaluation.leakage import uses
-from distill.runs.resume import differences
+from distill.runs.resume import resume_differences
 from distill.runs.run import Run
 
 
@@ -58,11 +58,11 @@ def test_sets_that_cannot_validate_are_refused(
 
 
 def test_a_run_goes_on_with_the_set_that_it_began_with() -> None:
-    assert differences({"val_subset": "dev"}, {"val_subset": "val"}) == [
+    assert resume_differences({"val_subset": "dev"}, {"val_subset": "val"}) == [
         "val_subset was dev and is val"
     ]
     # runs of earlier versions knew val alone, and do not say so
-    assert differences({"epochs": 3}, {"epochs": 3, "val_subset": "val"}) == []
-    assert differences({"epochs": 3}, {"epochs": 3, "val_subset": "dev"}) == [
+    assert resume_differences({"epochs": 3}, {"epochs": 3, "val_subset": "val"}) == []
+    assert resume_differences({"epochs": 3}, {"epochs": 3, "val_subset": "dev"}) == [
         "val_subset was val and is dev"
     ]

@@ -34,8 +34,8 @@ def ingest(
     The slide is written below ``.building/`` and renamed into ``slides/`` when whole, so that a
     crash at any moment leaves either all of it or nothing. With ``overwrite`` it takes the place
     of the stored one, which stays as it is if the new one fails. Behind a URL see
-    `wsistore.storage.upload.publish`. Without ``lock`` nothing keeps another build from clearing away what
-    is being written.
+    `wsistore.storage.upload.publish`. Without ``lock`` nothing keeps another build from clearing
+    away what is being written.
     """
     place = open_root(store) / layout.SLIDES / task.slide
     try:

@@ -65,8 +65,8 @@ def level_rows(
 ) -> Iterator[list[NDArray[np.uint8]]]:
     """Pass a box through streams, a strip at a time, and yield the rows that it completes.
 
-    Where `block_edges` has blocks for level 0 and nothing changes pixels, a row of tiles is read block by
-    block, each as it is needed, and no strip is held.
+    Where `block_edges` has blocks for level 0 and nothing changes pixels, a row of tiles is read
+    block by block, each as it is needed, and no strip is held.
 
     Args:
         reader: the open slide.

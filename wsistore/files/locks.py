@@ -72,7 +72,8 @@ class Lock:
                 raise
             raise NoLocksError(
                 f"{self._path.parent}: its file system has no locks ({error.strerror}); run one "
-                f"command at a time with {NO_LOCK_FLAG}, or write to another place and move the result"
+                f"command at a time with {NO_LOCK_FLAG}, or write to another place and move the "
+                "result"
             ) from error
 
     def release(self) -> None:

@@ -49,8 +49,8 @@ class StreamingDownsampler:
         Args:
             width, height: of the source.
             factors: of the levels.
-            edges: 0, rising, up to the width, no two farther apart than `wsistore.levels.convolution.BLOCK_COLUMNS`;
-                by default as far as that.
+            edges: 0, rising, up to the width, no two farther apart than
+                `wsistore.levels.convolution.BLOCK_COLUMNS`; by default as far as that.
 
         Raises:
             ValueError: the source is smaller than one pixel of a level, or edges are not as said.

@@ -74,8 +74,8 @@ def read_labels(path: Path) -> Labels:
 
     Raises:
         UsageError: the file cannot be read as a table or lacks a column, see
-            `wsistore.files.user_table.read_user_table`; two rows disagree about a slide, a row names no
-            slide, or holds an mpp that is no positive number.
+            `wsistore.files.user_table.read_user_table`; two rows disagree about a slide, a row
+            names no slide, or holds an mpp that is no positive number.
     """
     table = read_user_table(path, "--labels", _COLUMNS, ["mpp", "id"])
     rows: dict[str, Label] = {}

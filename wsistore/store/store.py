@@ -54,12 +54,12 @@ class Store:
 
     @cached_property
     def slides(self) -> pd.DataFrame:
-        """One row per slide tried, with its outcome; columns of `wsistore.tables.records.SlideRow`."""
+        """One row per slide tried, with its outcome; columns of `wsistore.tables.SlideRow`."""
         return read_table(self.root / layout.SLIDES_CSV)
 
     @cached_property
     def crops(self) -> pd.DataFrame:
-        """One row per crop; columns of `wsistore.tables.records.CropRow`, boxes in level-0 pixels."""
+        """One row per crop; columns of `wsistore.tables.CropRow`, boxes in level-0 pixels."""
         return read_table(self.root / layout.CROPS_CSV)
 
     @cached_property

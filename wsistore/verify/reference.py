@@ -1,7 +1,7 @@
 """A few pixels of a level, straight from the slide, as the law says: slow, plain, to compare with.
 
-The same sums in the same order as `wsistore.levels.lanczos`, in numpy and not compiled, over no more of
-the slide than the pixels depend on.
+The same sums in the same order as `wsistore.levels.lanczos`, in numpy and not compiled, over no
+more of the slide than the pixels depend on.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ class TableError(ValueError):
 
 
 def read_rows(store: Path, name: str, kind: type) -> list[dict[str, str]]:
-    """Read a CSV whose header must be the fields of a row's kind, `LATER_COLUMNS` aside; cells stay text.
+    """Read a CSV whose header is the fields of a kind, `LATER_COLUMNS` aside; cells stay text.
 
     Raises:
         TableError: it is missing, no CSV in UTF-8, or has another header.

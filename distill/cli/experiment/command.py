@@ -17,7 +17,7 @@ from distill.cli.experiment.jobs import Job, report
 from distill.cli.experiment.jobs import jobs as jobs_of
 from distill.cli.experiment.runner import DISTILL, carry_out, check, program, with_parent
 from distill.cli.options import FOLDER, Grouped, no_lock_option, option
-from distill.data.subsets import require_level, rows_of
+from distill.data import require_level, rows_of
 from distill.errors import DistillError
 from distill.output_folder import hold
 from wsistore import terminal

@@ -10,9 +10,8 @@ from typing import Any
 import wsistore
 from distill.cli.experiment.config import Experiment, Values
 from distill.errors import UsageError
-from distill.kd.criterion import PAPER_RESIZE, resize_of
-from distill.kd.teach_plan import LEVEL
-from distill.training.presets import PRESETS
+from distill.kd import LEVEL, PAPER_RESIZE, resize_of
+from distill.training import PRESETS
 
 
 @dataclass(frozen=True)

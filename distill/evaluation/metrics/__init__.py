@@ -1,1 +1,5 @@
-"""TODO."""
+"""Scores as pure functions: confusion counts, AUROC, calibration, and the bootstrap over them."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 import wsistore
-from distill.data.augmentation import AugmentationParams
+from distill.data import AugmentationParams
 from distill.errors import TargetsError
 from distill.kd.targets import schema
 from distill.kd.targets.schema import TargetsMetadata
@@ -38,7 +38,7 @@ class _Place:
     first_cell: int
 
 
-class Targets:
+class TargetsReader:
     """An artifact of teacher targets, opened for reading.
 
     Attributes:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from distill.data.augmentation import OPERATIONS, AugmentationParams
+from distill.data import OPERATIONS, AugmentationParams
 
 FORMAT = 1
 """Version of the format; a reader refuses a newer one."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from distill.data.augmentation import AugmentationParams
+from distill.data import AugmentationParams
 from distill.kd.targets.schema import CropTargets, shape
 
 

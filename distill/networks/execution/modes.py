@@ -4,7 +4,8 @@ Each part of the network (the stem, each block) runs in one of three ways, with 
 
     plain          every map that the backward pass needs is kept
     checkpointed   the part's input is kept; the backward pass computes the part again
-    tiled          likewise, but in strips (`distill.networks.execution.tiled`): no map inside the part ever exists
+    tiled          likewise, but in strips (`distill.networks.execution.tiled`): no map inside the
+    part ever exists
 
 Later parts have smaller maps. So the choice is plain for all, then checkpointed for all, then the
 first 1, 2, … parts tiled and the rest checkpointed, whichever is first to fit in the memory.

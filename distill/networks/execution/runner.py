@@ -7,9 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from distill.data.augmentation import AugmentationParams, output_size
-from distill.data.normalization import ChannelStats, prepare
-from distill.data.padding import batch_by_size
+from distill.data import AugmentationParams, ChannelStats, batch_by_size, network_input, output_size
 from distill.errors import TrainingError
 from distill.networks import Output, ResNet
 from distill.networks.execution import masked
@@ -77,7 +75,7 @@ class CropRunner:
                 )
                 continue
             assert isinstance(network, ResNet)
-            inputs = [prepare(images[i], draws[i], standard, device) for i in places]
+            inputs = [network_input(images[i], draws[i], standard, device) for i in places]
             found |= zip(places, masked.forward(network, *masked.pad(inputs)), strict=True)
         return [found[place] for place in range(len(images))]
 
@@ -117,12 +115,12 @@ class CropRunner:
     ) -> Output:
         way = self._way(network, pixels.shape[1], pixels.shape[2], draw is not None, held)
         if way is None:
-            output: Output = network(prepare(pixels, draw, standard, device))
+            output: Output = network(network_input(pixels, draw, standard, device))
             return output
         assert isinstance(network, ResNet)
         if way[0] == "tiled":
             return forward(network, StreamedInput(pixels, draw, standard, device), way)
-        return forward(network, prepare(pixels, draw, standard, device), way)
+        return forward(network, network_input(pixels, draw, standard, device), way)
 
     def _way(
         self, network: nn.Module, height: int, width: int, drawn: bool = False, held: int = 0

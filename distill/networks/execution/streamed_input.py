@@ -7,15 +7,21 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional as tv
 
-from distill.data.augmentation import AugmentationParams, apply_color, apply_geometry
-from distill.data.normalization import ChannelStats, normalize, to_unit
+from distill.data import (
+    AugmentationParams,
+    ChannelStats,
+    apply_color,
+    apply_geometry,
+    normalize,
+    to_unit,
+)
 
 ROWS = 256
 """Rows of the crop that are converted at a time to learn its mean grey."""
 
 
 class StreamedInput:
-    """What `distill.data.normalization.prepare` returns, a few rows at a time.
+    """What `distill.data.normalization.network_input` returns, a few rows at a time.
 
     Only the contrast looks at more than one pixel: it needs the mean grey of the whole crop, as it
     is when the contrast's turn comes. That is measured once, in float64; so rows differ from

@@ -6,7 +6,8 @@ they look at. Each operation gives the rows that it can give in full: at a cut f
 given, at the edge of the map all of them, with the zeros that the whole map would be padded with.
 
 A group norm needs the mean and deviation of the whole map. They are handed to it, and the gradient
-that they get is handed back (`distill.networks.execution.tiled`). Where they are not known yet, the norm gathers what
+that they get is handed back (`distill.networks.execution.tiled`). Where they are not known yet, the
+norm gathers what
 its own rows contribute, and everything behind it is unknown: None.
 """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from distill.evaluation.scores import MACRO, PAPER
+from distill.evaluation import MACRO, PAPER
 from distill.report.formatting import NONE, Entry, ends, interval, magnification, percent
 from distill.report.methods import MethodRow
 from distill.report.page.table import Cell, Column, field

@@ -11,7 +11,7 @@ from distill.report.formatting import magnification
 from distill.report.methods import MethodRow
 from distill.report.page.cells import LEVEL, METHOD, head
 from distill.report.page.table import Cell, Column, Table, columns, count, text
-from distill.runs.resume import differences
+from distill.runs import resume_differences
 
 NO_LABEL = "(no label)"
 
@@ -119,7 +119,7 @@ def settings_table(rows: Sequence[MethodRow]) -> Table | None:
         )
         if first is row:
             continue
-        found = differences(_counted(first.runs[0]), _counted(row.runs[0]))
+        found = resume_differences(_counted(first.runs[0]), _counted(row.runs[0]))
         what = "; ".join(found) or "nothing that config.json records"
         body.append(
             (text(magnification(row.level)), text(first.label), text(row.label), text(what))

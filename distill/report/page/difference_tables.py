@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from distill.evaluation.scores import DIFFERENCES
+from distill.evaluation import DIFFERENCES
 from distill.report.formatting import quantity
 from distill.report.page.cells import (
     CASES,

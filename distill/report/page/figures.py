@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from distill.evaluation.scores import MACRO
+from distill.evaluation import MACRO
 from distill.report.evaluations import Evaluated
 from distill.report.formatting import ends, interval, magnification, percent, quantity
 from distill.report.methods import BASELINE, TEACHER, MethodRow

@@ -21,7 +21,7 @@ GENERATOR = "distill report"
 NAMES = (PAGE, "report.md", "tables", "figures", "explained")
 
 
-def check_out(out: Path, overwrite: bool) -> None:
+def check_report_folder(out: Path, overwrite: bool) -> None:
     """Refuse a place that holds anything, unless it is an earlier report to be replaced.
 
     Raises:
@@ -35,7 +35,7 @@ def _ours(out: Path) -> bool:
     return page.is_file() and f'content="{GENERATOR}"'.encode() in page.read_bytes()[:2000]
 
 
-def write(out: Path, files: Mapping[str, bytes], overwrite: bool) -> None:
+def write_report(out: Path, files: Mapping[str, bytes], overwrite: bool) -> None:
     """Write the files so that the folder appears with all of them, or not at all.
 
     Args:
@@ -44,9 +44,9 @@ def write(out: Path, files: Mapping[str, bytes], overwrite: bool) -> None:
         overwrite: whether an earlier report there is replaced.
 
     Raises:
-        UsageError: as `check_out`.
+        UsageError: as `check_report_folder`.
     """
-    check_out(out, overwrite)
+    check_report_folder(out, overwrite)
     with staged_folder(out) as folder:
         for name, content in files.items():
             place = folder / name

@@ -51,7 +51,7 @@ def text(report: Report) -> str:
     return _render(_environment(escape=False), "report.md.j2", report)
 
 
-def files(report: Report) -> dict[str, bytes]:
+def report_files(report: Report) -> dict[str, bytes]:
     """Return the report's files: page, Markdown, a CSV file a table, an SVG file a figure."""
     found = {PAGE: page(report).encode(), MARKDOWN: text(report).encode()}
     found |= {f"tables/{table.name}.csv": table.csv() for table in report.tables()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from distill.evaluation.scores import MACRO, OVERALL
+from distill.evaluation import MACRO, OVERALL
 from distill.report.formatting import quantity
 from distill.report.methods import TEACHER, MethodRow
 from distill.report.page.cells import (

@@ -12,7 +12,7 @@ import torch
 
 import wsistore
 from distill.cli.main import main
-from distill.kd.targets.reader import Targets
+from distill.kd.targets.reader import TargetsReader
 from distill.predict.training_domain import domain_of
 from distill.runs.checkpoint import read_progress
 from distill.runs.run import Run
@@ -79,7 +79,7 @@ def _write_targets(folder: Path) -> None:
 
 
 def _answer_targets(folder: Path, _: random.Random) -> str:
-    targets = Targets(folder / "targets")
+    targets = TargetsReader(folder / "targets")
     digest = hashlib.sha256(repr((targets.about, targets.crops)).encode())
     for crop in targets.crops:
         for epoch in (None, 1, 2, 3):

@@ -63,7 +63,7 @@ def test_json_over_a_store_is_the_sum_of_its_crops(store: Path, run: Path) -> No
         assert one["seconds_per_slide"]["crops"] == 2
         assert one["seconds_per_crop"]["passes"] == 2
         assert 0 < one["seconds_per_crop"]["fastest"] <= one["seconds_per_crop"]["median"]
-        median = cost.memory(network, *one["median_crop"])
+        median = cost.peak_memory(network, *one["median_crop"])
         assert one["memory"]["median_crop"]["inference_bytes"] == median.inference
     assert found["device"]["threads"] == torch.get_num_threads()
     assert "fvcore" in found["counter"]["gmac"]

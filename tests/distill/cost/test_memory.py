@@ -7,7 +7,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from distill import networks
-from distill.cost.memory import UNIT, inference, memory
+from distill.cost.memory import UNIT, inference, peak_memory
 from distill.data.normalization import to_input
 from distill.networks.execution import modes
 
@@ -39,7 +39,7 @@ def test_memory_to_answer_is_what_torch_allocates(name: str) -> None:
 
 def test_memory_to_train_is_that_of_the_ways() -> None:
     network = networks.build("resnet10", 3)
-    found = memory(network, 4096, 4096)
+    found = peak_memory(network, 4096, 4096)
     plain = modes.tiled_prefix(0, len(network.parts()), "plain")
     assert found.training == modes.memory_needed(network, 4096, 4096, plain)
     assert found.training_least == min(modes.memory_of_ways(network, 4096, 4096).values())

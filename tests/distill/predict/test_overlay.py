@@ -5,15 +5,7 @@ import pandas as pd
 import pytest
 
 from distill.evaluation.predictions import UNIT_COLUMNS, Predictions
-from distill.predict.overlay import (
-    MARGIN,
-    NARROWEST,
-    NOTE,
-    PALETTE,
-    TITLE,
-    colour_of,
-    draw_overlay,
-)
+from distill.predict.overlay import MARGIN, NARROWEST, NOTE, PALETTE, TITLE, color_of, draw_overlay
 from distill.predict.slide import CropLogits, SlideLogits
 
 CLASSES = ("$x_1$ <b>", "b" * 200, *(f"class {n}" for n in range(9)))
@@ -58,7 +50,7 @@ def test_outlines_lie_on_the_boxes_in_the_colour_of_the_class(warnings: tuple[st
         assert tuple(shown[middle]) == (200, 200, 200)
         assert tuple(shown[y0 + 30, x0 + 30]) == (200, 200, 200)
     assert tuple(shown[30, 400]) == (200, 200, 200)
-    assert colour_of(10) == colour_of(2)
+    assert color_of(10) == color_of(2)
 
 
 def test_a_slide_without_crops_is_shown_bare() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from distill.errors import UsageError
-from distill.report.page.folder import GENERATOR, PAGE, check_out, write
+from distill.report.page.folder import GENERATOR, PAGE, check_report_folder, write_report
 
 PAGE_OF_OURS = f'<meta name="generator" content="{GENERATOR}">'.encode()
 
@@ -18,13 +18,13 @@ def test_files_are_written_and_an_earlier_report_is_replaced_with_all_it_held(
     tmp_path: Path,
 ) -> None:
     out = tmp_path / "deep" / "out"
-    write(out, {PAGE: PAGE_OF_OURS, "tables/old.csv": b"old"}, overwrite=False)
+    write_report(out, {PAGE: PAGE_OF_OURS, "tables/old.csv": b"old"}, overwrite=False)
     assert listing(tmp_path) == [f"deep/out/{PAGE}", "deep/out/tables/old.csv"]
     new = {PAGE: PAGE_OF_OURS, "tables/new.csv": b"new"}
     with pytest.raises(UsageError, match=r"already holds a report; .* --overwrite"):
-        write(out, new, overwrite=False)
+        write_report(out, new, overwrite=False)
     assert listing(out) == [PAGE, "tables/old.csv"]
-    write(out, new, overwrite=True)
+    write_report(out, new, overwrite=True)
     assert listing(tmp_path) == [f"deep/out/{PAGE}", "deep/out/tables/new.csv"]
 
 
@@ -41,16 +41,16 @@ def test_nothing_but_a_report_is_ever_replaced(tmp_path: Path, overwrite: bool) 
         (link, "not a fold"),
     ):
         with pytest.raises(UsageError, match=said):
-            check_out(place, overwrite)
+            check_report_folder(place, overwrite)
     (tmp_path / "empty").mkdir()
-    check_out(tmp_path / "empty", overwrite)
+    check_report_folder(tmp_path / "empty", overwrite)
 
 
 def test_a_failed_write_leaves_the_earlier_report(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
-    write(out, {PAGE: PAGE_OF_OURS}, overwrite=False)
+    write_report(out, {PAGE: PAGE_OF_OURS}, overwrite=False)
     rename = Path.rename
 
     def fail(self: Path, target: Path) -> Path:
@@ -60,6 +60,6 @@ def test_a_failed_write_leaves_the_earlier_report(
 
     monkeypatch.setattr(Path, "rename", fail)
     with pytest.raises(OSError, match="the disk is full"):
-        write(out, {PAGE: PAGE_OF_OURS + b"new"}, overwrite=True)
+        write_report(out, {PAGE: PAGE_OF_OURS + b"new"}, overwrite=True)
     assert (out / PAGE).read_bytes() == PAGE_OF_OURS
     assert [path.name for path in tmp_path.iterdir()] == ["out"]

@@ -1,1 +1,1 @@
-"""TODO."""
+"""DICOM slides through wsidicom."""

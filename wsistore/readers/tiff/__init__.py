@@ -1,1 +1,1 @@
-"""TODO."""
+"""Tiled TIFF slides through tiffslide, and what TIFF files say of themselves."""

@@ -1,0 +1,51 @@
+from . import caveats, comparison, leakage, scoring
+from .caveats import FEW_OF_A_CLASS, FEW_PATIENTS, find_caveats
+from .evaluator import evaluate
+from .inference import Watch, crop_logits
+from .leakage import EPOCH, HOW, TEMPERATURE, TRAINING, ancestry, calibration_rows
+from .metrics import resampling
+from .metrics.bootstrap import DRAWS, UNITS
+from .metrics.calibration import probabilities
+from .plan import EvaluationPlan, EvaluationRequest, plan_evaluation
+from .predictions import AGGREGATES, UNIT_COLUMNS, Predictions, guarded_csv
+from .scores import DIFFERENCES, FORMAT, MACRO, OVERALL, PAPER, TABLES
+from .scoring import BootstrapSettings
+from .table import evaluation_tables
+
+__all__ = [
+    "AGGREGATES",
+    "DIFFERENCES",
+    "DRAWS",
+    "EPOCH",
+    "FEW_OF_A_CLASS",
+    "FEW_PATIENTS",
+    "FORMAT",
+    "HOW",
+    "MACRO",
+    "OVERALL",
+    "PAPER",
+    "TABLES",
+    "TEMPERATURE",
+    "TRAINING",
+    "UNITS",
+    "UNIT_COLUMNS",
+    "BootstrapSettings",
+    "EvaluationPlan",
+    "EvaluationRequest",
+    "Predictions",
+    "Watch",
+    "ancestry",
+    "calibration_rows",
+    "caveats",
+    "comparison",
+    "crop_logits",
+    "evaluate",
+    "evaluation_tables",
+    "find_caveats",
+    "guarded_csv",
+    "leakage",
+    "plan_evaluation",
+    "probabilities",
+    "resampling",
+    "scoring",
+]

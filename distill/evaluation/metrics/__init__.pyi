@@ -1,0 +1,3 @@
+from . import auroc, bootstrap, calibration, classification, resampling
+
+__all__ = ["auroc", "bootstrap", "calibration", "classification", "resampling"]

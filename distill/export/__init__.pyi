@@ -1,0 +1,8 @@
+from . import card, facts, onnx_model, parity
+
+__all__ = [
+    "card",
+    "facts",
+    "onnx_model",
+    "parity",
+]

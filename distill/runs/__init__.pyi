@@ -1,0 +1,48 @@
+from . import curves
+from .checkpoint import TrainingState, modules
+from .class_maps import class_map, disagreement
+from .curves import curve_columns
+from .init_from import start_from
+from .provenance import (
+    crops_sha256,
+    environment,
+    location,
+    settings_sha256,
+    sha256,
+    slide_fingerprints,
+    split_sha256,
+)
+from .resume import PLACES, resume_differences
+from .run import CHECKPOINT, CLASS_MAP, Run, check_out, check_resume, class_map_of
+from .weights import LOWEST, Weights
+from .writer import NonWritingRank, RunWriter, Writer
+
+__all__ = [
+    "CHECKPOINT",
+    "CLASS_MAP",
+    "LOWEST",
+    "PLACES",
+    "NonWritingRank",
+    "Run",
+    "RunWriter",
+    "TrainingState",
+    "Weights",
+    "Writer",
+    "check_out",
+    "check_resume",
+    "class_map",
+    "class_map_of",
+    "crops_sha256",
+    "curve_columns",
+    "curves",
+    "disagreement",
+    "environment",
+    "location",
+    "modules",
+    "resume_differences",
+    "settings_sha256",
+    "sha256",
+    "slide_fingerprints",
+    "split_sha256",
+    "start_from",
+]
