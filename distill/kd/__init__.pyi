@@ -2,8 +2,7 @@ from . import losses, teach_plan
 from .criterion import PAPER_RESIZE, Criterion, resize_of, resizers_of
 from .losses import DISTANCES, RESIZERS
 from .source import DistillationSettings, open_source, restrict_to_targets
-from .targets.reader import TargetsReader
-from .targets.writer import TargetsWriter
+from .targets import TargetsReader, TargetsWriter
 from .task import KDTask
 from .teach_plan import LEVEL, TeachSettings
 from .teaching import teach

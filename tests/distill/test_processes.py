@@ -105,7 +105,8 @@ def test_processes_agree_on_the_memory_which_decides_the_batches(
         def gather(self, value: object) -> list[object]:
             return [value, 0.25 if isinstance(value, float) else value]
 
-    monkeypatch.setattr("distill.training.session.joined", lambda device: nullcontext(Poorer(0, 2)))
+    replaced = "distill.training.session.init_distributed"
+    monkeypatch.setattr(replaced, lambda device: nullcontext(Poorer(0, 2)))
     options = Options(real_store, "main", "2.5x", tmp_path / "run", device="cpu")
     with session(options, print) as here:
         assert here.options.memory_gib == 0.25
@@ -115,7 +116,8 @@ def test_processes_agree_on_the_memory_which_decides_the_batches(
 def test_fewer_crops_to_an_update_than_processes_are_refused(
     real_store: Path, tmp_path: Path, distill, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("distill.training.session.joined", lambda device: nullcontext(Two(0, 2)))
+    replaced = "distill.training.session.init_distributed"
+    monkeypatch.setattr(replaced, lambda device: nullcontext(Two(0, 2)))
     out = tmp_path / "run"
     arguments = ("--level", "2.5x", "--accumulate", "1")
     result = distill("train", "baseline", real_store, "--out", out, *arguments)

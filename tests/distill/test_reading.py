@@ -80,7 +80,7 @@ def each_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     """Read both ways: by files in memory, and through pipes."""
     if request.param is MemfdChannel and channel_type() is not MemfdChannel:
         pytest.skip("files in memory are Linux's")
-    monkeypatch.setattr(prefetch, "way", lambda: request.param)
+    monkeypatch.setattr(prefetch, "channel_type", lambda: request.param)
     return request.param
 
 
@@ -194,12 +194,12 @@ def test_a_reader_that_dies_while_it_is_waited_for(real_store: Path) -> None:
 ORPHANS = """
 import sys, time
 sys.path[:0] = {path!r}
-from distill import reading
+from distill.data import prefetch
 from distill.data.dataset import Crops
 if __name__ == "__main__":
     requests = list(Crops({store!r}, ["s0/0"], ["10x"]).requests([0]))
-    list(reading.read_ahead(requests, 1))
-    print(*reading._pool(1)._processes, flush=True)
+    list(prefetch.read_ahead(requests, 1))
+    print(*prefetch._pool(1)._processes, flush=True)
     while True:
         time.sleep(99)
 """
@@ -219,11 +219,12 @@ def test_readers_end_with_the_process_they_read_for(real_store: Path, tmp_path: 
 SHARED = """
 import sys
 sys.path[:0] = {path!r}
-from distill.data.dataset import Crops, Samples
+from distill.data.dataset import Crops
+from distill.data.loader import SampleLoader
 if __name__ == "__main__":
     with open("/proc/mounts") as mounts:
         assert "tmpfs /dev/shm tmpfs rw,relatime,size=64k" in mounts.read()
-    samples = Samples(Crops({store!r}, ["s2/0"] * 9, ["10x", "2.5x"]), None, 1)
+    samples = SampleLoader(Crops({store!r}, ["s2/0"] * 9, ["10x", "2.5x"]), None, 1)
     print(sum(image.numel() for s in samples.epoch(1) for image in s.images.values()))
 """
 

@@ -127,7 +127,7 @@ def test_crops_that_the_network_cannot_take_are_left_out_and_said(tmp_path: Path
 def test_too_little_memory_to_measure_is_said_and_exits_1(
     store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(report, "available", lambda device: 1e-6)
+    monkeypatch.setattr(report, "available_gib", lambda device: 1e-6)
     result = typed("resnet10", "--store", store, "--level", "10x")
     assert result.exit_code == 1
     assert "GMAC per crop, median" in result.output

@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from distill import cost, networks
+from distill import networks
+from distill.cost import flops
 
 
 @pytest.fixture(scope="module")
@@ -19,28 +20,28 @@ def network() -> nn.Module:
 def test_the_meta_device_counts_what_fvcore_counts(
     network: nn.Module, size: tuple[int, int]
 ) -> None:
-    theirs = cost.fvcore_mac(network, *size)
-    ours = cost.cost(network, *size)
+    theirs = flops.fvcore_mac(network, *size)
+    ours = flops.cost(network, *size)
     assert ours.mac == sum(theirs.values())
     assert ours.flop == 2 * (theirs["conv"] + theirs["linear"])
-    assert cost.gmac(network, *size) == ours.mac / 1e9
+    assert flops.gmac(network, *size) == ours.mac / 1e9
 
 
 def test_fvcore_is_quiet(network: nn.Module, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
-        assert set(cost.fvcore_mac(network, 64, 64)) == {"conv", "linear", "group_norm"}
+        assert set(flops.fvcore_mac(network, 64, 64)) == {"conv", "linear", "group_norm"}
     assert not caplog.records
 
 
 def test_the_thin_resnet10_costs_what_the_authors_network_costs(network: nn.Module) -> None:
-    assert cost.parameters(network) == 1_231_011
-    assert cost.gmac(network, 1000, 1000) == pytest.approx(5.10, abs=0.1)
-    per_megapixel = cost.gmac(network, 8192, 8192) / (8192**2 / 1e6)
+    assert flops.parameters(network) == 1_231_011
+    assert flops.gmac(network, 1000, 1000) == pytest.approx(5.10, abs=0.1)
+    per_megapixel = flops.gmac(network, 8192, 8192) / (8192**2 / 1e6)
     assert per_megapixel == pytest.approx(5.10, abs=0.005)
 
 
 def test_the_largest_crop_of_the_paper_can_be_counted(network: nn.Module) -> None:
-    whole = cost.cost(network, 16_832, 19_304)
+    whole = flops.cost(network, 16_832, 19_304)
     assert whole.flop == pytest.approx(2 * 5.016e3 * 16_832 * 19_304, rel=1e-3)
     assert next(network.parameters()).device.type == "cpu"
 
@@ -67,16 +68,16 @@ class Tiny(nn.Module):
 
 def test_the_count_by_hand() -> None:
     convolution, linear, norm = 6 * 5 * 4 * 3 * 9, 4 * 2, 4 * 6 * 5 * 4
-    assert cost.cost(Tiny(), 6, 5) == (convolution + linear + norm, 2 * (convolution + linear))
-    assert sum(cost.fvcore_mac(Tiny(), 6, 5).values()) == convolution + linear + norm
+    assert flops.cost(Tiny(), 6, 5) == (convolution + linear + norm, 2 * (convolution + linear))
+    assert sum(flops.fvcore_mac(Tiny(), 6, 5).values()) == convolution + linear + norm
 
 
 def test_counting_leaves_the_network_as_it_was() -> None:
     network = Tiny().train()
     network.norm.eval()
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    cost.cost(network, 8, 8)
-    cost.fvcore_mac(network, 8, 8)
+    flops.cost(network, 8, 8)
+    flops.fvcore_mac(network, 8, 8)
     assert (network.training, network.drop.training, network.norm.training) == (True, True, False)
     for name, value in network.state_dict().items():
         assert torch.equal(value, before[name])
@@ -85,25 +86,25 @@ def test_counting_leaves_the_network_as_it_was() -> None:
 def test_a_summary_weighs_every_crop_and_counts_each_size_once() -> None:
     network = Tiny()
     sizes = [(8, 8), (4, 4), (8, 8), (16, 4)]
-    summary = cost.over_sizes(network, sizes)
+    summary = flops.over_sizes(network, sizes)
     assert sorted(network.sizes) == sorted(set(sizes))
-    gmac = [cost.gmac(network, *size) for size in sizes]
+    gmac = [flops.gmac(network, *size) for size in sizes]
     assert summary["gmac_per_crop"]["mean"] == pytest.approx(sum(gmac) / 4, rel=1e-12)
     assert summary["gmac_per_crop"]["median"] == pytest.approx(gmac[0], rel=1e-12)
     assert summary["gmac_per_crop"]["max"] == max(gmac)
-    assert summary["gflop_per_crop"]["max"] == cost.cost(network, 8, 8).flop / 1e9
+    assert summary["gflop_per_crop"]["max"] == flops.cost(network, 8, 8).flop / 1e9
     with pytest.raises(ValueError, match="no crops"):
-        cost.over_sizes(network, [])
+        flops.over_sizes(network, [])
 
 
 def test_both_counters_agree_and_a_large_input_is_cut_first(network: nn.Module) -> None:
-    agreed = cost.agree(network, 127, 201)
+    agreed = flops.agree(network, 127, 201)
     assert agreed[:2] == (127, 201)
-    assert agreed.fvcore_mac == agreed.mac == cost.cost(network, 127, 201).mac
+    assert agreed.fvcore_mac == agreed.mac == flops.cost(network, 127, 201).mac
     assert agreed.difference == 0
-    tiny = cost.agree(Tiny(), 3, 4_000_000)
+    tiny = flops.agree(Tiny(), 3, 4_000_000)
     assert tiny[:2] == (3, 1_000_000)
-    assert cost.Agreement(1, 1, 100, 99).difference == pytest.approx(-0.01)
+    assert flops.Agreement(1, 1, 100, 99).difference == pytest.approx(-0.01)
 
 
 TABLE_1 = {  # median height and width, GMAC of convolutions and the linear layer, to so much
@@ -119,7 +120,7 @@ TABLE_1 = {  # median height and width, GMAC of convolutions and the linear laye
 @pytest.mark.parametrize("name", TABLE_1)
 def test_costs_at_the_median_sizes_of_the_paper(network: nn.Module, name: str) -> None:
     height, width, gmac, tolerance = TABLE_1[name]
-    found = cost.cost(network, height, width)
+    found = flops.cost(network, height, width)
     assert found.flop / 2e9 == pytest.approx(gmac, abs=tolerance)
     megapixels = height * width / 1e6
     # with the group norms; the rounding up of map sizes tells in small inputs

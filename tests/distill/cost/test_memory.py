@@ -9,7 +9,7 @@ from torch.profiler import ProfilerActivity, profile
 from distill import networks
 from distill.cost.memory import UNIT, inference, peak_memory
 from distill.data.normalization import to_input
-from distill.networks.execution import modes
+from distill.networks.execution import memory, modes
 
 
 def allocated(network: networks.ResNet, height: int, width: int) -> int:
@@ -41,8 +41,8 @@ def test_memory_to_train_is_that_of_the_ways() -> None:
     network = networks.build("resnet10", 3)
     found = peak_memory(network, 4096, 4096)
     plain = modes.tiled_prefix(0, len(network.parts()), "plain")
-    assert found.training == modes.memory_needed(network, 4096, 4096, plain)
-    assert found.training_least == min(modes.memory_of_ways(network, 4096, 4096).values())
+    assert found.training == memory.memory_needed(network, 4096, 4096, plain)
+    assert found.training_least == min(memory.memory_of_plans(network, 4096, 4096).values())
     assert found.inference < found.training
 
 

@@ -107,9 +107,9 @@ def test_what_was_begun_is_resumed(tmp_path: Path) -> None:
 CHILD = """
 import os, time
 from pathlib import Path
-from distill.cli.exits import end_with_starter, told
+from distill.cli.exits import end_with_starter, cli_errors
 here = Path({folder!r})
-with told("told"):
+with cli_errors("cli_errors"):
     end_with_starter()
     try:
         (here / "pid").write_text(str(os.getpid()))
@@ -122,11 +122,11 @@ with told("told"):
 PARENT = """
 import sys
 from pathlib import Path
-from distill.cli.exits import told
+from distill.cli.exits import cli_errors
 from distill.cli.experiment.runner import carry_out
 from distill.cli.experiment.jobs import Job
 out = Path({folder!r})
-with told():
+with cli_errors():
     job = Job("a", (), (), out / "made")
     carry_out([job], out, lambda _: [sys.executable, "-c", {child!r}], 1, print)
 """
@@ -155,7 +155,7 @@ def test_what_runs_ends_in_order_with_the_experiment_whatever_ends_that(
         wait_until(lambda: ended(running), "the job is an orphan")
     assert ended(running)
     assert (tmp_path / "cleared").exists()
-    assert (tmp_path / "logs" / "a.log").read_text() == "told\n"
+    assert (tmp_path / "logs" / "a.log").read_text() == "cli_errors\n"
 
 
 def test_a_job_whose_folder_another_process_writes_waits_and_says_so(tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def in_strips(pixels: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let builds decode so many pixels at a time, in this process, where that can be changed."""
     monkeypatch.setattr("wsistore.build.strips.STRIP_PIXELS", pixels)
     monkeypatch.setattr(
-        "wsistore.build.builder.run", lambda work, items, *_: in_workers(work, items, 0)
+        "wsistore.build.builder.in_workers", lambda work, items, *_: in_workers(work, items, 0)
     )
 
 
