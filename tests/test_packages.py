@@ -1,0 +1,81 @@
+"""The packages' own rules that import-linter does not know; docs/design.md says why."""
+
+import ast
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from tools.package_map import PICTURE, picture, reduced
+
+ROOT = Path(__file__).resolve().parents[1]
+MODULES = sorted(p for name in ("wsistore", "distill") for p in (ROOT / name).rglob("*.py"))
+PACKAGES = sorted(
+    ".".join(path.parent.relative_to(ROOT).parts)
+    for name in ("wsistore", "distill")
+    for path in (ROOT / name).rglob("__init__.pyi")
+)
+LINES_OF_A_MODULE = 300
+
+
+def imports(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the modules that names are imported from, by line."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield node.lineno, node.module
+        elif isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+
+
+def room(parts: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the package on the top level that a module is in, or the module itself there."""
+    return parts[:2]
+
+
+def inner_imports(path: Path) -> list[str]:
+    """Return where a module reaches into another package, past what that hands on."""
+    own = room(path.relative_to(ROOT).with_suffix("").parts)
+    return [
+        f"{path.relative_to(ROOT)}:{line} imports {module}"
+        for line, module in imports(path)
+        if (parts := tuple(module.split(".")))[0] in ("wsistore", "distill")
+        and len(parts) > 2
+        and room(parts) != own
+    ]
+
+
+def test_packages_take_of_each_other_what_their_roots_hand_on() -> None:
+    assert [found for path in MODULES for found in inner_imports(path)] == []
+
+
+def test_reaching_into_a_package_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{__name__}.ROOT", tmp_path)
+    path = tmp_path / "distill" / "kd" / "task.py"
+    path.parent.mkdir(parents=True)
+    path.write_text(
+        "from distill.kd.losses import hint\nfrom distill.data import Sample\n"
+        "def late():\n    from distill.data.subsets import select\n"
+    )
+    assert inner_imports(path) == ["distill/kd/task.py:4 imports distill.data.subsets"]
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_name_that_a_package_hands_on_is_there(package: str) -> None:
+    module = import_module(package)
+    assert module.__all__
+    for name in module.__all__:
+        assert getattr(module, name) is not None
+
+
+def test_a_module_can_be_held_in_the_head() -> None:
+    lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES}
+    assert {path: count for path, count in lines.items() if count > LINES_OF_A_MODULE} == {}
+
+
+def test_the_picture_of_the_packages_is_the_one_that_their_imports_draw() -> None:
+    assert PICTURE.read_text(encoding="utf-8") == picture(), "run: python -m tools.package_map"
+
+
+def test_a_longer_way_of_arrows_replaces_the_shorter() -> None:
+    assert reduced({("a", "b"), ("b", "c"), ("a", "c")}) == {("a", "b"), ("b", "c")}
