@@ -25,7 +25,6 @@ from distill.place import own_name
 from distill.runs import Run
 from distill.standardise import Standard
 from distill.subsets import Subset, median_mpp, rows_of
-from distill.tensors import publish_all
 from wsistore import texts
 
 FORMAT = "distill-evaluation/2"
@@ -97,7 +96,9 @@ def carry_out(plan: Plan, watch: Watch = unwatched) -> Evaluation:
         files[f"{kind}s.csv"] = answers.by(kind, request.aggregate).csv()
     files["metrics.json"] = as_json(report)
     # they would not belong to the predictions
-    publish_all(folder, files, ("metrics.json", "differences.json", leakage.CALIBRATION_CSV))
+    wsistore.atomic.write_all(
+        folder, files, ("metrics.json", "differences.json", leakage.CALIBRATION_CSV)
+    )
     return Evaluation(plan, answers, report)
 
 

@@ -17,9 +17,8 @@ from distill.networks import ResNet
 from distill.options import Grouped, option
 from distill.place import hold
 from distill.runs import Run
-from distill.tensors import publish_all
 from distill.weights import encode
-from wsistore import terminal
+from wsistore import atomic, terminal
 
 
 @click.command("export", cls=Grouped)
@@ -114,7 +113,7 @@ def command(
         out.name: content,
     }
     # a model that is there belongs to the card beside it
-    publish_all(out.parent, files, (out.name,))
+    atomic.write_all(out.parent, files, (out.name,))
     terminal.echo(
         f"{out}: within {check.worst(differences):.1e} of torch's logits at {len(differences)} "
         f"sizes; {page.name} and {table.name} beside it"
