@@ -77,9 +77,8 @@ def command(
     # not FILE.json: beside config.onnx that would be the run's own configuration
     page, table = (out.with_name(f"{out.stem}.card.{kind}") for kind in ("md", "json"))
     hold(out)
-    for path in (out, page, table):
-        if path.exists() and not overwrite:
-            raise UsageError(f"{path} exists; replace it with --overwrite, or choose another --out")
+    if not overwrite:
+        _require_free(out)
     network = run.load_network()
     assert isinstance(network, ResNet)
     least = model.least_side(run.weights.network)
@@ -112,6 +111,11 @@ def command(
         page.name: card.render(described).encode(),
         out.name: content,
     }
+    if not overwrite:
+        for path in (page, table):
+            # the model comes last: a card alone, and the same, is what a killed export left
+            if not (path.is_file() and path.read_bytes() == files[path.name]):
+                _require_free(path)
     # a model that is there belongs to the card beside it
     atomic.write_all(out.parent, files, (out.name,))
     terminal.echo(
@@ -121,6 +125,11 @@ def command(
     if reason := described["data"]["subsets_unknown"]:
         text = f"{page}: patients per subset are missing ({reason}); --store STORE names it"
         stderr.print(text)
+
+
+def _require_free(path: Path) -> None:
+    if path.exists():
+        raise UsageError(f"{path} exists; replace it with --overwrite, or choose another --out")
 
 
 def _checked(
