@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from wsistore import layout
-from wsistore.errors import StoreError, UsageError
+from wsistore.errors import StoreError, UsageError, advice
 from wsistore.identity import StoredSlide
 from wsistore.index import read_record, record_to_json, update_index
 from wsistore.labels import Label, Labels, disagreement, match_labels
@@ -213,6 +213,6 @@ def _write(group: Root, record: SlideRecord) -> None:
         path.write_text(json.dumps(metadata, indent=2))
     except OSError as error:
         raise StoreError(
-            f"{path}: cannot be written: {error}; what was written before is whole: run the same "
-            "command again"
+            f"{path}: {error.strerror or error}; what was written before is whole: "
+            f"{advice(error)} and run the same command again"
         ) from error
