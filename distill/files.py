@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import tempfile
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,33 +16,6 @@ from torch import Tensor, nn
 import wsistore
 from distill.errors import RunError
 from wsistore import texts
-
-
-def publish_all(folder: Path, contents: Mapping[str, bytes], stale: Collection[str] = ()) -> None:
-    """Write files that belong together: all aside, to the disk, before the first is renamed.
-
-    So a disk that is full leaves all files that were there. They are renamed in the order given.
-
-    Args:
-        folder: where they go.
-        contents: by file name.
-        stale: names of files that would not belong to the new ones; they are removed first.
-
-    Raises:
-        OSError: one cannot be written; it names the file.
-    """
-    with ExitStack() as stack:
-        asides = {}
-        for name, content in contents.items():
-            asides[name] = stack.enter_context(wsistore.atomic.aside(folder / name))
-            with wsistore.naming(folder / name), asides[name].open("xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-        for name in stale:
-            (folder / name).unlink(missing_ok=True)
-        for name, aside in asides.items():
-            wsistore.atomic.publish(aside, folder / name)
 
 
 def publish(path: Path, content: bytes) -> None:

@@ -14,11 +14,11 @@ import torch
 from distill.cli.options import Grouped, option
 from distill.errors import UsageError
 from distill.export import card, facts, onnx_model, parity
-from distill.files import encode, publish_all
+from distill.files import encode
 from distill.networks import ResNet
 from distill.output_folder import hold
 from distill.runs import Run
-from wsistore import terminal
+from wsistore import atomic, terminal
 
 
 @click.command("export", cls=Grouped)
@@ -77,9 +77,8 @@ def command(
     # not FILE.json: beside config.onnx that would be the run's own configuration
     page, table = (out.with_name(f"{out.stem}.card.{kind}") for kind in ("md", "json"))
     hold(out)
-    for path in (out, page, table):
-        if path.exists() and not overwrite:
-            raise UsageError(f"{path} exists; replace it with --overwrite, or choose another --out")
+    if not overwrite:
+        _require_free(out)
     network = run.load_network()
     assert isinstance(network, ResNet)
     least = onnx_model.least_side(run.weights.network)
@@ -112,8 +111,13 @@ def command(
         page.name: card.render(described).encode(),
         out.name: content,
     }
+    if not overwrite:
+        for path in (page, table):
+            # the model comes last: a card alone, and the same, is what a killed export left
+            if not (path.is_file() and path.read_bytes() == files[path.name]):
+                _require_free(path)
     # a model that is there belongs to the card beside it
-    publish_all(out.parent, files, (out.name,))
+    atomic.write_all(out.parent, files, (out.name,))
     terminal.echo(
         f"{out}: within {parity.worst(differences):.1e} of torch's logits at {len(differences)} "
         f"sizes; {page.name} and {table.name} beside it"
@@ -121,6 +125,11 @@ def command(
     if reason := described["data"]["subsets_unknown"]:
         text = f"{page}: patients per subset are missing ({reason}); --store STORE names it"
         stderr.print(text)
+
+
+def _require_free(path: Path) -> None:
+    if path.exists():
+        raise UsageError(f"{path} exists; replace it with --overwrite, or choose another --out")
 
 
 def _checked(

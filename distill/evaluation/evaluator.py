@@ -19,7 +19,7 @@ from distill.evaluation.metrics.calibration import Temperature, fit_temperature,
 from distill.evaluation.plan import EvaluationPlan
 from distill.evaluation.predictions import Predictions, guarded_csv
 from distill.evaluation.scores import FORMAT, TABLES
-from distill.files import as_json, publish_all
+from distill.files import as_json
 from distill.networks import CropRunner, inference_runner, resolve_device
 from distill.output_folder import own_name
 from distill.runs import sha256, slide_fingerprints
@@ -82,7 +82,9 @@ def evaluate(plan: EvaluationPlan, watch: Watch = unwatched) -> Evaluation:
         files[f"{kind}s.csv"] = answers.by(kind, request.aggregate).csv()
     files["metrics.json"] = as_json(report)
     # they would not belong to the predictions
-    publish_all(folder, files, ("metrics.json", "differences.json", leakage.CALIBRATION_CSV))
+    wsistore.atomic.write_all(
+        folder, files, ("metrics.json", "differences.json", leakage.CALIBRATION_CSV)
+    )
     return Evaluation(plan, answers, report)
 
 

@@ -48,6 +48,15 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
+def opened(handle: int, folder: Path) -> str:
+    """Return the name of an open file of a folder, or that of the folder."""
+    own = os.fstat(handle)
+    (name,) = (
+        path.name for path in (folder, *folder.iterdir()) if os.path.samestat(own, path.stat())
+    )
+    return name
+
+
 @pytest.fixture
 def there(tmp_path: Path) -> Path:
     """A folder with a table and a report that were written before."""
@@ -163,6 +172,58 @@ def test_hidden_files_of_others_are_not_ours(tmp_path: Path) -> None:
     assert atomic.unfinished(tmp_path) == []
     atomic.clear(tmp_path, lock=False)
     assert names(tmp_path) == before
+
+
+def test_files_that_belong_together_are_all_on_the_disk_before_the_first_is_renamed(
+    there: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    sync, replace, unlink = os.fsync, Path.replace, Path.unlink
+
+    def noted_sync(handle: int) -> None:
+        said.append(f"sync {opened(handle, there).removeprefix('.').partition('.csv')[0]}")
+        sync(handle)
+
+    def noted_replace(path: Path, to: Path) -> Path:
+        said.append(f"rename {to.stem}")
+        return replace(path, to)
+
+    def noted_unlink(path: Path, missing_ok: bool = False) -> None:
+        if not path.name.startswith("."):
+            said.append(f"remove {path.stem}")
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(os, "fsync", noted_sync)
+    monkeypatch.setattr(Path, "replace", noted_replace)
+    monkeypatch.setattr(Path, "unlink", noted_unlink)
+    contents = {"z.csv": b"z", "a.csv": b"a", "m.csv": b"m"}
+    atomic.write_all(there, contents, ("table.csv", "absent.csv"))
+    folder = f"sync {there.name}"
+    assert said == [
+        "sync z", "sync a", "sync m", "remove table", "remove absent", folder,
+        "rename z", folder, "rename a", folder, "rename m", folder,
+    ]  # fmt: skip
+    assert names(there) == ["a.csv", "m.csv", "report", "z.csv"]
+    assert {name: (there / name).read_bytes() for name in contents} == contents
+
+
+@pytest.mark.parametrize("failing", ["z.csv", "m.csv"])
+def test_what_cannot_be_staged_leaves_all_files_as_they_were(
+    failing: str, there: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync = os.fsync
+
+    def full(handle: int) -> None:
+        if failing in opened(handle, there):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)) as caught:
+        atomic.write_all(there, {"z.csv": b"", "table.csv": b"new", "m.csv": b""}, ("table.csv",))
+    assert caught.value.filename == str(there / failing)
+    assert names(there) == ["report", "table.csv"]
+    assert (there / "table.csv").read_bytes() == b"old"
 
 
 def test_a_folder_that_is_gone_does_not_come_back(tmp_path: Path) -> None:

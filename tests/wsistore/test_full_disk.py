@@ -39,6 +39,16 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def corrected(store: Path, folder: Path) -> Path:
+    """Write a table of other patients, the last slide's with a long name, and return its path."""
+    path = folder / "corrected.csv"
+    slides = sorted(wsistore.open(store).slides["slide"])
+    names = [*("other" for _ in slides[1:]), "n" * 400]
+    rows = [f"{slide},{name},normal" for slide, name in zip(slides, names, strict=True)]
+    path.write_text("\n".join(["slide,patient,label", *rows]) + "\n")
+    return path
+
+
 def refused(result: Result, said: str = "File too large; raise the limit") -> str:
     """Return the sentence of a command that the disk has stopped."""
     assert result.exit_code == 1, result.output
@@ -62,6 +72,37 @@ def test_what_was_there_stays(made: Path, tmp_path: Path, limit: int) -> None:
         assert str(folder) in refused(result)
         assert content(folder) == before
         assert not [path for path in folder.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.parametrize("limit", [0, 200])
+def test_labels_that_cannot_be_written_change_nothing(
+    made: Path, tmp_path: Path, limit: int
+) -> None:
+    store = shutil.copytree(made / "store", tmp_path / "store")
+    table, before = corrected(store, tmp_path), content(store)
+    with full_disk(limit):
+        result = invoke("label", store, "--labels", table)
+    assert str(store / "slides") in refused(result, "File too large; what was written before")
+    assert content(store) == before
+
+
+def test_labels_of_which_only_some_can_be_written_are_ended_by_the_same_command(
+    made: Path, tmp_path: Path
+) -> None:
+    store = shutil.copytree(made / "store", tmp_path / "store")
+    whole = shutil.copytree(store, tmp_path / "whole")
+    table, before = corrected(store, tmp_path), content(store)
+    assert invoke("label", whole, "--labels", table).stdout
+    *lengths, last = (len(data) for path, data in content(whole).items() if path.count("/") == 2)
+    assert max(lengths) < last
+    with full_disk(max(lengths)):
+        result = invoke("label", store, "--labels", table)
+    assert str(store / "slides") in refused(result, "File too large; what was written before")
+    changed = {path for path, data in content(store).items() if data != before[path]}
+    assert len(changed) == len(lengths)
+    assert all(content(store)[path] == content(whole)[path] for path in changed)
+    invoke("label", store, "--labels", table)
+    assert content(store) == content(whole)
 
 
 def test_a_sample_that_stops_leaves_no_half_slide(tmp_path: Path) -> None:

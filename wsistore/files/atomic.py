@@ -14,8 +14,8 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from wsistore.errors import naming
@@ -89,13 +89,42 @@ def publish(whole: Path, target: Path) -> None:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write a file aside, to the disk, and rename it into place; its folder exists."""
-    with aside(path) as whole:
-        with whole.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        publish(whole, path)
+    """Write a file so that it is never seen half-written; see `write_all`."""
+    write_all(path.parent, {path.name: content})
+
+
+def write_all(folder: Path, contents: Mapping[str, bytes], stale: Collection[str] = ()) -> None:
+    """Write files that belong together: all aside, to the disk, before the first is renamed.
+
+    So a disk that is full leaves all files that were there. They are renamed in the order given,
+    and each rename is on the disk before the next, so that a power cut keeps the order.
+
+    Args:
+        folder: where they go; it exists.
+        contents: by file name.
+        stale: names of files that would not belong to the new ones; they go before the first
+            rename, and what is not there is passed over.
+
+    Raises:
+        FileNotFoundError: the folder is not there.
+        OSError: one cannot be written; it names the file.
+    """
+    with ExitStack() as stack:
+        wholes = {}
+        for name, content in contents.items():
+            wholes[name] = stack.enter_context(aside(folder / name))
+            # the stack ends all of them, and the last would take a nameless error for its own
+            with naming(folder / name), wholes[name].open("xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        for name in stale:
+            (folder / name).unlink(missing_ok=True)
+        if stale:
+            _sync(folder)
+        for name, whole in wholes.items():
+            with naming(folder / name):
+                publish(whole, folder / name)
 
 
 def clear(folder: Path, name: str | None = None, lock: bool = True) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +50,7 @@ def levels_sheet(crop: Crop, store: Store, height: int = 360) -> Image.Image:
 def save_png(picture: Image.Image, path: Path) -> Path:
     """Write a picture as PNG, aside first, and return its path."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic.aside(path) as whole:
-        picture.save(whole, format="PNG")
-        atomic.publish(whole, path)
+    content = io.BytesIO()
+    picture.save(content, format="PNG")
+    atomic.write(path, content.getvalue())
     return path

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from wsistore.errors import StoreError, UsageError
+from wsistore.errors import StoreError, UsageError, advice
 from wsistore.files import parse_json
 from wsistore.slides import Label, Labels, StoredSlide, disagreement, match_labels
 from wsistore.storage import METADATA, LocalRoot, StoreLike, StoreRoot, layout, open_root
@@ -214,6 +214,6 @@ def _write(group: StoreRoot, record: SlideRecord) -> None:
         path.write_text(json.dumps(metadata, indent=2))
     except OSError as error:
         raise StoreError(
-            f"{path}: cannot be written: {error}; what was written before is whole: run the same "
-            "command again"
+            f"{path}: {error.strerror or error}; what was written before is whole: "
+            f"{advice(error)} and run the same command again"
         ) from error

@@ -105,6 +105,28 @@ def test_nothing_is_replaced_unasked_and_the_same_run_makes_the_same_bytes(
     assert exported.read_bytes() == before
 
 
+def test_cards_alone_are_what_a_killed_export_left_if_they_are_the_same(
+    run: Path, exported: Path, tmp_path: Path, export: Export, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(onnx_model, "convert", lambda exported_, least: onnx.load(exported))
+    cards = ("model.card.json", "model.card.md")
+    for count in (1, 2):
+        for name in cards[:count]:
+            shutil.copy(exported.with_name(name), tmp_path)
+        result = export(run, "--onnx", "--out", tmp_path / "model.onnx")
+        assert result.exit_code == 0, result.output
+        for path in tmp_path.iterdir():
+            assert path.read_bytes() == exported.with_name(path.name).read_bytes()
+            path.unlink()
+    shutil.copy(exported.with_name(cards[0]), tmp_path)
+    (tmp_path / cards[1]).write_text("of another model")
+    refused = export(run, "--onnx", "--out", tmp_path / "model.onnx")
+    assert refused.exit_code == 2
+    assert f"{tmp_path / cards[1]} exists; replace it with --overwrite" in refused.output
+    assert sorted(path.name for path in tmp_path.iterdir()) == list(cards)
+    assert (tmp_path / cards[1]).read_text() == "of another model"
+
+
 def test_float_input_and_a_store_that_is_gone(
     run: Path, store: Path, tmp_path: Path, export: Export
 ) -> None:
