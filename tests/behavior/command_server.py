@@ -25,11 +25,12 @@ MODULES = {
     "distill report": ["distill.report.command"],
     "distill explain": ["distill.explain.command"],
     "distill predict": ["distill.predict.command"],
-    "distill export": ["distill.export.command", "onnxscript", "onnxruntime"],
+    "distill export": ["distill.export.command", "onnxscript"],
     "distill cost": ["distill.cost.command"],
     "distill experiment": ["distill.experiment.command"],
 }
-"""Command → what is loaded when it first comes, before the fork, so that each later one has it."""
+"""Command → what is loaded when it first comes, before the fork, so that each later one has it.
+Not onnxruntime: it starts a thread, which a fork does not have and waits for at its end."""
 
 
 def begin(request: dict[str, Any]) -> None:
