@@ -1,4 +1,4 @@
-"""Run as a module: commands one after the other, each in a fork of a process that has torch loaded.
+"""Run as a module: commands one after the other, each in a fork that has its modules loaded.
 
 Reads a line of JSON for each from standard input: ``words``, ``folder`` to run in, ``environment``
 to add, ``output`` (a file for what is printed). Answers with its exit code, or -N for signal N.
@@ -13,10 +13,24 @@ from typing import Any
 import sitecustomize
 
 PROGRAMS = {"wsistore": "wsistore.cli.main", "distill": "distill.cli.main"}
-NEEDED = (
-    "wsistore.build.builder", "wsistore.cli.split", "distill.cli.train", "distill.cli.teach",
-    "distill.cli.evaluate", "distill.cli.report",
-)  # fmt: skip
+MODULES = {
+    "wsistore build": ["wsistore.build.builder"],
+    "wsistore split": ["wsistore.cli.split"],
+    "wsistore label": ["wsistore.cli.label"],
+    "wsistore sample": ["wsistore.cli.sample"],
+    "wsistore preview": ["wsistore.cli.preview"],
+    "distill train": ["distill.cli.train"],
+    "distill teach": ["distill.cli.teach"],
+    "distill evaluate": ["distill.cli.evaluate"],
+    "distill report": ["distill.cli.report"],
+    "distill explain": ["distill.cli.explain"],
+    "distill predict": ["distill.cli.predict"],
+    "distill export": ["distill.cli.export", "onnxscript"],
+    "distill cost": ["distill.cli.cost"],
+    "distill experiment": ["distill.cli.experiment.command"],
+}
+"""Command → what is loaded when it first comes, before the fork, so that each later one has it.
+Not onnxruntime: it starts a thread, which a fork does not have and waits for at its end."""
 
 
 def begin(request: dict[str, Any]) -> None:
@@ -25,6 +39,7 @@ def begin(request: dict[str, Any]) -> None:
     os.chdir(request["folder"])
     os.environ["PWD"] = request["folder"]
     os.environ.update(request["environment"])
+    os.environ["RENAMES_GROUP"] = str(os.getpid())
     for handle, path, flags in ((0, os.devnull, os.O_RDONLY), (1, request["output"], os.O_WRONLY)):
         opened = os.open(path, flags | os.O_CREAT | os.O_TRUNC)
         os.dup2(opened, handle)
@@ -37,12 +52,13 @@ def begin(request: dict[str, Any]) -> None:
 
 def serve() -> None:
     """Answer requests until there are no more."""
-    for name in NEEDED:
-        importlib.import_module(name)
     for line in iter(sys.stdin.readline, ""):
+        request = json.loads(line)
+        for name in MODULES[" ".join(request["words"][:2])]:
+            importlib.import_module(name)
         child = os.fork()
         if child == 0:
-            begin(json.loads(line))
+            begin(request)
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 
 

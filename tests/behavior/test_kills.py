@@ -1,7 +1,8 @@
 """Each command, killed at each of its renames and given again, leaves what it leaves undisturbed.
 
 The list of renames is traced, not written down, see ``renames/sitecustomize.py``. An ordinary run
-of the tests kills each command once, at a rename that a seed draws; ``make kills`` at each.
+of the tests kills a command once, at a rename that a seed draws; ``make kills`` at each. Commands
+that publish as others do, or take long, are killed by ``make kills`` alone: see `Case.late`.
 """
 
 import csv
@@ -9,6 +10,7 @@ import itertools
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -38,12 +40,16 @@ class Case:
         words: the command line.
         needs: files and folders that it works with, made by the commands before.
         resume: what to add when it is given again and a file of that name is there: the way that
-            docs/training.md tells.
+            docs/training.md tells, or the command when it refuses.
+        late: whether an ordinary run of the tests leaves it to ``make kills``.
+        at: a pattern: the only renames to kill at, by where they go; all by default.
     """
 
     words: tuple[str, ...]
     needs: tuple[str, ...]
     resume: tuple[str, str] | None = None
+    late: bool = False
+    at: str = ""
 
 
 CASES = {
@@ -82,7 +88,117 @@ CASES = {
         ("distill", "report", "run", "store", "--subset", "val", "--out", "report"),
         ("store", "evaluated/run"),
     ),
+    "split --extend": Case(
+        ("wsistore", "split", "grown", "--name", "main", "--extend"), ("grown",)
+    ),
+    "label": Case(
+        ("wsistore", "label", "few-store", "--labels", "few/labels.csv"), ("few", "few-store")
+    ),
+    "sample": Case(
+        ("wsistore", "sample", "cohort", "--patients", "2", "--size", "256", "--workers", "1"),
+        (), ("cohort", "--overwrite"),
+    ),
+    "preview": Case(
+        ("wsistore", "preview", "few-store", "--out", "seen"), ("few-store",), late=True
+    ),
+    "preview --overwrite": Case(
+        ("wsistore", "preview", "few-store", "--out", "seen", "--size", "300", "--overwrite"),
+        ("few-store", "seen"), late=True,
+    ),
+    "train kd": Case(
+        ("distill", "train", "kd", "store", "--level", "2.5x", "--teacher", "run", "--out",
+         "student", "--epochs", "1", *MACHINE),
+        ("store", "run"), ("student/config.json", "--resume"), late=True,
+    ),
+    "train finetune": Case(
+        ("distill", "train", "finetune", "store", "--student", "run", "--out", "tuned",
+         "--epochs", "1", *MACHINE),
+        ("store", "run"), ("tuned/config.json", "--resume"), late=True,
+    ),
+    "explain": Case(
+        ("distill", "explain", "run", "store", "--subset", "val", "--out", "explained", *MACHINE),
+        ("store", "run"), late=True,
+    ),
+    "explain --overwrite": Case(
+        ("distill", "explain", "run", "store", "--subset", "val", "--out", "explained",
+         "--size", "300", "--overwrite", *MACHINE),
+        ("store", "run", "explained"), late=True,
+    ),
+    "predict": Case(
+        ("distill", "predict", "run", "few", "--mpp", "1", "--out", "predictions", *MACHINE),
+        ("few", "store", "run"), late=True,
+    ),
+    "predict --overwrite": Case(
+        ("distill", "predict", "run", "few", "--mpp", "1", "--out", "predictions",
+         "--aggregate", "area", "--overwrite", *MACHINE),
+        ("few", "store", "run", "predictions"), late=True,
+    ),
+    "export": Case(
+        ("distill", "export", "run", "--onnx", "--out", "exported/m.onnx"), ("run",), late=True
+    ),
+    "export --overwrite": Case(
+        ("distill", "export", "run", "--onnx", "--out", "exported/m.onnx", "--overwrite",
+         "--store", "store"),
+        ("store", "run", "exported"), late=True,
+    ),
+    "cost": Case(
+        ("distill", "cost", "run", "--size", "64x64", "--no-measure", "--csv", "cost.csv"),
+        ("run",), late=True,
+    ),
+    "experiment": Case(
+        ("distill", "experiment", "design/design.toml", "--out", "runs", "--jobs", "1",
+         "--threads", "1", "--device", "cpu"),
+        ("store", "design"), late=True, at=r"/(jobs\.json|weights\.json|runs/report)$",
+    ),
 }  # fmt: skip
+DESIGN = """
+store = "../store"
+teacher = "10x"
+students = ["2.5x"]
+seeds = 1
+distil_on = ["train"]
+views = 0
+subset = "val"
+[train]
+epochs = 1
+memory = 4
+[evaluate]
+draws = 20
+memory = 4
+"""
+SLIDES = {"few": range(2), "all": range(8), "late": range(8, 10)}
+"""Folders of slides → their numbers."""
+SHARES = ("--fractions", "50/25/25")
+
+
+def build(slides: str, out: str, *more: str) -> tuple[str, ...]:
+    """Return the command that builds a store in one process."""
+    return ("wsistore", "build", slides, "--out", out, *LEVELS, *more, "--workers", "1")
+
+
+MADE: dict[str, tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]] = {
+    "few-store": (("few",), (build("few", "few-store"),)),
+    "store": (
+        ("all",),
+        (build("all", "store", "--labels", "all/labels.csv"),
+         ("wsistore", "split", "store", "--name", "main", *SHARES)),
+    ),
+    "grown": (
+        ("store", "late"),
+        (("cp", "store", "grown"), build("late", "grown", "--labels", "late/labels.csv")),
+    ),
+    "run": (("store",), (CASES["train"].words,)),
+    "evaluated/run": (
+        ("run", "store"),
+        (("cp", "run", "evaluated/run"),
+         tuple("evaluated/run" if word == "run" else word for word in CASES["evaluate"].words)),
+    ),
+    "seen": (CASES["preview"].needs, (CASES["preview"].words,)),
+    "explained": (CASES["explain"].needs, (CASES["explain"].words,)),
+    "predictions": (CASES["predict"].needs, (CASES["predict"].words,)),
+    "exported": (CASES["export"].needs, (CASES["export"].words,)),
+}  # fmt: skip
+"""What commands need → what is needed to make it, and the commands that do; cp copies a folder."""
 
 
 class Server:
@@ -131,11 +247,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server.close()
 
 
-def write_slides(folder: Path, count: int) -> None:
+def write_slides(folder: Path, numbers: range) -> None:
     """Write slides of 1 µm/px, noise of two grains, of two classes in turn, and their labels."""
     folder.mkdir()
     lines = ["slide,patient,label"]
-    for number in range(count):
+    for number in numbers:
         rng = np.random.default_rng(number)
         grain = (16, 2)[number % 2]
         cells = rng.integers(40, 240, (128 // grain, 96 // grain, 3), dtype=np.uint8)
@@ -145,33 +261,45 @@ def write_slides(folder: Path, count: int) -> None:
     (folder / "labels.csv").write_text("\n".join(lines) + "\n")
 
 
+class Made:
+    """A folder with all that the commands need, each made when a command first needs it."""
+
+    def __init__(self, server: Server, home: Path) -> None:
+        self._server, self._home = server, home
+
+    def __call__(self, name: str) -> Path:
+        """Return where it is."""
+        path = self._home / name
+        if path.exists():
+            return path
+        if name in SLIDES:
+            write_slides(path, SLIDES[name])
+        elif name == "design":
+            path.mkdir()
+            (path / "design.toml").write_text(DESIGN)
+        else:
+            needs, commands = MADE[name]
+            for need in needs:
+                self(need)
+            for words in commands:
+                if words[0] == "cp":
+                    shutil.copytree(self._home / words[1], self._home / words[2])
+                else:
+                    self._server.done(self._home, words)
+        return path
+
+
 @pytest.fixture(scope="module")
-def made(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """All that the commands need, each made by the commands before it."""
-    home = tmp_path_factory.mktemp("made")
-    write_slides(home / "few", 2)
-    write_slides(home / "all", 8)
-    for folder, out in (("few", "few-store"), ("all", "store")):
-        labels = ("--labels", f"{folder}/labels.csv") if folder == "all" else ()
-        words = ("build", folder, "--out", out, *LEVELS, *labels, "--workers", "1")
-        server.done(home, ("wsistore", *words))
-    shares = ("--fractions", "50/25/25")
-    server.done(home, ("wsistore", "split", "store", "--name", "main", *shares))
-    server.done(home, CASES["train"].words)
-    shutil.copytree(home / "run", home / "evaluated" / "run")
-    server.done(
-        home,
-        tuple("evaluated/run" if word == "run" else word for word in CASES["evaluate"].words),
-    )
-    return home
+def made(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Made:
+    return Made(server, tmp_path_factory.mktemp("made"))
 
 
-def before(made: Path, case: Case, folder: Path) -> None:
+def before(made: Made, case: Case, folder: Path) -> None:
     """Make the folder as it is before a command."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     for name in case.needs:
-        shutil.copytree(made / name, folder / Path(name).name)
+        shutil.copytree(made(name), folder / Path(name).name)
 
 
 def tree(folder: Path) -> dict[str, Any]:
@@ -179,7 +307,11 @@ def tree(folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        found[name] = None if path.is_dir() else OWN.get(path.name, bytes)(path.read_bytes())
+        found[name] = (
+            None
+            if path.is_dir()
+            else OWN.get(path.name, OWN.get(path.suffix, bytes))(path.read_bytes())
+        )
     return found
 
 
@@ -201,30 +333,41 @@ def _nameless(content: bytes) -> Any:
     return config
 
 
+def _nothing(_: bytes) -> None:
+    """What a command said in its log: the seconds that it took, and those of the killed one."""
+
+
 OWN: dict[str, Callable[[bytes], Any]] = {
     "metrics.jsonl": _untimed_lines,
     "metrics.csv": _untimed_rows,
     "config.json": _nameless,
+    ".log": _nothing,
 }
 """The files that hold what each run has of its own, the seconds of an epoch and the id that was
-drawn for it: name → how the rest of it is read."""
+drawn for it: name or ending → how the rest of it is read."""
 
 
-def renames_to_kill_at(name: str, count: int) -> Iterator[int]:
+def renames_to_kill_at(name: str, renames: list[str]) -> Iterator[int]:
     """Yield numbers of renames, from 1: all and on, or one that is drawn by the command's name."""
-    if os.environ.get(EVERY):
+    fit = [n for n, line in enumerate(renames, 1) if re.search(CASES[name].at, line)]
+    if not os.environ.get(EVERY):
+        yield random.Random(name).choice(fit)
+    elif CASES[name].at:
+        yield from fit
+    else:
         yield from itertools.count(1)
-    yield random.Random(name).randint(1, count)
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_killed_and_given_again(name: str, made: Path, server: Server, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "name", [name for name, case in CASES.items() if os.environ.get(EVERY) or not case.late]
+)
+def test_killed_and_given_again(name: str, made: Made, server: Server, tmp_path: Path) -> None:
     case, folder = CASES[name], tmp_path / "work"
     before(made, case, folder)
     renames = server.done(folder, case.words)
     undisturbed = tree(folder)
     killed = 0
-    for number in renames_to_kill_at(name, len(renames)):
+    for number in renames_to_kill_at(name, renames):
         before(made, case, folder)
         code, done = server.run(folder, case.words, number)
         if code == 0:

@@ -2,7 +2,8 @@
 
 ``RENAMES_LOG`` names the log: a line ``event, source, target``, separated by tabs, for each rename
 below the folder ``RENAMES_BELOW``, appended before it happens. When the log gets line number
-``RENAMES_KILL``, counted from 1 over all processes, the whole process group is killed instead.
+``RENAMES_KILL``, counted from 1 over all processes, the process group ``RENAMES_GROUP`` is killed
+instead, and that of the process, if it is another.
 """
 
 import fcntl
@@ -30,6 +31,8 @@ def watch() -> None:
         fcntl.flock(handle, fcntl.LOCK_EX)
         os.write(handle, f"{event}\t{source}\t{target}\n".encode())
         if os.pread(handle, 1 << 24, 0).count(b"\n") == end:
+            if int(os.environ["RENAMES_GROUP"]) != os.getpgrp():
+                os.killpg(int(os.environ["RENAMES_GROUP"]), signal.SIGKILL)
             os.killpg(0, signal.SIGKILL)
         os.close(handle)
 
