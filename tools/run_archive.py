@@ -1,12 +1,12 @@
-"""Make tests/distill/runs/format-N.tar.xz: what the commands of today write, to be opened later.
+"""Make tests/distill/behavior/format-N.tar.xz: what today's commands write, to be opened later.
 
-python -m tools.run_archive tests/distill/runs/format-2.tar.xz
+python -m tools.run_archive tests/distill/behavior/format-2.tar.xz
 
 One folder, named as the archive, holds a store of small crops, finished runs with evaluations, a
 run that was stopped after its first epoch, targets (and targets that were begun), predictions, and
 an experiment. All was made by the command lines that `manifest.json` keeps, one after another in
-that folder. `tests/distill/test_old_runs.py` takes every archive there is. Make another when a
-format changes, and never replace one: it stands for the folders that people have.
+that folder. `tests/distill/behavior/test_old_runs.py` takes every archive there is. Make another
+when a format changes, and never replace one: it stands for the folders that people have.
 
 Two things keep the archive at some hundred kilobytes, and neither is seen by what reads it.
 

@@ -20,7 +20,7 @@ from tests.behavior.fuzzing.case import (
     Target,
 )
 from tests.behavior.fuzzing.mutations import mutate
-from tests.wsistore.test_build import build, flat_slide, outcomes
+from tests.wsistore.build.test_builder import build, flat_slide, outcomes
 from wsistore.errors import SlideError
 from wsistore.verify import verify
 

@@ -19,8 +19,8 @@ from distill.runs.run import Run
 from tests.behavior.fuzzing.case import Target
 from tests.behavior.fuzzing.commands import succeeds
 from tests.behavior.fuzzing.stores import small_store
-from tests.distill.test_targets import write as write_targets
-from tests.wsistore.test_build import flat_slide
+from tests.distill.kd.targets.test_reader import write as write_targets
+from tests.wsistore.build.test_builder import flat_slide
 
 in_workers = wsistore.in_workers
 MACHINE = ("--device", "cpu", "--threads", 1)

@@ -1,7 +1,7 @@
 """Validators and readers that others wrote take a crop, and find it where verify does.
 
-ome-zarr-models and tensorstore are asked in tests/wsistore/test_store_cmu.py. The reader of
-ome-zarr stands for a viewer: napari's plugin would install napari with its Qt widgets.
+ome-zarr-models and tensorstore are asked in tests/wsistore/behavior/test_store_cmu.py. The reader
+of ome-zarr stands for a viewer: napari's plugin would install napari with its Qt widgets.
 """
 
 import json
