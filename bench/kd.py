@@ -34,7 +34,7 @@ import wsistore
 from bench.kd_data import HIGH, LOW, picture, save_pictures, stored, teacher_run
 from distill.data.augmentation import AugmentationParams
 from distill.data.batching import by_size
-from distill.data.dataset import Crops, LabelledCrops, Sample
+from distill.data.dataset import Crops, LabeledCrops, Sample
 from distill.data.loader import SampleLoader
 from distill.data.normalization import channel_stats
 from distill.engine.settings import ComputeSettings, TrainingSettings
@@ -165,7 +165,7 @@ def epochs(store: Path, folder: Path, options: argparse.Namespace) -> None:
     }
     many = crops * options.repeat  # so that an epoch's start weighs as in a real data set
     data: dict[str, Any] = {
-        "a": LabelledCrops(store, many, [LOW], [number % 2 for number in range(len(many))]),
+        "a": LabeledCrops(store, many, [LOW], [number % 2 for number in range(len(many))]),
         "b": Crops(store, many, [LOW]),
         "c": Crops(store, crops[: options.online_crops], [HIGH, LOW]),
     }

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as serialise
+from safetensors.torch import save as serialize
 from torch import Tensor, nn
 
 import wsistore
@@ -29,7 +29,7 @@ def save(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str])
     Equal tensors and metadata make equal bytes.
     """
     held = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    publish(path, _in_order(serialise(held, metadata=dict(metadata))))
+    publish(path, _in_order(serialize(held, metadata=dict(metadata))))
 
 
 def _in_order(content: bytes) -> bytes:

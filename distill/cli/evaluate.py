@@ -160,8 +160,8 @@ def notes(plan: EvaluationPlan) -> list[str]:
     if left_out:
         crop, reason = next(iter(left_out.items()))
         said.append(f"crops skipped: {len(left_out)}, for example {crop}, which {reason}")
-    if unlabelled := labels.count(None):
-        said.append(f"crops without a label, not scored: {unlabelled} of {len(labels)}")
+    if unlabeled := labels.count(None):
+        said.append(f"crops without a label, not scored: {unlabeled} of {len(labels)}")
     if plan.seen[TRAINING] is None:
         said.append("nobody can tell which patients it was trained on")
     for way, what in SEEN.items():

@@ -169,7 +169,7 @@ def _apply_preset(context: click.Context, _: click.Parameter, name: str | None) 
     return name
 
 
-optimisation_options = stack(
+optimization_options = stack(
     option(
         "Optimisation",
         "--preset",
@@ -306,7 +306,7 @@ precision_options = stack(
     batch_option,
 )
 
-work_options = stack(run_options, optimisation_options, machine_options, precision_options)
+work_options = stack(run_options, optimization_options, machine_options, precision_options)
 training_options = stack(
     data_options, val_option, level_option, init_option, network_option, work_options
 )

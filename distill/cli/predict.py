@@ -186,7 +186,7 @@ def _asked(path: Path, workers: int, picture: int, given: dict[str, Any]) -> Ask
         run=path,
         weights=weights,
         settings=settings,
-        colours=known.colours,
+        colors=known.colors,
         seen=seen,
         mpp=given["mpp"],
         reader=given["reader"],
@@ -250,7 +250,7 @@ def _watched(
 
 
 def _about(asked: Asked) -> dict[str, Any]:
-    run, job, colours = asked.run, asked.job, asked.known.colours
+    run, job, colors = asked.run, asked.job, asked.known.colors
     return {
         "run": own_name(run.path),
         "weights_sha256": job.weights,
@@ -263,8 +263,8 @@ def _about(asked: Asked) -> dict[str, Any]:
         "aggregate": asked.aggregate,
         "settings": dict(job.settings),
         "colours": {
-            "slides": colours.slides if colours else None,
-            "threshold": colours.threshold if colours else None,
+            "slides": colors.slides if colors else None,
+            "threshold": colors.threshold if colors else None,
         },
         "notes": asked.notes,
     }

@@ -10,7 +10,7 @@ from .augmentation import (
 )
 from .batching import BatchingPolicy, Extent, Update, by_size, crops_in, one_by_one, shard
 from .color_statistics import MIN_CROPS, ColorStatistics, crop_color, measure_colors
-from .dataset import CropDataset, Crops, LabelledCrops, LabelledSample, Sample
+from .dataset import CropDataset, Crops, LabeledCrops, LabeledSample, Sample
 from .loader import SampleCache, SampleLoader
 from .normalization import (
     Channels,
@@ -52,8 +52,8 @@ __all__ = [
     "CropDataset",
     "Crops",
     "Extent",
-    "LabelledCrops",
-    "LabelledSample",
+    "LabeledCrops",
+    "LabeledSample",
     "Sample",
     "SampleCache",
     "SampleLoader",

@@ -47,9 +47,9 @@ class ColorStatistics:
     covariance: list[list[float]]
     threshold: float
 
-    def distance(self, colour: Floats) -> float:
+    def distance(self, color: Floats) -> float:
         """Return how far a slide's colour, (6,), lies from the training slides'."""
-        off = colour - np.array(self.mean)
+        off = color - np.array(self.mean)
         return float(_distances(off[None], np.array(self.covariance)[None])[0])
 
     def record(self) -> dict[str, Any]:
@@ -92,7 +92,7 @@ def measure_colors(
     pixels = (rows["height"] * rows["width"]).to_numpy(np.float64)[:, None]
     total = rows[["sum_r", "sum_g", "sum_b"]].to_numpy(np.float64)
     squares = rows[["sumsq_r", "sumsq_g", "sumsq_b"]].to_numpy(np.float64)
-    each = pd.DataFrame(_colour(total, squares, pixels), columns=list(NAMES), index=rows.index)
+    each = pd.DataFrame(_color(total, squares, pixels), columns=list(NAMES), index=rows.index)
     return summarize(each.groupby(slides).mean().to_numpy())
 
 
@@ -115,10 +115,10 @@ def crop_color(image: np.ndarray) -> Floats:
     flat = image.reshape(3, -1)
     total = flat.sum(1, dtype=np.uint64)
     squares = np.array([np.square(c, dtype=np.uint16).sum(dtype=np.uint64) for c in flat])
-    return _colour(total.astype(np.float64), squares.astype(np.float64), flat.shape[1])
+    return _color(total.astype(np.float64), squares.astype(np.float64), flat.shape[1])
 
 
-def _colour(total: Floats, squares: Floats, pixels: Floats | int) -> Floats:
+def _color(total: Floats, squares: Floats, pixels: Floats | int) -> Floats:
     """Σ v and Σ v² of channels, (…, 3), and the number of pixels → colours (…, 6)."""
     mean = total / pixels
     spread = np.sqrt(np.maximum(squares / pixels - mean**2, 0))

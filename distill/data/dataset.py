@@ -36,7 +36,7 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class LabelledSample(Sample):
+class LabeledSample(Sample):
     """A crop with its class: `label` is the number of the class, from 0."""
 
     label: int
@@ -112,7 +112,7 @@ class Crops(CropDataset[Sample]):
         return Sample(self.crops[index], index, _tensors(pixels))
 
 
-class LabelledCrops(CropDataset[LabelledSample]):
+class LabeledCrops(CropDataset[LabeledSample]):
     """Map-style data set of crops with labels; `labels` are class numbers from 0, one per crop."""
 
     def __init__(
@@ -123,9 +123,9 @@ class LabelledCrops(CropDataset[LabelledSample]):
             raise ValueError(f"{len(self.crops)} crops and {len(labels)} labels")
         self.labels = tuple(labels)
 
-    def sample(self, index: int, pixels: Pixels) -> LabelledSample:
+    def sample(self, index: int, pixels: Pixels) -> LabeledSample:
         """Return a sample with its label."""
-        return LabelledSample(self.crops[index], index, _tensors(pixels), label=self.labels[index])
+        return LabeledSample(self.crops[index], index, _tensors(pixels), label=self.labels[index])
 
 
 def _tensors(pixels: Pixels) -> dict[str, Tensor]:

@@ -61,9 +61,9 @@ def to_unit(image: Tensor) -> Tensor:
 def normalize(image: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
     """(…, 3, H, W) float in 0..1 to (image - mean) / std, per channel."""
     shape = (3, 1, 1)
-    centre = torch.tensor(mean, dtype=image.dtype, device=image.device).view(shape)
+    center = torch.tensor(mean, dtype=image.dtype, device=image.device).view(shape)
     scale = torch.tensor(std, dtype=image.dtype, device=image.device).view(shape)
-    return (image - centre) / scale
+    return (image - center) / scale
 
 
 def to_input(image: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:

@@ -33,7 +33,7 @@ class Subset:
     def __len__(self) -> int:
         return len(self.crops)
 
-    def labelled(self) -> tuple[str, ...]:
+    def labeled(self) -> tuple[str, ...]:
         """Return the ids of the crops that have a label, whatever it is."""
         pairs = zip(self.crops, self.labels, strict=True)
         return tuple(crop for crop, label in pairs if label is not None)
@@ -53,7 +53,7 @@ def select(
     levels: Sequence[str],
     smallest: int,
     *,
-    labelled: bool,
+    labeled: bool,
     classes: wsistore.ClassMap | None = None,
 ) -> Subset:
     """Return the crops of a subset that have all levels, large enough, and a label if wanted.
@@ -64,7 +64,7 @@ def select(
         subset: name of the subset; several joined by +, whose crops are taken together.
         levels: names of the levels that are to be read.
         smallest: least height and width, in pixels, at each of the levels.
-        labelled: whether a crop without a label is left out.
+        labeled: whether a crop without a label is left out.
         classes: what labels count as; crops of a class that it leaves out are left out. None for
             the labels of the split, whatever they are.
 
@@ -76,13 +76,13 @@ def select(
     for level in levels:
         require_level(store, level)
     rows = rows_of(store, split, subset)
-    require_current(store, split, rows, labels=labelled)
+    require_current(store, split, rows, labels=labeled)
     given = rows["label"] if "label" in rows else [float("nan")] * len(rows)
     sizes = _sizes(store.levels)
     crops, labels, left_out = [], [], {}
     for crop, label in zip(rows["crop"].astype(str), given, strict=True):
         reason = _fault(crop, levels, sizes, smallest)
-        if reason is None and labelled and pd.isna(label):
+        if reason is None and labeled and pd.isna(label):
             reason = "has no label"
         name = None if pd.isna(label) else str(label)
         if reason is None and name is not None and classes is not None:

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from distill.data import AugmentationParams, ChannelStats, LabelledSample, Sample
+from distill.data import AugmentationParams, ChannelStats, LabeledSample, Sample
 from distill.networks import UNBOUNDED, CropRunner
 
 Metrics = dict[str, Tensor]
@@ -83,7 +83,7 @@ class SupervisedTask:
         return draw
 
     def losses(
-        self, samples: Sequence[LabelledSample], draws: Sequence[AugmentationParams | None]
+        self, samples: Sequence[LabeledSample], draws: Sequence[AugmentationParams | None]
     ) -> list[Metrics]:
         """Return "loss", the cross-entropy, and "accuracy", 1 if the class is right, else 0."""
         images = [sample.images[self.level] for sample in samples]

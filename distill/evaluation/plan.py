@@ -85,7 +85,7 @@ def plan_evaluation(run: Run, store: wsistore.Store, request: EvaluationRequest)
     if about.level not in store.level_names:
         there = ", ".join(store.level_names)
         raise SubsetError(f"{run.path} takes level {about.level}; {store.url} only has {there}")
-    subset = _select(run, store, request.split, name, labelled=False)
+    subset = _select(run, store, request.split, name, labeled=False)
     table = _rows(store, request.split, subset)
     patients = table["patient"][table["label"].notna()].nunique()
     where = f"of {name} in split {request.split} of {store.url}"
@@ -99,12 +99,12 @@ def plan_evaluation(run: Run, store: wsistore.Store, request: EvaluationRequest)
     return EvaluationPlan(run, store, request, subset, table, seen, calibration)
 
 
-def _select(run: Run, store: wsistore.Store, split: str, name: str, *, labelled: bool) -> Subset:
+def _select(run: Run, store: wsistore.Store, split: str, name: str, *, labeled: bool) -> Subset:
     """Crops of a subset that the run can take; SubsetError where one is of an unknown class."""
     about = run.weights
     smallest = smallest_input(about.network)
     subset = select(
-        store, split, name, [about.level], smallest, labelled=labelled, classes=run.class_map
+        store, split, name, [about.level], smallest, labeled=labeled, classes=run.class_map
     )
     for crop, label in zip(subset.crops, subset.labels, strict=True):
         if label is not None and label not in about.classes:
@@ -133,7 +133,7 @@ def _calibration(
         return None
     if name == request.subset:
         raise UsageError(f"--calibrate {name} is the subset to be scored; name another")
-    subset = _select(run, store, request.split, name, labelled=True)
+    subset = _select(run, store, request.split, name, labeled=True)
     rows = _rows(store, request.split, subset)
     leakage.check(
         run, store, rows, request.split, name,

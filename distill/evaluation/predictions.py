@@ -122,8 +122,8 @@ class Predictions:
 
     def mixed(self, crops: Predictions) -> int:
         """Count the slides (or patients) without a label because their crops' labels disagree."""
-        labelled = set(crops.table[self.kind][crops.table["label"].notna()])
-        return int((self.table["label"].isna() & self.table[self.kind].isin(labelled)).sum())
+        labeled = set(crops.table[self.kind][crops.table["label"].notna()])
+        return int((self.table["label"].isna() & self.table[self.kind].isin(labeled)).sum())
 
 
 def guarded_csv(table: pd.DataFrame) -> bytes:

@@ -68,19 +68,19 @@ def score(
         overall, macro, per_class) for the crops, and slides and patients: blocks that also say how
         many were left_out (unlabelled, or of mixed labels).
     """
-    unlabelled = int(answers.table["label"].isna().sum())
+    unlabeled = int(answers.table["label"].isna().sum())
     report: dict[str, Any] = {
-        "predicted": {"crops": len(answers.table), "unlabelled": unlabelled},
+        "predicted": {"crops": len(answers.table), "unlabelled": unlabeled},
         "classes": list(answers.classes),
         **_block(answers, how, paper),
     }
     for kind in KINDS[1:]:
         groups = answers.by(kind, aggregate)
         mixed = groups.mixed(answers)
-        unlabelled = int(groups.table["label"].isna().sum()) - mixed
+        unlabeled = int(groups.table["label"].isna().sum()) - mixed
         block = _block(groups, how, paper) if groups.table["label"].notna().any() else None
         report[f"{kind}s"] = {
-            "left_out": {"unlabelled": unlabelled, "mixed_labels": mixed},
+            "left_out": {"unlabelled": unlabeled, "mixed_labels": mixed},
             **(block or {"scored": {f"{kind}s": 0}}),
         }
     return report
@@ -206,14 +206,14 @@ def aligned(answers: Sequence[Predictions]) -> list[Predictions]:
 def cases(answers: Sequence[Predictions]) -> tuple[Cases, pd.DataFrame]:
     """Return the labelled cases of runs that answered for the same ones, and their rows."""
     first = answers[0]
-    labelled = first.table["label"].notna().to_numpy()
-    rows = first.table[labelled]
+    labeled = first.table["label"].notna().to_numpy()
+    rows = first.table[labeled]
     place = {name: k for k, name in enumerate(first.classes)}
     found = Cases(
         truth=np.array([place[label] for label in rows["label"]], dtype=np.intp),
         patient=pd.factorize(rows["patient"])[0].astype(np.intp),
-        probabilities=np.stack([one.probabilities[labelled] for one in answers]),
-        predicted=np.stack([one.predicted[labelled] for one in answers]),
+        probabilities=np.stack([one.probabilities[labeled] for one in answers]),
+        predicted=np.stack([one.predicted[labeled] for one in answers]),
     )
     return found, rows
 

@@ -50,7 +50,7 @@ def smooth(cells: Map, grid: PixelGrid, pixels: PixelGrid, size: tuple[int, int]
         (height, width) float64.
     """
     at = [
-        (_centres(level, count) - axis.first) / axis.step
+        (_centers(level, count) - axis.first) / axis.step
         for axis, level, count in zip((grid.y, grid.x), (pixels.y, pixels.x), size, strict=True)
     ]
     shown: Map = ndimage.map_coordinates(
@@ -59,7 +59,7 @@ def smooth(cells: Map, grid: PixelGrid, pixels: PixelGrid, size: tuple[int, int]
     return shown
 
 
-def _centres(level: AxisGrid, count: int) -> Map:
+def _centers(level: AxisGrid, count: int) -> Map:
     """Return the µm of the centres of `count` equal parts of a level along an axis."""
     parts = np.arange(count, dtype=np.float64) + 0.5
     return level.edge(0) + parts * (level.count * level.step / count)

@@ -15,7 +15,7 @@ from wsistore import drawing
 Picture = NDArray[np.uint8]
 """(height, width, 3) uint8, RGB."""
 
-COLOURS = "YlOrRd"
+COLORS = "YlOrRd"
 OPACITY = 0.85
 """Of the highest value; that of 0 is 0, and between them it rises with the value."""
 PALE = 0.25
@@ -40,7 +40,7 @@ class Panel:
     heat: NDArray[np.float64] | None = None
 
 
-def grey(crop: Picture) -> Picture:
+def gray(crop: Picture) -> Picture:
     """Return a crop in pale greys (luma of BT.601), on which the colours of a map stand out."""
     luma = crop @ np.array([0.299, 0.587, 0.114])
     pale = np.round(luma * (1 - PALE) + 255 * PALE).astype(np.uint8)
@@ -56,9 +56,9 @@ def shaded(under: Picture, heat: NDArray[np.float64], top: float) -> Picture:
         top: the value of the last colour; where it is 0 the map is empty.
     """
     share = np.clip(heat / top, 0, 1) if top > 0 else np.zeros_like(heat)
-    colour = matplotlib.colormaps[COLOURS](share)[..., :3] * 255
+    color = matplotlib.colormaps[COLORS](share)[..., :3] * 255
     opacity = OPACITY * share[..., None]
-    mixed: Picture = np.round(under * (1 - opacity) + colour * opacity).astype(np.uint8)
+    mixed: Picture = np.round(under * (1 - opacity) + color * opacity).astype(np.uint8)
     return mixed
 
 
@@ -81,7 +81,7 @@ def draw(
         legend: two lines about the colours.
     """
     height, width, _ = crop.shape
-    pale = grey(crop)
+    pale = gray(crop)
     column = max(width, NARROWEST)
     whole = len(panels) * (column + MARGIN) + MARGIN
     size = (whole, HEADER + CAPTION + height + FOOTER)
@@ -107,11 +107,11 @@ def draw(
         canvas.rectangle(edge, outline=drawing.RULE)
     below = HEADER + CAPTION + height
     drawing.scale_bar(canvas, MARGIN, below + 30, width, mpp)
-    _colour_bar(sheet, MARGIN + column + MARGIN, below + 12, column, top, legend)
+    _color_bar(sheet, MARGIN + column + MARGIN, below + 12, column, top, legend)
     return sheet
 
 
-def _colour_bar(
+def _color_bar(
     sheet: Image.Image, left: int, y: int, room: int, top: float, legend: Sequence[str]
 ) -> None:
     """Draw the colours as they are on white, three values below them, and what they mean."""
@@ -125,6 +125,6 @@ def _colour_bar(
         place = (left + share * width, y + height + 4)
         canvas.text(place, f"{share * top:.3g}", drawing.INK, face, anchor=anchor)
     for number, line in enumerate(legend):
-        colour = drawing.INK if number == 0 else drawing.FAINT
+        color = drawing.INK if number == 0 else drawing.FAINT
         place = (left, y + height + 24 + 18 * number)
-        canvas.text(place, drawing.one_line(line, room, 13), colour, face)
+        canvas.text(place, drawing.one_line(line, room, 13), color, face)

@@ -90,13 +90,13 @@ def plan_explanation(runs: Sequence[Run], request: ExplainRequest) -> ExplainPla
     if request.crops:
         subset = select_named(store, request.crops, levels, smallest)
     else:
-        subset = select(store, request.split, request.subset, levels, smallest, labelled=False)
+        subset = select(store, request.split, request.subset, levels, smallest, labeled=False)
     if said := disagreement(runs, _known(subset)):
         raise UsageError(f"{said}; explain them one by one")
     told = [label and (runs[0].class_map.of(label) or label) for label in subset.labels]
     subset = replace(subset, labels=tuple(told))
     if request.target == LABEL:
-        subset = _labelled(subset, runs[0])
+        subset = _labeled(subset, runs[0])
     cases = _by_slide(store, subset)[: request.limit]
     return ExplainPlan(
         request, dict(zip(names(runs), runs, strict=True)), store, cases, subset.left_out
@@ -163,7 +163,7 @@ def _by_slide(store: wsistore.Store, subset: Subset) -> tuple[Case, ...]:
     return tuple(case for cases in slides.values() for case in cases)
 
 
-def _labelled(subset: Subset, run: Run) -> Subset:
+def _labeled(subset: Subset, run: Run) -> Subset:
     """Leave out the crops whose label is no class of the run."""
     kept, left_out = {}, dict(subset.left_out)
     for crop, label in zip(subset.crops, subset.labels, strict=True):

@@ -71,12 +71,12 @@ class Exported(nn.Module):
         """Return the same by the network itself, as `distill evaluate` runs it."""
         return self._answer(self.network(self._input(image)))
 
-    def standardised(self, image: Tensor) -> Tensor:
+    def standardized(self, image: Tensor) -> Tensor:
         """(N, 3, H, W) uint8 RGB to what the network itself takes."""
         return normalize(to_unit(image), self._mean, self._std)
 
     def _input(self, image: Tensor) -> Tensor:
-        return self.standardised(image) if self.takes == "uint8" else image
+        return self.standardized(image) if self.takes == "uint8" else image
 
     def _answer(self, found: Output) -> Answer:
         return Answer(found.logits, found.logits.softmax(1), found.features)

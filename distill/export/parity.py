@@ -99,4 +99,4 @@ def _image(shape: tuple[int, int, int], seed: int, exported: Exported) -> Tensor
     image[..., width - width // 3 :] = 250
     if exported.takes == "uint8":
         return image
-    return exported.standardised(image)
+    return exported.standardized(image)

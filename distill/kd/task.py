@@ -26,8 +26,8 @@ from distill.networks import UNBOUNDED, CropRunner, feature_map
 class KDTask:
     """Distillation: the student, at low resolution, imitates the frozen teacher, at high.
 
-    Both see the same crop under the same draw, or, with `own_colours`, under draws that differ in
-    colour: the flips and turns are the same, since the pixel loss compares cell by cell. Each is
+    Both see the same crop under the same draw, or, with `own_colors`, under draws that differ in
+    color: the flips and turns are the same, since the pixel loss compares cell by cell. Each is
     standardised by its own level's figures. No label is read: samples need not carry one.
 
     Where the teacher's feature map has other channels than the student's, a 1 × 1 convolution with
@@ -43,7 +43,7 @@ class KDTask:
         device: where the student runs, and what the teacher says arrives.
         seed: of the projection's initial weights, He, fan in, and of the student's own colours.
         look: how the student is run.
-        own_colours: whether the student's colours are drawn apart from the teacher's in training,
+        own_colors: whether the student's colours are drawn apart from the teacher's in training,
             also where the teacher saw a crop as it is; see
             `distill.data.augmentation.with_own_colors`.
     """
@@ -59,7 +59,7 @@ class KDTask:
         seed: int = 0,
         look: CropRunner = UNBOUNDED,
         *,
-        own_colours: bool = False,
+        own_colors: bool = False,
     ) -> None:
         self.network = student.to(device)
         self.teacher = teacher
@@ -76,7 +76,7 @@ class KDTask:
         self._device = device
         self._look = look
         self._seed = seed
-        self._own_colours = own_colours
+        self._own_colors = own_colors
 
     @property
     def beside(self) -> dict[str, nn.Module]:
@@ -95,7 +95,7 @@ class KDTask:
         shown such a crop in others all the same: the draw returned says for which epoch.
         """
         seen = self.teacher.view(crop, draw)
-        if self._own_colours and seen is None and draw is not None:
+        if self._own_colors and seen is None and draw is not None:
             return unchanged(draw.epoch)
         return seen
 
@@ -113,7 +113,7 @@ class KDTask:
         ]
         # first the teacher, of whom a few cells remain: each pass may take the whole memory
         answer = self.teacher.ask(samples, draws, sizes)
-        if self._own_colours:
+        if self._own_colors:
             draws = [
                 chosen and with_own_colors(chosen, self._seed, sample.index)
                 for sample, chosen in zip(samples, draws, strict=True)

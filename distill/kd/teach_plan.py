@@ -108,7 +108,7 @@ def subsets(
     levels = (level, student_level)
     found = []
     for name, is_plain in _names(store, request).items():
-        subset = select(store, request.split, name, levels, smallest, labelled=False)
+        subset = select(store, request.split, name, levels, smallest, labeled=False)
         if subset.left_out:
             say(left_out_note(name, subset.left_out))
         found.append((subset, is_plain))

@@ -12,8 +12,8 @@ from PIL import Image, ImageDraw, ImageFont
 from distill.evaluation import Predictions
 from distill.predict.slide import CropLogits, SlideLogits
 
-Colour = tuple[int, int, int]
-PALETTE: tuple[Colour, ...] = (
+Color = tuple[int, int, int]
+PALETTE: tuple[Color, ...] = (
     (0, 90, 181), (200, 70, 0), (0, 128, 96), (117, 51, 156), (160, 110, 0), (0, 128, 160),
     (176, 0, 80), (72, 72, 72),
 )  # fmt: skip
@@ -24,7 +24,7 @@ TITLE, NOTE, LINE = 42, 18, 24
 """Heights in pixels: of the title, of a line below it, and of a line of the legend."""
 
 
-def color_of(number: int) -> Colour:
+def color_of(number: int) -> Color:
     """Return the colour of a class; beyond eight classes colours come again, names stay."""
     return PALETTE[number % len(PALETTE)]
 
@@ -123,11 +123,11 @@ def _placed(
     return left + origin[0], top + origin[1], right + origin[0], bottom + origin[1]
 
 
-def _outline(canvas: ImageDraw.ImageDraw, box: tuple[int, int, int, int], colour: Colour) -> None:
+def _outline(canvas: ImageDraw.ImageDraw, box: tuple[int, int, int, int], color: Color) -> None:
     """Draw a box in its colour between two white lines, so that it stands out on any tissue."""
     left, top, right, bottom = box
     canvas.rectangle((left, top, right - 1, bottom - 1), outline="white", width=5)
-    canvas.rectangle((left + 1, top + 1, right - 2, bottom - 2), outline=colour, width=3)
+    canvas.rectangle((left + 1, top + 1, right - 2, bottom - 2), outline=color, width=3)
 
 
 def _tag(

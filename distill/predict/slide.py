@@ -36,7 +36,7 @@ class SlideJob:
         run: the run's folder.
         weights: SHA-256 of its weights.
         settings: how slides become crops.
-        colours: of the training slides, or None.
+        colors: of the training slides, or None.
         seen: fingerprint of each slide that the run has seen → how; see
         `distill.predict.known_slides`.
         pixels: `BASE`, or `VENDOR` for the pyramid of the slide's file.
@@ -50,7 +50,7 @@ class SlideJob:
     run: Path
     weights: str
     settings: Mapping[str, Any]
-    colours: ColorStatistics | None = None
+    colors: ColorStatistics | None = None
     seen: Mapping[str, str] = field(default_factory=dict)
     mpp: float | None = None
     reader: str = "auto"
@@ -157,7 +157,7 @@ def _predict(given: wsistore.SlideFile, job: SlideJob) -> SlideLogits:
             warnings.append(f"{how}, so its answer says nothing about new ones")
         warnings += _scale(level.mpp / about.mpp - 1, level.mpp, run, job.mpp_tolerance)
         vendors = set()
-        crops, colours, left_out = [], [], {}
+        crops, colors, left_out = [], [], {}
         for number, crop in enumerate(slide.crops):
             height, width = slide.size(number, about.level)
             least = smallest_input(about.network)
@@ -173,7 +173,7 @@ def _predict(given: wsistore.SlideFile, job: SlideJob) -> SlideLogits:
                     base = crop_logits(network, run, crop.crop, exact, look)
             else:
                 pixels = slide.read(number, about.level)
-            colours.append(crop_color(pixels))
+            colors.append(crop_color(pixels))
             crops.append(
                 CropLogits(
                     crop.crop,
@@ -199,25 +199,25 @@ def _predict(given: wsistore.SlideFile, job: SlideJob) -> SlideLogits:
             tuple(warnings), tuple(crops), left_out,
             picture=picture,
         )  # fmt: skip
-    return _judged(result, colours, job.colours)
+    return _judged(result, colors, job.colors)
 
 
 def _judged(
-    result: SlideLogits, colours: list[Floats], known: ColorStatistics | None
+    result: SlideLogits, colors: list[Floats], known: ColorStatistics | None
 ) -> SlideLogits:
     """Say what is unusual about a slide's crops and colours."""
     warnings = list(result.warnings)
     if left_out := result.left_out:
         crop, why = next(iter(left_out.items()))
         warnings.append(f"crops too small: {len(left_out)}, for example {crop}, which {why}")
-    if not colours:
+    if not colors:
         if result.outcome == "ok":
             reason = "none of its crops is large enough for the network"
             result = replace(result, outcome="empty", reason=reason)
         return replace(result, warnings=tuple(warnings))
     distance = None
     if known is not None:
-        distance = known.distance(np.mean(colours, axis=0))
+        distance = known.distance(np.mean(colors, axis=0))
         if distance > known.threshold:
             warnings.append(
                 f"its colours lie {distance:.1f} standard deviations from the {known.slides} "

@@ -17,12 +17,12 @@ class TrainingDomain:
 
     Attributes:
         settings: of the build of its store, as `wsistore.Store.settings` has them.
-        colours: of its training slides; None where they are not known.
+        colors: of its training slides; None where they are not known.
         unknown: why they are not; empty where they are.
     """
 
     settings: dict[str, Any]
-    colours: ColorStatistics | None
+    colors: ColorStatistics | None
     unknown: str = ""
 
 
@@ -54,8 +54,8 @@ def domain_of(run: Run, store: str | None) -> TrainingDomain:
             "name the store that it was trained on with --store"
         )
     opened = wsistore.open(store)
-    colours, unknown = _measured(run, opened)
-    return TrainingDomain(opened.settings, colours, unknown)
+    colors, unknown = _measured(run, opened)
+    return TrainingDomain(opened.settings, colors, unknown)
 
 
 def _require_same(run: Run, store: str, digest: str | None) -> None:
@@ -75,5 +75,5 @@ def _measured(run: Run, store: wsistore.Store) -> tuple[ColorStatistics | None, 
     left_out = run.config.get("left_out", {})
     for name in run.learnt_from():
         crops.update(set(rows_of(store, split, name)["crop"]) - set(left_out.get(name, {})))
-    colours = measure_colors(store.levels, crops, run.weights.level)
-    return colours, "" if colours else f"it was trained on fewer than {MIN_CROPS} slides"
+    colors = measure_colors(store.levels, crops, run.weights.level)
+    return colors, "" if colors else f"it was trained on fewer than {MIN_CROPS} slides"

@@ -51,7 +51,7 @@ def modules(task: Any) -> Modules:
 
 
 def save_checkpoint(
-    path: Path, parts: Modules, optimiser: Optimizer, progress: TrainingState
+    path: Path, parts: Modules, optimizer: Optimizer, progress: TrainingState
 ) -> None:
     """Write everything needed to go on: modules, optimiser state, progress.
 
@@ -64,10 +64,10 @@ def save_checkpoint(
     for part, module in parts.items():
         tensors |= {f"{part}/{name}": tensor for name, tensor in module.state_dict().items()}
     for name, parameter in _parameters(parts).items():
-        for key, value in optimiser.state.get(parameter, {}).items():
+        for key, value in optimizer.state.get(parameter, {}).items():
             tensors[f"optimiser/{name}/{key}"] = value
     metadata = {
-        "unreached": json.dumps(sorted(_unreached(parts, optimiser))),
+        "unreached": json.dumps(sorted(_unreached(parts, optimizer))),
         "epoch": str(progress.epoch),
         "best": repr(progress.best),
         "best_epoch": str(progress.best_epoch),
@@ -87,7 +87,7 @@ def read_progress(path: Path) -> TrainingState:
     return _progress(path, load(path)[1])
 
 
-def load_checkpoint(path: Path, parts: Modules, optimiser: Optimizer) -> TrainingState:
+def load_checkpoint(path: Path, parts: Modules, optimizer: Optimizer) -> TrainingState:
     """Put modules and optimiser back where `save_checkpoint` found them; return the progress.
 
     Raises:
@@ -97,7 +97,7 @@ def load_checkpoint(path: Path, parts: Modules, optimiser: Optimizer) -> Trainin
     progress = _progress(path, metadata)
     if odd := {name.split("/", 1)[0] for name in tensors} - parts.keys() - {"optimiser"}:
         raise RunError(f"{path} holds {some(sorted(odd))}, which this training does not have")
-    states = _states(path, tensors, metadata, parts, optimiser)
+    states = _states(path, tensors, metadata, parts, optimizer)
     for part, module in parts.items():
         held = {
             name.removeprefix(f"{part}/"): tensor
@@ -108,7 +108,7 @@ def load_checkpoint(path: Path, parts: Modules, optimiser: Optimizer) -> Trainin
             module, held, str(path), f"the {part} of {sum(map(torch.numel, held.values()))} values"
         )
     for parameter, state in states.items():
-        optimiser.state[parameter] = {
+        optimizer.state[parameter] = {
             key: value if key == "step" else value.to(parameter.device)
             for key, value in state.items()
         }
@@ -120,7 +120,7 @@ def _states(
     tensors: Mapping[str, Tensor],
     metadata: Mapping[str, str],
     parts: Modules,
-    optimiser: Optimizer,
+    optimizer: Optimizer,
 ) -> dict[nn.Parameter, dict[str, Tensor]]:
     """Return the optimiser's state of each parameter, if they are those that it optimises."""
     parameters = _parameters(parts)
@@ -135,7 +135,7 @@ def _states(
         unreached = set(wsistore.parse_json(metadata.get("unreached", "[]")))
     except (TypeError, ValueError) as error:
         raise RunError(f"{path} is no checkpoint ({error})") from error
-    wanted = _optimised(parts, optimiser) - unreached
+    wanted = _optimized(parts, optimizer) - unreached
     if wanted != states.keys():
         odd = some(sorted(wanted ^ states.keys()))
         raise RunError(f"{path} and the optimiser do not hold the same parameters: {odd}")
@@ -150,19 +150,19 @@ def _parameters(parts: Modules) -> dict[str, nn.Parameter]:
     }
 
 
-def _optimised(parts: Modules, optimiser: Optimizer) -> set[str]:
+def _optimized(parts: Modules, optimizer: Optimizer) -> set[str]:
     """Return the names of the parameters that the optimiser moves."""
     parameters = _parameters(parts)
-    optimised = {id(p) for group in optimiser.param_groups for p in group["params"]}
-    if optimised - {id(parameter) for parameter in parameters.values()}:
+    optimized = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    if optimized - {id(parameter) for parameter in parameters.values()}:
         raise ValueError("the optimiser has parameters of no module; name theirs in Task.beside")
-    return {name for name, parameter in parameters.items() if id(parameter) in optimised}
+    return {name for name, parameter in parameters.items() if id(parameter) in optimized}
 
 
-def _unreached(parts: Modules, optimiser: Optimizer) -> set[str]:
+def _unreached(parts: Modules, optimizer: Optimizer) -> set[str]:
     """Return the names of those that no loss has reached so far, which have no state yet."""
     parameters = _parameters(parts)
-    return {n for n in _optimised(parts, optimiser) if not optimiser.state.get(parameters[n])}
+    return {n for n in _optimized(parts, optimizer) if not optimizer.state.get(parameters[n])}
 
 
 def _progress(path: Path, metadata: Mapping[str, str]) -> TrainingState:

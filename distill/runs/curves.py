@@ -50,13 +50,13 @@ def picture(records: Sequence[Mapping[str, Any]], title: str) -> bytes:
     canvas.suptitle(texts.visible(title), fontsize=11, parse_math=False)
     panels = canvas.subplots(1, len(figures), squeeze=False)[0]
     for panel, figure in zip(panels, figures, strict=True):
-        for subset, colour in SUBSETS.items():
+        for subset, color in SUBSETS.items():
             points = [
                 (r["epoch"], r[subset][figure]) for r in records if figure in r.get(subset, {})
             ]
             if points:
                 mark = "o" if len(points) == 1 else ""
-                panel.plot(*zip(*points, strict=True), color=colour, label=subset, marker=mark)
+                panel.plot(*zip(*points, strict=True), color=color, label=subset, marker=mark)
         if kept is not None:
             panel.axvline(kept, color="#777777", linestyle=":", linewidth=1, label=f"kept: {kept}")
         panel.set_xlabel("epoch")

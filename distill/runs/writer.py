@@ -35,7 +35,7 @@ _CURVES_EVERY = 30.0
 class Writer(Protocol):
     """Where the loop publishes what it has done, and finds what was done before."""
 
-    def restore(self, parts: Modules, optimiser: Optimizer) -> TrainingState:
+    def restore(self, parts: Modules, optimizer: Optimizer) -> TrainingState:
         """Put modules and optimiser where the run stands, and return how far that is."""
         ...
 
@@ -43,7 +43,7 @@ class Writer(Protocol):
         self,
         record: Mapping[str, Any],
         parts: Modules,
-        optimiser: Optimizer,
+        optimizer: Optimizer,
         progress: TrainingState,
     ) -> None:
         """Publish an epoch."""
@@ -120,7 +120,7 @@ class RunWriter:
             self._lock.release()
             raise
 
-    def restore(self, parts: Modules, optimiser: Optimizer) -> TrainingState:
+    def restore(self, parts: Modules, optimizer: Optimizer) -> TrainingState:
         """Put modules and optimiser where the run stands, and return how far that is.
 
         Raises:
@@ -130,7 +130,7 @@ class RunWriter:
             stray.unlink()
         progress = TrainingState()
         if (self.path / CHECKPOINT).exists():
-            progress = load_checkpoint(self.path / CHECKPOINT, parts, optimiser)
+            progress = load_checkpoint(self.path / CHECKPOINT, parts, optimizer)
             self._lines = _lines(self.path / "metrics.jsonl", progress.first, progress.epoch)
             self._metrics()
             if progress.kept == progress.epoch:
@@ -141,14 +141,14 @@ class RunWriter:
         self,
         record: Mapping[str, Any],
         parts: Modules,
-        optimiser: Optimizer,
+        optimizer: Optimizer,
         progress: TrainingState,
     ) -> None:
         """Publish an epoch: its line of metrics, the checkpoint, and its weights if kept."""
         self._lines.append(json.dumps(record, allow_nan=False) + "\n")
         self._metrics()
         self._require_own()
-        save_checkpoint(self.path / CHECKPOINT, parts, optimiser, progress)
+        save_checkpoint(self.path / CHECKPOINT, parts, optimizer, progress)
         if progress.kept == progress.epoch:
             self._keep(parts["network"], progress.kept)
         if time.monotonic() - self._drawn > _CURVES_EVERY:
@@ -219,17 +219,17 @@ class NonWritingRank:
         self._checkpoint = path / CHECKPOINT
         self._resume = resume
 
-    def restore(self, parts: Modules, optimiser: Optimizer) -> TrainingState:
+    def restore(self, parts: Modules, optimizer: Optimizer) -> TrainingState:
         """Put modules and optimiser where the run stands, and return how far that is."""
         if self._resume and self._checkpoint.exists():
-            return load_checkpoint(self._checkpoint, parts, optimiser)
+            return load_checkpoint(self._checkpoint, parts, optimizer)
         return TrainingState()
 
     def epoch(
         self,
         record: Mapping[str, Any],
         parts: Modules,
-        optimiser: Optimizer,
+        optimizer: Optimizer,
         progress: TrainingState,
     ) -> None:
         """Leave it to the first process."""

@@ -9,14 +9,14 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from distill.data import AugmentationParams, ChannelStats, LabelledSample, Subset
+from distill.data import AugmentationParams, ChannelStats, LabeledSample, Subset
 from distill.engine import Metrics, SupervisedTask
 from distill.errors import RunError, SubsetError
 from distill.networks import UNBOUNDED, CropRunner, smallest_input
 from distill.runs import Run, TrainingState, sha256
 from distill.training.options import Options
 from distill.training.session import Say, session
-from distill.training.supervised import _Labelled, _require_other
+from distill.training.supervised import _Labeled, _require_other
 
 
 def fully_connected(network: nn.Module) -> nn.Linear:
@@ -66,7 +66,7 @@ class FinetuneTask(SupervisedTask):
         return self._layer.parameters()
 
     def losses(
-        self, samples: Sequence[LabelledSample], draws: Sequence[AugmentationParams | None]
+        self, samples: Sequence[LabeledSample], draws: Sequence[AugmentationParams | None]
     ) -> list[Metrics]:
         """Return "loss", the cross-entropy, and "accuracy", 1 if the class is right, else 0."""
         self.network.eval()
@@ -96,7 +96,7 @@ def train_finetune(student: Path, options: Options, say: Say) -> TrainingState:
     options = replace(options, level=about.level, network=about.network)
     with session(options, say) as here:
         told = run.class_map
-        data = here.data([about.level], smallest_input(about.network), labelled=True, classes=told)
+        data = here.data([about.level], smallest_input(about.network), labeled=True, classes=told)
         for subset in data.subsets:
             _require_classes(subset, about.classes, student)
         standard = ChannelStats(about.mean, about.std)
@@ -109,7 +109,7 @@ def train_finetune(student: Path, options: Options, say: Say) -> TrainingState:
             "student": _origin(run),
             "class_map": told.to_json(),
         }
-        crops = _Labelled(options, about.level, about.classes)
+        crops = _Labeled(options, about.level, about.classes)
         return here.fit(task, crops, weights, extra, data, trained=True)
 
 

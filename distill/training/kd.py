@@ -49,7 +49,7 @@ def train_kd(options: Options, distillation: DistillationSettings, say: Say) -> 
         )
         smallest = max(smallest_input(name), source.smallest)
         levels = [*source.teacher.levels, level]
-        there = here.data(levels, smallest, labelled=False, subset=distillation.subset)
+        there = here.data(levels, smallest, labeled=False, subset=distillation.subset)
         unknown = set(source.class_map.exclude) - set(here.store.class_map(options.split).exclude)
         if unknown:
             here.say(
@@ -74,7 +74,7 @@ def train_kd(options: Options, distillation: DistillationSettings, say: Say) -> 
             here.device,
             seed,
             here.look,
-            own_colours=distillation.student_colours == "own",
+            own_colors=distillation.student_colours == "own",
         )
         if source.criterion.attention_weight:
             _check_attention(here, data, source.criterion, task.stride)
@@ -107,7 +107,7 @@ def _measured(here: Session, data: Data, smallest: int) -> Subset:
         if data.train.name != "train":
             here.say(f"split {split} has no subset train: standardising by {data.train.name}")
         return data.train
-    return select(here.store, split, "train", [level], smallest, labelled=False)
+    return select(here.store, split, "train", [level], smallest, labeled=False)
 
 
 def _check_attention(here: Session, data: Data, criterion: Criterion, stride: int) -> None:

@@ -30,10 +30,10 @@ class Preset:
         resize: how the teacher's map is brought to the student's size.
         parameters: of the network with three classes.
         initialisation: how convolutions start.
-        optimiser: its name in torch.optim.
+        optimizer: its name in torch.optim.
         batch: crops that go through the network at once.
         distance: of equation 3, a key of `distill.kd.losses.DISTANCES`.
-        colour: brightness, contrast and saturation lie in 1 ± this.
+        color: brightness, contrast and saturation lie in 1 ± this.
         hue: the hue moves by at most this, either way.
         flips: axes that may be mirrored.
         turns: quarter turns that may be drawn.
@@ -54,10 +54,10 @@ class Preset:
     resize: str
     parameters: int
     initialisation: str
-    optimiser: str
+    optimizer: str
     batch: int
     distance: str
-    colour: float
+    color: float
     hue: float
     flips: tuple[str, ...]
     turns: tuple[int, ...]
@@ -98,10 +98,10 @@ DIPALMA2021 = Preset(
     resize="max+bicubic",
     parameters=1_231_011,
     initialisation="kaiming_normal, fan_out",
-    optimiser="Adam",
+    optimizer="Adam",
     batch=1,
     distance="mse",
-    colour=0.5,
+    color=0.5,
     hue=0.2,
     flips=("horizontal", "vertical"),
     turns=(0, 1, 2, 3),

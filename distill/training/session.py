@@ -112,7 +112,7 @@ class Session:
         levels: Sequence[str],
         smallest: int,
         *,
-        labelled: bool,
+        labeled: bool,
         subset: str = "train",
         classes: wsistore.ClassMap | None = None,
     ) -> Data:
@@ -131,7 +131,7 @@ class Session:
         found: list[Subset] = []
         for name in names:
             crops = select(
-                self.store, split, name, levels, smallest, labelled=labelled, classes=classes
+                self.store, split, name, levels, smallest, labeled=labeled, classes=classes
             )
             if crops.left_out:
                 self.say(left_out_note(name, crops.left_out))
@@ -265,7 +265,7 @@ class Session:
         self, task: Task[S], weights: Weights, extra: Mapping[str, Any], data: Data
     ) -> dict[str, Any]:
         subsets, levels = data.subsets, task.levels
-        colours = measure_colors(self.store.levels, data.train.crops, weights.level)
+        colors = measure_colors(self.store.levels, data.train.crops, weights.level)
         config = {
             **extra,
             **self.options.resolved(),
@@ -285,7 +285,7 @@ class Session:
                     for subset in subsets
                 },
                 "store_settings": self.store.settings,
-                "colours": colours.record() if colours else None,
+                "colours": colors.record() if colors else None,
                 "fingerprints": {
                     subset.name: self._fingerprints(subset.crops) for subset in subsets
                 },

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from distill.data import LabelledCrops, Subset, channel_stats, class_names
+from distill.data import LabeledCrops, Subset, channel_stats, class_names
 from distill.engine import SupervisedTask
 from distill.errors import UsageError
 from distill.networks import build, smallest_input
@@ -31,7 +31,7 @@ def train_supervised(command: str, options: Options, say: Say) -> TrainingState:
     with session(options, say) as here:
         name, level = options.network, options.level
         told = class_map(here.store, options.split, options.exclude_class, options.merge)
-        data = here.data([level], smallest_input(name), labelled=True, classes=told)
+        data = here.data([level], smallest_input(name), labeled=True, classes=told)
         classes = class_names(data.train, data.val)
         standard = channel_stats(here.store.levels, data.train.crops, level)
         network = build(name, len(classes), seed=options.schedule.seed)
@@ -39,19 +39,19 @@ def train_supervised(command: str, options: Options, say: Say) -> TrainingState:
         extra = {"command": command, "init_from": initial, "class_map": told.to_json()}
         task = SupervisedTask(network, level, standard, here.device, here.look)
         weights = here.weights(name, classes, level, standard, data)
-        crops = _Labelled(options, level, classes)
+        crops = _Labeled(options, level, classes)
         return here.fit(task, crops, weights, extra, data, trained=initial is not None)
 
 
-class _Labelled:
+class _Labeled:
     """Makes the labelled data set of a subset."""
 
     def __init__(self, options: Options, level: str, classes: list[str]) -> None:
         self._store, self._level, self._classes = options.store, level, classes
 
-    def __call__(self, subset: Subset) -> LabelledCrops:
+    def __call__(self, subset: Subset) -> LabeledCrops:
         labels = [self._classes.index(str(label)) for label in subset.labels]
-        return LabelledCrops(self._store, subset.crops, [self._level], labels)
+        return LabeledCrops(self._store, subset.crops, [self._level], labels)
 
 
 def _require_other(run: Path, out: Path, what: str) -> None:

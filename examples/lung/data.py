@@ -92,8 +92,8 @@ def write_files(chosen: Sequence[Field], kind: str, folder: Path) -> None:
             shutil.copyfile(field.file, aside / field.file.name)
         else:
             with Image.open(field.file) as image:
-                grey = image.convert("L").convert("RGB")
-            grey.save(aside / f"{field.file.stem}.png")
+                gray = image.convert("L").convert("RGB")
+            gray.save(aside / f"{field.file.stem}.png")
     aside.rename(folder)
 
 

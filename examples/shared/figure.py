@@ -143,24 +143,24 @@ def _reference(axes: Any, one: Method, score: Score) -> None:
 
 
 def _line(axes: Any, points: Sequence[tuple[float, Score]], name: str, style: Style) -> None:
-    colour, marker, dashes, filled = style
+    color, marker, dashes, filled = style
     for x, score in points:
         axes.plot(
-            [x, x], [100 * score.low, 100 * score.high], color=colour, linewidth=1.6,
+            [x, x], [100 * score.low, 100 * score.high], color=color, linewidth=1.6,
             alpha=0.55, label="_interval",
         )  # fmt: skip
-        _seeds(axes, x, score, colour)
+        _seeds(axes, x, score, color)
     axes.plot(
-        [x for x, _ in points], [100 * score.value for _, score in points], color=colour,
+        [x for x, _ in points], [100 * score.value for _, score in points], color=color,
         linestyle=dashes, marker=marker, linewidth=1.3, markersize=6, label=name,
-        markerfacecolor=colour if filled else "white", zorder=3,
+        markerfacecolor=color if filled else "white", zorder=3,
     )  # fmt: skip
 
 
-def _seeds(axes: Any, x: float, score: Score, colour: str) -> None:
+def _seeds(axes: Any, x: float, score: Score, color: str) -> None:
     if len(score.each) > 1:
         axes.plot(
-            [x] * len(score.each), [100 * value for value in score.each], ".", color=colour,
+            [x] * len(score.each), [100 * value for value in score.each], ".", color=color,
             markersize=3, alpha=0.8, label="_seeds", zorder=2,
         )  # fmt: skip
 

@@ -68,8 +68,8 @@ def results(work: Work) -> Results:
     plan = work.plan()
     found = gather(plan, work.out)
     scored = found.methods[0].answers[0]
-    colour = ridge.references(wsistore.open(plan.store), plan.split, scored, plan.teacher)
-    return replace(found, methods=(*found.methods, *colour))
+    color = ridge.references(wsistore.open(plan.store), plan.split, scored, plan.teacher)
+    return replace(found, methods=(*found.methods, *color))
 
 
 def reference_recipe(plan: Experiment, wanted: str | None) -> str:

@@ -78,7 +78,7 @@ def choose(
     return max(reversed(PENALTIES), key=right)
 
 
-def colours(store: wsistore.Store, crops: Sequence[str], level: str) -> Floats:
+def colors(store: wsistore.Store, crops: Sequence[str], level: str) -> Floats:
     """Mean and standard deviation of R, G and B of each crop at a level: (N, 6), grey levels.
 
     They come from the exact sums that the store holds of each crop's pixels.
@@ -109,15 +109,15 @@ def references(
     def indices(labels: Sequence[object]) -> Indices:
         return np.array([place[str(label)] for label in labels], dtype=np.intp)
 
-    subsets = [select(store, split, name, [level], 1, labelled=True) for name in ("train", "val")]
+    subsets = [select(store, split, name, [level], 1, labeled=True) for name in ("train", "val")]
     (x, truth), (val, val_truth) = (
-        (colours(store, one.crops, level), indices(one.labels)) for one in subsets
+        (colors(store, one.crops, level), indices(one.labels)) for one in subsets
     )
     penalty = choose(x, truth, val, val_truth, len(classes))
     rest = store.crops[store.crops["label"].notna()]
     rest = rest[~rest["patient"].isin(set(table["patient"]))]
-    more = colours(store, rest["crop"].tolist(), level)
-    crops = colours(store, table["crop"].tolist(), level)
+    more = colors(store, rest["crop"].tolist(), level)
+    crops = colors(store, table["crop"].tolist(), level)
     return (
         _method(fit(x, truth, len(classes), penalty), crops, scored, level, "train", len(x)),
         _method(

@@ -42,17 +42,17 @@ def test_one_field_of_each_group_is_taken_its_lowest_copy(data: Path) -> None:
     assert rows == [["slide", "patient", "label"], ["lung_aca-0_0", "lung_aca-0", "lung_aca"]]
 
 
-def test_files_are_as_published_or_their_grey(data: Path, tmp_path: Path) -> None:
+def test_files_are_as_published_or_their_gray(data: Path, tmp_path: Path) -> None:
     found = fields(data)[:2]
     for kind in ("colour", "grey"):
         write_files(found, kind, tmp_path / kind)
     first = found[0].file
     assert (tmp_path / "colour" / first.name).read_bytes() == first.read_bytes()
     with Image.open(tmp_path / "grey" / f"{first.stem}.png") as image, Image.open(first) as rgb:
-        grey, colour = np.asarray(image), np.asarray(rgb.convert("RGB"), dtype=np.float64)
-    assert (grey == grey[..., :1]).all()
-    wanted = colour @ [0.299, 0.587, 0.114]
-    assert np.abs(grey[..., 0] - wanted).max() <= 1
+        gray, color = np.asarray(image), np.asarray(rgb.convert("RGB"), dtype=np.float64)
+    assert (gray == gray[..., :1]).all()
+    wanted = color @ [0.299, 0.587, 0.114]
+    assert np.abs(gray[..., 0] - wanted).max() <= 1
     assert len(list((tmp_path / "grey").iterdir())) == 2
 
 

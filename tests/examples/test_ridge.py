@@ -8,7 +8,7 @@ from sklearn.linear_model import Ridge as Theirs
 
 import wsistore
 from distill.evaluation.predictions import Predictions
-from examples.shared.ridge import PENALTIES, choose, colours, fit, references
+from examples.shared.ridge import PENALTIES, choose, colors, fit, references
 from tests.distill.evaluating import CLASSES, make_store
 
 
@@ -32,7 +32,7 @@ def test_it_is_scikit_learns(penalty: float) -> None:
     assert ours.parameters == 21
 
 
-def test_grey_crops_whose_channels_are_equal_and_flat_ones_can_be_fitted() -> None:
+def test_gray_crops_whose_channels_are_equal_and_flat_ones_can_be_fitted() -> None:
     x, truth = cases(0)
     x[:, 1] = x[:, 2] = x[:, 0]
     x[:, 5] = 7
@@ -54,10 +54,10 @@ def a_store(path: Path) -> wsistore.Store:
     return wsistore.open(make_store(path / "store", rows))
 
 
-def test_colours_are_means_and_deviations_of_the_pixels(tmp_path: Path) -> None:
+def test_colors_are_means_and_deviations_of_the_pixels(tmp_path: Path) -> None:
     store = a_store(tmp_path)
     crops = ["s3/0", "s0/0"]
-    for found, crop in zip(colours(store, crops, "10x"), crops, strict=True):
+    for found, crop in zip(colors(store, crops, "10x"), crops, strict=True):
         pixels = np.asarray(store[crop]["10x"][:], dtype=np.float64).reshape(3, -1)
         assert found == pytest.approx([*pixels.mean(1), *pixels.std(1)])
 
@@ -73,10 +73,10 @@ def test_one_is_fitted_on_train_and_one_on_all_that_is_not_scored(tmp_path: Path
     assert few.name == "Colour ridge (train, 6 crops)"
     assert more.name == "Colour ridge (all but test, 18 crops)"
     sets = {name: store.subset("main", name) for name in ("train", "val")}
-    x = {name: colours(store, s["crop"].tolist(), "10x") for name, s in sets.items()}
+    x = {name: colors(store, s["crop"].tolist(), "10x") for name, s in sets.items()}
     y = {name: np.array([CLASSES.index(c) for c in s["label"]]) for name, s in sets.items()}
     penalty = choose(x["train"], y["train"], x["val"], y["val"], 3)
-    test = colours(store, table["crop"].tolist(), "10x")
+    test = colors(store, table["crop"].tolist(), "10x")
     wanted = fit(x["train"], y["train"], 3, penalty)(test)
     (answers,) = few.answers
     assert answers.probabilities == pytest.approx(wanted)

@@ -71,7 +71,7 @@ class Collector:
         self._regions: list[Annotation] = []
         self._left_out: Counter[str] = Counter()
         self._crossing = 0
-        self._unlabelled: list[str] = []
+        self._unlabeled: list[str] = []
 
     def leave_out(self, kind: str) -> None:
         """Count something that is no region, such as ``"point"``."""
@@ -110,7 +110,7 @@ class Collector:
             self._regions.append(Annotation(tuple(polygons), label, name))
             if not label:
                 place = where.removeprefix(f"{self._file}: ")
-                self._unlabelled.append(place if repr(name) in place else _named(place, name))
+                self._unlabeled.append(place if repr(name) in place else _named(place, name))
 
     def done(self) -> Annotations:
         """Return what was gathered; a file of which nothing was left out may be empty.
@@ -126,8 +126,8 @@ class Collector:
             )
         if counts:
             notes.append(f"left out of {self._file}: {counts}")
-        if self._unlabelled:
-            count, shown = len(self._unlabelled), "; ".join(self._unlabelled[:_NAMED])
+        if self._unlabeled:
+            count, shown = len(self._unlabeled), "; ".join(self._unlabeled[:_NAMED])
             more = "; …" if count > _NAMED else ""
             notes.append(f"{count} × region without a class in {self._file} ({shown}{more})")
         if self._crossing:

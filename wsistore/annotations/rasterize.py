@@ -92,15 +92,15 @@ def _fill(ring: Outline, box: Box, scale: float) -> Mask:
     return inside[:, :-1].astype(bool)
 
 
-def glass_outside(annotation: Annotation, left: int, colour: tuple[int, int, int]) -> Cover:
+def glass_outside(annotation: Annotation, left: int, color: tuple[int, int, int]) -> Cover:
     """Return a function that replaces the pixels outside an annotation by a colour.
 
     Args:
         annotation: in level-0 pixels.
         left: the level-0 column that strips start at.
-        colour: red, green, blue.
+        color: red, green, blue.
     """
-    glass = np.array(colour, np.uint8)
+    glass = np.array(color, np.uint8)
 
     def cover(strip: NDArray[np.uint8], top: int) -> NDArray[np.uint8]:
         inside = mask(annotation, Box(left, top, strip.shape[1], strip.shape[0]))

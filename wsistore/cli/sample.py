@@ -52,6 +52,7 @@ def _processes() -> int:
 )
 @click.option(
     "--unlabelled",
+    "unlabeled",
     metavar="N",
     type=click.IntRange(0),
     default=0,
@@ -106,7 +107,7 @@ def _processes() -> int:
 def sample(
     directory: Path,
     patients: int,
-    unlabelled: int,
+    unlabeled: int,
     hard: list[str],
     size: int,
     mpp: float,
@@ -120,7 +121,7 @@ def sample(
     DIR gets pyramidal Aperio-style .svs files that look like H&E biopsies, and labels.csv with the
     columns slide, patient, label.
     """
-    plans = plan_cohort(patients, seed=seed, mpp=mpp, unlabelled=unlabelled, hard=hard)
+    plans = plan_cohort(patients, seed=seed, mpp=mpp, unlabeled=unlabeled, hard=hard)
 
     def write(progress: Callable[[int, str | None], None]) -> list[Path]:
         return write_cohort(
@@ -131,7 +132,7 @@ def sample(
             pieces=pieces,
             mpp=mpp,
             workers=_processes() if workers is None else workers,
-            unlabelled=unlabelled,
+            unlabeled=unlabeled,
             hard=hard,
             overwrite=overwrite,
             progress=progress,

@@ -168,9 +168,9 @@ def _extend(store: Store, name: str, into: str) -> None:
     patients = now.nunique() - then.nunique()
     joined = before.merge(after, on="crop")
     both = joined["label_x"].notna() | joined["label_y"].notna()
-    relabelled = int((both & (joined["label_x"] != joined["label_y"]).fillna(True)).sum())
-    if relabelled:
-        out().print(f"{relabelled} crops have another label than before, as in the store")
+    relabeled = int((both & (joined["label_x"] != joined["label_y"]).fillna(True)).sum())
+    if relabeled:
+        out().print(f"{relabeled} crops have another label than before, as in the store")
     out().print(f"{patients} patients and {len(after) - len(before)} crops more than before")
 
 
@@ -243,9 +243,9 @@ def _show(
     if len(together) > _SHOWN:
         console.print(f"and {len(together) - _SHOWN} more such groups")
     rest = store.crops[~store.crops["crop"].isin(first["crop"])]
-    unlabelled = int(rest["label"].isna().sum())
-    if unlabelled:
-        console.print(f"{unlabelled} crops without a label are in no subset")
-    if len(rest) > unlabelled:
+    unlabeled = int(rest["label"].isna().sum())
+    if unlabeled:
+        console.print(f"{unlabeled} crops without a label are in no subset")
+    if len(rest) > unlabeled:
         patients = rest["patient"][rest["label"].notna()].nunique()
-        console.print(f"{len(rest) - unlabelled} labelled crops of {patients} patients are in none")
+        console.print(f"{len(rest) - unlabeled} labelled crops of {patients} patients are in none")

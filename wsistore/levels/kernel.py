@@ -51,10 +51,10 @@ def taps(length: int, factor: float) -> Taps:
         raise ValueError(f"an axis of {length} pixels cannot be reduced by {factor}")
     used = min(length, math.ceil(n_out * factor - 1e-9))
     count = min(used, math.ceil(2 * LOBES * factor) + (0 if float(factor).is_integer() else 1))
-    centre = (np.arange(n_out) + 0.5) * factor
-    first = np.floor(centre - LOBES * factor + 0.5).astype(np.int64)
+    center = (np.arange(n_out) + 0.5) * factor
+    first = np.floor(center - LOBES * factor + 0.5).astype(np.int64)
     start = np.clip(first, 0, used - count)
     source = start[:, None] + np.arange(count)
-    weights = kernel((source + 0.5 - centre[:, None]) / factor)
+    weights = kernel((source + 0.5 - center[:, None]) / factor)
     weights /= weights.sum(axis=1, keepdims=True)
     return Taps(start, weights.astype(np.float32))

@@ -15,7 +15,7 @@ from wsistore.preview.slide_view import SlideView
 from wsistore.regions import Thumbnail, TissueSettings, tissue_mask
 from wsistore.store import Store
 
-BOX_COLOUR, OUTLINE_COLOUR = (20, 70, 170), (0, 150, 85)
+BOX_COLOR, OUTLINE_COLOR = (20, 70, 170), (0, 150, 85)
 MARGIN, HEADER, FOOTER = 20, 66, 50
 SMALLEST_WIDTH = 560
 THUMBNAIL = (400, 300)
@@ -74,7 +74,7 @@ def _number(canvas: ImageDraw.ImageDraw, left: int, top: int, text: str) -> None
     """Write a crop's number on a tab above its box's corner, inside where there is no room."""
     width, height = round(font(15, True).getlength(text)) + 12, 22
     y = top - height if top - height >= HEADER else top
-    canvas.rectangle((left, y, left + width - 1, y + height - 1), fill=BOX_COLOUR)
+    canvas.rectangle((left, y, left + width - 1, y + height - 1), fill=BOX_COLOR)
     canvas.text((left + width / 2, y + height / 2), text, "white", font(15, True), anchor="mm")
 
 
@@ -85,7 +85,7 @@ def _thumbnail(picture: Image.Image, boxes: list[tuple[int, int, int, int]]) -> 
     for box in boxes:
         left, top, right, bottom = (round(value * share) for value in box)
         corner = (max(right - 1, left), max(bottom - 1, top))
-        canvas.rectangle((left, top, *corner), outline=BOX_COLOUR, width=1)
+        canvas.rectangle((left, top, *corner), outline=BOX_COLOR, width=1)
     return small
 
 
@@ -119,14 +119,14 @@ def slide_sheet(store: Store, view: SlideView, size: int = 1024) -> Sheet:
     if view.crops:
         for line in _outline(picture, mpp):
             points = [(left + x, top + y) for x, y in line]
-            canvas.line(points, fill=OUTLINE_COLOUR, width=2, joint="curve")
+            canvas.line(points, fill=OUTLINE_COLOR, width=2, joint="curve")
     else:
         middle = (left + picture.width // 2, top + picture.height // 2)
         reason = one_line(str(row["reason"]), picture.width, 16)
         canvas.text(middle, reason, FAINT, font(16), anchor="mm")
     moved = [(left + x0, top + y0, left + x1, top + y1) for x0, y0, x1, y1 in boxes]
     for x0, y0, x1, y1 in moved:
-        canvas.rectangle((x0, y0, x1 - 1, y1 - 1), outline=BOX_COLOUR, width=2)
+        canvas.rectangle((x0, y0, x1 - 1, y1 - 1), outline=BOX_COLOR, width=2)
     # after all boxes, or a neighbour's line would cross a number
     for crop, (x0, y0, _, _) in zip(view.crops, moved, strict=True):
         _number(canvas, x0, y0, crop.number)
@@ -138,8 +138,8 @@ def slide_sheet(store: Store, view: SlideView, size: int = 1024) -> Sheet:
 
 def _legend(canvas: ImageDraw.ImageDraw, right: int, y: int) -> None:
     """Say, flush right, what the two colours are."""
-    for text, colour in (("tissue", OUTLINE_COLOUR), ("crop", BOX_COLOUR)):
+    for text, color in (("tissue", OUTLINE_COLOR), ("crop", BOX_COLOR)):
         right -= round(font(14).getlength(text))
         canvas.text((right, y), text, INK, font(14), anchor="lm")
-        canvas.line((right - 26, y, right - 6, y), fill=colour, width=2)
+        canvas.line((right - 26, y, right - 6, y), fill=color, width=2)
         right -= 44

@@ -12,7 +12,7 @@ from wsistore.files import atomic
 from wsistore.formatting import font
 from wsistore.store import Crop, Store
 
-TEXT_COLOUR = (20, 20, 20)
+TEXT_COLOR = (20, 20, 20)
 
 
 def crop_image(crop: Crop, level: str) -> Image.Image:
@@ -42,7 +42,7 @@ def levels_sheet(crop: Crop, store: Store, height: int = 360) -> Image.Image:
     x = gap
     for (image, text), cell in zip(tiles, cells, strict=True):
         sheet.paste(image, (x, gap))
-        canvas.text((x, height + gap + 8), text, fill=TEXT_COLOUR, font=font(15))
+        canvas.text((x, height + gap + 8), text, fill=TEXT_COLOR, font=font(15))
         x += cell + gap
     return sheet
 

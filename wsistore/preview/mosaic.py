@@ -12,7 +12,7 @@ from wsistore.preview.slide_view import SlideView
 from wsistore.storage import layout
 from wsistore.store import Store, fitted
 
-_COLOUR = re.compile(r"#[0-9a-f]{6}")
+_COLOR = re.compile(r"#[0-9a-f]{6}")
 
 
 def placed(box: Box, scale: float) -> tuple[int, int, int, int]:
@@ -39,7 +39,7 @@ def tissue_on_glass(store: Store, view: SlideView, scale: float) -> Image.Image:
         StoreError: a crop is missing or damaged, or the slide has no glass colour.
     """
     glass = str(view.row["glass"])
-    if _COLOUR.fullmatch(glass) is None:
+    if _COLOR.fullmatch(glass) is None:
         raise StoreError(f"{store.root / layout.SLIDES_CSV}: {glass!r} is no glass colour #rrggbb")
     extent = (round(view.row["width"] * scale), round(view.row["height"] * scale))
     picture = Image.new("RGB", (max(extent[0], 1), max(extent[1], 1)), glass)

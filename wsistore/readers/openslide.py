@@ -60,7 +60,7 @@ class OpenSlideReader(BaseReader):
             self._require_one_pyramid()
             notes = self._contradictions(found.get("dicom.SeriesInstanceUID", ""))
             self.frame_size = int(found["openslide.level[0].tile-width"]), self.tile_rows
-        self.fill = _colour(found.get("openslide.background-color"))
+        self.fill = _color(found.get("openslide.background-color"))
         pixel_sizes, objective = stated_by_openslide(found, self._path)
         self.properties = Properties(
             pixel_sizes=pixel_sizes,
@@ -204,7 +204,7 @@ def _checked_pages(tiff: TiffFile, sizes: set[tuple[int, int]]) -> tuple[str, ..
     return orientation_notes(orientation_of(levels[0]))
 
 
-def _colour(text: str | None) -> tuple[int, int, int]:
+def _color(text: str | None) -> tuple[int, int, int]:
     """Return OpenSlide's background colour (``"FFFFFF"``), white where the file has none."""
     if text is None:
         return WHITE

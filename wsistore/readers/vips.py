@@ -94,8 +94,8 @@ class VipsReader(BaseReader):
 
     def _check(self, kind: str) -> None:
         image = self._image
-        colours = {"srgb": (3, 4), "rgb": (3, 4), "b-w": (1, 2)}.get(image.interpretation, ())
-        if image.format != "uchar" or image.bands not in colours:
+        colors = {"srgb": (3, 4), "rgb": (3, 4), "b-w": (1, 2)}.get(image.interpretation, ())
+        if image.format != "uchar" or image.bands not in colors:
             raise SlideError(
                 f"its pixels are {image.bands} × {image.format} {image.interpretation}; convert "
                 "it to 8-bit RGB or grey first"
@@ -164,10 +164,10 @@ class VipsReader(BaseReader):
         for top in range(0, height, FETCH_ROWS):
             part = pixels[top : top + FETCH_ROWS]
             part[:] = self._fetch(x, y + top, width, len(part)).reshape(part.shape)
-        colours = bands - 1 + bands % 2
-        rgb = pixels[:, :, :colours]
-        opacity = pixels[:, :, colours] if bands > colours and self._has_opacity else None
-        return np.repeat(rgb, 3, axis=2) if colours == 1 else rgb, opacity
+        colors = bands - 1 + bands % 2
+        rgb = pixels[:, :, :colors]
+        opacity = pixels[:, :, colors] if bands > colors and self._has_opacity else None
+        return np.repeat(rgb, 3, axis=2) if colors == 1 else rgb, opacity
 
     def _fetch(self, x: int, y: int, width: int, height: int) -> NDArray[np.uint8]:
         if self._region is None or y < self._next:

@@ -10,8 +10,8 @@ from wsistore.annotations import Annotation, AnnotationSource, Cover, glass_outs
 from wsistore.errors import SlideError
 from wsistore.levels import Box, snap
 from wsistore.readers import NativeLevels
-from wsistore.regions.glass import glass_colour
-from wsistore.regions.region import Region, Regions, hex_colour
+from wsistore.regions.glass import glass_color
+from wsistore.regions.region import Region, Regions, hex_color
 from wsistore.regions.settings import AnnotationSettings
 from wsistore.regions.thumbnail import read_thumbnail
 
@@ -97,7 +97,7 @@ def find_annotated(
         [annotation.shifted(*source.offset) for annotation in drawn.regions],
         levels.reader.level_sizes[0], mpp, coarsest_factor, settings,
     )  # fmt: skip
-    glass = hex_colour(glass_colour(read_thumbnail(levels, mpp, glass_mpp).image))
+    glass = hex_color(glass_color(read_thumbnail(levels, mpp, glass_mpp).image))
     none = "its annotation file holds no region"
     return Regions(regions, glass, none, drawn.notes + notes, digest)
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from wsistore.levels import Box, merge_overlapping, snap
 from wsistore.readers import NativeLevels
-from wsistore.regions.glass import glass_colour
-from wsistore.regions.region import Region, Regions, hex_colour
+from wsistore.regions.glass import glass_color
+from wsistore.regions.region import Region, Regions, hex_color
 from wsistore.regions.settings import TissueSettings
 from wsistore.regions.thumbnail import read_thumbnail
 from wsistore.regions.tissue import find_pieces, tissue_mask
@@ -36,7 +36,7 @@ def find_regions(
         raise ValueError(f"no pixels give regions of kind {kind!r}")
     width, height = levels.reader.level_sizes[0]
     overview = read_thumbnail(levels, mpp, settings.mpp)
-    glass = hex_colour(glass_colour(overview.image))
+    glass = hex_color(glass_color(overview.image))
     if kind == "whole":
         whole = Box(0, 0, width, height)
         return Regions((Region(whole, None),), glass)
@@ -48,7 +48,7 @@ def find_regions(
         mask = tissue_mask(base, settings)
         if pieces := find_pieces(mask, base.mpp, settings):
             levels.pass_over(overview.level, "it shows no tissue, and level 0 does")
-            overview, glass = base, hex_colour(glass_colour(base.image))
+            overview, glass = base, hex_color(glass_color(base.image))
     boxes = merge_overlapping(
         (overview.to_level0(piece.box).clipped(width, height) for piece in pieces), JOIN_SHARE
     )

@@ -9,7 +9,7 @@ from scipy import ndimage
 Mask = NDArray[np.bool_]
 
 
-def glass_colour(image: NDArray[np.uint8]) -> NDArray[np.float64]:
+def glass_color(image: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Return the colour of the empty glass, (3,) float64 in 0…255.
 
     It is the most frequent brightness among bright, nearly neutral pixels. Pure white counts only
@@ -26,8 +26,8 @@ def glass_colour(image: NDArray[np.uint8]) -> NDArray[np.float64]:
     counts = np.bincount(brightness, minlength=256).astype(np.float64)
     mode = int(np.argmax(ndimage.uniform_filter1d(counts, 3)))
     near = scanned[np.abs(brightness - mode) <= 2]
-    colour: NDArray[np.float64] = near.mean(axis=0, dtype=np.float64)
-    return colour
+    color: NDArray[np.float64] = near.mean(axis=0, dtype=np.float64)
+    return color
 
 
 def _extremes(image: NDArray[np.uint8]) -> list[NDArray[np.int16]]:

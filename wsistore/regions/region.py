@@ -47,7 +47,7 @@ class Regions:
     annotations: str = ""
 
 
-def hex_colour(colour: NDArray[np.float64]) -> str:
+def hex_color(color: NDArray[np.float64]) -> str:
     """Return a colour, (3,) in 0…255, as ``#rrggbb``."""
-    red, green, blue = (round(float(channel)) for channel in colour)
+    red, green, blue = (round(float(channel)) for channel in color)
     return f"#{red:02x}{green:02x}{blue:02x}"

@@ -12,7 +12,7 @@ from scipy import ndimage
 from skimage.filters import threshold_otsu
 
 from wsistore.levels import Box
-from wsistore.regions.glass import Mask, glass_colour, optical_density
+from wsistore.regions.glass import Mask, glass_color, optical_density
 from wsistore.regions.ink import pen_mask
 from wsistore.regions.settings import WITHOUT_RIMS, TissueSettings
 from wsistore.regions.thumbnail import Thumbnail
@@ -38,7 +38,7 @@ def tissue_mask(overview: Thumbnail, settings: TissueSettings) -> Mask:
         overview.image.astype(np.float64), (8 * pixels_per_um, 8 * pixels_per_um, 0)
     )
     rounded = np.clip(np.rint(smooth), 0, 255).astype(np.uint8)
-    glass = glass_colour(overview.image)
+    glass = glass_color(overview.image)
     density = optical_density(rounded, glass)
     ink = pen_mask(rounded, overview.mpp, None if settings.method == WITHOUT_RIMS else glass)
     pen = ndimage.binary_dilation(ink, _disk(_radius(24, overview.mpp)))

@@ -83,7 +83,7 @@ def read_own(
         own["label"] = classes.merged(own["label"])
         truth["label_store"] = merged["label"]
     joined = own.merge(truth.assign(**{key: crops[key], "crop": crops["crop"]}), on=key)
-    found += _disagreements(joined, key) + _unlabelled(joined, key)
+    found += _disagreements(joined, key) + _unlabeled(joined, key)
     split = joined[["crop", "subset"]].merge(merged[["crop", "slide", "patient", "label"]])
     split["subset"] = split["subset"].mask(split["crop"].isin(list(out)), EXCLUDED)
     order = {crop: number for number, crop in enumerate(crops["crop"])}
@@ -133,10 +133,10 @@ def _disagreements(joined: pd.DataFrame, key: str) -> list[Fault]:
     return found
 
 
-def _unlabelled(joined: pd.DataFrame, key: str) -> list[Fault]:
+def _unlabeled(joined: pd.DataFrame, key: str) -> list[Fault]:
     """Return the rows of labelled subsets whose crops have no label: they would vanish."""
     found = []
-    rows = joined.assign(labelled=joined["label_store"].notna())
+    rows = joined.assign(labeled=joined["label_store"].notna())
     for (name, subset), part in rows.groupby([key, "subset"], sort=False):
         if subset == "":
             found.append(Fault("subset", f"{key} {name!r} has no subset"))

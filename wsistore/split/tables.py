@@ -124,9 +124,9 @@ def tabulate(crops: pd.DataFrame, subset: pd.Series[str]) -> pd.DataFrame:
         crops: columns crop, slide, patient, label.
         subset: of each row of ``crops``, NaN where it has none.
     """
-    unlabelled = subset.map(is_aux).astype(bool)
-    listed = subset.notna() & (crops["label"].notna() | unlabelled | (subset == EXCLUDED))
-    table = crops.assign(subset=subset, label=crops["label"].mask(unlabelled))
+    unlabeled = subset.map(is_aux).astype(bool)
+    listed = subset.notna() & (crops["label"].notna() | unlabeled | (subset == EXCLUDED))
+    table = crops.assign(subset=subset, label=crops["label"].mask(unlabeled))
     return table.loc[listed, COLUMNS].reset_index(drop=True)
 
 

@@ -147,7 +147,7 @@ class Crop:
         if box_um is None:
             return self._pixels(level, array, (slice(None), slice(None)))
         self._require_inside(box_um)
-        part = self._grid(level, array).centred_in(box_um)
+        part = self._grid(level, array).centerd_in(box_um)
         return self._pixels(level, array, self._filled(level, part, box_um))
 
     def pair(self, fine: str, coarse: str, box_um: BoxUm | None = None) -> Pair:
@@ -177,7 +177,7 @@ class Crop:
         wanted = self.box_um if box_um is None else box_um
         below = self._filled(coarse, grids[1].touched_by(wanted), wanted)
         area = grids[1].area(*below)
-        above = self._filled(fine, grids[0].centred_in(area), area)
+        above = self._filled(fine, grids[0].centerd_in(area), area)
         return Pair(
             self._pixels(fine, arrays[0], above), self._pixels(coarse, arrays[1], below), area
         )

@@ -46,7 +46,7 @@ class Plan:
 
 
 def plan_cohort(
-    patients: int, *, seed: int = 0, mpp: float = 0.5, unlabelled: int = 0, hard: Sequence[str] = ()
+    patients: int, *, seed: int = 0, mpp: float = 0.5, unlabeled: int = 0, hard: Sequence[str] = ()
 ) -> list[Plan]:
     """Decide patients, slides, labels and scanners; a pure function of its arguments.
 
@@ -56,7 +56,7 @@ def plan_cohort(
     """
     plans = []
     rng = stream(seed, Domain.COHORT)
-    for place in range(patients + unlabelled):
+    for place in range(patients + unlabeled):
         if place % len(CLASSES) == 0:
             deal = rng.permutation(len(CLASSES)).tolist()
         drawn = CLASSES[deal[place % len(CLASSES)]]
@@ -97,7 +97,7 @@ def write_cohort(
     pieces: int | None = None,
     mpp: float = 0.5,
     workers: int = 1,
-    unlabelled: int = 0,
+    unlabeled: int = 0,
     hard: Sequence[str] = (),
     overwrite: bool = False,
     progress: Callable[[int, str | None], None] | None = None,
@@ -112,7 +112,7 @@ def write_cohort(
         pieces: pieces of tissue per slide; by default 3 per 2 mm of side.
         mpp: µm per pixel of the scanners, each of which differs by up to 1 %.
         workers: processes that render at the same time.
-        unlabelled: additional patients whose label is left empty.
+        unlabeled: additional patients whose label is left empty.
         hard: any of "pale", "pen", "edge", "no-mpp": one more slide each.
         overwrite: whether an older synthetic cohort in `directory` is replaced; slides that this
             function did not make are never touched.
@@ -123,13 +123,13 @@ def write_cohort(
             that another process fills.
     """
     check(size=size, mpp=mpp, seed=seed, pieces=pieces)
-    if min(patients, unlabelled) < 0 or workers < 1:
+    if min(patients, unlabeled) < 0 or workers < 1:
         raise UsageError("--patients and --unlabelled are at least 0, and --workers at least 1")
     for case in hard:
         if case not in HARD_CASES:
             raise UsageError(f"unknown hard case {case!r}: choose from {', '.join(HARD_CASES)}")
     plans = plan_cohort(
-        patients, seed=seed, mpp=mpp, unlabelled=unlabelled, hard=list(dict.fromkeys(hard))
+        patients, seed=seed, mpp=mpp, unlabeled=unlabeled, hard=list(dict.fromkeys(hard))
     )
     if not plans:
         raise UsageError("a cohort needs a slide: raise --patients, or name a case with --hard")

@@ -78,9 +78,9 @@ def draw_glands(
         if depth > 30 and rng.random() < 0.25 + 0.5 * bare:
             radius = float(np.exp(rng.normal(2.3 + 0.6 * bare, 0.3)))
             shift = rng.normal(0, 0.7 * radius, 2)
-            centre = np.array([[y, x], [y + shift[0], x + shift[1]]])
+            center = np.array([[y, x], [y + shift[0], x + shift[1]]])
             widths = np.array([radius, radius * 0.8])
-            glands.append(Gland(len(glands), centre, ((0, 1),), widths, 1.5, 2.6, vessel=True))
+            glands.append(Gland(len(glands), center, ((0, 1),), widths, 1.5, 2.6, vessel=True))
     return tuple(glands)
 
 
@@ -108,8 +108,8 @@ def _gland(rng: np.random.Generator, index: int, y: float, x: float, look: Histo
     angle, bow = rng.uniform(0, 2 * np.pi), rng.normal(0, 0.22) * length
     along = np.array([np.sin(angle), np.cos(angle)])
     across = np.array([along[1], -along[0]])
-    centre = np.array([y, x])
-    joints = [centre - along * length / 2, centre + across * bow, centre + along * length / 2]
+    center = np.array([y, x])
+    joints = [center - along * length / 2, center + across * bow, center + along * length / 2]
     radii = radius * np.exp(rng.normal(0, 0.4 * look.radius_spread, 3))
     links = [(0, 1), (1, 2)]
     if rng.random() < look.branching:

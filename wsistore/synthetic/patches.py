@@ -38,7 +38,7 @@ class Patch:
 def draw_patch(
     rng: np.random.Generator,
     gland: Gland,
-    neighbours: list[Gland],
+    neighbors: list[Gland],
     look: Histology,
     textures: Textures,
     node: float,
@@ -52,7 +52,7 @@ def draw_patch(
     y, x = y + amplitude * bend_y, x + amplitude * bend_x
     outer = gland.distance(y, x)
     alone = outer
-    for other in neighbours:
+    for other in neighbors:
         shared = (alone - other.distance(y, x) + np.float32(_GAP)) * np.float32(0.5)
         outer = np.maximum(outer, shared)
     ragged = np.float32(0.10 * gland.lining)

@@ -14,7 +14,7 @@ import numpy as np
 CLASSES = ("normal", "inflamed", "atrophic")
 """The classes, in the spirit of normal duodenum, non-specific duodenitis and coeliac sprue."""
 
-_CENTRES = {
+_CENTERS = {
     "normal": (0.14, 0.14, 0.12),
     "inflamed": (0.82, 0.26, 0.20),
     "atrophic": (0.32, 0.80, 0.82),
@@ -73,7 +73,7 @@ def draw_traits(
     share one offset from the centre of the class.
     """
     scatter = patient.normal(0, _PATIENT_SD, 3) + piece.normal(0, _PIECE_SD, 3)
-    drawn = np.clip(np.array(_CENTRES[label]) + scatter, 0, 1)
+    drawn = np.clip(np.array(_CENTERS[label]) + scatter, 0, 1)
     infiltration, distortion, stratification = drawn.tolist()
     return infiltration, distortion, stratification
 

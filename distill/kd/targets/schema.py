@@ -122,8 +122,8 @@ def encode(draws: Iterable[AugmentationParams | None]) -> NDArray[np.float64]:
             rows.append([1.0, 1, 1, 1, 0, 0, 1, 2, 3, 0, 0, 0])
             continue
         order = [OPERATIONS.index(name) for name in draw.order]
-        colour = [draw.brightness, draw.contrast, draw.saturation, draw.hue]
-        rows.append([0.0, *colour, *order, draw.hflip, draw.vflip, draw.turns])
+        color = [draw.brightness, draw.contrast, draw.saturation, draw.hue]
+        rows.append([0.0, *color, *order, draw.hflip, draw.vflip, draw.turns])
     return np.array(rows, np.float64).reshape(-1, len(DRAW_COLUMNS))
 
 

@@ -48,25 +48,25 @@ class StreamedInput:
         turned = draw is not None and draw.turns % 2 == 1
         height, width = image.shape[1:]
         self.shape = (1, 3, width, height) if turned else (1, 3, height, width)
-        self._grey: Tensor | None = None if draw is None else self._mean_grey(draw)
+        self._gray: Tensor | None = None if draw is None else self._mean_gray(draw)
 
     def rows(self, top: int, bottom: int) -> Tensor:
         """Return (1, 3, bottom - top, width) float."""
-        draw, grey = self._draw, self._grey
-        if draw is None or grey is None:
+        draw, gray = self._draw, self._gray
+        if draw is None or gray is None:
             unit = self._unit(self._image[:, top:bottom])
         else:
             pixels = apply_geometry(draw, self._image[:, *self._behind(draw, top, bottom)])
             contrast = draw.order.index("contrast")
             unit = apply_color(draw, self._unit(pixels), draw.order[:contrast])
-            unit = (draw.contrast * unit + (1 - draw.contrast) * grey).clamp(0, 1)
+            unit = (draw.contrast * unit + (1 - draw.contrast) * gray).clamp(0, 1)
             unit = apply_color(draw, unit, draw.order[contrast + 1 :])
         return normalize(unit, self._standard.mean, self._standard.std).unsqueeze(0)
 
     def _unit(self, pixels: Tensor) -> Tensor:
         return to_unit(pixels.to(self._device)).to(self._dtype)
 
-    def _mean_grey(self, draw: AugmentationParams) -> Tensor:
+    def _mean_gray(self, draw: AugmentationParams) -> Tensor:
         before = draw.order[: draw.order.index("contrast")]
         total = torch.zeros((), dtype=torch.float64, device=self._device)
         for pixels in torch.split(self._image, ROWS, 1):

@@ -62,10 +62,10 @@ def margin_figure(
         axes.axvline(-question.margin, color=FAINT, linestyle=(0, (4, 3)), linewidth=1)
         axes.axvline(0, color=INK, linewidth=1)
         for place, one in enumerate(shown):
-            colour, marker = style[one.difference.row.label]
+            color, marker = style[one.difference.row.label]
             span = [100 * float(one.low or 0), 100 * float(one.high or 0)]
-            axes.plot(span, [place, place], color=colour, linewidth=2.2, solid_capstyle="butt")
-            axes.plot([100 * float(one.value or 0)], [place], marker, color=colour, markersize=7)
+            axes.plot(span, [place, place], color=color, linewidth=2.2, solid_capstyle="butt")
+            axes.plot([100 * float(one.value or 0)], [place], marker, color=color, markersize=7)
         axes.set_yticks(range(len(shown)), [_short(one.difference.row) for one in shown])
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
@@ -92,11 +92,11 @@ def cost_figure(measured: Measured) -> Picture:
         axes.set_axisbelow(True)
         labels = list(style)
         for number, label in enumerate(labels):
-            colour, marker = style[label]
+            color, marker = style[label]
             rows = [row for row in measured.rows if row.label == label]
             # side by side, so that intervals at one level do not hide each other
             aside = 1.055 ** (number - (len(labels) - 1) / 2)
-            _line(axes, measured, rows, place, colour, marker, label, aside)
+            _line(axes, measured, rows, place, color, marker, label, aside)
         for row in measured.of(TEACHER):
             _line(axes, measured, [row], place, INK, "*", row.label, 1.0)
         ticks: dict[str, MethodRow] = {row.level: row for row in measured.rows}
@@ -128,7 +128,7 @@ def curve_figure(one: Evaluated, name: str, title: str) -> Picture:
         axes = figure.subplots()
         lines = {"train": (SERIES[1], "-"), "val": (SERIES[0], (0, (4, 1.5)))}
         last = []
-        for subset, (colour, dashes) in lines.items():
+        for subset, (color, dashes) in lines.items():
             points = [
                 (record["epoch"], record[subset]["loss"])
                 for record in one.epochs
@@ -137,7 +137,7 @@ def curve_figure(one: Evaluated, name: str, title: str) -> Picture:
             if points:
                 mark = "o" if len(points) == 1 else ""
                 axes.plot(
-                    *zip(*points, strict=True), color=colour, linestyle=dashes, label=subset,
+                    *zip(*points, strict=True), color=color, linestyle=dashes, label=subset,
                     marker=mark,
                 )  # fmt: skip
                 last.append(f"{subset} {points[-1][1]:.3g}")
@@ -158,7 +158,7 @@ def _line(
     measured: Measured,
     rows: Sequence[MethodRow],
     place: tuple[str, str],
-    colour: str,
+    color: str,
     marker: str,
     label: str,
     aside: float,
@@ -171,11 +171,11 @@ def _line(
         x, y = row.gflop * aside, 100 * entry["value"]
         points.append((x, y))
         if span := ends(entry):
-            axes.plot([x, x], [100 * end for end in span], color=colour, linewidth=1.2)
+            axes.plot([x, x], [100 * end for end in span], color=color, linewidth=1.2)
     if points:
         size = 12 if marker == "*" else 6
         axes.plot(
-            *zip(*sorted(points), strict=True), color=colour, marker=marker, label=label,
+            *zip(*sorted(points), strict=True), color=color, marker=marker, label=label,
             linewidth=1.4, markersize=size,
         )  # fmt: skip
 

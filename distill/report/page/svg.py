@@ -19,7 +19,7 @@ SERIES = ("#b35900", "#0b62a8", "#0a7d5b", "#8f4a9e", "#5d6b1f", "#a3324f")
 """Baseline first, then students; dark enough for text, told apart by the colour-blind."""
 MARKERS = ("s", "o", "^", "D", "v", "P")
 VARIABLES = {INK: "ink", FAINT: "faint", RULE: "rule", ZONE: "zone"} | {
-    colour: f"s{number}" for number, colour in enumerate(SERIES)
+    color: f"s{number}" for number, color in enumerate(SERIES)
 }
 """Colours of the figures, and the CSS variables that stand for them in the page."""
 WIDTH = 5.8
@@ -74,8 +74,8 @@ class Picture:
     def inline(self) -> str:
         """Return it as an element of an HTML page, in the colours of the page's variables."""
         text = self.svg[self.svg.index("<svg") :]
-        for colour, variable in VARIABLES.items():
-            text = text.replace(colour, f"var(--{variable})")
+        for color, variable in VARIABLES.items():
+            text = text.replace(color, f"var(--{variable})")
         label = html.escape(self.alt, quote=True)
         return text.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
 

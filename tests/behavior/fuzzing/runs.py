@@ -48,7 +48,7 @@ def _answer_run(folder: Path, rng: random.Random) -> str:
     for name, tensor in opened.load_network().state_dict().items():
         digest.update(name.encode() + tensor.numpy().tobytes())
     known = domain_of(opened, None)
-    digest.update(repr((known.settings, known.colours, known.unknown)).encode())
+    digest.update(repr((known.settings, known.colors, known.unknown)).encode())
     digest.update(repr(read_progress(run / "checkpoint.safetensors")).encode())
     kind = rng.choice(
         ("evaluate", "report", "cost", "predict", "explain", "none", "none", "none", "none")

@@ -49,11 +49,11 @@ def test_a_foundation_model_teaches_by_the_script_of_the_page(
     # the page's targets hold each crop as it is; a student can have colours of its own all the same
     still = "train kd store --targets targets --level 2.5x --soft-weight 0 --epochs 2 --lr 1e-30"
     lines: dict[str, list[dict[str, dict[str, float]]]] = {}
-    for colours in ("shared", "own"):
-        words = f"{still} --student-colours {colours} --out {colours}"
+    for colors in ("shared", "own"):
+        words = f"{still} --student-colours {colors} --out {colors}"
         done(*words.split(), "--device", "cpu", "--threads", 1)
-        text = (tmp_path / colours / "metrics.jsonl").read_text()
-        lines[colours] = [json.loads(line) for line in text.splitlines()]
+        text = (tmp_path / colors / "metrics.jsonl").read_text()
+        lines[colors] = [json.loads(line) for line in text.splitlines()]
     losses = {name: [line["train"]["loss"] for line in found] for name, found in lines.items()}
     assert losses["shared"][0] == pytest.approx(losses["shared"][1], rel=1e-9)
     assert losses["own"][0] != pytest.approx(losses["shared"][0], rel=1e-4)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from distill.data.augmentation import AugmentationParams, sample_params
 from distill.data.batching import by_size, one_by_one
-from distill.data.dataset import Crops, LabelledSample
+from distill.data.dataset import Crops, LabeledSample
 from distill.data.normalization import ChannelStats
 from distill.engine.settings import ComputeSettings, TrainingSettings
 from distill.engine.task import SupervisedTask, Task
@@ -32,14 +32,14 @@ STANDARD = ChannelStats((0.7, 0.6, 0.7), (0.2, 0.2, 0.3))
 SIZES = [(40, 44), (33, 90), (41, 42), (90, 35), (44, 44), (36, 92), (200, 150), (42, 40)]
 
 
-def samples() -> list[LabelledSample]:
+def samples() -> list[LabeledSample]:
     made = torch.Generator().manual_seed(1)
 
     def noise(height: int, width: int) -> Tensor:
         return torch.randint(0, 256, (3, height, width), dtype=torch.uint8, generator=made)
 
     return [
-        LabelledSample(f"s/{i}", i, {"10x": noise(2 * h, 2 * w), "5x": noise(h, w)}, label=i % 3)
+        LabeledSample(f"s/{i}", i, {"10x": noise(2 * h, 2 * w), "5x": noise(h, w)}, label=i % 3)
         for i, (h, w) in enumerate(SIZES)
     ]
 
@@ -50,7 +50,7 @@ class Silent:
     def epoch(self, record: object) -> None: ...
 
 
-def task_of(kind: str, look: CropRunner) -> Task[LabelledSample]:
+def task_of(kind: str, look: CropRunner) -> Task[LabeledSample]:
     network = build_network("resnet10", 3, seed=1)
     if kind == "supervised":
         return SupervisedTask(network, "5x", STANDARD, CPU, look)

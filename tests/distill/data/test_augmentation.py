@@ -41,7 +41,7 @@ def test_the_geometries_are_the_eight_of_the_square_each_reached_twice() -> None
     assert all(seen.count(one) == 2 for one in seen)
 
 
-def test_colours_are_those_of_torchvisions_color_jitter_given_the_same_factors() -> None:
+def test_colors_are_those_of_torchvisions_color_jitter_given_the_same_factors() -> None:
     jitter = v2.ColorJitter(0.5, 0.5, 0.5, 0.2)
     image = torch.rand(3, 17, 13)
     names = ["brightness", "contrast", "saturation", "hue"]
@@ -49,9 +49,9 @@ def test_colours_are_those_of_torchvisions_color_jitter_given_the_same_factors()
         chosen = sample_params(3, 1, index)
         params = {f"{name}_factor": getattr(chosen, name) for name in names}
         params["fn_idx"] = torch.tensor([names.index(name) for name in chosen.order])
-        coloured = jitter.transform(image, params)
-        assert torch.equal(apply_color(chosen, image), coloured)
-        assert torch.equal(apply(chosen, image), apply_geometry(chosen, coloured))
+        colored = jitter.transform(image, params)
+        assert torch.equal(apply_color(chosen, image), colored)
+        assert torch.equal(apply(chosen, image), apply_geometry(chosen, colored))
 
 
 def test_a_draw_is_a_function_of_seed_epoch_and_index_alone() -> None:
@@ -62,7 +62,7 @@ def test_a_draw_is_a_function_of_seed_epoch_and_index_alone() -> None:
     assert len(set(first)) == len(keys)
 
 
-def test_own_colours_keep_the_geometry_and_are_drawn_apart() -> None:
+def test_own_colors_keep_the_geometry_and_are_drawn_apart() -> None:
     draws = [sample_params(0, epoch, index) for epoch in range(1, 5) for index in range(500)]
     own = [with_own_colors(one, 0, number % 500) for number, one in enumerate(draws)]
     for one, other in zip(draws, own, strict=True):
@@ -81,15 +81,15 @@ def test_own_colours_keep_the_geometry_and_are_drawn_apart() -> None:
 
 def test_draws_fill_their_ranges_evenly() -> None:
     draws = [sample_params(0, epoch, index) for epoch in range(1, 5) for index in range(500)]
-    for name, centre, reach in [
+    for name, center, reach in [
         ("brightness", 1, 0.5),
         ("contrast", 1, 0.5),
         ("saturation", 1, 0.5),
         ("hue", 0, 0.2),
     ]:
         values = np.array([getattr(d, name) for d in draws])
-        assert np.abs(values - centre).max() <= reach
-        counts = np.histogram(values, bins=5, range=(centre - reach, centre + reach))[0]
+        assert np.abs(values - center).max() <= reach
+        counts = np.histogram(values, bins=5, range=(center - reach, center + reach))[0]
         assert (abs(counts - 400) < 100).all()  # five deviations of a binomial
     assert abs(np.mean([d.hflip for d in draws]) - 0.5) < 0.06
     assert abs(np.mean([d.vflip for d in draws]) - 0.5) < 0.06

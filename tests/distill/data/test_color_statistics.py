@@ -22,11 +22,11 @@ def cohort(n: int, seed: int = 0) -> np.ndarray:
     """Colours of n slides whose channels vary together, (n, 6)."""
     rng = np.random.default_rng(seed)
     mixing = np.random.default_rng(9).normal(size=(6, 6)) * 0.02
-    centre = np.array([0.8, 0.6, 0.75, 0.1, 0.15, 0.1])
-    return centre + rng.normal(size=(n, 6)) @ mixing
+    center = np.array([0.8, 0.6, 0.75, 0.1, 0.15, 0.1])
+    return center + rng.normal(size=(n, 6)) @ mixing
 
 
-def test_the_colour_of_a_crop_is_numpys_mean_and_deviation() -> None:
+def test_the_color_of_a_crop_is_numpys_mean_and_deviation() -> None:
     pixels = np.random.default_rng(1).integers(0, 256, (3, 37, 53), np.uint8)
     unit = pixels.reshape(3, -1) / 255
     wanted = np.concatenate([unit.mean(1), unit.std(1)])
@@ -59,14 +59,14 @@ def test_slides_like_those_of_training_pass_and_others_do_not() -> None:
     assert brown > 1.5 * known.threshold
 
 
-def test_identical_slides_allow_a_grey_level_and_no_more() -> None:
+def test_identical_slides_allow_a_gray_level_and_no_more() -> None:
     known = summarize(np.tile(cohort(1), (10, 1)))
     off = np.zeros(6)
     off[0] = 1 / 255
     assert known.distance(np.array(known.mean) + off) == pytest.approx(1)
 
 
-def test_sums_of_a_store_give_the_colours_of_its_pixels(real_store: Path) -> None:
+def test_sums_of_a_store_give_the_colors_of_its_pixels(real_store: Path) -> None:
     store = wsistore.open(real_store)
     names = list(store.crops["crop"])
     assert measure_colors(store.levels, names, "2.5x") is None  # seven slides

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import wsistore
-from distill.data.dataset import Crops, LabelledCrops, Sample
+from distill.data.dataset import Crops, LabeledCrops, Sample
 from distill.data.loader import SampleCache, SampleLoader, order
 from distill.data.pixel_transfer import Pixels
 from distill.errors import SubsetError
@@ -39,13 +39,13 @@ def test_a_sample_holds_the_stores_pixels_at_the_levels_asked_for(real_store: Pa
 
 
 def test_labels_go_with_their_crops(real_store: Path) -> None:
-    crops = LabelledCrops(real_store, ["s2/0", "s1/0"], ["2.5x"], [0, 1])
+    crops = LabeledCrops(real_store, ["s2/0", "s1/0"], ["2.5x"], [0, 1])
     assert [(s.crop, s.label) for s in SampleLoader(crops, None).epoch(1)] == [
         ("s2/0", 0),
         ("s1/0", 1),
     ]
     with pytest.raises(ValueError, match="2 crops and 1 labels"):
-        LabelledCrops(real_store, ["s2/0", "s1/0"], ["2.5x"], [0])
+        LabeledCrops(real_store, ["s2/0", "s1/0"], ["2.5x"], [0])
 
 
 def test_workers_change_nothing(real_store: Path) -> None:

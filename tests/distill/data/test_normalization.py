@@ -26,7 +26,7 @@ def test_huge_sums_do_not_cancel() -> None:
     assert found.std[0] * 255 == pytest.approx(0.5, rel=1e-15)
 
 
-def test_what_cannot_be_standardised_is_refused(store) -> None:
+def test_what_cannot_be_standardized_is_refused(store) -> None:
     with pytest.raises(SubsetError, match="level 10x is missing for crop nowhere/0"):
         channel_stats(store.levels, ["s0/0", "nowhere/0"], "10x")
     flat = store.levels[store.levels["crop"] == "s0/0"].assign(sum_g=0, sumsq_g=0)
@@ -34,7 +34,7 @@ def test_what_cannot_be_standardised_is_refused(store) -> None:
         channel_stats(flat, ["s0/0"], "10x")
 
 
-def test_input_is_float_with_a_batch_axis_and_standardised_per_channel() -> None:
+def test_input_is_float_with_a_batch_axis_and_standardized_per_channel() -> None:
     image = torch.randint(0, 256, (3, 6, 4), dtype=torch.uint8)
     mean, std = (0.1, 0.2, 0.3), (0.5, 0.25, 0.125)
     found = to_input(image, mean, std)

@@ -22,7 +22,7 @@ def pixels(*size: int) -> np.ndarray:
 
 
 def test_crops_come_in_the_order_of_the_split_with_their_labels(store) -> None:
-    train = select(store, "main", "train", ["10x", "2.5x"], 5, labelled=True)
+    train = select(store, "main", "train", ["10x", "2.5x"], 5, labeled=True)
     assert train.crops == tuple(f"s{number}/0" for number in range(5))
     assert train.labels == ("coarse", "fine", "coarse", "fine", "coarse")
     assert not train.left_out
@@ -34,33 +34,33 @@ def test_crops_that_cannot_be_used_are_left_out_with_the_reason(store) -> None:
     store.add("tiny/0", "red", "train", {"10x": pixels(16, 40), "2.5x": pixels(4, 10)})
     store.add("coarse/0", "red", "train", {"2.5x": pixels(9, 9)})
     store.add("blank/0", None, "train", {"10x": pixels(40, 40), "2.5x": pixels(10, 10)})
-    train = select(store, "main", "train", ["10x", "2.5x"], 5, labelled=True)
+    train = select(store, "main", "train", ["10x", "2.5x"], 5, labeled=True)
     assert len(train) == 5
     assert train.left_out == {
         "tiny/0": "is 4 × 10 px at 2.5x, and the network needs 5 px a side",
         "coarse/0": "has no level 10x",
         "blank/0": "has no label",
     }
-    unlabelled = select(store, "main", "train", ["10x", "2.5x"], 5, labelled=False)
-    assert unlabelled.crops[-1] == "blank/0"
-    assert unlabelled.labels[-1] is None
-    assert unlabelled.labelled() == train.crops
+    unlabeled = select(store, "main", "train", ["10x", "2.5x"], 5, labeled=False)
+    assert unlabeled.crops[-1] == "blank/0"
+    assert unlabeled.labels[-1] is None
+    assert unlabeled.labeled() == train.crops
 
 
 def test_what_does_not_exist_is_answered_with_what_does(store, empty_store) -> None:
     with pytest.raises(SubsetError, match=r"has no level 7x; --level can be: 10x, 2\.5x"):
-        select(store, "main", "train", ["7x"], 5, labelled=True)
+        select(store, "main", "train", ["7x"], 5, labeled=True)
     with pytest.raises(SubsetError, match=r"has no 'test' \(it has train, val\)"):
-        select(store, "main", "test", ["10x"], 5, labelled=True)
+        select(store, "main", "test", ["10x"], 5, labeled=True)
     with pytest.raises(wsistore.WsistoreError, match="there is: main"):
-        select(store, "other", "train", ["10x"], 5, labelled=True)
+        select(store, "other", "train", ["10x"], 5, labeled=True)
 
 
 def test_a_subset_without_one_usable_crop_is_refused(store) -> None:
     with pytest.raises(
         SubsetError, match=r"no val crop .* for example s5/0 is 15 × 15 px at 2\.5x"
     ):
-        select(store, "main", "val", ["2.5x"], 500, labelled=True)
+        select(store, "main", "val", ["2.5x"], 500, labeled=True)
 
 
 def test_classes_are_the_sorted_labels_of_train_and_val_may_not_add_one() -> None:
@@ -93,12 +93,12 @@ def test_a_split_older_than_the_stores_labels_is_refused(
     stale[10][column] = value
     write_split(made, "stale", [tuple(row) for row in stale])
     store = wsistore.open(made)
-    assert len(select(store, "main", "train", ["10x"], 1, labelled=True)) == 8
+    assert len(select(store, "main", "train", ["10x"], 1, labeled=True)) == 8
     with pytest.raises(SubsetError, match=message):
-        select(store, "stale", "train", ["10x"], 1, labelled=True)
+        select(store, "stale", "train", ["10x"], 1, labeled=True)
     # distillation reads no label, so none of them is compared
     if column == 3:
-        assert len(select(store, "stale", "train", ["10x"], 1, labelled=False)) == 8
+        assert len(select(store, "stale", "train", ["10x"], 1, labeled=False)) == 8
 
 
 def test_labels_that_a_split_withholds_or_takes_together_are_not_stale(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from distill.data.augmentation import AugmentationParams, apply
-from distill.data.dataset import LabelledSample, Sample
+from distill.data.dataset import LabeledSample, Sample
 from distill.data.normalization import ChannelStats, network_input, to_input
 from distill.engine.task import SupervisedTask
 from distill.networks import build
@@ -19,7 +19,7 @@ SAMPLE = Sample(
 )
 
 
-def test_augmentation_comes_before_standardisation() -> None:
+def test_augmentation_comes_before_standardization() -> None:
     bright = AugmentationParams(
         1.5, 1, 1, 0, ("brightness", "contrast", "saturation", "hue"), True, False, 0
     )
@@ -33,7 +33,7 @@ def test_augmentation_comes_before_standardisation() -> None:
 def test_supervision_is_cross_entropy_and_counts_right_answers(label: int) -> None:
     network = build("resnet10", 3)
     task = SupervisedTask(network, "10x", HIGH, CPU)
-    sample = LabelledSample(SAMPLE.crop, 0, SAMPLE.images, label=label)
+    sample = LabeledSample(SAMPLE.crop, 0, SAMPLE.images, label=label)
     (found,) = task.losses([sample], [None])
     logits = network(to_input(SAMPLE.images["10x"], HIGH.mean, HIGH.std)).logits[0]
     torch.testing.assert_close(found["loss"], logits.exp().sum().log() - logits[label])

@@ -19,7 +19,7 @@ from PIL import Image
 import wsistore
 from distill.data.normalization import to_input
 from distill.explain import crops as work
-from distill.explain.picture import CAPTION, HEADER, MARGIN, NARROWEST, grey, shaded
+from distill.explain.picture import CAPTION, HEADER, MARGIN, NARROWEST, gray, shaded
 from distill.networks import build
 from distill.runs.checkpoint import TrainingState
 from distill.runs.run import Run
@@ -184,7 +184,7 @@ def test_all_pictures_of_a_slide_have_one_scale(explained, store: Path) -> None:
     assert len({top for _, top in found["scale"].values()}) == 3
 
 
-def test_a_picture_has_the_crop_and_its_map_in_the_slides_colours(explained, store: Path) -> None:
+def test_a_picture_has_the_crop_and_its_map_in_the_slides_colors(explained, store: Path) -> None:
     out, _ = explained
     found = report(out)
     entry = found["crops"][0]
@@ -202,7 +202,7 @@ def test_a_picture_has_the_crop_and_its_map_in_the_slides_colours(explained, sto
     y, x = round((32 * 1 + 0.5) / scale - 0.5), round((32 * 2 + 0.5) / scale - 0.5)
     left = MARGIN + NARROWEST + MARGIN
     spot = sheet[above + y, left + x].astype(int)
-    wanted = shaded(grey(shown)[y : y + 1, x : x + 1], cells[1:2, 2:3].astype(float), top)[0, 0]
+    wanted = shaded(gray(shown)[y : y + 1, x : x + 1], cells[1:2, 2:3].astype(float), top)[0, 0]
     assert np.abs(spot - wanted).max() <= 6
 
 

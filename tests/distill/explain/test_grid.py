@@ -27,7 +27,7 @@ def without_content(network: ResNet) -> ResNet:
     return network.double()
 
 
-def centre_of_sight(network: ResNet, size: int, cell: int) -> tuple[float, float]:
+def center_of_sight(network: ResNet, size: int, cell: int) -> tuple[float, float]:
     """Where, in pixels, the gradient of one cell is centred: the mean place, and of its extent."""
     image = torch.ones(1, 3, 33, size, dtype=torch.float64, requires_grad=True)
     network.extract(image)[0, :, :, cell].sum().backward()
@@ -41,7 +41,7 @@ def centre_of_sight(network: ResNet, size: int, cell: int) -> tuple[float, float
 
 @pytest.mark.parametrize("block", [BasicBlock, Bottleneck])
 @pytest.mark.parametrize("size", [480, 481, 511])
-def test_a_cell_looks_at_the_centre_of_the_pixel_that_its_grid_says(
+def test_a_cell_looks_at_the_center_of_the_pixel_that_its_grid_says(
     block: type[BasicBlock] | type[Bottleneck], size: int
 ) -> None:
     network = without_content(ResNet(2, block, (1, 1, 1, 1), 32))
@@ -52,7 +52,7 @@ def test_a_cell_looks_at_the_centre_of_the_pixel_that_its_grid_says(
     )
     for cell in (4, 7, 10):
         wanted = cells.x.first + cell * cells.x.step
-        assert centre_of_sight(network, size, cell) == pytest.approx((wanted, wanted), abs=1e-9)
+        assert center_of_sight(network, size, cell) == pytest.approx((wanted, wanted), abs=1e-9)
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -39,7 +39,7 @@ def test_forward_is_the_networks_own(name: str) -> None:
         0, 256, (2, 3, 41, 70), dtype=torch.uint8, generator=torch.Generator().manual_seed(3)
     )
     # one input for both: standardisation is float32 whatever the network is
-    image = exported.standardised(pixels).double()
+    image = exported.standardized(pixels).double()
     exported.takes = "float"
     for ours, theirs in zip(exported(image), exported.reference(image), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-9)

@@ -41,9 +41,9 @@ def cubic(x: float, a: float = -0.75) -> float:
 def bicubic_matrix(n: int, cells: int) -> np.ndarray:
     matrix = np.zeros((cells, n))
     for i in range(cells):
-        centre = (i + 0.5) * n / cells - 0.5
-        for j in range(math.floor(centre) - 1, math.floor(centre) + 3):
-            matrix[i, min(max(j, 0), n - 1)] += cubic(centre - j)
+        center = (i + 0.5) * n / cells - 0.5
+        for j in range(math.floor(center) - 1, math.floor(center) + 3):
+            matrix[i, min(max(j, 0), n - 1)] += cubic(center - j)
     return matrix
 
 
@@ -80,10 +80,10 @@ def slow_bilinear(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     for n, cells in zip(image.shape[-2:], size, strict=True):
         matrix = np.zeros((cells, n))
         for i in range(cells):
-            centre = max((i + 0.5) * n / cells - 0.5, 0.0)
-            low = math.floor(centre)
-            matrix[i, low] += 1 - (centre - low)
-            matrix[i, min(low + 1, n - 1)] += centre - low
+            center = max((i + 0.5) * n / cells - 0.5, 0.0)
+            low = math.floor(center)
+            matrix[i, low] += 1 - (center - low)
+            matrix[i, min(low + 1, n - 1)] += center - low
         matrices.append(matrix)
     return np.einsum("ih,bchw,jw->bcij", matrices[0], image, matrices[1])
 

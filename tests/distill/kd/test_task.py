@@ -56,13 +56,13 @@ class Other(nn.Module):
 
 
 def kd_task(
-    teacher: nn.Module | None = None, *, own_colours: bool = False, **criterion: Any
+    teacher: nn.Module | None = None, *, own_colors: bool = False, **criterion: Any
 ) -> tuple[KDTask, nn.Module]:
     asked = Criterion(**criterion)
     looks = teacher or build("resnet10", 3, seed=1)
     taught = NetworkTeacher(looks, "10x", HIGH, CPU, asked.question())
     student = build("resnet10", 3, seed=0)
-    return KDTask(student, "2.5x", LOW, taught, asked, CPU, own_colours=own_colours), looks
+    return KDTask(student, "2.5x", LOW, taught, asked, CPU, own_colors=own_colors), looks
 
 
 def loss(
@@ -105,8 +105,8 @@ def test_distillation_changes_student_and_projection_and_leaves_the_teacher_bitw
     assert learning == {id(p) for m in (task.network, task.projection) for p in m.parameters()}
 
 
-def test_with_own_colours_student_and_teacher_see_one_geometry_in_two_colours() -> None:
-    task, looks = kd_task(own_colours=True)
+def test_with_own_colors_student_and_teacher_see_one_geometry_in_two_colors() -> None:
+    task, looks = kd_task(own_colors=True)
     chosen = sample_params(7, 3, 1)
     found = loss(task, chosen)
     own = with_own_colors(chosen, 0, SAMPLE.index)
@@ -145,13 +145,13 @@ class Plain:
         return lambda: self.said
 
 
-def test_own_colours_are_shown_where_the_teacher_saw_the_crop_as_it_is() -> None:
+def test_own_colors_are_shown_where_the_teacher_saw_the_crop_as_it_is() -> None:
     seen: list[Tensor] = []
 
     def shown(own: bool, epoch: int | None, seed: int = 3) -> Tensor:
         student = build("resnet10", 3, seed=0)
         student.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
-        task = KDTask(student, "2.5x", LOW, Plain(), Criterion(), CPU, seed, own_colours=own)
+        task = KDTask(student, "2.5x", LOW, Plain(), Criterion(), CPU, seed, own_colors=own)
         offered = None if epoch is None else sample_params(seed, epoch, SAMPLE.index)
         loss(task, task.view(SAMPLE.crop, offered))
         return seen[-1]

@@ -46,7 +46,7 @@ def make_run(
     path: Path,
     store: Path,
     level: str = "2.5x",
-    colours: Mapping[str, Any] | None = None,
+    colors: Mapping[str, Any] | None = None,
     mpp: float | None = None,
 ) -> Path:
     """A run of random weights, sure enough of itself that its answers differ between crops."""
@@ -63,7 +63,7 @@ def make_run(
         "data": {
             "settings_sha256": settings_sha256(store),
             "store_settings": opened.settings,
-            "colours": colours,
+            "colours": colors,
         },
     }
     scale = float(rows["mpp"].median()) if mpp is None else mpp

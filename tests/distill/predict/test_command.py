@@ -390,7 +390,7 @@ def warnings(result: Result) -> list[str]:
     return found
 
 
-def test_colours_unlike_those_of_training_are_said(
+def test_colors_unlike_those_of_training_are_said(
     store: Path, slides: list[Path], tmp_path: Path
 ) -> None:
     opened = wsistore.open(store)
@@ -400,7 +400,7 @@ def test_colours_unlike_those_of_training_are_said(
         seen.setdefault(crop.name.rpartition("/")[0], []).append(crop_color(pixels))
     here = np.mean(seen[slides[0].stem], axis=0)
     near = here + np.random.default_rng(0).normal(size=(20, 6)) * 0.01
-    run = make_run(tmp_path / "run", store, colours=summarize(near).record())
+    run = make_run(tmp_path / "run", store, colors=summarize(near).record())
     same = predict(run, slides[0], "--json")
     (slide,) = json.loads(same.stdout)["slides"]
     known = summarize(near)
@@ -472,11 +472,11 @@ def test_the_overlay_shows_the_slide_and_its_crops(
     margin = (picture.shape[1] - base.shape[1]) // 2
     (crop,) = report["slides"][0]["crops"][:1]
     # the slide is smaller than its picture may be, so it is shown pixel for pixel
-    centre = base[crop["y"] + 300 : crop["y"] + 320, crop["x"] + 100 : crop["x"] + 120]
+    center = base[crop["y"] + 300 : crop["y"] + 320, crop["x"] + 100 : crop["x"] + 120]
     tops = [
         top for top in range(picture.shape[0] - base.shape[0])
         if (picture[top + crop["y"] + 300 : top + crop["y"] + 320,
-                    margin + crop["x"] + 100 : margin + crop["x"] + 120] == centre).all()
+                    margin + crop["x"] + 100 : margin + crop["x"] + 120] == center).all()
     ]  # fmt: skip
     assert len(tops) == 1
 

@@ -32,13 +32,13 @@ def answers(predicted: list[int]) -> tuple[Predictions, Predictions]:
 
 
 @pytest.mark.parametrize("warnings", [(), ("one\nline", "w" * 500)])
-def test_outlines_lie_on_the_boxes_in_the_colour_of_the_class(warnings: tuple[str, ...]) -> None:
+def test_outlines_lie_on_the_boxes_in_the_color_of_the_class(warnings: tuple[str, ...]) -> None:
     """The slide is shown at half its size, below the lines of the head."""
     picture = np.full((400, 500, 3), 200, np.uint8)
     drawn = np.asarray(draw_overlay(slide(warnings), picture, CLASSES, answers([0, 10]), "note"))
     left, top = MARGIN + (NARROWEST - 500) // 2, TITLE + NOTE * (1 + len(warnings)) + 6
     shown = drawn[top : top + 400, left : left + 500]
-    for colour, (x0, y0, x1, y1) in (
+    for color, (x0, y0, x1, y1) in (
         (PALETTE[0], (50, 100, 200, 300)),
         (PALETTE[2], (320, 240, 500, 400)),
     ):
@@ -46,7 +46,7 @@ def test_outlines_lie_on_the_boxes_in_the_colour_of_the_class(warnings: tuple[st
         for y, x in (
             (y0 + 2, middle[1]), (y1 - 3, middle[1]), (middle[0], x0 + 2), (middle[0], x1 - 3),
         ):  # fmt: skip
-            assert tuple(shown[y, x]) == colour
+            assert tuple(shown[y, x]) == color
         assert tuple(shown[middle]) == (200, 200, 200)
         assert tuple(shown[y0 + 30, x0 + 30]) == (200, 200, 200)
     assert tuple(shown[30, 400]) == (200, 200, 200)

@@ -18,13 +18,13 @@ def store(tmp_path: Path) -> Path:
     return make_store(tmp_path / "store", rows())
 
 
-def test_colours_are_those_of_the_crops_trained_on(store: Path, tmp_path: Path) -> None:
+def test_colors_are_those_of_the_crops_trained_on(store: Path, tmp_path: Path) -> None:
     run = Run.open(make_run(tmp_path / "run", store))
     found = domain_of(run, str(store))
     crops = [row[0] for row in rows() if row[4] == "train"]
-    assert found.colours == measure_colors(wsistore.open(store).levels, crops, "10x")
-    assert found.colours is not None
-    assert (found.colours.slides, found.unknown) == (8, "")
+    assert found.colors == measure_colors(wsistore.open(store).levels, crops, "10x")
+    assert found.colors is not None
+    assert (found.colors.slides, found.unknown) == (8, "")
     assert found.settings == wsistore.open(store).settings
 
 
@@ -32,14 +32,14 @@ def test_crops_left_out_of_training_are_left_out_here(store: Path, tmp_path: Pat
     left_out = {"train": {"s17/0": "has no label"}}
     run = Run.open(make_run(tmp_path / "run", store, left_out=left_out))
     found = domain_of(run, str(store))
-    assert (found.colours, found.unknown) == (None, "it was trained on fewer than 8 slides")
+    assert (found.colors, found.unknown) == (None, "it was trained on fewer than 8 slides")
 
 
-def test_a_split_that_changed_says_nothing_of_colours(store: Path, tmp_path: Path) -> None:
+def test_a_split_that_changed_says_nothing_of_colors(store: Path, tmp_path: Path) -> None:
     run = Run.open(make_run(tmp_path / "run", store))
     write_split(store, "main", rows()[:-1])
     found = domain_of(run, str(store))
-    assert found.colours is None
+    assert found.colors is None
     assert "split main" in found.unknown
     assert "has changed since" in found.unknown
 

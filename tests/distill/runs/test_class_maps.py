@@ -105,7 +105,7 @@ def test_distillation_reads_no_label_and_takes_no_such_option(store, tmp_path, d
     assert (result.exit_code, "No such option" in result.output) == (2, True)
 
 
-def relabelled() -> list[tuple[str, str, str, str, str]]:
+def relabeled() -> list[tuple[str, str, str, str, str]]:
     """The plain rows, but that patient p1 is benign and p2 of class c2. Crop 3 has no label."""
     names = {"p1": "benign", "p2": "c2"}
     return [(*row[:3], row[3] and names.get(row[2], row[3]), row[4]) for row in plain_rows()]
@@ -115,7 +115,7 @@ EVALUATED = {"exclude": ["benign"], "merge": {"c": ["c", "c2"]}}
 
 
 def test_a_run_is_evaluated_with_its_own_classes(tmp_path: Path) -> None:
-    store = make_store(tmp_path / "store", relabelled())
+    store = make_store(tmp_path / "store", relabeled())
     with pytest.raises(SubsetError, match=r"crop s2/0 is benign, which is no class"):
         plan_evaluation(
             Run.open(make_run(tmp_path / "plain", store)), wsistore.open(store),
@@ -134,7 +134,7 @@ def test_a_run_is_evaluated_with_its_own_classes(tmp_path: Path) -> None:
 
 
 def test_runs_of_other_classes_under_the_same_names_are_not_compared(tmp_path: Path) -> None:
-    store = make_store(tmp_path / "store", relabelled())
+    store = make_store(tmp_path / "store", relabeled())
     runs = [
         make_run(tmp_path / "one", store, class_map=EVALUATED),
         make_run(tmp_path / "two", store,
@@ -152,7 +152,7 @@ def test_runs_of_other_classes_under_the_same_names_are_not_compared(tmp_path: P
 
 def test_the_map_of_a_split_goes_before_that_of_the_options(tmp_path: Path) -> None:
     table = [(*row[:4], "train" if row[2] in ("p7", "p8", "p2", "p6") else "test")
-             for row in relabelled()]  # fmt: skip
+             for row in relabeled()]  # fmt: skip
     mapped = [(*r[:3], "c" if r[3] == "c2" else r[3], "excluded" if r[3] == "benign" else r[4])
               for r in table]  # fmt: skip
     store = make_store(tmp_path / "mapped", table)

@@ -30,7 +30,7 @@ def test_the_start_has_a_row_without_training_figures_and_a_point_of_its_own() -
 
 def test_the_picture_shows_both_subsets_and_the_epoch_kept() -> None:
     pixels = np.asarray(Image.open(io.BytesIO(picture(RECORDS, "runs/$a$"))).convert("RGB"))
-    for colour in ((0x3B, 0x6E, 0xA8), (0xC8, 0x55, 0x3D), (0x77, 0x77, 0x77)):
-        assert (abs(pixels.astype(int) - colour).sum(-1) < 12).sum() > 20
+    for color in ((0x3B, 0x6E, 0xA8), (0xC8, 0x55, 0x3D), (0x77, 0x77, 0x77)):
+        assert (abs(pixels.astype(int) - color).sum(-1) < 12).sum() > 20
     alone = [{key: value for key, value in RECORDS[0].items() if key != "val"}]
     assert picture(alone, "one epoch, no val").startswith(b"\x89PNG")

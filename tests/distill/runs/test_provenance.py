@@ -21,9 +21,9 @@ def test_order_levels_and_pixels_change_the_hash_and_labels_do_not(real_store: P
     assert crops_sha256(wsistore.open(real_store), crops, ["10x"]) == known
     changed = wsistore.open(real_store)
     changed.levels.loc[changed.levels["crop"] == "s1/0", "sum_g"] += 1
-    relabelled = wsistore.open(real_store)
-    relabelled.crops["label"] = "odd"
-    assert crops_sha256(relabelled, crops, ["10x"]) == known
+    relabeled = wsistore.open(real_store)
+    relabeled.crops["label"] = "odd"
+    assert crops_sha256(relabeled, crops, ["10x"]) == known
     others = [
         crops_sha256(store, crops[::-1], ["10x"]),
         crops_sha256(store, crops[:1], ["10x"]),

@@ -7,7 +7,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from distill.data.augmentation import sample_params
-from distill.data.dataset import LabelledSample
+from distill.data.dataset import LabeledSample
 from distill.data.normalization import ChannelStats
 from distill.errors import RunError
 from distill.networks import Output
@@ -37,7 +37,7 @@ def test_only_the_fully_connected_layer_changes_even_beside_batch_norm() -> None
     adam = torch.optim.Adam(task.parameters(), weight_decay=0.1)
     for step in range(3):
         network.train()  # as the loop does
-        sample = LabelledSample("s/0", 0, {"10x": image}, label=1)
+        sample = LabeledSample("s/0", 0, {"10x": image}, label=1)
         (found,) = task.losses([sample], [sample_params(0, 1, step)])
         found["loss"].backward()
         adam.step()

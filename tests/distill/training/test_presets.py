@@ -17,7 +17,7 @@ from distill.training.presets import DIPALMA2021, PRESETS
 def test_what_no_option_changes_is_what_the_code_does(name: str) -> None:
     preset = PRESETS[name]
     assert parameters(build(preset.network, 3)) == preset.parameters
-    assert preset.colour == augmentation.COLOR_RANGE
+    assert preset.color == augmentation.COLOR_RANGE
     assert preset.hue == augmentation.HUE_RANGE
     drawn = [augmentation.sample_params(0, 1, index) for index in range(99)]
     assert {draw.turns for draw in drawn} == set(preset.turns)

@@ -38,7 +38,7 @@ def inside(annotation: Annotation, x: float, y: float) -> bool:
 
 @settings(max_examples=60, deadline=None)
 @given(annotations)
-def test_every_pixel_equals_the_test_of_its_centre(annotation: Annotation) -> None:
+def test_every_pixel_equals_the_test_of_its_center(annotation: Annotation) -> None:
     found = mask(annotation, Box(-3, 5, 31, 23))
     for row in range(23):
         for column in range(31):

@@ -115,12 +115,12 @@ def test_changed_slides_and_labels_are_noticed(tmp_path: Path) -> None:
     labels = tmp_path / "labels.csv"
     labels.write_text("slide,patient,label\na,p,x\n")
     assert build(slide, "--out", store, "--levels", "5x").exit_code == 0
-    relabelled = build(slide, "--out", store, "--levels", "5x", "--labels", labels)
-    assert relabelled.exit_code == 1
+    relabeled = build(slide, "--out", store, "--levels", "5x", "--labels", labels)
+    assert relabeled.exit_code == 1
     assert (
         "stored as patient 'a', label ''; now 'p', 'x'; correct the store with 'wsistore label', "
         "or rebuild the slide with --overwrite"
-    ) in relabelled.output
+    ) in relabeled.output
     assert len(wsistore.open(store).crops) == 1  # refusing loses nothing
     done = build(slide, "--out", store, "--levels", "5x", "--labels", labels, "--overwrite")
     assert done.exit_code == 0

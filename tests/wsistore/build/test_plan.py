@@ -114,7 +114,7 @@ def test_a_reader_can_be_forced_and_is_noticed_later(cmu: Path, tmp_path: Path) 
     assert "stored before" in CliRunner().invoke(main, base).output
 
 
-def test_unscanned_parts_get_the_colour_of_the_glass(tmp_path: Path) -> None:
+def test_unscanned_parts_get_the_color_of_the_glass(tmp_path: Path) -> None:
     image = np.full((1024, 1024, 3), 236, np.uint8)
     image[200:700, 200:900] = (200, 120, 170)
     alpha = np.full((1024, 1024), 255, np.uint8)

@@ -8,7 +8,7 @@ import pytest
 import wsistore
 from wsistore.formatting.drawing import INK, font, one_line, scale_bar_um
 from wsistore.levels.box import Box
-from wsistore.preview.contact_sheet import BOX_COLOUR, HEADER, MARGIN, slide_sheet
+from wsistore.preview.contact_sheet import BOX_COLOR, HEADER, MARGIN, slide_sheet
 from wsistore.preview.mosaic import placed, tissue_on_glass
 from wsistore.preview.slide_view import slide_view, slide_views
 from wsistore.store.crop import fitted
@@ -29,11 +29,11 @@ def test_boxes_are_where_the_tables_say(built: Path) -> None:
         assert (left, top) == (MARGIN + round(row.x / 2), HEADER + round(row.y / 2))
         assert (right - left, bottom - top) == (round(row.width / 2), round(row.height / 2))
         for y in (top, top + 1, bottom - 2, bottom - 1):
-            assert (pixels[y, left:right] == BOX_COLOUR).all()
+            assert (pixels[y, left:right] == BOX_COLOR).all()
         for x in (left, left + 1, right - 2, right - 1):
-            assert (pixels[top:bottom, x] == BOX_COLOUR).all()
-        assert not (pixels[bottom, left:right] == BOX_COLOUR).all(axis=1).any()
-        assert not (pixels[top:bottom, right] == BOX_COLOUR).all(axis=1).any()
+            assert (pixels[top:bottom, x] == BOX_COLOR).all()
+        assert not (pixels[bottom, left:right] == BOX_COLOR).all(axis=1).any()
+        assert not (pixels[top:bottom, right] == BOX_COLOR).all(axis=1).any()
 
 
 @pytest.mark.parametrize("size", [640, 800, 1024])
@@ -48,7 +48,7 @@ def test_the_scale_bar_is_as_long_as_it_says(built: Path, size: int) -> None:
     assert np.flatnonzero(row).tolist() == list(range(left, right))
 
 
-def test_tissue_lies_at_its_place_on_the_colour_of_the_glass(built: Path) -> None:
+def test_tissue_lies_at_its_place_on_the_color_of_the_glass(built: Path) -> None:
     store = wsistore.open(built)
     picture = np.asarray(tissue_on_glass(store, slide_view(store, "two"), 0.25))
     assert picture.shape == (300, 400, 3)

@@ -70,7 +70,7 @@ def test_what_no_reader_opens_gets_a_reason_from_each(shared: Path) -> None:
     assert len(str(caught.value)) < 300
 
 
-def test_laying_over_a_colour() -> None:
+def test_laying_over_a_color() -> None:
     rgb = np.array([[[10, 20, 30], [10, 20, 30], [10, 20, 30]]], np.uint8)
     opacity = np.array([[255, 0, 128]], np.uint8)
     mixed = over(rgb, opacity, (240, 241, 242))

@@ -60,20 +60,20 @@ def test_a_real_untiled_tiff_equals_pillow(shared: Path) -> None:
     assert np.array_equal(read_all(path), np.asarray(Image.open(path)))
 
 
-def test_grey_palette_and_alpha(tmp_path: Path, pixels: np.ndarray) -> None:
-    grey = pixels[..., 0]
-    Image.fromarray(grey).save(tmp_path / "grey.png")
-    assert np.array_equal(read_all(tmp_path / "grey.png"), np.dstack([grey] * 3))
+def test_gray_palette_and_alpha(tmp_path: Path, pixels: np.ndarray) -> None:
+    gray = pixels[..., 0]
+    Image.fromarray(gray).save(tmp_path / "grey.png")
+    assert np.array_equal(read_all(tmp_path / "grey.png"), np.dstack([gray] * 3))
     palette = Image.fromarray(pixels).convert("P")
     palette.save(tmp_path / "palette.png")
     assert np.array_equal(read_all(tmp_path / "palette.png"), np.asarray(palette.convert("RGB")))
-    rgba = np.dstack([pixels, np.where(grey < 100, 0, 255).astype(np.uint8)])
+    rgba = np.dstack([pixels, np.where(gray < 100, 0, 255).astype(np.uint8)])
     Image.fromarray(rgba).save(tmp_path / "rgba.png")
-    white = np.where((grey < 100)[..., None], 255, pixels)
+    white = np.where((gray < 100)[..., None], 255, pixels)
     assert np.array_equal(read_all(tmp_path / "rgba.png"), white)
-    rgba[..., 3] = grey
+    rgba[..., 3] = gray
     Image.fromarray(rgba).save(tmp_path / "soft.png")
-    alpha = grey[..., None].astype(np.int64)
+    alpha = gray[..., None].astype(np.int64)
     mixed = (pixels * alpha + 255 * (255 - alpha) + 127) // 255
     assert np.array_equal(read_all(tmp_path / "soft.png"), mixed)
 

@@ -10,7 +10,7 @@ from skimage.color import rgb2hsv
 
 from wsistore.readers import open_slide
 from wsistore.readers.checks.native_levels import NativeLevels
-from wsistore.regions.glass import glass_colour
+from wsistore.regions.glass import glass_color
 from wsistore.regions.ink import _hsv_of_ink, pen_mask
 from wsistore.regions.thumbnail import Thumbnail, read_thumbnail
 from wsistore.regions.tissue import WITHOUT_RIMS, TissueSettings, find_pieces, tissue_mask
@@ -52,7 +52,7 @@ def test_the_tissueloc_slide_keeps_both_sections(shared: Path) -> None:
 
 def test_a_small_dark_speck_on_glass_is_no_tissue(shared: Path) -> None:
     overview = overview_of(shared / "slides" / "kidney-48-5.tif", 0.25)
-    assert glass_colour(overview.image).min() > 240
+    assert glass_color(overview.image).min() > 240
     assert find_pieces(tissue_mask(overview, SETTINGS), overview.mpp, SETTINGS) == []
 
 
@@ -121,21 +121,21 @@ def test_glass_ignores_white_padding_and_ink() -> None:
     image = np.full((100, 100, 3), 255, np.uint8)
     image[:, 40:] = (240, 238, 239)
     image[:20] = (30, 60, 180)
-    assert np.abs(glass_colour(image) - (240, 238, 239)).max() < 1
-    assert np.abs(glass_colour(np.full((9, 9, 3), 255, np.uint8)) - 255).max() == 0
+    assert np.abs(glass_color(image) - (240, 238, 239)).max() < 1
+    assert np.abs(glass_color(np.full((9, 9, 3), 255, np.uint8)) - 255).max() == 0
 
 
-def test_every_colour_of_ink_passes_the_test_of_whole_numbers() -> None:
+def test_every_color_of_ink_passes_the_test_of_whole_numbers() -> None:
     # pen_mask sees white in place of the colours that fail it, so none of them may be ink's
     value = np.unique([*range(0, 256, 5), 55, 56, 57, 190, 191, 192, 254])
-    colours = np.stack(np.meshgrid(value, value, value), axis=-1).reshape(1, -1, 3).astype(np.uint8)
-    hue, saturation, brightness = np.moveaxis(rgb2hsv(colours), 2, 0) * [[[360]], [[1]], [[1]]]
+    colors = np.stack(np.meshgrid(value, value, value), axis=-1).reshape(1, -1, 3).astype(np.uint8)
+    hue, saturation, brightness = np.moveaxis(rgb2hsv(colors), 2, 0) * [[[360]], [[1]], [[1]]]
     cool = (hue > 70) & (hue < 240) & (saturation > 0.06)
     warm = ((hue < 12) | (hue > 350)) & (saturation > 0.35)
     dark = (brightness < 0.22) | ((brightness < 0.75) & (saturation < 0.12))
     ink = cool | warm | dark
-    seen = _hsv_of_ink(colours)
-    assert np.array_equal(seen[ink], rgb2hsv(colours)[ink])
+    seen = _hsv_of_ink(colors)
+    assert np.array_equal(seen[ink], rgb2hsv(colors)[ink])
     assert (seen[~ink] == [0, 0, 1]).all(axis=1).mean() > 0.9  # and few others are converted
 
 

@@ -30,7 +30,7 @@ def crops_table(patients: Mapping[str, Sequence[str | None]], seed: int = 0) -> 
     return table.sample(frac=1, random_state=seed).reset_index(drop=True)
 
 
-def cohort(sizes: Mapping[str, int], unlabelled: int = 0, seed: int = 0) -> pd.DataFrame:
+def cohort(sizes: Mapping[str, int], unlabeled: int = 0, seed: int = 0) -> pd.DataFrame:
     """Crops of `sizes[label]` patients a class, one to three slides each, and unlabelled ones."""
     rng = np.random.default_rng(seed)
     patients: dict[str, list[str | None]] = {
@@ -38,16 +38,16 @@ def cohort(sizes: Mapping[str, int], unlabelled: int = 0, seed: int = 0) -> pd.D
         for label, size in sizes.items()
         for n in range(size)
     }
-    patients |= {f"unknown{n}": [None] for n in range(unlabelled)}
+    patients |= {f"unknown{n}": [None] for n in range(unlabeled)}
     return crops_table(patients, seed)
 
 
 def cohorts(least: int = 3) -> st.SearchStrategy[pd.DataFrame]:
     """Cohorts of two classes with at least `least` patients each; some have several labels."""
     return st.builds(
-        lambda a, b, mixed, unlabelled, seed: pd.concat(
+        lambda a, b, mixed, unlabeled, seed: pd.concat(
             [
-                cohort({"a": a, "b": b}, unlabelled, seed),
+                cohort({"a": a, "b": b}, unlabeled, seed),
                 crops_table({f"mixed{n}": ["a", "b", None] for n in range(mixed)}, seed),
             ],
             ignore_index=True,

@@ -38,7 +38,7 @@ def test_any_split_is_sound_and_gives_every_class_what_was_asked(
 
 @quick
 @given(cohorts(), st.integers(0, 5))
-def test_fractions_take_every_labelled_patient(crops: pd.DataFrame, seed: int) -> None:
+def test_fractions_take_every_labeled_patient(crops: pd.DataFrame, seed: int) -> None:
     (split,) = make_split(crops, SplitRequest(seed=seed)).values()
     assert faults(split, crops) == []
     assert set(split["crop"]) == set(crops["crop"][crops["label"].notna()])
@@ -60,7 +60,7 @@ def test_another_seed_gives_another_split() -> None:
     assert {p for p in one if one[p] == "aux1"} != {p for p in two if two[p] == "aux1"}
 
 
-def test_auxiliary_draws_do_not_follow_the_order_of_labelled_draws() -> None:
+def test_auxiliary_draws_do_not_follow_the_order_of_labeled_draws() -> None:
     """Class b leaves its last 10 of 110; were they last again, ADv1 would hardly meet them."""
     met = 0
     for seed in range(10):
@@ -86,7 +86,7 @@ def test_every_class_that_lacks_patients_is_named_at_once() -> None:
         assign(cohort({"a": 9}, 1), SplitRequest(aux=(5, 7)), {})
 
 
-def test_unlabelled_crops_are_in_auxiliary_sets_only() -> None:
+def test_unlabeled_crops_are_in_auxiliary_sets_only() -> None:
     crops = cohort({"a": 6, "b": 6}, 2)
     (split,) = make_split(crops, SplitRequest(aux=(2,))).values()
     assert patients_of(split, "aux1") == {"unknown0", "unknown1"}

@@ -18,7 +18,7 @@ from wsistore.verify.splits import check_splits
 # two patients of class d, whom no split into three subsets could share out
 CROPS = pd.concat(
     [
-        cohort({"a": 6, "b": 7, "d": 2}, unlabelled=2),
+        cohort({"a": 6, "b": 7, "d": 2}, unlabeled=2),
         crops_table({f"both{n}": ["a", "benign"] for n in range(3)}),
         crops_table({f"benign{n}": ["benign"] for n in range(4)}),
         crops_table({"other": ["benign", None]}),

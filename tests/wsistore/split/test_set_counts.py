@@ -63,7 +63,7 @@ def test_nested_sets_hold_the_ones_before_them_with_the_classes_of_the_store() -
     assert (found.labels, found.excluded) == (("x", "y", "z", None), 2)
 
 
-def test_a_label_withheld_in_a_labelled_set_is_none_and_an_unknown_crop_still_counts() -> None:
+def test_a_label_withheld_in_a_labeled_set_is_none_and_an_unknown_crop_still_counts() -> None:
     split = table("train test val zeta zeta - - -")
     split.loc[split["crop"] == "s1/0", "label"] = None
     split.loc[split["crop"] == "s2/0", "crop"] = "gone/0"
@@ -86,7 +86,7 @@ def test_a_patient_of_two_classes_counts_once_in_the_total() -> None:
 
 
 def test_split_info_and_report_show_the_same_table(tmp_path: Path) -> None:
-    crops = cohort({"a": 9, "b": 12}, unlabelled=3)
+    crops = cohort({"a": 9, "b": 12}, unlabeled=3)
     store = write_store(tmp_path / "store", crops)
     request = SplitRequest(patients_per_class=5, dev=1, aux=(4, 9))
     (split,) = make_split(crops, request).values()
@@ -124,7 +124,7 @@ def test_split_info_and_report_show_the_same_table(tmp_path: Path) -> None:
 
 
 def test_each_fold_of_a_cross_validation_is_counted(tmp_path: Path) -> None:
-    crops = cohort({"a": 6, "b": 6}, unlabelled=4)
+    crops = cohort({"a": 6, "b": 6}, unlabeled=4)
     store = write_store(tmp_path / "store", crops)
     made = CliRunner().invoke(
         main, ["split", str(store), "--name", "cv", "--folds", "3", "--aux", "2,4"]

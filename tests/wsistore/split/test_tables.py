@@ -101,11 +101,11 @@ def test_an_extended_split_comes_as_near_to_its_shares_as_a_new_one() -> None:
             assert sizes[0] == sizes[1]
 
 
-def test_an_auxiliary_patient_never_becomes_labelled() -> None:
+def test_an_auxiliary_patient_never_becomes_labeled() -> None:
     crops = cohort({"a": 6, "b": 6}, 3)
     old = make_split(crops, SplitRequest(aux=(3,)))
-    labelled = crops.assign(label=crops["label"].fillna("a"))
-    new = extend_split(labelled, old, SplitRequest(aux=(3,)))[""]
+    labeled = crops.assign(label=crops["label"].fillna("a"))
+    new = extend_split(labeled, old, SplitRequest(aux=(3,)))[""]
     assert patients_of(new, "aux1") == {"unknown0", "unknown1", "unknown2"}
     assert new["label"][new["subset"].map(is_aux)].isna().all()
 

@@ -38,7 +38,7 @@ def test_huge_sums_neither_overflow_nor_cancel() -> None:
     assert found.std.tolist() == [0.5] * 3
 
 
-def test_one_colour_has_no_deviation() -> None:
+def test_one_color_has_no_deviation() -> None:
     row = {"crop": "a/0", "level": "10x", "height": 7, "width": 11}
     row |= {f"sum_{c}": 77 * 201 for c in "rgb"} | {f"sumsq_{c}": 77 * 201**2 for c in "rgb"}
     found = wsistore.statistics(pd.DataFrame([row]), "10x", ["a/0"])

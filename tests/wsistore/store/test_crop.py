@@ -61,7 +61,7 @@ def test_no_box_is_the_whole_level(crop: wsistore.Crop, level: str) -> None:
 
 
 @pytest.mark.parametrize("level", LEVELS)
-def test_read_takes_the_pixels_whose_centres_are_in_the_box(
+def test_read_takes_the_pixels_whose_centers_are_in_the_box(
     crop: wsistore.Crop, level: str
 ) -> None:
     box = (100.3, 33.0, 251.9, 170.2)
@@ -106,7 +106,7 @@ def test_a_pair_of_all_leaves_out_the_strip_that_the_coarse_level_lacks(
     assert np.array_equal(pair.fine, crop["10x"][:, : 81 * 8, : 62 * 8])
 
 
-def test_a_pair_whose_factor_does_not_divide_takes_the_centred_pixels(folder: Path) -> None:
+def test_a_pair_whose_factor_does_not_divide_takes_the_centerd_pixels(folder: Path) -> None:
     crop = wsistore.open(folder / "exact")["a/0"]
     pair = crop.pair("10x", "3x", box_um=(50.0, 60.0, 100.0, 90.0))
     x0, y0, x1, y1 = pair.box_um

@@ -29,7 +29,7 @@ MPP = 1.0
 def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cohort")
     write_cohort(
-        folder, patients=6, size=SIDE, mpp=MPP, seed=3, pieces=2, unlabelled=2, hard=HARD_CASES
+        folder, patients=6, size=SIDE, mpp=MPP, seed=3, pieces=2, unlabeled=2, hard=HARD_CASES
     )
     return folder
 
@@ -123,7 +123,7 @@ def test_same_seed_same_files_for_any_number_of_jobs(tmp_path: Path) -> None:
 
 def test_a_slide_does_not_depend_on_the_rest_of_its_cohort() -> None:
     small = plan_cohort(4, seed=2, hard=["pen"])
-    large = plan_cohort(9, seed=2, unlabelled=3, hard=["pale", "pen"])
+    large = plan_cohort(9, seed=2, unlabeled=3, hard=["pale", "pen"])
     assert {plan.slide for plan in small} < {plan.slide for plan in large}
     by_name = {plan.slide: plan for plan in large}
     for plan in small:
@@ -171,8 +171,8 @@ def test_labels_name_every_slide_and_one_label_per_patient(cohort: Path) -> None
     for row in rows:
         labels.setdefault(row["patient"], set()).add(row["label"])
     assert all(len(found) == 1 for found in labels.values())
-    unlabelled = [patient for patient, found in labels.items() if found == {""}]
-    assert unlabelled == ["U001", "U002"]
+    unlabeled = [patient for patient, found in labels.items() if found == {""}]
+    assert unlabeled == ["U001", "U002"]
     assert {label for found in labels.values() for label in found} == {"", *CLASSES}
 
 
@@ -239,7 +239,7 @@ def test_stain_is_drawn_without_the_class() -> None:
     assert first != second
 
 
-def test_colour_alone_does_not_give_the_class() -> None:
+def test_color_alone_does_not_give_the_class() -> None:
     features, labels, trios = [], [], []
     for patient in range(36):
         label = CLASSES[patient % 3]

@@ -12,7 +12,7 @@ from distill.evaluation.metrics import classification as metrics
 
 
 @st.composite
-def labelled(draw: st.DrawFn) -> tuple[int, np.ndarray, np.ndarray]:
+def labeled(draw: st.DrawFn) -> tuple[int, np.ndarray, np.ndarray]:
     """K classes, truth and prediction; classes may be absent from either or both."""
     classes = draw(st.integers(2, 6))
     index = st.integers(0, classes - 1)
@@ -25,7 +25,7 @@ def close(ours: object, theirs: object) -> None:
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-12)
 
 
-@given(labelled())
+@given(labeled())
 @settings(deadline=None)
 def test_every_score_equals_scikit_learn(case: tuple[int, np.ndarray, np.ndarray]) -> None:
     classes, truth, predicted = case
@@ -57,7 +57,7 @@ def test_every_score_equals_scikit_learn(case: tuple[int, np.ndarray, np.ndarray
     close(macro["recall"], overall["balanced_accuracy"])
 
 
-@given(labelled())
+@given(labeled())
 @settings(deadline=None)
 def test_the_papers_accuracy_flatters(case: tuple[int, np.ndarray, np.ndarray]) -> None:
     classes, truth, predicted = case

@@ -74,7 +74,7 @@ def test_files_are_svg_on_white_and_ids_are_their_own(pictures: list[Picture]) -
         assert set(used) <= set(ids)
 
 
-def test_in_the_page_every_colour_is_a_variable(pictures: list[Picture]) -> None:
+def test_in_the_page_every_color_is_a_variable(pictures: list[Picture]) -> None:
     for one in pictures:
         inline = one.inline()
         assert inline.startswith('<svg role="img" aria-label="')
@@ -102,7 +102,7 @@ def test_the_words_hold_the_numbers(measured: Measured, pictures: list[Picture])
         assert said in texts
 
 
-def test_colours_stay_with_their_methods(measured: Measured) -> None:
+def test_colors_stay_with_their_methods(measured: Measured) -> None:
     style = methods(measured)
     assert list(style) == ["Baseline", "KD", "KD (ADv1)"]
     assert len(set(style.values())) == 3

@@ -46,7 +46,7 @@ def test_markdown_aligns_numbers_and_marks_the_best() -> None:
     )
 
 
-def test_groups_have_one_heading_and_equal_neighbours_one_cell() -> None:
+def test_groups_have_one_heading_and_equal_neighbors_one_cell() -> None:
     groups = MADE.groups()
     assert [name for name, _ in groups] == ["5×", "10×"]
     spans = [[spanned.rows for spanned in row] for _, rows in groups for row in rows]

@@ -52,8 +52,8 @@ def test_a_series_reads_back(tmp_path: Path, pixels: np.ndarray, reader: str, na
 def test_frames_left_out(tmp_path: Path, pixels: np.ndarray) -> None:
     write_dicom(tmp_path / "a.dcm", pixels, without=((128, 256),))
     expected = pixels.copy()
-    for reader, colour in (("openslide", (241, 240, 239)), ("wsidicom", (255, 255, 255))):
-        expected[128:256, 256:384] = colour
+    for reader, color in (("openslide", (241, 240, 239)), ("wsidicom", (255, 255, 255))):
+        expected[128:256, 256:384] = color
         with open_slide(tmp_path, reader) as slide:
             slide.fill = (241, 240, 239)
             assert np.array_equal(slide.read(0, 0, 0, 500, 300), expected)

@@ -39,11 +39,11 @@ def test_missing_tiles_get_the_fill_and_nothing_else_does(tmp_path: Path, reader
     write_sparse(path, pixels, {(128, 256), (384, 384)})
     expected = pixels.copy()
     with open_slide(path, reader) as slide:
-        for colour in (255, 255, 255), (240, 241, 239):
-            assert colour == slide.fill or colour != (255, 255, 255)
-            slide.fill = colour
-            expected[128:256, 256:384] = colour
-            expected[384:, 384:] = colour
+        for color in (255, 255, 255), (240, 241, 239):
+            assert color == slide.fill or color != (255, 255, 255)
+            slide.fill = color
+            expected[128:256, 256:384] = color
+            expected[384:, 384:] = color
             assert np.array_equal(slide.read(0, 0, 0, SIZE, SIZE), expected)
             assert np.array_equal(slide.read(0, 201, 97, 211, 301), expected[97:398, 201:412])
 
