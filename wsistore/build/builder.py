@@ -222,8 +222,7 @@ def build(
         else:
             kept = _kept(task, known, settings)
             yield replace(kept, same_file=files_of.of(kept.record.slide))
-    tried: dict[str, SlideRecord] = {}
-    due = time.monotonic() + _INDEX_SECONDS
+    tables = _Tables(place, lock)
     work = partial(_store_slide, store=place, settings=settings, overwrite=overwrite, lock=lock)
     try:
         processes = os.cpu_count() or 1 if workers is None else workers
@@ -234,19 +233,39 @@ def build(
                     record = SlideRecord(task.row("failed", done.reason))
                 else:
                     record = done
-                tried[task.slide] = record
+                tables.tried[task.slide] = record
                 files_of.add(record.slide)
                 yield Result(record, same_file=files_of.of(record.slide))
-                if time.monotonic() > due:
-                    started = time.monotonic()
-                    update_index(place, tried, lock)
-                    # in a large store the tables take their time: a twentieth of the build's
-                    took = time.monotonic() - started
-                    due = time.monotonic() + max(_INDEX_SECONDS, 20 * took)
+                tables.write_if_due()
     finally:
         # an interrupted worker cleans up, but a thread of zarr may write one more file after that
         clear_leftovers(place, lock)
-        update_index(place, tried, lock)
+        tables.write()
+
+
+class _Tables:
+    """A store's tables while slides come in: written now and then, and at the end.
+
+    Attributes:
+        tried: what came of the slides that were tried, by id.
+    """
+
+    def __init__(self, place: StoreRoot, lock: bool) -> None:
+        self.tried: dict[str, SlideRecord] = {}
+        self._place, self._lock = place, lock
+        self._due = time.monotonic() + _INDEX_SECONDS
+
+    def write_if_due(self) -> None:
+        """Write them if that is some time ago; in a large store a twentieth of the build's time."""
+        if time.monotonic() > self._due:
+            started = time.monotonic()
+            self.write()
+            took = time.monotonic() - started
+            self._due = time.monotonic() + max(_INDEX_SECONDS, 20 * took)
+
+    def write(self) -> None:
+        """Write them."""
+        update_index(self._place, self.tried, self._lock)
 
 
 def _store_slide(task: SlideTask, **options: Any) -> SlideRecord:

@@ -40,7 +40,7 @@ class Slide:
     def row(self) -> SlideRow:
         """The slide's row; a vendor level that was passed over is in its warning."""
         row: SlideRow = self._found.row
-        notes = map(visible, self._found.vendor.notes)
+        notes = map(visible, self._found.native.notes)
         later = [note for note in notes if note not in row.warning]
         return replace(row, warning="; ".join((*filter(None, (row.warning,)), *later)))
 
@@ -97,7 +97,7 @@ class Slide:
         from wsistore.build.native_level import fine_enough
 
         sizes = self._found.reader.level_sizes
-        return self._found.vendor.first_sound(fine_enough(sizes, self.level(name).factor))
+        return self._found.native.first_sound(fine_enough(sizes, self.level(name).factor))
 
     def read_vendor(self, crop: int, name: str) -> NDArray[np.uint8]:
         """Make a level of a crop from the coarsest vendor level that is fine enough.
@@ -131,7 +131,7 @@ class Slide:
             except SlideError as error:
                 if vendor == 0:
                     raise
-                found.vendor.pass_over(vendor, error)
+                found.native.pass_over(vendor, error)
             else:
                 return np.ascontiguousarray(np.concatenate(parts).transpose(2, 0, 1))
 
@@ -152,7 +152,7 @@ class Slide:
         from wsistore.regions import read_thumbnail
 
         longer = max(self.row.width, self.row.height)
-        return read_thumbnail(self._found.vendor, 1.0, max(longer / size, 1.0)).image
+        return read_thumbnail(self._found.native, 1.0, max(longer / size, 1.0)).image
 
 
 def reader_names() -> tuple[str, ...]:

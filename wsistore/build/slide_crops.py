@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from wsistore.annotations import Cover
-from wsistore.build.plan import open_planned
+from wsistore.build.plan import SlidePlan, open_planned
 from wsistore.errors import SlideError
 from wsistore.levels import Box, Level
 from wsistore.readers import NativeLevels, Reader, seam_warning
-from wsistore.regions import cover_of, find_annotated, find_regions
+from wsistore.regions import Regions, cover_of, find_annotated, find_regions
 from wsistore.slides import fingerprint, slide_bytes
 from wsistore.storage import layout
 from wsistore.tables import CropRow, SlideRow
@@ -30,8 +30,8 @@ class SlideCrops:
     """An open slide and its crops.
 
     Attributes:
-        reader: the open slide; what was never scanned has the colour of its glass.
-        vendor: its vendor levels, and which of them can stand for level 0.
+        reader: the open slide; what was never scanned has the color of its glass.
+        native: its levels in the file, and which of them can stand for level 0.
         levels: those asked for, finest first.
         row: what is known of the slide, but for ``icc``.
         crops: in reading order.
@@ -40,7 +40,7 @@ class SlideCrops:
     """
 
     reader: Reader
-    vendor: NativeLevels
+    native: NativeLevels
     levels: tuple[Level, ...]
     row: SlideRow
     crops: tuple[CropRow, ...]
@@ -73,66 +73,77 @@ def open_slide_crops(
         settings.apply_icc,
     )
     with reader:
-        vendor = NativeLevels(reader)
-        coarsest = plan.levels[-1]
-        multiple = math.ceil(coarsest.factor)
-        if settings.regions == "annotations":
-            found = find_annotated(
-                vendor, task.path, plan.mpp, multiple, task.annotations,
-                settings.annotations, settings.tissue.mpp, task.slide,
-            )  # fmt: skip
-        else:
-            found = find_regions(vendor, plan.mpp, multiple, settings.regions, settings.tissue)
+        native = NativeLevels(reader)
+        found = _regions(task, settings, native, plan)
         seams = seam_warning(reader)
-        # what was never scanned gets the colour of what was scanned and is empty
+        # what was never scanned gets the color of what was scanned and is empty
         reader.fill = _rgb(found.glass)
-        row = replace(
-            task.row("ok" if found.regions else "empty"),
-            reason="" if found.regions else task.said(found.none),
-            bytes=slide_bytes(task.path),
-            fingerprint=fingerprint(task.path),
-            reader=plan.reader,
-            vendor=plan.vendor,
-            width=plan.width,
-            height=plan.height,
-            mpp=plan.mpp,
-            mpp_source=plan.mpp_source,
-            objective_power=plan.objective_power,
-            crops=len(found.regions),
-            glass=found.glass,
-            warning=task.said(
-                "; ".join(
-                    (*plan.warnings, *vendor.notes, *((seams,) if seams else ()), *found.notes)
-                )
-            ),
-            annotations=found.annotations,
-            annotation_offset=task.annotations.offset_text if found.annotations else "",
-        )
-        for region in found.regions:
-            if min(coarsest.size(region.box.width, region.box.height)) < 1:
-                raise SlideError(
-                    f"a region of {region.box.width} × {region.box.height} pixels has no whole "
-                    f"pixel at {coarsest.name}; leave it out of --levels"
-                )
-        crops = tuple(
-            CropRow(
-                layout.crop_id(task.slide, number), task.slide, row.patient,
-                region.label or row.label, **asdict(region.box), mpp=plan.mpp,
-                tissue_mm2=region.tissue_mm2,
-                annotation_class=region.label,
-                annotation_name=region.annotation.name if region.annotation else "",
-            )
-            for number, region in enumerate(found.regions)
-        )  # fmt: skip
+        warnings = (*plan.warnings, *native.notes, *((seams,) if seams else ()), *found.notes)
+        row = _slide_row(task, plan, found, "; ".join(warnings))
+        _require_whole_pixels(found, plan.levels[-1])
         yield SlideCrops(
             reader,
-            vendor,
+            native,
             plan.levels,
             row,
-            crops,
+            tuple(_crop_rows(row, found, plan.mpp)),
             tuple(region.box for region in found.regions),
             tuple(cover_of(region, found.glass, settings.annotations) for region in found.regions),
         )
+
+
+def _regions(
+    task: SlideTask, settings: BuildSettings, native: NativeLevels, plan: SlidePlan
+) -> Regions:
+    """Find a slide's regions as the settings say; boxes grow to whole pixels of the coarsest."""
+    multiple = math.ceil(plan.levels[-1].factor)
+    if settings.regions != "annotations":
+        return find_regions(native, plan.mpp, multiple, settings.regions, settings.tissue)
+    return find_annotated(
+        native, task.path, plan.mpp, multiple, task.annotations,
+        settings.annotations, settings.tissue.mpp, task.slide,
+    )  # fmt: skip
+
+
+def _slide_row(task: SlideTask, plan: SlidePlan, found: Regions, warning: str) -> SlideRow:
+    return replace(
+        task.row("ok" if found.regions else "empty"),
+        reason="" if found.regions else task.said(found.empty_reason),
+        bytes=slide_bytes(task.path),
+        fingerprint=fingerprint(task.path),
+        reader=plan.reader,
+        vendor=plan.vendor,
+        width=plan.width,
+        height=plan.height,
+        mpp=plan.mpp,
+        mpp_source=plan.mpp_source,
+        objective_power=plan.objective_power,
+        crops=len(found.regions),
+        glass=found.glass,
+        warning=task.said(warning),
+        annotations=found.annotations,
+        annotation_offset=task.annotations.offset_text if found.annotations else "",
+    )
+
+
+def _crop_rows(slide: SlideRow, found: Regions, mpp: float) -> Iterator[CropRow]:
+    for number, region in enumerate(found.regions):
+        yield CropRow(
+            layout.crop_id(slide.slide, number), slide.slide, slide.patient,
+            region.label or slide.label, **asdict(region.box), mpp=mpp,
+            tissue_mm2=region.tissue_mm2,
+            annotation_class=region.label,
+            annotation_name=region.annotation.name if region.annotation else "",
+        )  # fmt: skip
+
+
+def _require_whole_pixels(found: Regions, coarsest: Level) -> None:
+    for region in found.regions:
+        if min(coarsest.size(region.box.width, region.box.height)) < 1:
+            raise SlideError(
+                f"a region of {region.box.width} × {region.box.height} pixels has no whole "
+                f"pixel at {coarsest.name}; leave it out of --levels"
+            )
 
 
 def _rgb(color: str) -> tuple[int, int, int]:

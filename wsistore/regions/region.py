@@ -35,14 +35,14 @@ class Regions:
     Attributes:
         regions: in reading order.
         glass: the colour of the slide's glass as ``#rrggbb``.
-        none: the sentence that says that there are no crops.
+        empty_reason: the sentence that says that there are no crops.
         notes: sentences for the slide's ``warning``.
         annotations: the fingerprint of the annotation file; empty where there is none.
     """
 
     regions: tuple[Region, ...]
     glass: str
-    none: str = "no tissue was found"
+    empty_reason: str = "no tissue was found"
     notes: tuple[str, ...] = ()
     annotations: str = ""
 

@@ -57,13 +57,7 @@ def verify(
     if settings is None:
         return Report(store, tuple(faults), (), count([], ())[0], {}, {})
     law = Expected.of(settings)
-    groups = store / layout.SLIDES
-    found = groups.iterdir() if groups.is_dir() else ()
-    names = sorted(
-        path.name
-        for path in found
-        if path.is_dir() and not path.is_symlink() and path.name != METADATA
-    )
+    names = _stored(store / layout.SLIDES)
     files = {stored_as(file, dict.fromkeys(names)): file.path for file in at_hand}
     sources = {
         name: Source(files[name], settings, sample, seed, annotations)
@@ -87,6 +81,16 @@ def verify(
     missing |= {check.slide: check.not_compared for check in checks if check.not_compared}
     notes = (*leftovers(store), *changed_splits(store))
     return Report(store, tuple(faults), notes, read, tiles, missing)
+
+
+def _stored(groups: Path) -> list[str]:
+    """Return the names of the folders of slides, sorted; a link is none."""
+    found = groups.iterdir() if groups.is_dir() else ()
+    return sorted(
+        path.name
+        for path in found
+        if path.is_dir() and not path.is_symlink() and path.name != METADATA
+    )
 
 
 def _run(
