@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
@@ -26,7 +26,6 @@ def close(ours: object, theirs: object) -> None:
 
 
 @given(labelled())
-@settings(deadline=None)
 def test_every_score_equals_scikit_learn(case: tuple[int, np.ndarray, np.ndarray]) -> None:
     classes, truth, predicted = case
     labels = list(range(classes))
@@ -58,7 +57,6 @@ def test_every_score_equals_scikit_learn(case: tuple[int, np.ndarray, np.ndarray
 
 
 @given(labelled())
-@settings(deadline=None)
 def test_the_papers_accuracy_flatters(case: tuple[int, np.ndarray, np.ndarray]) -> None:
     classes, truth, predicted = case
     counts = metrics.confusion(truth, predicted, classes)
