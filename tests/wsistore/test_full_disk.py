@@ -28,7 +28,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a cohort, its store, a preview and a split."""
     folder = tmp_path_factory.mktemp("full")
     for words in (
-        ["sample", folder / "slides", "--patients", 6, "--workers", 1],
+        ["sample", folder / "slides", "--patients", 6, "--size", 1536, "--workers", 1],
         ["build", folder / "slides", "--out", folder / "store", "--labels",
          folder / "slides" / "labels.csv", "--levels", "2.5x,1.25x"],
         ["preview", folder / "store", "--out", folder / "preview"],
