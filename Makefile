@@ -15,8 +15,11 @@ lung: $(READY)
 cohort: $(READY)
 	$(BIN)/python -m examples.cohort --out cohort-out
 
+# JOBS: test processes; each takes a file of tests at a time, and has one thread
+JOBS ?= logical
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --maxprocesses 8 \
+		--dist loadfile --no-loadscope-reorder
 
 # SECONDS, SEED: how long, and which mutants; NUMBER: one of them, as it is named when it fails
 SECONDS ?= 60

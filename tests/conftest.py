@@ -1,10 +1,27 @@
-"""What all tests share: the real slides, where they are at hand."""
+"""What all tests share: the real slides, where they are at hand, and how properties are tried."""
 
+import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.events import let_interrupt
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # beside others of its kind, a core for each
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A busy machine is no fault: no example is too slow. Each run draws other examples, in continuous
+# integration too: most runs are there, and what they try is what finds the defect that none of a
+# fixed few shows. One that fails is printed so that it can be tried again anywhere.
+settings.register_profile(
+    "tests",
+    deadline=None,
+    derandomize=False,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("tests")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-DEADLINE = 300.0
+DEADLINE = 1800.0
 """Seconds after which something is taken to hang; nothing waits for it to pass."""
 _LOOK_EVERY = 0.01
 
@@ -41,9 +41,14 @@ def ended(process: int) -> bool:
 
 
 def let_interrupt() -> None:
-    """Let processes that this one starts answer Ctrl-C.
+    """Let processes that this one starts answer Ctrl-C, and the end of a terminal.
 
-    A shell has its background jobs ignore it, and what they start ignores it too.
+    A shell has its background jobs ignore the one, and nohup the other; what they start ignores
+    them too.
     """
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number, handler in (
+        (signal.SIGINT, signal.default_int_handler),
+        (signal.SIGHUP, signal.SIG_DFL),
+    ):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)

@@ -3,12 +3,13 @@
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import s3fs
+
+from tests.events import wait_until
 
 BUCKET = "slides"
 
@@ -26,13 +27,17 @@ def server() -> Iterator[dict[str, str]]:
     )
     url = f"http://127.0.0.1:{port}"
     options = {"key": "AKIALOOPBACK", "secret": "hush-hush", "endpoint_url": url}
+
+    def answers() -> bool:
+        assert process.poll() is None, "the server has ended"
+        try:
+            urllib.request.urlopen(f"{url}/moto-api/").close()
+        except OSError:
+            return False
+        return True
+
     try:
-        for _ in range(300):
-            try:
-                urllib.request.urlopen(f"{url}/moto-api/").close()
-                break
-            except OSError:
-                time.sleep(0.1)
+        wait_until(answers, "the server answers")
         s3fs.S3FileSystem(**options).mkdir(BUCKET)
         yield options
     finally:

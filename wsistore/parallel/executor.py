@@ -19,6 +19,8 @@ T = TypeVar("T")
 R = TypeVar("R")
 TIMEOUT = 600.0
 """Seconds without progress after which a command gives up on a slide, unless told otherwise."""
+SCHEDULER_SECONDS = 10.0
+"""Seconds in which a Dask scheduler must answer."""
 _TICK = 1.0
 """Seconds between two looks at the workers' progress, at most."""
 
@@ -169,7 +171,7 @@ def _on_scheduler(
     from distributed import Client, KilledWorker, as_completed
 
     try:
-        client = Client(address, timeout="10s")
+        client = Client(address, timeout=SCHEDULER_SECONDS)
     except (OSError, ValueError) as error:
         raise UsageError(f"--scheduler {address}: no Dask scheduler answers: {error}") from error
     with client:

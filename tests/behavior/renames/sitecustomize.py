@@ -3,7 +3,7 @@
 ``RENAMES_LOG`` names the log: a line ``event, source, target``, separated by tabs, for each rename
 below the folder ``RENAMES_BELOW``, appended before it happens. When the log gets line number
 ``RENAMES_KILL``, counted from 1 over all processes, the process group ``RENAMES_GROUP`` is killed
-instead, and that of the process, if it is another.
+instead, if there is one, and that of the process.
 """
 
 import fcntl
@@ -31,8 +31,9 @@ def watch() -> None:
         fcntl.flock(handle, fcntl.LOCK_EX)
         os.write(handle, f"{event}\t{source}\t{target}\n".encode())
         if os.pread(handle, 1 << 24, 0).count(b"\n") == end:
-            if int(os.environ["RENAMES_GROUP"]) != os.getpgrp():
-                os.killpg(int(os.environ["RENAMES_GROUP"]), signal.SIGKILL)
+            group = int(os.environ.get("RENAMES_GROUP", os.getpgrp()))
+            if group != os.getpgrp():
+                os.killpg(group, signal.SIGKILL)
             os.killpg(0, signal.SIGKILL)
         os.close(handle)
 

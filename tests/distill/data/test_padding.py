@@ -15,7 +15,7 @@ from tests.distill.odd import assert_same, gradients, image, loss, network
 SIDES = st.tuples(st.integers(5, 4000), st.integers(5, 4000))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     sizes=st.lists(SIDES, min_size=1, max_size=70),
     accumulate=st.integers(1, 33),

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import threading
+from concurrent.futures import Future
 from pathlib import Path
 
 import numpy as np
@@ -182,7 +183,18 @@ def test_a_reader_that_dies_while_it_is_waited_for(real_store: Path) -> None:
     list(read_ahead(requests, 1))
     (process,) = prefetch._pool(1)._processes.values()
     os.kill(process.pid, signal.SIGSTOP)  # it takes what it is asked for, and never answers
-    killer = threading.Timer(0.3, process.kill)
+    reader = threading.get_ident()
+
+    def waited_for() -> bool:
+        frame = sys._current_frames()[reader]
+        waits = frame.f_code is threading.Condition.wait.__code__
+        return waits and frame.f_back.f_code is Future.result.__code__
+
+    def kill() -> None:
+        wait_until(waited_for)
+        process.kill()
+
+    killer = threading.Thread(target=kill)
     killer.start()
     with pytest.raises(SubsetError, match="has died"):
         next(read_ahead(requests, 1))

@@ -52,7 +52,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         slides.append(path)
         labels[path.stem] = Label(f"p{number}", CLASSES[number] if number < 2 else None)
     settings = BuildSettings(("10x", "2.5x"))
-    found = list(build_store(slides, folder / "store", settings, labels, mpp=1.0, workers=1))
+    found = list(build_store(slides, folder / "store", settings, labels, mpp=1.0, workers=0))
     assert [result.record.slide.crops for result in found] == [2, 2, 2]
     crops = wsistore.open(folder / "store").crops.assign(subset="test")
     save_split(folder / "store", "main", crops[["crop", "slide", "patient", "label", "subset"]])

@@ -12,6 +12,7 @@ from distill.cli.main import main
 from distill.runs import writer
 from distill.runs.checkpoint import read_progress
 from distill.runs.resume import resume_differences
+from tests.events import DEADLINE
 
 BITWISE = ("weights.safetensors", "weights.json", "checkpoint.safetensors", "outcome.json")
 
@@ -19,42 +20,46 @@ BITWISE = ("weights.safetensors", "weights.json", "checkpoint.safetensors", "out
 QUICK = ("--epochs", "2", "--accumulate", "2", "--device", "cpu", "--threads", "1")
 
 DRIVER = """
-import os, random, signal, sys, time
+import os, random, sys
 sys.path[:0] = {path!r}
-from distill.cli.main import main
 from pathlib import Path
+import distill.runs.curves, distill.cli.train, wsistore.store.store
+from distill.cli import main
+from tests.moments import count_steps
 
 store, out = {store!r}, Path({out!r})
 words = ["train", "baseline", store, "--out", str(out), "--level", "2.5x", "--epochs", "6",
          "--accumulate", "2", "--device", "cpu", "--threads", "1", "--patience", "9"]
 
-def start(*more):
+def train(end=0):
+    # the exit code, -9 if killed at a step, and the number of steps if not
+    ours, theirs = os.pipe()
     child = os.fork()
     if not child:
         sys.stdout = sys.stderr = open(os.devnull, "w")
+        more = ["--resume"] if (out / "config.json").exists() else []
+        steps = count_steps(("distill", "wsistore"), end)
         try:
             main([*words, *more])
-        except SystemExit as end:
-            os._exit(end.code or 0)
-    return child
+        except SystemExit as done:
+            os.write(theirs, b"%d" % steps())
+            os._exit(done.code or 0)
+    os.close(theirs)
+    with open(ours, "rb") as pipe:
+        steps = pipe.read()
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), steps
 
-began = time.monotonic()
-assert os.waitpid(start(), 0)[1] == 0
-seconds = time.monotonic() - began
+code, steps = train()
+assert code == 0
 out.rename(out.with_name("whole"))
 rng, killed = random.Random(4), 0
 while True:
-    more = ["--resume"] if (out / "config.json").exists() else []
-    child = start(*more)
-    if killed < 5:
-        time.sleep(rng.uniform(0.2, 0.6) * seconds)
-        os.kill(child, signal.SIGKILL)
-    status = os.waitpid(child, 0)[1]
-    if os.WIFSIGNALED(status):
-        killed += 1
-    else:
+    end = int(rng.uniform(0.2, 0.6) * int(steps)) if killed < 5 else 0
+    code, _ = train(end)
+    if code != -9:
         print(killed)
-        sys.exit(os.waitstatus_to_exitcode(status))
+        sys.exit(code)
+    killed += 1
 """
 
 
@@ -77,7 +82,7 @@ def test_killed_at_random_moments_and_resumed_is_uninterrupted(
     out = tmp_path / "run"
     script = DRIVER.format(path=sys.path, store=str(real_store), out=str(out))
     command = [sys.executable, "-c", script]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=200)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) >= 1
     assert_same(out, tmp_path / "whole")

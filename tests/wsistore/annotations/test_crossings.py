@@ -1,5 +1,5 @@
 import numpy as np
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from tests.wsistore.annotations.test_polygon import corner, crosses_slowly
@@ -7,7 +7,6 @@ from wsistore.annotations.crossings import any_crossing
 from wsistore.annotations.polygon import crosses_itself, outline
 
 
-@settings(deadline=None)  # a busy machine is no fault
 @given(st.lists(corner, min_size=3, max_size=12))
 @example([(0, 0), (4, 0), (4, 4), (2, 0), (0, 4)])  # touches a side from within
 @example([(0, 0), (4, 0), (4, 2), (2, 2), (2, 0), (6, 0), (6, 5), (0, 5)])  # goes along a side
@@ -19,7 +18,6 @@ def test_equals_every_pair_of_sides(ring: list[tuple[int, int]]) -> None:
     assert any_crossing(points, np.roll(points, -1, axis=0)) == expected
 
 
-@settings(deadline=None)
 @given(st.integers(2, 40), st.integers(0, 10**6))
 def test_finds_the_one_crossing_of_a_comb(teeth: int, seed: int) -> None:
     """Long teeth overlap in every coordinate; one that leans over its neighbor crosses it."""

@@ -36,7 +36,7 @@ def inside(annotation: Annotation, x: float, y: float) -> bool:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(annotations)
 def test_every_pixel_equals_the_test_of_its_center(annotation: Annotation) -> None:
     found = mask(annotation, Box(-3, 5, 31, 23))
@@ -46,7 +46,6 @@ def test_every_pixel_equals_the_test_of_its_center(annotation: Annotation) -> No
             assert found[row, column] == expected
 
 
-@settings(deadline=None)
 @given(annotations, st.lists(st.integers(-10, 70), max_size=5), st.sampled_from([1.0, 2.5, 0.3]))
 def test_strips_and_columns_equal_the_whole(
     annotation: Annotation, cuts: list[int], scale: float
@@ -63,7 +62,6 @@ def test_strips_and_columns_equal_the_whole(
     assert np.array_equal(np.concatenate(rows), whole)
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.floats(20, 90), min_size=5, max_size=40),
     st.floats(0, 1),

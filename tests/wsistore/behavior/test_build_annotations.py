@@ -12,8 +12,8 @@ from click.testing import CliRunner, Result
 import wsistore
 from tests.lanczos_reference import lanczos
 from wsistore.cli.main import main
-from wsistore.parallel.executor import in_workers
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
 GLASS = (242, 242, 242)
 HOSTILE = '=cmd|"x"!A1, <script>\U0001f9ec NA'
 
@@ -99,11 +99,8 @@ def covered(image: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
 
 
 def in_strips(pixels: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let builds decode so many pixels at a time, in this process, where that can be changed."""
+    """Let builds decode so many pixels at a time."""
     monkeypatch.setattr("wsistore.build.strips.STRIP_PIXELS", pixels)
-    monkeypatch.setattr(
-        "wsistore.build.builder.in_workers", lambda work, items, *_: in_workers(work, items, 0)
-    )
 
 
 @pytest.mark.parametrize("strip", [1, 4_000_000])

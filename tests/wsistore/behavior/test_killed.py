@@ -1,18 +1,19 @@
 """Builds that are killed, that meet each other, or whose disk is full."""
 
-import multiprocessing
 import os
 import random
 import signal
 import subprocess
-import time
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
 
+from tests.moments import count_steps
 from tests.wsistore.build.test_builder import flat_slide, outcomes
+from tests.wsistore.forks import warm
 from tests.wsistore.same_store import assert_same, content
 from wsistore.build.builder import build
 from wsistore.build.settings import BuildSettings
@@ -25,6 +26,7 @@ from wsistore.verify import verify
 
 SETTINGS = BuildSettings(("5x", "1.25x"))
 LABELS = {f"s{i}": Label(f"p{i}", "ab"[i % 2]) for i in range(6)}
+KILLS = 10
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +35,8 @@ def slides(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return [flat_slide(folder / f"s{i}.tif", size=900 + 40 * i) for i in range(6)]
 
 
-def finish(slides: list[Path], store: Path, overwrite: bool = False) -> None:
-    results = build(slides, store, SETTINGS, LABELS, workers=1, overwrite=overwrite)
+def finish(slides: list[Path], store: Path, overwrite: bool = False, workers: int = 0) -> None:
+    results = build(slides, store, SETTINGS, LABELS, workers=workers, overwrite=overwrite)
     assert {result.record.slide.outcome for result in results} == {"ok"}
 
 
@@ -44,50 +46,56 @@ def split(store: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def reference(
-    slides: list[Path], tmp_path_factory: pytest.TempPathFactory
-) -> tuple[dict[str, object], float]:
-    """The content of an uninterrupted build, and its seconds in a fresh process."""
+def whole(slides: list[Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+    """The content of an uninterrupted build."""
     store = tmp_path_factory.mktemp("whole") / "store"
-    child = started(slides, store)
-    began = time.monotonic()
-    child.join()
-    seconds = time.monotonic() - began
+    finish(slides, store)
     split(store)
-    return content(store), seconds
+    return content(store)
 
 
-def started(
-    slides: list[Path], store: Path, overwrite: bool = False
-) -> multiprocessing.process.BaseProcess:
-    """Start a build in a process forked off a server that has imported what it needs."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.wsistore.behavior.test_killed"])
-    child = context.Process(target=finish, args=(slides, store, overwrite))
+def counted(slides: list[Path], store: Path, overwrite: bool, end: int, to: Connection) -> None:
+    """Build in this process alone, and tell the steps; be killed at one of them unless it is 0."""
+    steps = count_steps(("wsistore", "zarr"), end)
+    finish(slides, store, overwrite)
+    to.send(steps())
+
+
+def steps_of(slides: list[Path], store: Path, overwrite: bool, end: int = 0) -> int | None:
+    """Build in a process forked off a server that has imported what it needs.
+
+    Returns:
+        its steps; None if it was killed.
+    """
+    context = warm()
+    ours, theirs = context.Pipe(duplex=False)
+    child = context.Process(target=counted, args=(slides, store, overwrite, end, theirs))
     child.start()
-    return child
+    theirs.close()
+    child.join()
+    if child.exitcode == -signal.SIGKILL:
+        return None
+    assert child.exitcode == 0
+    return int(ours.recv())
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_killed_at_ten_random_moments_and_resumed(
-    slides: list[Path],
-    reference: tuple[dict[str, object], float],
-    tmp_path: Path,
-    overwrite: bool,
+    slides: list[Path], whole: dict[str, object], tmp_path: Path, overwrite: bool
 ) -> None:
-    whole, seconds = reference
+    store = tmp_path / "counted"
+    if overwrite:
+        finish(slides, store)
+    steps = steps_of(slides, store, overwrite)
+    assert steps is not None
     moments = random.Random(f"kill {overwrite}")
     interrupted = 0
-    for number in range(50):
+    for number in range(2 * KILLS):
         store = tmp_path / str(number)
         if overwrite:
             finish(slides, store)
-        child = started(slides, store, overwrite)
-        time.sleep(moments.random() * seconds)
-        child.kill()
-        child.join()
-        if child.exitcode != -signal.SIGKILL:
-            continue  # it had finished
+        if steps_of(slides, store, overwrite, moments.randint(1, steps)) is not None:
+            continue  # a moment at the very end, and it took a few steps less
         interrupted += 1
         before = {p.name: p.stat().st_ino for p in (store / "slides").glob("*")}
         finish(slides, store)
@@ -96,23 +104,28 @@ def test_killed_at_ten_random_moments_and_resumed(
         assert before.items() <= after.items()
         split(store)
         assert_same(store, whole)
-        assert verify(store, workers=1).whole
-        if interrupted == 10:
+        assert verify(store, workers=0).whole
+        if interrupted == KILLS:
             return
-    raise AssertionError(f"only {interrupted} of 50 builds were still running")
+    raise AssertionError(f"only {interrupted} of {2 * KILLS} builds were killed")
 
 
 def test_two_builds_at_once_do_no_harm(
-    slides: list[Path], reference: tuple[dict[str, object], float], tmp_path: Path
+    slides: list[Path], whole: dict[str, object], tmp_path: Path
 ) -> None:
     store = tmp_path / "store"
-    children = [started(slides, store) for _ in range(2)]
-    children.append(started(slides[::-1], store))
+    context = warm()
+    children = [
+        context.Process(target=finish, args=(order, store), kwargs={"workers": 1})
+        for order in (slides, slides, slides[::-1])
+    ]
+    for child in children:
+        child.start()
     for child in children:
         child.join()
     assert [child.exitcode for child in children] == [0, 0, 0]
     split(store)
-    assert_same(store, reference[0])
+    assert_same(store, whole)
 
 
 def test_leftovers_of_a_build_that_runs_are_not_touched(slides: list[Path], tmp_path: Path) -> None:

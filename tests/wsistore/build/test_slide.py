@@ -65,7 +65,7 @@ def test_rows_and_pixels_are_those_of_a_build(
     slide: Path, tmp_path: Path, kind: str, level: str
 ) -> None:
     settings, source = SETTINGS[kind], drawn(slide)
-    (result,) = build([slide], tmp_path / "store", settings, annotations=source, workers=1)
+    (result,) = build([slide], tmp_path / "store", settings, annotations=source, workers=0)
     assert result.record.slide.outcome == "ok"
     store = wsistore.open(tmp_path / "store")
     with wsistore.open_slide(
@@ -86,7 +86,7 @@ def test_rows_and_pixels_are_those_of_a_build(
 
 def test_the_real_slide_gives_what_its_store_holds(cmu: Path, tmp_path: Path) -> None:
     settings = BuildSettings(("10x", "5x", "2.5x", "1.25x", "0.625x"))
-    (result,) = build([cmu], tmp_path / "store", settings, workers=1)
+    (result,) = build([cmu], tmp_path / "store", settings, workers=0)
     store = wsistore.open(tmp_path / "store")
     for level in store.level_names:
         with wsistore.open_slide(cmu, store.settings, level) as found:

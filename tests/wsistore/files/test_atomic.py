@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.events import DEADLINE
 from wsistore import atomic
 
 
@@ -20,7 +21,7 @@ def killed(code: str, folder: Path) -> None:
         "import os, signal, sys\nfrom pathlib import Path\nfrom wsistore import atomic\n"
         "folder = Path(sys.argv[1])\ndef die(*_, **__):\n    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
-    done = subprocess.run([sys.executable, "-c", head + code, str(folder)], timeout=300)
+    done = subprocess.run([sys.executable, "-c", head + code, str(folder)], timeout=DEADLINE)
     assert done.returncode == -signal.SIGKILL
 
 
@@ -106,7 +107,7 @@ def test_many_writers_at_once_take_nothing_from_each_other(there: Path) -> None:
         "    atomic.clear(Path(sys.argv[1]))"
     )
     children = [subprocess.Popen([sys.executable, "-c", code, str(there)]) for _ in range(4)]
-    assert [child.wait(300) for child in children] == [0, 0, 0, 0]
+    assert [child.wait(DEADLINE) for child in children] == [0, 0, 0, 0]
     assert (there / "table.csv").read_bytes() == b"99"
     assert names(there) == ["report", "table.csv"]
 

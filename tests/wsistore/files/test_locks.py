@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.events import DEADLINE
 from tests.wsistore.build.test_builder import build, flat_slide
 from wsistore.errors import StoreError
 from wsistore.files import locks
@@ -83,7 +84,7 @@ def test_no_lock_builds_there_all_the_same(
     paths = os.pathsep.join([str(shim), *sys.path])
     done = subprocess.run(
         [*map(str, command), "--no-lock"], env={**os.environ, "PYTHONPATH": paths},
-        capture_output=True, text=True, timeout=120,
+        capture_output=True, text=True, timeout=DEADLINE,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "2 slides (2 ok, 0 empty, 0 failed)" in done.stdout
@@ -133,9 +134,9 @@ def test_a_long_wait_says_for_what_and_ends_with_the_other(
         with staging.index_lock(store):
             writer = threading.Thread(target=update_index, args=(store, {}))
             writer.start()
-            assert said.wait(60)
+            assert said.wait(DEADLINE)
             assert not (store / "slides.csv").exists()
-        writer.join(60)
+        writer.join(DEADLINE)
     finally:
         logging.getLogger("wsistore.files.locks").removeHandler(heard)
     assert (store / "slides.csv").exists()

@@ -46,7 +46,7 @@ def in_order(image: np.ndarray, factor: float) -> np.ndarray:
     return np.clip(columns + np.float32(0.5), 0, 255).astype(np.uint8)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     height=st.integers(1, 500),
     width=st.integers(1, 700),
@@ -60,7 +60,7 @@ def test_bits_are_those_of_float32_sums_in_order(height: int, width: int, factor
     assert np.array_equal(downsample(image, factor), in_order(image, factor))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     height=st.integers(64, 300),
     width=st.integers(64, 200),
@@ -78,7 +78,7 @@ def test_strips_equal_whole_bit_for_bit(
         assert np.array_equal(np.concatenate(level), downsample(image, factor))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     height=st.integers(64, 200),
     width=st.integers(64, 1400),

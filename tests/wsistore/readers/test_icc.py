@@ -76,6 +76,7 @@ def test_damaged_and_foreign_profiles_are_refused() -> None:
         srgb_conversion(lab)
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_profiles_are_kept_and_applied_on_request(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     slide(tmp_path / "in" / "a.tif", swapped_profile())

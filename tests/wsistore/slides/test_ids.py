@@ -23,6 +23,7 @@ from wsistore.slides.labels import Label, match_labels, read_labels, unmatched
 from wsistore.slides.slide import SlideFile, slide_text
 from wsistore.storage import layout
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
 NFD = unicodedata.normalize("NFD", "Präparat-1")
 NFC = unicodedata.normalize("NFC", "Präparat-1")
 
@@ -147,7 +148,7 @@ def test_a_slide_stored_by_an_earlier_id_is_neither_doubled_nor_lost(tmp_path: P
     assert layout.earlier_ids(slide)[0] == "Pra_parat-1"
     earlier = SlideFile(slide, "Pra_parat-1")
     settings = BuildSettings(("10x",))
-    list(build_store([earlier], store, settings, workers=1))
+    list(build_store([earlier], store, settings, workers=0))
     for more, said in ((), "stored before"), (("--overwrite",), "ok, 1 crops"):
         result = build(slide, "--out", store, *more)
         assert result.exit_code == 0
@@ -254,10 +255,10 @@ def test_a_build_of_two_slides_of_one_id_stores_neither(tmp_path: Path) -> None:
     files = [write_slide(tmp_path / name / "a.tif", seed) for seed, name in enumerate("xy")]
     settings = BuildSettings(("10x",))
     with pytest.raises(UsageError, match="would both be slide 'a'"):
-        list(build_store(files, tmp_path / "store", settings, workers=1, overwrite=True))
+        list(build_store(files, tmp_path / "store", settings, workers=0, overwrite=True))
     assert not (tmp_path / "store").exists()
     # one file twice is one slide
-    (result,) = build_store([files[0], files[0]], tmp_path / "store", settings, workers=1)
+    (result,) = build_store([files[0], files[0]], tmp_path / "store", settings, workers=0)
     assert result.record.slide.outcome == "ok"
 
 

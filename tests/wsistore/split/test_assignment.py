@@ -16,7 +16,7 @@ requests = st.builds(
     patients_per_class=st.sampled_from([3, 4]),
     seed=st.integers(0, 5),
 )
-quick = settings(deadline=None, max_examples=40)
+quick = settings(max_examples=40)
 
 
 @quick

@@ -1,6 +1,5 @@
 """A split is all old or all new, whenever the command that writes it is killed."""
 
-import multiprocessing
 import os
 import shutil
 import signal
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from tests.wsistore.forks import warm
 from tests.wsistore.split.cohorts import cohort, write_store
 from wsistore.cli.main import main
 from wsistore.errors import StoreError, UsageError
@@ -42,9 +42,7 @@ def save_and_die(store: Path, request: SplitRequest, overwrite: bool, number: in
 
 def killed(store: Path, request: SplitRequest, overwrite: bool, number: int) -> bool:
     """Save in another process and tell whether it was killed before it was done."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
-    child = context.Process(target=save_and_die, args=(store, request, overwrite, number))
+    child = warm().Process(target=save_and_die, args=(store, request, overwrite, number))
     child.start()
     child.join()
     assert child.exitcode in (0, -signal.SIGKILL)

@@ -9,7 +9,7 @@ from wsistore.errors import UsageError
 from wsistore.split import SplitRequest, extend_split, faults, fold_faults, make_split, rows_of
 from wsistore.split.subsets import is_aux, set_names
 
-quick = settings(deadline=None, max_examples=30)
+quick = settings(max_examples=30)
 
 
 @quick

@@ -13,7 +13,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> wsistore.Store:
     folder = tmp_path_factory.mktemp("channels")
     slides = [flat_slide(folder / f"s{n}.tif", size=900 + 60 * n) for n in range(3)]
     settings = BuildSettings(("5x", "1.25x"))
-    assert len(list(build(slides, folder / "store", settings, workers=1))) == 3
+    assert len(list(build(slides, folder / "store", settings, workers=0))) == 3
     return wsistore.open(folder / "store")
 
 

@@ -36,7 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("store", BuildSettings(LEVELS, regions="whole")),
         ("exact", BuildSettings(("10x", "3x"), exact_mpp=True, regions="whole")),
     ):
-        (result,) = build([slide], folder / name, settings, workers=1)
+        (result,) = build([slide], folder / name, settings, workers=0)
         assert result.record.slide.outcome == "ok", result
     return folder
 

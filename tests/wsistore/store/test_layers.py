@@ -36,7 +36,7 @@ def crop(tmp_path_factory: pytest.TempPathFactory) -> wsistore.Crop:
     folder = tmp_path_factory.mktemp("layers")
     slide = telling_slide(folder / "a.tif")
     settings = BuildSettings(LEVELS, regions="whole")
-    (result,) = build([slide], folder / "store", settings, workers=1)
+    (result,) = build([slide], folder / "store", settings, workers=0)
     assert result.record.slide.outcome == "ok", result
     return wsistore.open(folder / "store")["a/0"]
 

@@ -57,7 +57,7 @@ def rendered() -> dict[tuple[float, str | None], tuple[Renderer, np.ndarray]]:
     return whole
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     case=st.sampled_from([(0.5, "pen"), (0.2476, None), (1.0, "edge")]),
     x=st.integers(0, 399),

@@ -74,7 +74,7 @@ def test_a_tile_reads_no_more_than_it_needs() -> None:
 
 
 def compare(store: Path, slides: Path, sample: int = 4, **options: object) -> Report:
-    return verify(store, [slides], sample=sample, workers=1, **options)  # type: ignore[arg-type]
+    return verify(store, [slides], sample=sample, workers=0, **options)  # type: ignore[arg-type]
 
 
 def test_every_tile_of_the_whole_store(whole: Path, slides: Path) -> None:
@@ -108,7 +108,7 @@ def rewrite(store: Path, crop: str, level: str) -> None:
 
 def test_a_pixel_changed_with_all_its_sums_is_found(broken: Broken, slides: Path) -> None:
     store = broken(lambda s: rewrite(s, "b/0", "2.5x"))
-    assert verify(store, workers=1).whole
+    assert verify(store, workers=0).whole
     (fault,) = compare(store, slides).faults
     assert fault.file == "slides/b/0/2.5x"
     assert fault.what == (

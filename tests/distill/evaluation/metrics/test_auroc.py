@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
@@ -20,7 +20,6 @@ def ranked(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
 
 
 @given(ranked())
-@settings(deadline=None)
 def test_it_equals_scikit_learn(case: tuple[np.ndarray, np.ndarray]) -> None:
     truth, scores = case
     ours = Auroc(truth, scores, np.arange(len(truth)))(np.ones((1, len(truth)), np.int64))[0]

@@ -15,6 +15,7 @@ from PIL import Image
 
 from tests.distill.commands import done
 from tests.distill.report.fabricate import make_run, make_store, taught_by
+from tests.events import DEADLINE
 from wsistore.formatting.texts import visible
 
 CLASSES = (
@@ -164,7 +165,7 @@ def test_chromium_shows_it_without_an_error_or_a_script(hostile: Path, tmp_path:
     done = subprocess.run(
         [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
          f"--user-data-dir={tmp_path}", "--dump-dom", (hostile / "index.html").as_uri()],
-        capture_output=True, text=True, timeout=120, check=True,
+        capture_output=True, text=True, timeout=DEADLINE, check=True,
     )  # fmt: skip
     assert "<title>Student beside teacher: store, test</title>" in done.stdout
     assert "KD (aux&lt;i&gt;9) · kd &lt;b&gt;" in done.stdout

@@ -37,7 +37,7 @@ def built(
 ) -> SlideRecord:
     source = AnnotationSource(folder)
     (result,) = build(
-        [path], path.with_suffix(".store"), settings, reader=reader, workers=1, annotations=source
+        [path], path.with_suffix(".store"), settings, reader=reader, workers=0, annotations=source
     )
     return result.record
 
@@ -140,7 +140,7 @@ def test_a_picture_without_an_opaque_pixel_failed(tmp_path: Path, regions: str) 
     pixels = np.dstack([BASE[:512, :512], np.zeros((512, 512), np.uint8)])
     Image.fromarray(pixels).save(tmp_path / "a.png")
     settings = BuildSettings(("5x",), regions=regions)
-    (result,) = build([tmp_path / "a.png"], tmp_path / "st", settings, mpp=0.5, workers=1)
+    (result,) = build([tmp_path / "a.png"], tmp_path / "st", settings, mpp=0.5, workers=0)
     assert result.record.slide.outcome == "failed"
     assert "no pixel of it was scanned" in result.record.slide.reason
 

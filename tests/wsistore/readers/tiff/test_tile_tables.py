@@ -78,7 +78,7 @@ def test_a_length_of_nothing_leaves_a_tile_out(tmp_path: Path) -> None:
 def test_a_slide_of_nothing_but_holes_failed_and_is_not_empty(tmp_path: Path, reader: str) -> None:
     path = write(tmp_path / "a.tif", "TileByteCounts", lambda values: (0,) * len(values))
     settings = BuildSettings(("5x",))
-    (result,) = build([path], tmp_path / "store", settings, reader=reader, workers=1)
+    (result,) = build([path], tmp_path / "store", settings, reader=reader, workers=0)
     assert result.record.slide.outcome == "failed"
     assert "all of its 48 tiles are missing" in result.record.slide.reason
 
