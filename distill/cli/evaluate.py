@@ -76,21 +76,21 @@ WIDTH = 110
     help="Add N / (N + FP + FN), which the paper prints as accuracy and which is too high.",
 )
 @option(
-    "BootstrapSettings",
+    "Bootstrap",
     "--unit",
     type=click.Choice(UNITS),
     default="patient",
     help="What is resampled; crops of one patient are alike, so 'crop' gives too narrow intervals.",
 )
 @option(
-    "BootstrapSettings",
+    "Bootstrap",
     "--draws",
     type=click.IntRange(min=1),
     default=DRAWS,
     help="Number of resamples.",
 )
 @option(
-    "BootstrapSettings",
+    "Bootstrap",
     "--seed",
     type=click.IntRange(min=0),
     default=0,

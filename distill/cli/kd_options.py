@@ -34,13 +34,13 @@ def resize_option(group: str, default: str | None, note: str = "") -> Decorator[
 
 distillation_options = stack(
     option(
-        "DistillationSettings",
+        "Distillation",
         "--teacher",
         type=FOLDER,
         help="The teacher's run; or give --targets.",
     ),
     option(
-        "DistillationSettings",
+        "Distillation",
         "--targets",
         type=FOLDER,
         help="What a teacher said before, from distill teach; only --level is read then.",
@@ -53,45 +53,43 @@ distillation_options = stack(
         help="Subsets to distil on, labelled or not; several joined by +.",
     ),
     option(
-        "DistillationSettings",
+        "Distillation",
         "--temperature",
         type=click.FloatRange(min=0, min_open=True),
         default=1.0,
         help="T of the soft loss.",
     ),
     option(
-        "DistillationSettings",
+        "Distillation",
         "--soft-weight",
         type=click.FloatRange(min=0),
         default=1.0,
         help="Weight of the soft loss.",
     ),
     option(
-        "DistillationSettings",
+        "Distillation",
         "--pixel-weight",
         type=click.FloatRange(min=0),
         default=1.0,
         help="Weight of the pixel loss.",
     ),
     option(
-        "DistillationSettings",
+        "Distillation",
         "--attention-weight",
         type=click.FloatRange(min=0),
         default=0.0,
         help="Weight of attention transfer with positive gradients (AT+).",
     ),
-    resize_option(
-        "DistillationSettings", None, f"  [default: {PAPER_RESIZE}, or as --targets were made]"
-    ),
+    resize_option("Distillation", None, f"  [default: {PAPER_RESIZE}, or as --targets were made]"),
     option(
-        "DistillationSettings",
+        "Distillation",
         "--pixel-distance",
         type=click.Choice(sorted(DISTANCES, reverse=True)),
         default="mse",
         help="Of the pixel loss: squared or absolute differences.",
     ),
     option(
-        "DistillationSettings",
+        "Distillation",
         "--student-colours",
         type=click.Choice(["shared", "own"]),
         default="shared",

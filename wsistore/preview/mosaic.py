@@ -46,5 +46,7 @@ def tissue_on_glass(store: Store, view: SlideView, scale: float) -> Image.Image:
     for crop in view.crops:
         left, top, right, bottom = placed(crop.box, scale)
         level = crop.level_for(scale)
-        picture.paste(fitted(store[crop.crop], level, right - left, bottom - top), (left, top))
+        stored = store[crop.crop]
+        drawn = fitted(stored[level], stored.root / level, right - left, bottom - top)
+        picture.paste(drawn, (left, top))
     return picture

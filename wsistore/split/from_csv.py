@@ -140,7 +140,7 @@ def _unlabeled(joined: pd.DataFrame, key: str) -> list[Fault]:
     for (name, subset), part in rows.groupby([key, "subset"], sort=False):
         if subset == "":
             found.append(Fault("subset", f"{key} {name!r} has no subset"))
-        elif not (part["labelled"].any() or is_aux(subset) or subset == EXCLUDED):
+        elif not (part["labeled"].any() or is_aux(subset) or subset == EXCLUDED):
             text = f"{key} {name!r} is put into {subset} without a label"
             found.append(Fault("label", text))
     return found

@@ -1,6 +1,7 @@
 from .array_writer import LevelWriter, transpose_and_sum, write_bytes
 from .channel_statistics import Statistics, statistics
-from .crop import Crop, Pair, fitted
+from .crop import Crop, Pair
+from .crop_picture import fitted
 from .layers import write_layer
 from .ome import image_attributes, translation
 from .relabel import Change, apply_relabeling, plan_relabeling, stored_labels

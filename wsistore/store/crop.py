@@ -29,10 +29,6 @@ if TYPE_CHECKING:
     from dask.array import Array as DaskArray
 
 
-from PIL import Image
-
-from wsistore.levels import StreamingDownsampler
-
 Pixels = NDArray[np.uint8]
 
 
@@ -205,11 +201,12 @@ class Crop:
             StoreError: a level is missing or damaged.
         """
         # imported here: pictures need what a build worker does not
-        pass
+        from wsistore.store.crop_picture import fitted
 
         shapes = ((level, self[level].shape) for level in self.levels)
         large = [level for level, (_, h, w) in shapes if h >= height and w >= width]
-        return np.asarray(fitted(self, large[-1] if large else self.levels[0], width, height))
+        level = large[-1] if large else self.levels[0]
+        return np.asarray(fitted(self[level], self.root / level, width, height))
 
     def _require_inside(self, box: BoxUm) -> None:
         why = reason_outside(box, self.box_um, self._box[4])
@@ -257,31 +254,3 @@ class Crop:
 
     def __repr__(self) -> str:
         return f"<Crop {self.name} {self._listed()}>"
-
-
-def fitted(crop: Crop, level: str, width: int, height: int) -> Image.Image:
-    """Return a level as a picture of exactly that size, in the memory of a row of shards.
-
-    Args:
-        crop: a stored crop.
-        level: its level's name.
-        width, height: of the picture, in pixels; each at least 1.
-
-    Raises:
-        StoreError: the level is missing or damaged.
-    """
-    array = crop[level]
-    _, rows, columns = array.shape
-    # a whole factor first, row by row; what is left is less than 2 and done at once
-    factor = max(min(rows // height, columns // width), 1)
-    stream = StreamingDownsampler(columns, rows, [factor])
-    step = (array.shards or array.chunks)[1]
-    parts = []
-    for top in range(0, rows, step):
-        try:
-            band = np.asarray(array[:, top : top + step])
-        except crop.root.errors as error:
-            raise StoreError(f"{crop.root / level}: cannot be read: {error}") from error
-        parts += stream.push(np.ascontiguousarray(band.transpose(1, 2, 0)))
-    image = Image.fromarray(np.concatenate(parts))
-    return image.resize((width, height), Image.Resampling.LANCZOS)

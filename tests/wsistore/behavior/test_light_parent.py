@@ -56,9 +56,9 @@ def test_every_public_name_is_found_where_it_is_said_to_be() -> None:
         if callable(found) and module is not None:
             assert module.startswith("wsistore.")
     assert set(wsistore.__all__) <= set(dir(wsistore))
-    for name in ("atomic", "drawing"):
-        assert getattr(wsistore, name) is import_module(f"wsistore.{name}")
-    with pytest.raises(AttributeError, match="no attribute 'missing'"):
+    for name, place in (("atomic", "wsistore.files"), ("drawing", "wsistore.formatting")):
+        assert getattr(wsistore, name) is import_module(f"{place}.{name}")
+    with pytest.raises(AttributeError, match="attribute missing"):
         wsistore.missing  # noqa: B018
 
 

@@ -167,7 +167,7 @@ def test_advice_is_of_the_error(
     def full(*_: object) -> None:
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr("wsistore.atomic.write", full)
+    monkeypatch.setattr("wsistore.files.atomic.write", full)
     with pytest.raises(StoreError, match=f"{os.strerror(code)}.* is whole: {what} run the same"):
         update_index(store, {})
 

@@ -11,7 +11,7 @@ from wsistore.levels.box import Box
 from wsistore.preview.contact_sheet import BOX_COLOR, HEADER, MARGIN, slide_sheet
 from wsistore.preview.mosaic import placed, tissue_on_glass
 from wsistore.preview.slide_view import slide_view, slide_views
-from wsistore.store.crop import fitted
+from wsistore.store.crop_picture import fitted
 
 GLASS = (242, 242, 242)
 PINK = (200, 120, 170)
@@ -84,7 +84,7 @@ def test_a_picture_made_in_bands_has_the_size_asked_for(built: Path) -> None:
     store = wsistore.open(built)
     crop = store["two/0"]
     for size in ((7, 5), (50, 31), (900, 700)):
-        assert fitted(crop, "10x", *size).size == size
+        assert fitted(crop["10x"], crop.root / "10x", *size).size == size
 
 
 def test_a_box_is_never_thinner_than_a_pixel() -> None:

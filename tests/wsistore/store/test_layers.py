@@ -17,7 +17,8 @@ import wsistore
 from tests.wsistore.store.test_crop import LEVELS, telling_slide
 from wsistore.build.builder import build
 from wsistore.build.settings import BuildSettings
-from wsistore.preview import mosaic
+from wsistore.storage import StoreRoot
+from wsistore.store import crop_picture
 
 GRID = wsistore.PixelGrid(wsistore.AxisGrid(-3.5, 16, 4), wsistore.AxisGrid(7.25, 8, 3))
 VALUES = np.arange(24, dtype=np.float32).reshape(2, 3, 4) / 7
@@ -104,13 +105,13 @@ def test_a_picture_is_made_of_the_coarsest_level_that_is_as_large(
         pixels = crop[level][:].transpose(1, 2, 0)
         assert np.array_equal(crop.picture(pixels.shape[1], pixels.shape[0]), pixels)
     asked = []
-    real = mosaic.fitted
+    real = crop_picture.fitted
 
-    def spy(one: wsistore.Crop, level: str, *size: int) -> Image.Image:
-        asked.append(level)
-        return real(one, level, *size)
+    def spy(array: zarr.Array, place: StoreRoot, *size: int) -> Image.Image:
+        asked.append(place.name)
+        return real(array, place, *size)
 
-    monkeypatch.setattr(mosaic, "fitted", spy)
+    monkeypatch.setattr(crop_picture, "fitted", spy)
     for width, height in ((1, 33), (62, 81), (63, 81), (62, 82), (251, 325), (2000, 2600)):
         picture = crop.picture(width, height)
         assert (picture.shape, picture.dtype) == ((height, width, 3), np.uint8)
