@@ -22,13 +22,13 @@ _RUN = re.compile(r"python -m ([A-Za-z_][\w.]*\w)")
 _FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _FILES = (
     "csv", "json", "jsonl", "toml", "png", "jpg", "svg", "svs", "tif", "tiff", "mrxs", "xml",
-    "geojson", "safetensors", "onnx", "md", "html",
+    "geojson", "safetensors", "onnx", "md", "html", "py",
 )  # fmt: skip
 _KEYS = {
     "attributes.distill_targets", "attributes.ome", "attributes.wsistore", "baseline.NAME",
     "baseline.long", "bootstrap.unit", "data.store_settings", "kd.paper", "kd.soft", "kd.views30",
     "ops.conv", "ops.norm", "openslide.bounds", "properties.classification", "TARGETS.part",
-    "train.loss", "train.teacher", "val.loss",
+    "tool.importlinter", "train.loss", "train.teacher", "val.loss",
 }  # fmt: skip
 """Keys, columns and sections of files, and parts of a network: dotted, and no names of Python."""
 _ELSEWHERE = {"dask_kubernetes"}

@@ -100,7 +100,7 @@ def send(pixels: Pixels, place: MemfdHandle | None) -> Pixels | Shapes:
 
     Args:
         pixels: level name to uint8, C-contiguous.
-        place: where `MemoryFile.take` or `Pipe.take` looks, in another process.
+        place: where `MemfdChannel.take` or `PipeChannel.take` looks, in another process.
 
     Raises:
         SubsetError: if memory is short, or the file is no longer there.

@@ -21,7 +21,7 @@ from wsistore.levels.simd import LANES
 
 @dataclass(frozen=True)
 class BlockWork:
-    """What `passes.both` does with some source rows; tables as it takes them.
+    """What `convolution.both` does with some source rows; tables as it takes them.
 
     Attributes:
         steps: (n + 1, 3) int64, where each step's tasks, moves and finishes begin, and those of the
@@ -60,7 +60,7 @@ class _Level:
         return begun - self.first - max(len(self.slots), self.ends(bottom))
 
     def tasks(self, offset: int, row: int, bottom: int) -> NDArray[np.int64]:
-        """Return what `passes.plan` says of source rows ``row`` … ``bottom`` - 1."""
+        """Return what `convolution.plan` says of source rows ``row`` … ``bottom`` - 1."""
         taps = self.taps_down
         start = self.start[self.first : self.first + len(self.slots)]
         slots = np.array(self.slots, np.int64)
