@@ -1,5 +1,16 @@
 from . import sizes, timing
-from .flops import COUNTERS, Cost, Watch, cost, gmac, over_sizes, parameters, summary
+from .flops import (
+    COUNTERS,
+    Agreement,
+    Cost,
+    Watch,
+    agree,
+    cost,
+    gmac,
+    over_sizes,
+    parameters,
+    summary,
+)
 from .memory import peak_memory
 from .report import FORMAT, UNITS, block, measured
 from .table import cost_csv, cost_table
@@ -8,8 +19,10 @@ __all__ = [
     "COUNTERS",
     "FORMAT",
     "UNITS",
+    "Agreement",
     "Cost",
     "Watch",
+    "agree",
     "block",
     "cost",
     "cost_csv",

@@ -57,7 +57,7 @@ class StoredTeacher:
         self._thread = ThreadPoolExecutor(1, "targets")
 
     def view(self, crop: str, draw: AugmentationParams | None) -> AugmentationParams | None:
-        """Return the draw of the view that stands for the draw's epoch; see `TargetsReader.view`."""
+        """Return the draw of the view that stands for its epoch; see `TargetsReader.view`."""
         return self.targets.view(crop, draw.epoch if draw else None)[1]
 
     def ask(

@@ -20,19 +20,19 @@ BLOCK_COLUMNS = 512
 """Columns of the source in a block, at most; their sums lie together for all output rows."""
 STRIDE = 3 * BLOCK_COLUMNS + 16
 """From one row's sums to the next one's: not 6,144 bytes, which the caches map alike."""
-TURNED = 64
+TRANSPOSED_PIXELS = 64
 """Pixels whose sums are turned at a time in the second pass."""
-TOGETHER = 6
+ROWS_AT_ONCE = 6
 """Output rows handled together in the first pass: as many as a source row touches of a level."""
-PASSING = 2 * LANES
+TRANSIENT_ROWS = 2 * LANES
 """Slots to pass through, ~0, ~1, …: LANES output rows are finished together, by when fewer than as
 many of the next ones have begun, because some six touch a source row."""
-TASK = 4 + 2 * TOGETHER
+TASK = 4 + 2 * ROWS_AT_ONCE
 FINISH = 9
 
 
 @njit(nogil=True, cache=True)
-def plan(start, taps, slots, offset, row, bottom):  # type: ignore[no-untyped-def]
+def plan_accumulation(start, taps, slots, offset, row, bottom):  # type: ignore[no-untyped-def]
     """Return what one level does with source rows ``row`` … ``bottom`` - 1.
 
     start: (n,) int64, first source row of each open output row, never decreasing; taps: their
@@ -45,7 +45,7 @@ def plan(start, taps, slots, offset, row, bottom):  # type: ignore[no-untyped-de
         last ones, begin there; then slot and first weight of each. Runs follow each other in order.
     """
     n = len(start)
-    table = np.empty(((2 * n + 1) * (-(-n // TOGETHER)), TASK), np.int64)
+    table = np.empty(((2 * n + 1) * (-(-n // ROWS_AT_ONCE)), TASK), np.int64)
     m, top, first, beyond = 0, row, 0, 0  # output rows first … beyond - 1 are touched
     while top < bottom:
         while beyond < n and start[beyond] <= top:
@@ -57,8 +57,8 @@ def plan(start, taps, slots, offset, row, bottom):  # type: ignore[no-untyped-de
             end = min(end, start[beyond])
         if first < beyond:
             end = min(end, start[first] + taps)
-        for begin in range(first, beyond, TOGETHER):
-            count = min(TOGETHER, beyond - begin)
+        for begin in range(first, beyond, ROWS_AT_ONCE):
+            count = min(ROWS_AT_ONCE, beyond - begin)
             table[m, 0], table[m, 1], table[m, 2], table[m, 3] = top - row, end - top, count, 0
             for o in range(count):
                 table[m, 3] += start[begin + o] == top
@@ -112,17 +112,17 @@ def _place(slot, base):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _first(rows, left, right, tasks, weights, sums, base):  # type: ignore[no-untyped-def]
+def vertical_pass(rows, left, right, tasks, weights, sums, base):  # type: ignore[no-untyped-def]
     """First pass, down the values left … right - 1 of the source rows, for one level."""
-    at = np.empty(TOGETHER, np.int64)
+    at = np.empty(ROWS_AT_ONCE, np.int64)
     for task in tasks:
         low, high, single, count = task[0], task[0] + task[1], task[0], task[2]
         # not all at once before: they would have left the cache by then
         for o in range(count - task[3], count):
             sums[_place(task[4 + 2 * o], base)] = 0
-        if count == TOGETHER:
+        if count == ROWS_AT_ONCE:
             single = low + task[1] // 4 * 4
-            for o in range(TOGETHER):
+            for o in range(ROWS_AT_ONCE):
                 at[o] = task[5 + 2 * o] - low
             u, v = sums[_place(task[4], base)], sums[_place(task[6], base)]
             x, y = sums[_place(task[8], base)], sums[_place(task[10], base)]
@@ -136,13 +136,13 @@ def _first(rows, left, right, tasks, weights, sums, base):  # type: ignore[no-un
 
 
 @njit(nogil=True, cache=True)
-def room(taps):  # type: ignore[no-untyped-def]
-    """Return for how many pixels `_second` needs room: the taps, what it turns, and a vector."""
-    return taps + max(taps, TURNED) + LANES
+def scratch_width(taps):  # type: ignore[no-untyped-def]
+    """Return for how many pixels `horizontal_pass` needs room: taps, what it turns, a vector."""
+    return taps + max(taps, TRANSPOSED_PIXELS) + LANES
 
 
 @njit(nogil=True, cache=True)
-def _second(  # type: ignore[no-untyped-def]
+def horizontal_pass(  # type: ignore[no-untyped-def]
     finish, sums, row, left, right, start, weights, turned, out
 ):
     """Second pass, along rows, for the output columns that pixels left … right - 1 complete.
@@ -159,8 +159,8 @@ def _second(  # type: ignore[no-untyped-def]
     (count, columns, _), taps = out.shape, weights.shape[1]
     origin, column, pixel = finish[0], finish[1], left
     while pixel < right and column < columns:
-        stop = min(pixel + TURNED, right)
-        if stop + LANES > origin + room(taps):
+        stop = min(pixel + TRANSPOSED_PIXELS, right)
+        if stop + LANES > origin + scratch_width(taps):
             gone, kept = (start[column] - origin) * size, (pixel - start[column]) * size
             for i in range(0, kept, LANES):
                 store(turned, i, load(turned, gone + i))
@@ -190,7 +190,7 @@ def _second(  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def both(  # type: ignore[no-untyped-def]
+def downsample_block(  # type: ignore[no-untyped-def]
     rows, edges, first, beyond, steps, tasks, moves, down, sums,
     finishes, starts, across, turned, out,
 ):  # fmt: skip
@@ -200,33 +200,32 @@ def both(  # type: ignore[no-untyped-def]
     before; edges: (blocks + 1,) int64, the pixels at which blocks begin and the last one ends.
 
     steps: (n + 1, 3) int64, where each step's tasks, moves and finishes begin; one takes some rows
-    of a level, and finishes some. tasks: of `plan`; moves: (n, 2) int64, slots whose sums move, and
-    where to; down: weights of all levels, one after another; sums: (PASSING + blocks · slots,
-    STRIDE) float32: first those of slots ~0, ~1, …, of output rows that end with these source rows,
-    which all levels and blocks share.
-
-    finishes: (n, FINISH) int64, for up to LANES such rows of a level at a time: two places for
-    `_second`, which begin as 0; columns; taps; where the level's ``starts`` and weights ``across``
-    begin; first row in ``sums``, and rows; where they begin in ``out``, flat; turned: (n, ≥
-    room(taps) · 3 · LANES) float32.
+    of a level, and finishes some. tasks: of `plan_accumulation`; moves: (n, 2) int64, slots whose
+    sums move, and where to; down: weights of all levels, one after another; sums: (TRANSIENT_ROWS +
+    blocks · slots, STRIDE) float32: first those of slots ~0, ~1, …, of output rows that end with
+    these source rows, which all levels and blocks share. finishes: (n, FINISH) int64, for up to
+    LANES such rows of a level at a time: two places for `horizontal_pass`, which begin as 0;
+    columns; taps; where the level's ``starts`` and weights ``across`` begin; first row in ``sums``,
+    and rows; where they begin in ``out``, flat; turned: (n, ≥ scratch_width(taps) · 3 · LANES)
+    float32.
     """
-    slots, flat = (len(sums) - PASSING) // (len(edges) - 1), sums.reshape(-1)
+    slots, flat = (len(sums) - TRANSIENT_ROWS) // (len(edges) - 1), sums.reshape(-1)
     origin = edges[first]
     for block in range(first, beyond):
         left, right = edges[block], edges[block + 1]
-        base, a, b = PASSING + block * slots, (left - origin) * 3, (right - origin) * 3
+        base, a, b = TRANSIENT_ROWS + block * slots, (left - origin) * 3, (right - origin) * 3
         for step in range(len(steps) - 1):
             begin, end = steps[step], steps[step + 1]
             for m in range(begin[1], end[1]):
                 old, new = _place(moves[m, 0], base) * STRIDE, _place(moves[m, 1], base) * STRIDE
                 for i in range(0, STRIDE, LANES):
                     store(flat, new + i, load(flat, old + i))
-            _first(rows, a, b, tasks[begin[0] : end[0]], down, sums, base)
+            vertical_pass(rows, a, b, tasks[begin[0] : end[0]], down, sums, base)
             for n in range(begin[2], end[2]):
                 finish = finishes[n]
                 columns, taps, s, w, row, count, o = finish[2:]
                 if finish[1] < columns:
-                    _second(
+                    horizontal_pass(
                         finish, flat, row, left, right,
                         starts[s : s + columns],
                         across[w : w + columns * taps].reshape(columns, taps), turned[n],

@@ -17,7 +17,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from wsistore.levels.convolution import BLOCK_COLUMNS, PASSING, STRIDE, both
+from wsistore.levels.convolution import BLOCK_COLUMNS, STRIDE, TRANSIENT_ROWS, downsample_block
 from wsistore.levels.kernel import taps
 from wsistore.levels.row_schedule import BlockWork, RowSchedule
 from wsistore.levels.simd import LANES
@@ -71,7 +71,7 @@ class StreamingDownsampler:
         # its sums; first slots to pass through, for all blocks, then (blocks, slots)
         self._blocks = len(self.edges) - 1
         self._slots = 0
-        self._sums = _aligned(PASSING, STRIDE)
+        self._sums = _aligned(TRANSIENT_ROWS, STRIDE)
         self._turned = _aligned(0, self._schedule.room * 3 * LANES)
 
     @property
@@ -122,7 +122,7 @@ class StreamingDownsampler:
         sizes = [math.prod(shape) for shape in work.shapes]
         out = np.empty(sum(sizes), np.uint8)
         for rows, first, beyond in blocks:
-            both(
+            downsample_block(
                 rows, self._edges, first, beyond, work.steps, work.tasks, work.moves,
                 self._schedule.down, self._sums, work.finishes, self._schedule.starts,
                 self._schedule.across, self._turned, out,
@@ -134,9 +134,9 @@ class StreamingDownsampler:
         if len(work.finishes) > len(self._turned):
             self._turned = _aligned(len(work.finishes), self._turned.shape[1])
         if work.slots > self._slots:
-            sums = _aligned(PASSING + self._blocks * work.slots, STRIDE)
-            old = self._sums[PASSING:].reshape(self._blocks, self._slots, STRIDE)
-            new = sums[PASSING:].reshape(self._blocks, work.slots, STRIDE)
+            sums = _aligned(TRANSIENT_ROWS + self._blocks * work.slots, STRIDE)
+            old = self._sums[TRANSIENT_ROWS:].reshape(self._blocks, self._slots, STRIDE)
+            new = sums[TRANSIENT_ROWS:].reshape(self._blocks, work.slots, STRIDE)
             new[:, : self._slots] = old
             self._sums, self._slots = sums, work.slots
 

@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wsistore.levels.convolution import FINISH, PASSING, plan, room
+from wsistore.levels.convolution import FINISH, TRANSIENT_ROWS, plan_accumulation, scratch_width
 from wsistore.levels.kernel import Taps
 from wsistore.levels.simd import LANES
 
 
 @dataclass(frozen=True)
 class BlockWork:
-    """What `convolution.both` does with some source rows; tables as it takes them.
+    """What `convolution.downsample_block` does with some source rows; tables as it takes them.
 
     Attributes:
         steps: (n + 1, 3) int64, where each step's tasks, moves and finishes begin, and those of the
@@ -60,11 +60,13 @@ class _Level:
         return begun - self.first - max(len(self.slots), self.ends(bottom))
 
     def tasks(self, offset: int, row: int, bottom: int) -> NDArray[np.int64]:
-        """Return what `convolution.plan` says of source rows ``row`` … ``bottom`` - 1."""
+        """Return what `plan_accumulation` says of source rows ``row`` … ``bottom`` - 1."""
         taps = self.taps_down
         start = self.start[self.first : self.first + len(self.slots)]
         slots = np.array(self.slots, np.int64)
-        tasks: NDArray[np.int64] = plan(start, taps, slots, offset + self.first * taps, row, bottom)
+        tasks: NDArray[np.int64] = plan_accumulation(
+            start, taps, slots, offset + self.first * taps, row, bottom
+        )
         return tasks
 
 
@@ -87,7 +89,7 @@ class RowSchedule:
         self.down, self._down_at = _joined([axis.weights for axis in down])
         self.across, self._across_at = _joined([axis.weights for axis in across])
         self.starts, self._starts_at = _joined([axis.start for axis in across])
-        self.room: int = room(max(level.taps_across for level in self._levels))
+        self.room: int = scratch_width(max(level.taps_across for level in self._levels))
 
     def next(self, height: int) -> BlockWork:
         """Return the work on the next ``height`` source rows, and count it as done."""
@@ -104,7 +106,7 @@ class RowSchedule:
             columns, taps = level.shape[1], level.taps_across
             table = [
                 # where the rows begin in ``out``: behind those of other levels and groups
-                [0, 0, columns, taps, starts_at, across_at, group % PASSING,
+                [0, 0, columns, taps, starts_at, across_at, group % TRANSIENT_ROWS,
                  min(LANES, count - group), out + group * columns * 3]
                 for group in range(0, count, LANES)
             ]  # fmt: skip
@@ -145,7 +147,7 @@ class RowSchedule:
         self._slots += more
         moves = []
         for level, count, slots, fresh in zip(self._levels, ends, left, begins, strict=True):
-            passing = [~(n % PASSING) for n in range(count)]
+            passing = [~(n % TRANSIENT_ROWS) for n in range(count)]
             moves.append(np.array([*zip(slots, passing, strict=False)], np.int64).reshape(-1, 2))
             self._free += slots
             level.slots = passing + level.slots[count:] + [self._free.pop() for _ in range(fresh)]
