@@ -16,7 +16,9 @@ PACKAGES = sorted(
     for name in ("wsistore", "distill")
     for path in (ROOT / name).rglob("__init__.pyi")
 )
-LINES_OF_A_MODULE = 300
+LINES_OF_A_MODULE, LINES_OF_A_FUNCTION, PARAMETERS = 300, 60, 12
+"""At most; of a function without its docstring. A command has a parameter for each of its options,
+and what is compiled has one for each array."""
 
 
 def imports(path: Path) -> Iterator[tuple[int, str]]:
@@ -71,6 +73,33 @@ def test_every_name_that_a_package_hands_on_is_there(package: str) -> None:
 def test_a_module_can_be_held_in_the_head() -> None:
     lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES}
     assert {path: count for path, count in lines.items() if count > LINES_OF_A_MODULE} == {}
+
+
+def too_large(function: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+    """Return what is too much of a function; empty where nothing is."""
+    told = ast.get_docstring(function, clean=False) is not None
+    first = function.body[min(int(told), len(function.body) - 1)]
+    lines = (function.end_lineno or 0) - first.lineno + 1
+    if lines > LINES_OF_A_FUNCTION:
+        return f"{function.name} has {lines} lines"
+    given = function.args
+    count = len(given.posonlyargs) + len(given.args) + len(given.kwonlyargs)
+    made_for_many = ("click.command", "njit")
+    if count > PARAMETERS and not any(
+        ast.unparse(decorator).startswith(made_for_many) for decorator in function.decorator_list
+    ):
+        return f"{function.name} has {count} parameters"
+    return ""
+
+
+def test_so_can_a_function() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}: {said}"
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (said := too_large(node))
+    ]
+    assert found == []
 
 
 def test_the_picture_of_the_packages_is_the_one_that_their_imports_draw() -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 import torch
@@ -194,19 +195,27 @@ def command(
         "levels": blocks,
     }
     if file is not None:
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            publish(file, cost_csv(report))
-        except (FileExistsError, NotADirectoryError, PermissionError) as error:
-            raise UsageError(f"{file} cannot be written ({error}); choose another --csv") from error
+        _publish(file, cost_csv(report))
     if as_json:
         terminal.echo_json(report)
     else:
         _printer().print(cost_table(report))
-    unmeasured = [one for one in blocks if one["not_measured"]]
-    if unmeasured and not no_measure:
-        reasons = "; ".join(f"{one['level']}: {one['not_measured']}" for one in unmeasured)
-        raise DistillError(f"not measured: {reasons}; --no-measure asks for no seconds")
+    if not no_measure:
+        _require_measured(blocks)
+
+
+def _publish(file: Path, table: bytes) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        publish(file, table)
+    except (FileExistsError, NotADirectoryError, PermissionError) as error:
+        raise UsageError(f"{file} cannot be written ({error}); choose another --csv") from error
+
+
+def _require_measured(blocks: Iterable[Mapping[str, Any]]) -> None:
+    reasons = [f"{one['level']}: {one['not_measured']}" for one in blocks if one["not_measured"]]
+    if reasons:
+        raise DistillError(f"not measured: {'; '.join(reasons)}; --no-measure asks for no seconds")
 
 
 def _subject(text: str, classes: int | None) -> _Subject:
