@@ -7,15 +7,16 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as serialize
-from torch import Tensor, nn
 
 import wsistore
 from distill.errors import RunError
 from wsistore import texts
+
+if TYPE_CHECKING:  # whoever reads JSON alone need not wait for torch
+    from torch import Tensor, nn
 
 
 def publish(path: Path, content: bytes) -> None:
@@ -28,6 +29,8 @@ def save(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str])
 
     Equal tensors and metadata make equal bytes.
     """
+    from safetensors.torch import save as serialize
+
     held = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     publish(path, _in_order(serialize(held, metadata=dict(metadata))))
 

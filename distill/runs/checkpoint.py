@@ -7,17 +7,17 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import torch
-from torch import Tensor, nn
-from torch.optim import Optimizer
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import wsistore
 from distill.errors import RunError
 from distill.files import fill, load, save, some
 
-Modules = Mapping[str, nn.Module]
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+    from torch.optim import Optimizer
+
+Modules: TypeAlias = "Mapping[str, nn.Module]"
 
 
 @dataclass(frozen=True)
@@ -104,9 +104,8 @@ def load_checkpoint(path: Path, parts: Modules, optimizer: Optimizer) -> Trainin
             for name, tensor in tensors.items()
             if name.startswith(f"{part}/")
         }
-        fill(
-            module, held, str(path), f"the {part} of {sum(map(torch.numel, held.values()))} values"
-        )
+        count = sum(tensor.numel() for tensor in held.values())
+        fill(module, held, str(path), f"the {part} of {count} values")
     for parameter, state in states.items():
         optimizer.state[parameter] = {
             key: value if key == "step" else value.to(parameter.device)

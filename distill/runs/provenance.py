@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import fsspec
-import torch
 
 import wsistore
 from distill.errors import DistillError
@@ -105,6 +104,8 @@ def environment() -> dict[str, Any]:
 
     The machine's name and the user's stay out of it.
     """
+    import torch  # here, so that hashes are taken without it
+
     accelerators = [
         torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())
     ]
@@ -119,6 +120,8 @@ def environment() -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that decide what a run computes."""
+    import torch
+
     found = {"python": platform.python_version()}
     for package in PACKAGES:
         try:

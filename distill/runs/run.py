@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
-
-import torch
-from torch import nn
+from typing import TYPE_CHECKING, Any
 
 import wsistore
 from distill.errors import RunError, UsageError
 from distill.files import fill, load, read_json
-from distill.networks import NETWORKS, build
 from distill.runs.checkpoint import read_progress
 from distill.runs.weights import FORMAT, LOWEST, Weights, read_weights
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
 
 CLASS_MAP = "class_map"
 """Key of config.json, and of what targets say of their teacher."""
@@ -100,6 +100,8 @@ class Run:
             RunError: if the weights are missing, damaged, of another network, or of another epoch
                 than weights.json says.
         """
+        from distill.networks import NETWORKS, build  # what only reads a run needs no torch
+
         file = self.path / "weights.safetensors"
         about = self.weights
         if about.network not in NETWORKS:

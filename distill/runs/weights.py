@@ -6,11 +6,13 @@ import json
 import math
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from distill.data import Channels
 from distill.errors import RunError
 from distill.files import encode, read_json
+
+if TYPE_CHECKING:
+    from distill.data import Channels
 
 FORMAT = "distill-run/1"
 LOWEST = "lowest validation loss"
