@@ -10,10 +10,10 @@ import click
 
 import wsistore
 from distill.cli.options import FOLDER, Grouped, option
+from distill.evaluation import ScoreTable, score_columns
 from distill.output_folder import hold
 from distill.report import (
     PAGE,
-    SCORES,
     Question,
     assemble,
     check_report_folder,
@@ -43,7 +43,7 @@ from wsistore import terminal
 @option(
     "Verdict",
     "--score",
-    type=click.Choice(list(SCORES)),
+    type=click.Choice(list(score_columns(ScoreTable.VERDICT))),
     default="f1",
     help="Score, over crops, that the margin is about.",
 )

@@ -8,22 +8,19 @@ from .metrics.bootstrap import DRAWS, UNITS
 from .metrics.calibration import probabilities
 from .plan import EvaluationPlan, EvaluationRequest, plan_evaluation
 from .predictions import AGGREGATES, UNIT_COLUMNS, Predictions, guarded_csv
-from .scores import DIFFERENCES, FORMAT, MACRO, OVERALL, PAPER, TABLES
+from .scores import FORMAT, KINDS, TABLES, Score, ScoreTable, lacking, notes, score_columns
 from .scoring import BootstrapSettings
 from .table import evaluation_tables
 
 __all__ = [
     "AGGREGATES",
-    "DIFFERENCES",
     "DRAWS",
     "EPOCH",
     "FEW_OF_A_CLASS",
     "FEW_PATIENTS",
     "FORMAT",
     "HOW",
-    "MACRO",
-    "OVERALL",
-    "PAPER",
+    "KINDS",
     "TABLES",
     "TEMPERATURE",
     "TRAINING",
@@ -33,6 +30,8 @@ __all__ = [
     "EvaluationPlan",
     "EvaluationRequest",
     "Predictions",
+    "Score",
+    "ScoreTable",
     "Watch",
     "ancestry",
     "calibration_rows",
@@ -43,9 +42,12 @@ __all__ = [
     "evaluation_tables",
     "find_caveats",
     "guarded_csv",
+    "lacking",
     "leakage",
+    "notes",
     "plan_evaluation",
     "probabilities",
     "resampling",
+    "score_columns",
     "scoring",
 ]

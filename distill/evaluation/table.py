@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +10,13 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from distill.evaluation.scores import (
-    DIFFERENCES,
     KINDS,
-    MACRO,
-    OVERALL,
-    PAPER,
-    Columns,
     Report,
+    Score,
+    ScoreTable,
+    notes,
     percent,
+    score_columns,
 )
 from wsistore import terminal
 
@@ -41,7 +40,7 @@ def macro_table(reports: Sequence[Report]) -> Table:
         "Means over classes, one against the rest, in %. " + _intervals(reports[0]) + " GMAC: mean "
         "per crop." + _absent(reports)
     )
-    columns = MACRO | (PAPER if "paper_accuracy" in reports[0]["macro"] else {})
+    columns = score_columns(ScoreTable.MACRO, reports)
     title = f"{place}: {counts['crops']} crops, {counts['patients']} patients"
     shown = _table(title, caption, ["run\nnetwork", "level", "GMAC"], columns)
     for report in reports:
@@ -56,20 +55,20 @@ def macro_table(reports: Sequence[Report]) -> Table:
 
 def overall_table(reports: Sequence[Report]) -> Table:
     """Return a row per run and kind of case: how often it is right, and whether to believe it."""
+    columns = score_columns(ScoreTable.OVERALL, _blocks(reports))
     weights = "the area of its box" if reports[0]["aggregate"] == "area" else "the same"
     caption = (
-        "right: share of cases predicted right; balanced: mean recall; AUROC: mean over classes; "
-        "ECE: expected calibration error, lower is better. In a slide and a patient each crop "
+        f"{notes(columns)}. In a slide and a patient each crop "
         f"weighs {weights}; those without one label are left out."
         + "".join(_calibrated(report) for report in reports)
     )
-    shown = _table("Crops, slides and patients", caption, ["run", "cases"], OVERALL)
+    shown = _table("Crops, slides and patients", caption, ["run", "cases"], columns)
     for report in reports:
         for kind in KINDS:
             block = report if kind == "crops" else report[kind]
             count = block["scored"][kind]
             name = terminal.text(_name(report) if kind == "crops" else "")
-            shown.add_row(name, f"{count} {kind}", *_cells(block, OVERALL))
+            shown.add_row(name, f"{count} {kind}", *_cells(block, columns))
     return shown
 
 
@@ -77,18 +76,19 @@ def difference_table(differences: Sequence[Report]) -> Table:
     """Return a row per run and kind of case: its scores minus those of the first run."""
     first = _name(differences[0]["minus"])
     crops = differences[0]["crops"]
+    columns = score_columns(ScoreTable.DIFFERENCES, _blocks(differences))
     caption = "Percentage points. " + _intervals(crops) + " Both runs see the same draws."
-    shown = _table(f"Difference to {first}", caption, ["run", "cases"], DIFFERENCES)
+    shown = _table(f"Difference to {first}", caption, ["run", "cases"], columns)
     for report in differences:
         for kind in (one for one in KINDS if one in report):
             block = report[kind]
             name = terminal.text(_name(report["run"]) if kind == "crops" else "")
             count = f"{block['scored'][kind]} {kind}"
-            shown.add_row(name, count, *_cells(block, DIFFERENCES, sign="+"))
+            shown.add_row(name, count, *_cells(block, columns, sign="+"))
     return shown
 
 
-def _table(title: str, caption: str, left: Sequence[str], columns: Columns) -> Table:
+def _table(title: str, caption: str, left: Sequence[str], columns: Iterable[str]) -> Table:
     shown = Table(
         box=SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
@@ -109,10 +109,15 @@ def _table(title: str, caption: str, left: Sequence[str], columns: Columns) -> T
     return shown
 
 
-def _cells(block: Mapping[str, Any], columns: Columns, sign: str = "") -> list[str]:
+def _cells(block: Mapping[str, Any], columns: Mapping[str, Score], sign: str = "") -> list[str]:
     if "macro" not in block:  # not one slide, or patient, has a label
         return ["–"] * len(columns)
-    return [percent(block[group][score], sign) for group, score in columns.values()]
+    return [percent(score.entry(block), sign) for score in columns.values()]
+
+
+def _blocks(reports: Sequence[Report]) -> list[Report]:
+    """Return what is scored in each: crops (of metrics.json itself), slides, patients."""
+    return [block for one in reports for block in (one, *(one.get(kind, {}) for kind in KINDS))]
 
 
 def _name(report: Mapping[str, Any]) -> str:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from distill.evaluation import find_caveats
+from distill.evaluation import KINDS, ScoreTable, find_caveats, score_columns
 from distill.export.markdown import table, text
 
 FORMAT = "distill-model-card/1"
-KINDS = ("crops", "slides", "patients")
 Card = Mapping[str, Any]
 
 
@@ -119,6 +118,7 @@ def _evaluations(card: Card) -> list[str]:
 
 def _evaluation(one: Mapping[str, Any]) -> list[str]:
     how = one["crops"]["bootstrap"]
+    columns = score_columns(ScoreTable.CARD, [one[kind] for kind in KINDS])
     lines = [
         f"### {text(one['subset'])} of split {text(one['split'])}, store {text(one['store'])}",
         "",
@@ -132,23 +132,17 @@ def _evaluation(one: Mapping[str, Any]) -> list[str]:
         block = one[kind]
         if "overall" not in block:  # none of them has one label
             continue
-        rows.append(
-            (
-                f"{block['scored'][kind]} {kind}",
-                percent(block["overall"]["accuracy"]),
-                percent(block["overall"]["balanced_accuracy"]),
-                percent(block["macro"]["f1"]),
-                percent(block["macro"]["auroc"]),
-                percent(block["overall"]["expected_calibration_error"]),
-            )
-        )
-    names = ("accuracy", "balanced accuracy", "F1", "AUROC", "calibration error")
-    lines += table(("cases", *names), rows)
-    scores = ("precision", "recall", "f1", "auroc")
-    per_class = one["crops"]["per_class"]
+        values = (percent(score.entry(block)) for score in columns.values())
+        rows.append((f"{block['scored'][kind]} {kind}", *values))
+    lines += table(("cases", *columns), rows)
+    crops = one["crops"]
+    of_class = score_columns(ScoreTable.CARD_CLASSES, [crops])
     lines += table(
-        ("class, over crops", "precision", "recall", "F1", "AUROC"),
-        [(name, *(percent(of[score]) for score in scores)) for name, of in per_class.items()],
+        ("class, over crops", *of_class),
+        [
+            (label, *(percent(score.of_class(crops, label)) for score in of_class.values()))
+            for label in crops["per_class"]
+        ],
     )
     if absent := one["absent_classes"]:
         lines += [f"No case of {text(', '.join(absent))}: left out of the means.", ""]

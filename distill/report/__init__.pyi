@@ -4,11 +4,10 @@ from .page.document import assemble
 from .page.folder import PAGE, check_report_folder, overlays, write_report
 from .page.html import report_files
 from .scores import measure
-from .verdict import SCORES, Question
+from .verdict import Question
 
 __all__ = [
     "PAGE",
-    "SCORES",
     "Question",
     "assemble",
     "check_report_folder",

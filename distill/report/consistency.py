@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from distill.evaluation import BootstrapSettings, Predictions, resampling, scoring
+from distill.evaluation import BootstrapSettings, Predictions, lacking, resampling, scoring
 
 _NEEDED = (
     "subset", "split", "training_patients", "aggregate", "calibration", "skipped", "confusion",
@@ -56,9 +56,11 @@ def _same(block: Mapping[str, Any], answers: Predictions) -> bool:
     for unit in ("crop", "slide", "patient"):
         if unit in rows.columns and block["scored"][f"{unit}s"] != rows[unit].nunique():
             return False
+    absent = lacking(block)
     return all(
         _close(entry, float(number))
         for score, value in values.items()
+        if _place(score) not in absent
         for entry, number in zip(
             _entries(block, score, answers.classes), np.atleast_1d(value), strict=True
         )
@@ -69,11 +71,17 @@ def _entries(
     block: Mapping[str, Any], score: str, classes: tuple[str, ...]
 ) -> Iterator[Mapping[str, Any]]:
     """Give a score's entry, or one for each class, named as `resampling` does."""
-    group, _, name = score.rpartition(" ")
-    if group:
+    if " " in score:
+        group, name = _place(score)
         yield block[group][name]
     else:
-        yield from (block["per_class"][label][name] for label in classes)
+        yield from (block["per_class"][label][score] for label in classes)
+
+
+def _place(score: str) -> tuple[str, str]:
+    """Return group and name of a score that is named as `resampling` does; of a class, "macro"."""
+    group, _, name = score.rpartition(" ")
+    return group or "macro", name
 
 
 def _close(entry: Mapping[str, Any], number: float) -> bool:

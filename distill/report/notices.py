@@ -9,14 +9,14 @@ from distill.evaluation import FEW_OF_A_CLASS, FEW_PATIENTS
 from distill.report.formatting import saving
 from distill.report.methods import STUDENT
 from distill.report.scores import Measured
-from distill.report.verdict import BEYOND, OPEN, SCORES, WITHIN, Question, Verdict, class_patients
+from distill.report.verdict import BEYOND, OPEN, WITHIN, Question, Verdict, class_patients
 
 
 def lead(verdicts: Sequence[Verdict], question: Question) -> str:
     """Return the answer in a sentence or two."""
     if not verdicts:
         return "There is no student with its teacher among these runs, so there is no verdict."
-    name = SCORES[question.score][0]
+    name = question.about.words
     loss = f"a loss of more than {question.points} of {name}"
     if len(verdicts) == 1:
         one = verdicts[0]

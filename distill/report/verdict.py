@@ -17,19 +17,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from distill.evaluation import MACRO, OVERALL, Predictions, caveats
+from distill.evaluation import Predictions, Score, ScoreTable, caveats, score_columns
 from distill.report.evaluations import Collected, Evaluated
 from distill.report.formatting import ends, interval, percent, saving
 from distill.report.scores import Difference
 
 WITHIN, OPEN, BEYOND = "within", "open", "beyond"
-SCORES = {
-    "f1": ("macro F1", MACRO["F1"]),
-    "accuracy": ("macro accuracy (one-vs-rest)", MACRO["accuracy"]),
-    "balanced-accuracy": ("balanced accuracy", OVERALL["balanced"]),
-    "auroc": ("macro AUROC", OVERALL["AUROC"]),
-}
-"""What `--score` takes: the score's name in a sentence, and where metrics.json has it."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +30,17 @@ class Question:
     """What is asked of a student.
 
     Attributes:
-        score: a key of `SCORES`.
+        score: what `--score` takes, see `ScoreTable.VERDICT`.
         margin: the loss that is accepted, in percentage points.
     """
 
     score: str = "f1"
     margin: float = 5.0
+
+    @property
+    def about(self) -> Score:
+        """The score that is asked about; KeyError where `--score` does not take it."""
+        return score_columns(ScoreTable.VERDICT)[self.score]
 
     @property
     def points(self) -> str:
@@ -85,9 +83,8 @@ def judge(difference: Difference, question: Question, collected: Collected) -> V
         question: score and margin.
         collected: how the runs were evaluated.
     """
-    name, (group, score) = SCORES[question.score]
-    block = difference.blocks["crops"]
-    entry, row = block[group][score], difference.row
+    name, block, row = question.about.words, difference.blocks["crops"], difference.row
+    entry = question.about.entry(block)
     value, span = entry["value"], ends(entry)
     times = _cost(difference.others) / row.gmac
     seeds = f", mean of {len(row.runs)} seeds," if len(row.runs) > 1 else ""
@@ -128,17 +125,16 @@ def judge(difference: Difference, question: Question, collected: Collected) -> V
 def doubts(difference: Difference, question: Question, collected: Collected) -> tuple[str, ...]:
     """Return why the interval of a difference deserves no trust, see `find_caveats`."""
     block, runs = difference.blocks["crops"], [*difference.row.runs, *difference.others]
-    group, score = SCORES[question.score][1]
     known = [one.metrics["training_patients"] for one in runs]
     chose = [one.metrics["epoch_patients"] for one in runs]
-    draws = block[group][score].get("draws")
+    draws = question.about.entry(block).get("draws")
     return caveats.find_caveats(
         block["scored"]["patients"],
         block["scored"]["crops"],
         collected.how.unit,
         trained=None if None in known else max(known),
         chose=None if None in chose else max(chose),
-        classes=class_patients(runs[0].answers),  # every score of `SCORES` is a mean over classes
+        classes=class_patients(runs[0].answers),  # a verdict's score is a mean over classes
         draws=None if draws is None else (draws, collected.how.draws),
     )
 
@@ -151,11 +147,10 @@ def class_patients(answers: Predictions) -> dict[str, int]:
 
 def _seeds(difference: Difference, question: Question) -> str:
     """Say between what values the seeds lie, each compared with the mean of the teachers."""
-    group, score = SCORES[question.score][1]
     if len(difference.row.runs) == 1:
         return ""
     values, base = (
-        [one.metrics[group][score]["value"] for one in runs]
+        [question.about.entry(one.metrics)["value"] for one in runs]
         for runs in (difference.row.runs, difference.others)
     )
     low, high = (percent(end(values) - fmean(base), 1, sign=True) for end in (min, max))

@@ -46,25 +46,46 @@ def confusion_by_group(group: Indices, truth: Indices, predicted: Indices, class
     return cells.reshape(groups, classes, classes).astype(np.int64)
 
 
-def precision(counts: Counts) -> Floats:
-    """TP / (TP + FP) per class, shape (…, K)."""
-    return _of_cases(counts, _hits(counts), counts.sum(-2))
+PER_CLASS: dict[str, Callable[[Counts], Floats]] = {}
+OVERALL: dict[str, Callable[[Counts], Floats]] = {}
+"""Scores by the name that metrics.json has for them, in its order: that of their definitions."""
 
 
-def recall(counts: Counts) -> Floats:
-    """TP / (TP + FN) per class, shape (…, K)."""
-    return _of_cases(counts, _hits(counts), counts.sum(-1))
+def _of_class(score: Callable[[Counts], Floats]) -> Callable[[Counts], Floats]:
+    """Add a score of each class, (…, K), whose mean over classes is the macro score."""
+    PER_CLASS[score.__name__] = score
+    return score
 
 
+def _of_all(score: Callable[[Counts], Floats]) -> Callable[[Counts], Floats]:
+    """Add a score of all classes together, (…)."""
+    OVERALL[score.__name__] = score
+    return score
+
+
+@_of_class
+def one_vs_rest_accuracy(counts: Counts) -> Floats:
+    """(TP + TN) / N per class, shape (…, K): scikit-learn's `accuracy_score(y == k, p == k)`."""
+    total = counts.sum((-2, -1))[..., None]
+    return _of_cases(counts, total - _misses(counts), total)
+
+
+@_of_class
 def f1(counts: Counts) -> Floats:
     """2 TP / (2 TP + FP + FN) per class, shape (…, K); the macro F1 is the mean of these."""
     return _of_cases(counts, 2 * _hits(counts), counts.sum(-1) + counts.sum(-2))
 
 
-def one_vs_rest_accuracy(counts: Counts) -> Floats:
-    """(TP + TN) / N per class, shape (…, K): scikit-learn's `accuracy_score(y == k, p == k)`."""
-    total = counts.sum((-2, -1))[..., None]
-    return _of_cases(counts, total - _misses(counts), total)
+@_of_class
+def precision(counts: Counts) -> Floats:
+    """TP / (TP + FP) per class, shape (…, K)."""
+    return _of_cases(counts, _hits(counts), counts.sum(-2))
+
+
+@_of_class
+def recall(counts: Counts) -> Floats:
+    """TP / (TP + FN) per class, shape (…, K)."""
+    return _of_cases(counts, _hits(counts), counts.sum(-1))
 
 
 def paper_accuracy(counts: Counts) -> Floats:
@@ -77,27 +98,17 @@ def paper_accuracy(counts: Counts) -> Floats:
     return _of_cases(counts, total, total + _misses(counts))
 
 
+@_of_all
 def accuracy(counts: Counts) -> Floats:
     """Share of cases predicted right, Σ_k C_kk / N, shape (…)."""
     total = counts.sum((-2, -1))
     return np.where(total == 0, np.nan, _ratio(_hits(counts).sum(-1), total))
 
 
+@_of_all
 def balanced_accuracy(counts: Counts) -> Floats:
     """Mean recall over the classes that have a case, shape (…)."""
     return mean(recall(counts))
-
-
-PER_CLASS: dict[str, Callable[[Counts], Floats]] = {
-    "one_vs_rest_accuracy": one_vs_rest_accuracy,
-    "f1": f1,
-    "precision": precision,
-    "recall": recall,
-}
-OVERALL: dict[str, Callable[[Counts], Floats]] = {
-    "accuracy": accuracy,
-    "balanced_accuracy": balanced_accuracy,
-}
 
 
 def per_class(counts: Counts, *, paper: bool = False) -> Scores:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
-from distill.evaluation import MACRO, PAPER
+from distill.evaluation import Score, ScoreTable, score_columns
 from distill.report.formatting import NONE, Entry, ends, interval, magnification, percent
 from distill.report.methods import MethodRow
 from distill.report.page.table import Cell, Column, field
@@ -16,8 +15,6 @@ METHOD = Column("method", ("method", "runs"), number=False)
 COMPARED = Column("method", ("method", "runs", "minus"), number=False)
 CASES = Column("cases", ("kind", "cases"), number=False)
 AVERAGE = "Mean over classes of one-vs-rest scores over crops, in %"
-Place = tuple[str, str]
-"""Where a block has a score: ("macro", "f1"), say."""
 
 
 def resampled(measured: Measured) -> str:
@@ -50,15 +47,9 @@ def cases(kind: str, number: int) -> Cell:
     return Cell(f"{number:,} {kind[:-1] if number == 1 else kind}", (kind, number))
 
 
-def macro(measured: Measured) -> dict[str, Place]:
-    """Return the paper's scores by name; what it prints as accuracy too, where all runs have it."""
-    return MACRO | (PAPER if measured.collected.paper else {})
-
-
-def entry(block: Mapping[str, Any], place: Place) -> Mapping[str, Any]:
-    """Return a score of a block."""
-    found: Mapping[str, Any] = block[place[0]][place[1]]
-    return found
+def shown(measured: Measured, table: ScoreTable) -> dict[str, Score]:
+    """Return the scores of a table by title; what runs may lack where all of them have it."""
+    return score_columns(table, [one.metrics for one in measured.collected.runs])
 
 
 def scored(names: Iterable[str], *, seeds: bool = False) -> list[Column]:
@@ -67,10 +58,10 @@ def scored(names: Iterable[str], *, seeds: bool = False) -> list[Column]:
     return [Column(name, tuple(f"{field(name)}{end}" for end in ends)) for name in names]
 
 
-def over_seeds(measured: Measured, row: MethodRow, place: Place) -> Cell:
+def over_seeds(measured: Measured, row: MethodRow, wanted: Score) -> Cell:
     """Return a row's score over crops, its interval, and between what values its seeds lie."""
-    cell = score(entry(measured.blocks[row.name]["crops"], place))
-    values = [entry(one.metrics, place)["value"] for one in row.runs]
+    cell = score(wanted.entry(measured.blocks[row.name]["crops"]))
+    values = [wanted.entry(one.metrics)["value"] for one in row.runs]
     known = [value for value in values if value is not None]
     if len(row.runs) == 1 or not known:
         return Cell(cell.text, (*cell.raw, None, None), cell.small)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from distill.evaluation import DIFFERENCES
+from distill.evaluation import ScoreTable
 from distill.report.formatting import quantity
 from distill.report.page.cells import (
     CASES,
@@ -12,20 +12,19 @@ from distill.report.page.cells import (
     LEVEL,
     cases,
     compared,
-    entry,
-    macro,
     resampled,
     score,
     scored,
+    shown,
 )
 from distill.report.page.table import Cell, Column, Table, columns, count, field
 from distill.report.scores import Measured
-from distill.report.verdict import SCORES, Question, Verdict
+from distill.report.verdict import Question, Verdict
 
 
 def verdict_table(verdicts: Sequence[Verdict], question: Question) -> Table:
     """Return the verdicts as numbers, one row a student."""
-    name = SCORES[question.score][0]
+    name = question.about.words
     fields = (f"difference_in_{field(question.score)}", "low", "high")
     made = columns(
         LEVEL,
@@ -45,7 +44,7 @@ def verdict_table(verdicts: Sequence[Verdict], question: Question) -> Table:
                 *compared(verdict.difference),
                 count(block["scored"]["patients"]),
                 count(block["scored"]["crops"]),
-                score(entry(block, SCORES[question.score][1]), sign=True),
+                score(question.about.entry(block), sign=True),
                 Cell(f"{question.margin:g}", (question.margin,)),
                 Cell(verdict.headline, (verdict.state, "; ".join(verdict.doubts))),
                 Cell(quantity(verdict.times), (verdict.times,)),
@@ -57,10 +56,10 @@ def verdict_table(verdicts: Sequence[Verdict], question: Question) -> Table:
 
 def baseline_table(measured: Measured) -> Table:
     """Return what distillation gains at each level: student minus baseline."""
-    wanted = macro(measured)
+    wanted = shown(measured, ScoreTable.MACRO)
     body = [
         (*compared(one),
-         *(score(entry(one.blocks["crops"], place), sign=True) for place in wanted.values()))
+         *(score(asked.entry(one.blocks["crops"]), sign=True) for asked in wanted.values()))
         for one in measured.to_baseline
     ]  # fmt: skip
     caption = (
@@ -73,12 +72,13 @@ def baseline_table(measured: Measured) -> Table:
 
 def teacher_table(measured: Measured) -> Table:
     """Return students and baselines minus their teacher: crops, slides, patients."""
+    wanted = shown(measured, ScoreTable.DIFFERENCES)
     body = [
         (*compared(one), cases(kind, block["scored"][kind]),
-         *(score(entry(block, place), sign=True) for place in DIFFERENCES.values()))
+         *(score(asked.entry(block), sign=True) for asked in wanted.values()))
         for one in measured.to_teacher for kind, block in one.blocks.items()
     ]  # fmt: skip
-    made = (LEVEL, COMPARED, CASES, *scored(DIFFERENCES))
+    made = (LEVEL, COMPARED, CASES, *scored(wanted))
     caption = (
         "Percentage points; both see the same draws. accuracy and F1: means over classes; ECE: "
         f"expected calibration error, of which less is better. {resampled(measured)}"

@@ -17,7 +17,7 @@ from distill.report.page.folder import Overlay
 from distill.report.page.svg import Picture
 from distill.report.page.table import Table
 from distill.report.scores import Measured
-from distill.report.verdict import SCORES, Question, Verdict, class_patients, judge
+from distill.report.verdict import Question, Verdict, class_patients, judge
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ def assemble(
         facts=_facts(measured),
         lead=lead(verdicts, question),
         question=question,
-        score=SCORES[question.score][0],
+        score=question.about.words,
         verdicts=verdicts,
         margin=margin_figure(verdicts, question, measured),
         notices=tuple(notices(measured, verdicts)),

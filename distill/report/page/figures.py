@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from distill.evaluation import MACRO
+from distill.evaluation import Score, ScoreTable, score_columns
 from distill.report.evaluations import Evaluated
 from distill.report.formatting import ends, interval, magnification, percent, quantity
 from distill.report.methods import BASELINE, TEACHER, MethodRow
@@ -22,7 +22,7 @@ from distill.report.page.svg import (
     picture,
 )
 from distill.report.scores import Measured
-from distill.report.verdict import SCORES, Question, Verdict
+from distill.report.verdict import Question, Verdict
 
 Entry = Mapping[str, Any]
 
@@ -49,7 +49,7 @@ def margin_figure(
     ]
     if not shown:
         return None
-    name, style = SCORES[question.score][0], methods(measured)
+    name, style = question.about.words, methods(measured)
     title = f"Student minus teacher, {name}; shaded: a loss of more than {question.points}"
     with drawing("margin", WIDTH, 0.95 + 0.36 * len(shown)) as figure:
         axes = figure.subplots()
@@ -83,7 +83,7 @@ def margin_figure(
 def cost_figure(measured: Measured) -> Picture:
     """Draw accuracy against cost, as Figure 3 of the paper, with intervals."""
     style = methods(measured)
-    place = MACRO["accuracy"]
+    accuracy = score_columns(ScoreTable.MACRO)["accuracy"]
     title = "Accuracy against cost (Figure 3 of the paper)"
     with drawing("cost", WIDTH, 3.9) as figure:
         axes = figure.subplots()
@@ -96,9 +96,9 @@ def cost_figure(measured: Measured) -> Picture:
             rows = [row for row in measured.rows if row.label == label]
             # side by side, so that intervals at one level do not hide each other
             aside = 1.055 ** (number - (len(labels) - 1) / 2)
-            _line(axes, measured, rows, place, color, marker, label, aside)
+            _line(axes, measured, rows, accuracy, color, marker, label, aside)
         for row in measured.of(TEACHER):
-            _line(axes, measured, [row], place, INK, "*", row.label, 1.0)
+            _line(axes, measured, [row], accuracy, INK, "*", row.label, 1.0)
         ticks: dict[str, MethodRow] = {row.level: row for row in measured.rows}
         axes.set_xticks(
             [row.gflop for row in ticks.values()],
@@ -113,7 +113,7 @@ def cost_figure(measured: Measured) -> Picture:
         said = "; ".join(
             f"{row.name}: {percent(entry['value'], 1)} at {quantity(row.gflop)} GFLOP"
             for row in measured.rows
-            for entry in [_entry(measured, row, place)]
+            for entry in [accuracy.entry(measured.blocks[row.name]["crops"])]
             if entry["value"] is not None
         )
         return picture(figure, "cost", title, f"{title}. {said}")
@@ -157,7 +157,7 @@ def _line(
     axes: Any,
     measured: Measured,
     rows: Sequence[MethodRow],
-    place: tuple[str, str],
+    score: Score,
     color: str,
     marker: str,
     label: str,
@@ -165,7 +165,7 @@ def _line(
 ) -> None:
     points = []
     for row in rows:
-        entry = _entry(measured, row, place)
+        entry = score.entry(measured.blocks[row.name]["crops"])
         if entry["value"] is None:
             continue
         x, y = row.gflop * aside, 100 * entry["value"]
@@ -178,11 +178,6 @@ def _line(
             *zip(*sorted(points), strict=True), color=color, marker=marker, label=label,
             linewidth=1.4, markersize=size,
         )  # fmt: skip
-
-
-def _entry(measured: Measured, row: MethodRow, place: tuple[str, str]) -> Entry:
-    found: Entry = measured.blocks[row.name]["crops"][place[0]][place[1]]
-    return found
 
 
 def _short(row: MethodRow) -> str:

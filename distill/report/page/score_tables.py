@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from distill.evaluation import MACRO, OVERALL
+from distill.evaluation import ScoreTable, notes, score_columns
 from distill.report.formatting import quantity
 from distill.report.methods import TEACHER, MethodRow
 from distill.report.page.cells import (
@@ -11,13 +11,12 @@ from distill.report.page.cells import (
     LEVEL,
     METHOD,
     cases,
-    entry,
     head,
-    macro,
     over_seeds,
     resampled,
     score,
     scored,
+    shown,
 )
 from distill.report.page.table import Cell, Column, Table, columns, count, field, marked, text
 from distill.report.scores import Measured
@@ -36,8 +35,8 @@ def teacher_table(measured: Measured) -> Table:
         fields = scored([row.name], seeds=True)[0].fields
         made.append(Column(row.name, fields))
     body = [
-        (text(name), *(over_seeds(measured, row, place) for row in rows))
-        for name, place in macro(measured).items()
+        (text(name), *(over_seeds(measured, row, one) for row in rows))
+        for name, one in shown(measured, ScoreTable.MACRO).items()
     ]
     caption = f"{AVERAGE}. {resampled(measured)}{_about_seeds(rows)}"
     return Table("teacher", "The teacher (Table 5 of the paper)", caption, tuple(made), tuple(body))
@@ -45,16 +44,17 @@ def teacher_table(measured: Measured) -> Table:
 
 def score_table(measured: Measured) -> Table:
     """Return the paper's Tables 6 to 8: a row for each method, in groups by level."""
-    wanted = macro(measured)
+    wanted = shown(measured, ScoreTable.MACRO)
     rows = [row for row in measured.rows if row.kind != TEACHER]
     body: list[tuple[Cell, ...]] = []
     for level in dict.fromkeys(row.level for row in rows):
         cells = [
-            (*head(row), *(over_seeds(measured, row, place) for place in wanted.values()))
+            (*head(row), *(over_seeds(measured, row, one) for one in wanted.values()))
             for row in rows
             if row.level == level
         ]
-        body += marked(cells, range(2, 2 + len(wanted)))
+        fewer = [2 + k for k, one in enumerate(wanted.values()) if one.lower_is_better]
+        body += marked(cells, range(2, 2 + len(wanted)), lowest=fewer)
     caption = (
         f"{AVERAGE}; the best value of each level in bold, which is not to say that it is better "
         f"than the next. {resampled(measured)}{_about_seeds(rows)}"
@@ -66,10 +66,10 @@ def score_table(measured: Measured) -> Table:
 
 def seed_table(measured: Measured) -> Table | None:
     """Return every run of the rows that have several seeds; None where no row has."""
-    wanted = macro(measured)
+    wanted = shown(measured, ScoreTable.MACRO)
     body = [
         (*head(row), text(one.name), count(one.run.config["seed"]),
-         *(score(entry(one.metrics, place)) for place in wanted.values()))
+         *(score(asked.entry(one.metrics)) for asked in wanted.values()))
         for row in measured.rows if len(row.runs) > 1 for one in row.runs
     ]  # fmt: skip
     if not body:
@@ -81,32 +81,37 @@ def seed_table(measured: Measured) -> Table | None:
 
 def overall_table(measured: Measured) -> Table:
     """Return how often crops, slides and patients are classified right."""
+    wanted = shown(measured, ScoreTable.OVERALL)
     body = [
         (*head(row), cases(kind, block["scored"][kind]),
-         *(score(entry(block, place)) for place in OVERALL.values()))
+         *(score(one.entry(block)) for one in wanted.values()))
         for row in measured.rows for kind, block in measured.blocks[row.name].items()
     ]  # fmt: skip
     area = measured.collected.aggregate == "area"
     caption = (
-        "In %. right: share of cases; balanced: mean recall; AUROC: mean over classes; ECE: "
-        "expected calibration error, lower is better. A slide or patient is classified by the mean "
+        f"In %. {notes(wanted)}. A slide or patient is classified by the mean "
         f"probability of its crops, each weighing {'its area' if area else 'the same'}; those "
         f"without one label are left out. {resampled(measured)}"
     )
-    made = (LEVEL, METHOD, CASES, *scored(OVERALL))
+    made = (LEVEL, METHOD, CASES, *scored(wanted))
     return Table("overall", "Crops, slides and patients", caption, made, tuple(body))
 
 
 def class_table(measured: Measured) -> Table:
     """Return the scores of each class, over crops."""
+    wanted = {
+        title: one
+        for title, one in score_columns(ScoreTable.MACRO).items()
+        if one.group == "macro"  # of these each class has one
+    }
     body = [
         (*head(row), text(label),
-         *(score(block["per_class"][label][name]) for _, name in MACRO.values()))
+         *(score(one.of_class(block, label)) for one in wanted.values()))
         for row in measured.rows
         for block in [measured.blocks[row.name]["crops"]]
         for label in row.runs[0].answers.classes
     ]  # fmt: skip
-    made = (LEVEL, METHOD, Column("class", ("class",), number=False), *scored(MACRO))
+    made = (LEVEL, METHOD, Column("class", ("class",), number=False), *scored(wanted))
     caption = f"One class against the rest, over crops, in %. {resampled(measured)}"
     return Table("classes", "Each class", caption, made, tuple(body))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
@@ -135,14 +135,22 @@ def field(title: str) -> str:
     return "_".join(kept.split())
 
 
-def marked(cells: Iterable[Sequence[Cell]], places: Sequence[int]) -> list[tuple[Cell, ...]]:
-    """Mark the best of each of some columns: the largest first raw value, and its equals."""
+def marked(
+    cells: Iterable[Sequence[Cell]], places: Sequence[int], lowest: Collection[int] = ()
+) -> list[tuple[Cell, ...]]:
+    """Mark the best of each of some columns: the largest first raw value, and its equals.
+
+    Args:
+        cells: rows of C cells.
+        places: of the columns.
+        lowest: those of them in which the least is the best.
+    """
     rows = [list(row) for row in cells]
     for place in places:
         values = [value for row in rows if isinstance(value := row[place].raw[0], float)]
         for row in rows if len(rows) > 1 else ():
             cell = row[place]
-            if values and cell.raw[0] == max(values):
+            if values and cell.raw[0] == (min if place in lowest else max)(values):
                 row[place] = replace(cell, best=True)
     return [tuple(row) for row in rows]
 

@@ -11,11 +11,12 @@ import pytest
 from click.testing import Result
 
 from distill.evaluation import scoring
-from distill.evaluation.scores import DIFFERENCES, MACRO
+from distill.evaluation.scores import ScoreTable, score_columns
 from tests.distill.commands import done
 from tests.distill.report.fabricate import QUICK, answers, evaluate
 
 Command = Callable[..., Result]
+MACRO = score_columns(ScoreTable.MACRO)
 NAMES = ("teacher", "baseline-1.25x-0", "baseline-1.25x-1", "kd-train-1.25x-0", "kd-aux1-1.25x-0")
 TABLES = ("classes", "confusion", "cost", "curves", "minus-baseline", "minus-teacher", "overall",
           "runs", "scores", "seeds", "sizes", "split", "teacher", "verdicts")  # fmt: skip
@@ -59,13 +60,13 @@ def test_scores_are_those_of_metrics_json_to_the_last_bit(made: Path, out: Path)
     }  # fmt: skip
     for name in ("kd-train-1.25x-0", "kd-aux1-1.25x-0"):
         metrics = json.loads((made / name / "evaluation/main-test/metrics.json").read_text())
-        for column, (group, score) in MACRO.items():
+        for column, score in MACRO.items():
             cells = [rows[name][f"{column.lower()}{end}"] for end in ("", "_low", "_high")]
-            assert tuple(map(float, cells)) == ends(metrics[group][score])
+            assert tuple(map(float, cells)) == ends(score.entry(metrics))
     teacher = json.loads((made / "teacher/evaluation/main-test/metrics.json").read_text())
     shown = {row["score"]: list(row.values())[1:4] for row in table(out, "teacher")}
     assert {name: tuple(map(float, cells)) for name, cells in shown.items()} == {
-        name: ends(teacher[group][score]) for name, (group, score) in MACRO.items()
+        name: ends(score.entry(teacher)) for name, score in MACRO.items()
     }
     text = (out / "index.html").read_text(encoding="utf-8")
     f1 = teacher["macro"]["f1"]
@@ -154,10 +155,10 @@ def test_trained_and_evaluated_runs_are_reported(
         file = run / "evaluation" / "main-val" / "differences.json"
         differences = json.loads(file.read_text())
         for kind in ("crops", "slides", "patients"):
-            for column, (group, score) in DIFFERENCES.items():
+            for column, score in score_columns(ScoreTable.DIFFERENCES).items():
                 cells = [rows[run.name, kind][f"{column.lower()}{end}"]
                          for end in ("", "_low", "_high")]  # fmt: skip
-                assert tuple(map(float, cells)) == ends(differences[kind][group][score])
+                assert tuple(map(float, cells)) == ends(score.entry(differences[kind]))
     assert [row["class"] for row in table(out, "split")] == ["coarse", "fine", "all"]
     assert [row["level"] for row in table(out, "sizes")] == ["10x", "2.5x"]
     epochs = {(row["run"], row["figure"]) for row in table(out, "curves")}

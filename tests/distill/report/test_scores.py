@@ -7,7 +7,7 @@ import pytest
 
 import wsistore
 from distill.evaluation import scoring
-from distill.evaluation.scores import MACRO
+from distill.evaluation.scores import ScoreTable, score_columns
 from distill.report.evaluations import collect
 from distill.report.methods import methods_of
 from distill.report.scores import Measured, measure
@@ -64,9 +64,9 @@ def test_several_seeds_are_means_and_compared_with_the_same_draws(made: Path) ->
         students, baselines, QUICK, kinds=("crop",)
     )
     block = found.blocks["KD at 1.25×"]["crops"]
-    for group, name in MACRO.values():
-        values = [one.metrics[group][name]["value"] for one in found.rows[1].runs]
-        assert block[group][name]["value"] == pytest.approx(sum(values) / 2, rel=1e-12)
+    for score in score_columns(ScoreTable.MACRO).values():
+        values = [score.entry(one.metrics)["value"] for one in found.rows[1].runs]
+        assert score.entry(block)["value"] == pytest.approx(sum(values) / 2, rel=1e-12)
 
 
 def test_a_student_is_compared_with_its_own_teacher_and_no_other(tmp_path: Path) -> None:
