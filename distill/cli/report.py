@@ -18,8 +18,10 @@ from distill.report import (
     assemble,
     check_report_folder,
     collect,
+    judge_students,
     measure,
     methods_of,
+    notices_of,
     overlays,
     report_files,
     write_report,
@@ -86,7 +88,10 @@ def command(
     opened = wsistore.open(store)
     collected = collect(runs, opened, split, subset)
     measured = measure(collected, methods_of(collected.runs, opened.level_names), _watch)
-    report = assemble(measured, opened, Question(score, margin), explained)
+    question = Question(score, margin)
+    verdicts = judge_students(measured, question)
+    said = notices_of(measured, verdicts, question)
+    report = assemble(measured, opened, question, verdicts, said, explained)
     write_report(out, report_files(report), overwrite)
     terminal.echo(report.lead)
     terminal.echo(str(out / PAGE))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from distill.evaluation import FEW_OF_A_CLASS, FEW_PATIENTS
@@ -10,6 +11,24 @@ from distill.report.formatting import saving
 from distill.report.methods import STUDENT
 from distill.report.scores import Measured
 from distill.report.verdict import BEYOND, OPEN, WITHIN, Question, Verdict, class_patients
+
+
+@dataclass(frozen=True)
+class Notices:
+    """What is said of the verdicts before any number.
+
+    Attributes:
+        lead: the answer in a sentence or two.
+        warnings: what a reader must know before relying on it, most important first.
+    """
+
+    lead: str
+    warnings: tuple[str, ...]
+
+
+def notices_of(measured: Measured, verdicts: Sequence[Verdict], question: Question) -> Notices:
+    """Return what is said of the verdicts."""
+    return Notices(lead(verdicts, question), tuple(notices(measured, verdicts)))
 
 
 def lead(verdicts: Sequence[Verdict], question: Question) -> str:

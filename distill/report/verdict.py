@@ -20,7 +20,8 @@ from statistics import fmean
 from distill.evaluation import Predictions, Score, ScoreTable, caveats, score_columns
 from distill.report.evaluations import Collected, Evaluated
 from distill.report.formatting import ends, interval, percent, saving
-from distill.report.scores import Difference
+from distill.report.methods import STUDENT
+from distill.report.scores import Difference, Measured
 
 WITHIN, OPEN, BEYOND = "within", "open", "beyond"
 
@@ -73,6 +74,15 @@ class Verdict:
     low: float | None
     high: float | None
     times: float
+
+
+def judge_students(measured: Measured, question: Question) -> tuple[Verdict, ...]:
+    """Return the verdicts on all students whose teacher is among the runs, in the tables' order."""
+    return tuple(
+        judge(difference, question, measured.collected)
+        for difference in measured.to_teacher
+        if difference.row.kind == STUDENT  # a baseline is compared with the teacher, not judged
+    )
 
 
 def judge(difference: Difference, question: Question, collected: Collected) -> Verdict:

@@ -8,8 +8,8 @@ from importlib.metadata import version
 
 import wsistore
 from distill.output_folder import own_name
-from distill.report.methods import STUDENT, TEACHER
-from distill.report.notices import lead, notices
+from distill.report.methods import TEACHER
+from distill.report.notices import Notices
 from distill.report.page import data_tables, difference_tables
 from distill.report.page import score_tables as tables
 from distill.report.page.figures import cost_figure, curve_figure, margin_figure
@@ -17,7 +17,7 @@ from distill.report.page.folder import Overlay
 from distill.report.page.svg import Picture
 from distill.report.page.table import Table
 from distill.report.scores import Measured
-from distill.report.verdict import Question, Verdict, class_patients, judge
+from distill.report.verdict import Question, Verdict, class_patients
 
 
 @dataclass(frozen=True)
@@ -118,26 +118,24 @@ def assemble(
     measured: Measured,
     store: wsistore.Store,
     question: Question,
+    verdicts: Sequence[Verdict],
+    said: Notices,
     explained: tuple[Sequence[Overlay], int] = ((), 0),
 ) -> Report:
-    """Return the report of measured runs.
+    """Return the report of runs that were measured and judged: what it shows, in order.
 
     Args:
         measured: the runs' numbers.
         store: what they were evaluated on.
         question: score and margin of the verdicts.
+        verdicts: one for each student whose teacher is there.
+        said: the answer in a sentence, and what must be known before relying on it.
         explained: pictures to show, and how many there are in all.
 
     Raises:
         wsistore.WsistoreError: a table of the store cannot be read.
     """
     first = measured.collected.runs[0]
-    students = {row.name for row in measured.of(STUDENT)}
-    verdicts = tuple(
-        judge(difference, question, measured.collected)
-        for difference in measured.to_teacher
-        if difference.row.name in students
-    )
     split = str(first.metrics["split"])
     sections = [
         _scores(measured),
@@ -153,12 +151,12 @@ def assemble(
         split=split,
         subset=str(first.metrics["subset"]),
         facts=_facts(measured),
-        lead=lead(verdicts, question),
+        lead=said.lead,
         question=question,
         score=question.about.words,
-        verdicts=verdicts,
+        verdicts=tuple(verdicts),
         margin=margin_figure(verdicts, question, measured),
-        notices=tuple(notices(measured, verdicts)),
+        notices=said.warnings,
         sections=tuple(section for section in sections if section is not None),
         unit=measured.collected.how.unit,
         draws=measured.collected.how.draws,

@@ -9,9 +9,10 @@ import wsistore
 from distill.evaluation.scoring import BootstrapSettings
 from distill.report.evaluations import collect
 from distill.report.methods import methods_of
-from distill.report.notices import notices
+from distill.report.notices import Notices, notices, notices_of
+from distill.report.page.document import assemble
 from distill.report.scores import measure
-from distill.report.verdict import Question, judge
+from distill.report.verdict import Question, judge, judge_students
 from tests.distill.report.fabricate import QUICK, answers, evaluate, make_run, make_store, taught_by
 
 
@@ -106,3 +107,20 @@ def test_an_evaluation_that_does_not_say_who_chose_the_epoch_is_looked_up(few: P
     for about in (few / "kd" / "weights.json", few / "teacher" / "weights.json"):
         about.write_text(json.dumps(json.loads(about.read_text()) | {"chosen": "last epoch"}))
     assert "chose the epoch" not in warned(few, "kd")
+
+
+def test_the_page_shows_the_verdicts_that_it_is_given(few: Path) -> None:
+    """Whoever assembles does not judge: another answer, and no verdict, are shown as they are."""
+    store = wsistore.open(few / "store")
+    collected = collect([few / "teacher", few / "kd"], store, "main", "test")
+    found = measure(collected, methods_of(collected.runs, store.level_names), lambda jobs: jobs)
+    question = Question()
+    verdicts = judge_students(found, question)
+    assert [one.difference.row.name for one in verdicts] == ["KD at 5×"]
+    said = notices_of(found, verdicts, question)
+    assert said.warnings == tuple(notices(found, verdicts))
+    told = assemble(found, store, question, verdicts, said)
+    assert (told.lead, told.notices, told.verdicts) == (said.lead, said.warnings, verdicts)
+    none = assemble(found, store, question, (), Notices("Nobody judged.", ()))
+    assert (none.lead, none.notices, none.verdicts) == ("Nobody judged.", (), ())
+    assert (none.margin, none.verdict_table) == (None, None)
