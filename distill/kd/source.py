@@ -142,13 +142,6 @@ def _online(
         criterion.question(),
         look,
     )
-    record = {
-        "run": str(path.resolve()),
-        "weights_sha256": sha256(path / "weights.safetensors"),
-        "level": about.level,
-        "mpp": about.mpp,
-        "epoch": about.epoch,
-    }
     smallest = smallest_input(about.network)
     return TeacherSource(
         teacher,
@@ -156,7 +149,7 @@ def _online(
         about.classes,
         about.level,
         smallest,
-        {"teacher": record},
+        {"teacher": run.origin()},
         run.class_map,
     )
 

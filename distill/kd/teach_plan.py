@@ -172,12 +172,9 @@ def about(
         pixels_sha256=pixels_sha256(store.levels, crops, (weights.level, student_level)),
         draws={"rule": DRAW_RULE, "seed": request.seed, "views": request.views},
         teacher={
+            **run.origin(),
             # targets travel: a path as seen from them tells nothing of what lies above both
             "run": os.path.relpath(run.path.resolve(), request.folder(student_level).resolve()),
-            "weights_sha256": sha256(run.path / "weights.safetensors"),
-            "level": weights.level,
-            "mpp": weights.mpp,
-            "epoch": weights.epoch,
             # only where there is one, so that targets of earlier versions can be added to
             **({CLASS_MAP: run.class_map.to_json()} if run.class_map else {}),
         },

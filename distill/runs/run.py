@@ -9,6 +9,7 @@ import wsistore
 from distill.errors import RunError, UsageError
 from distill.files import fill, load, read_json
 from distill.runs.checkpoint import read_progress
+from distill.runs.provenance import sha256
 from distill.runs.weights import FORMAT, LOWEST, Weights, read_weights
 
 if TYPE_CHECKING:
@@ -64,6 +65,22 @@ class Run:
                 f"{self.path} has got other weights, or is another run, since this command opened "
                 "it; nothing is written; run it again when the training there is over"
             )
+
+    def origin(self) -> dict[str, Any]:
+        """Return what another run, or targets, record of this one: where it is, and its weights.
+
+        Keys run (an absolute path), weights_sha256, level, mpp (µm per pixel), epoch.
+
+        Raises:
+            DistillError: if the weights cannot be read.
+        """
+        return {
+            "run": str(self.path.resolve()),
+            "weights_sha256": sha256(self.path / "weights.safetensors"),
+            "level": self.weights.level,
+            "mpp": self.weights.mpp,
+            "epoch": self.weights.epoch,
+        }
 
     def learnt_from(self) -> list[str]:
         """Return the names of the subsets that its training read, beside other runs' of its config.

@@ -13,7 +13,7 @@ from distill.data import AugmentationParams, ChannelStats, LabeledSample, Subset
 from distill.engine import Metrics, SupervisedTask
 from distill.errors import RunError, SubsetError
 from distill.networks import UNBOUNDED, CropRunner, smallest_input
-from distill.runs import Run, TrainingState, sha256
+from distill.runs import Run, TrainingState
 from distill.training.options import Options
 from distill.training.session import Say, session
 from distill.training.supervised import _Labeled, _require_other
@@ -106,21 +106,11 @@ def train_finetune(student: Path, options: Options, say: Say) -> TrainingState:
         weights = here.weights(about.network, about.classes, about.level, standard, data)
         extra = {
             "command": "train finetune",
-            "student": _origin(run),
+            "student": run.origin(),
             "class_map": told.to_json(),
         }
         crops = _Labeled(options, about.level, about.classes)
         return here.fit(task, crops, weights, extra, data, trained=True)
-
-
-def _origin(run: Run) -> dict[str, object]:
-    return {
-        "run": str(run.path.resolve()),
-        "weights_sha256": sha256(run.path / "weights.safetensors"),
-        "level": run.weights.level,
-        "mpp": run.weights.mpp,
-        "epoch": run.weights.epoch,
-    }
 
 
 def _require_classes(subset: Subset, classes: list[str], student: Path) -> None:

@@ -188,7 +188,7 @@ class TargetsWriter:
         for stale in self._aside.iterdir():
             shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
         publish(self._aside / OWNER, self._id.encode())
-        attributes = {schema.KEY: {"format": schema.FORMAT, **asdict(self.about)}}
+        attributes = {schema.KEY: self._attributes()}
         zarr.create_group(store=str(self._aside), attributes=attributes)
         publish(self._aside / schema.CROPS_CSV, schema.crops_csv(lessons))
         draws = schema.encode(draw for _, draw in self.views)
@@ -201,12 +201,18 @@ class TargetsWriter:
             create(self._aside / name, full, str(tail.dtype), axes, chunk, shards)
         self._save()
 
+    def _attributes(self) -> dict[str, Any]:
+        return {"format": schema.FORMAT, **asdict(self.about)}
+
     def _resume(self, lessons: Sequence[CropTargets]) -> None:
         if difference := differs(self._aside, self.about, lessons):
             raise UsageError(
                 f"{self._aside} was begun with {difference}; remove it or choose another --out"
             )
         publish(self._aside / OWNER, self._id.encode())
+        # they, or the teacher, may lie elsewhere than when this was begun
+        group = zarr.open_group(str(self._aside), mode="r+")
+        group.attrs[schema.KEY] = self._attributes()
         # a killed process may have left files that it had not renamed yet, of ours or of zarr's
         wsistore.atomic.clear(self._aside)
         for stray in self._aside.rglob("*.partial"):

@@ -214,6 +214,42 @@ def test_teaching_again_goes_on_and_workers_change_nothing(
             assert (tmp_path / "t" / file.relative_to(targets)).read_bytes() == file.read_bytes()
 
 
+def test_begun_targets_go_on_wherever_their_teacher_lies_now(
+    wide_store: Path, teacher: Path, targets: Path, tmp_path: Path, monkeypatch: Any
+) -> None:
+    from distill.kd.targets.writer import TargetsWriter
+
+    real = TargetsWriter.add
+
+    def interrupted(writer: TargetsWriter, taught: object) -> None:
+        if writer.done == 8:
+            raise KeyboardInterrupt
+        real(writer, taught)
+
+    more = ("--student-level", "2.5x", "--out", tmp_path / "t", *ALONE, *MACHINE, "--views", 3,
+            "--attention")  # fmt: skip
+    with monkeypatch.context() as patch:
+        patch.setattr(TargetsWriter, "add", interrupted)
+        assert distill("teach", teacher, wide_store, *more).exit_code == 130
+    moved, other = tmp_path / "elsewhere" / "teacher", tmp_path / "other"
+    shutil.copytree(teacher, moved)
+    shutil.copytree(teacher, other)
+    tensors, metadata = files.load(teacher / "weights.safetensors")
+    name = next(iter(tensors))
+    files.save(other / "weights.safetensors", {**tensors, name: tensors[name] + 1}, metadata)
+    refused = distill("teach", other, wide_store, *more)
+    assert refused.exit_code == 2
+    assert "was begun with teacher " in refused.output
+    again = done("teach", moved, wide_store, *more)
+    assert "8 of them done before" in again.output
+    about = TargetsReader(tmp_path / "t").about
+    before = TargetsReader(targets).about
+    assert about.teacher == {**before.teacher, "run": "../elsewhere/teacher"}
+    for file in targets.rglob("*"):
+        if file.is_file() and file != targets / "zarr.json":
+            assert (tmp_path / "t" / file.relative_to(targets)).read_bytes() == file.read_bytes()
+
+
 def test_targets_that_do_not_fit_are_refused_naming_both_values(
     wide_store: Path, targets: Path, tmp_path: Path
 ) -> None:

@@ -1,3 +1,4 @@
+import hashlib
 import json
 from pathlib import Path
 
@@ -137,3 +138,12 @@ def test_only_a_run_may_be_replaced_and_only_when_asked(run: Path, tmp_path: Pat
     RunWriter(run, {}, WEIGHTS, overwrite=True).close()
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
     assert {path.name for path in run.iterdir()} == {"config.json"}
+
+
+def test_the_origin_names_the_run_and_its_weights_in_this_order(run: Path) -> None:
+    """Its keys, and their order, are bytes of config.json and of targets."""
+    digest = hashlib.sha256((run / "weights.safetensors").read_bytes()).hexdigest()
+    assert list(Run.open(run).origin().items()) == [
+        ("run", str(run.resolve())), ("weights_sha256", digest), ("level", "1.25x"), ("mpp", 8.1),
+        ("epoch", 1),
+    ]  # fmt: skip
