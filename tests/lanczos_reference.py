@@ -1,4 +1,4 @@
-"""Lanczos-3 in plain dense float64, written from the formula of docs/design.md."""
+"""Lanczos-3 in plain dense float64, written from the formula of docs/explanation/design.md."""
 
 import numpy as np
 

@@ -10,6 +10,8 @@ from tools import tiff_matrix
 from tools.cli_reference import PAGE, reference
 
 ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+SHELVES = {"tutorial", "how-to", "reference", "explanation"}
 
 
 def test_cli_reference_is_current() -> None:
@@ -22,15 +24,35 @@ def test_tables_of_tiff_kinds_are_current() -> None:
 
 
 def test_links_between_pages_resolve() -> None:
-    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
     links = [
         (page, target)
-        for page in pages
+        for page in PAGES
         for target in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8"))
         if not target.startswith("http")
     ]
-    assert links
+    assert len(links) > 100
     assert [(p.name, t) for p, t in links if not (p.parent / t).exists()] == []
+
+
+def test_each_page_is_on_a_shelf_and_on_the_front_page() -> None:
+    front = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^- \[[^]]+\]\(([^)]+)\)", front, re.MULTILINE)
+    pages = {page.relative_to(ROOT / "docs").as_posix() for page in PAGES[2:]} - {"index.md"}
+    assert {page.partition("/")[0] for page in pages} == SHELVES
+    assert sorted(listed) == sorted(pages)
+
+
+def test_pages_that_files_speak_of_exist() -> None:
+    suffixes = {".py", ".md", ".toml", ".pyi", ".j2"}
+    found = {
+        (file.relative_to(ROOT).as_posix(), page)
+        for folder in ("wsistore", "distill", "bench", "tools", "examples", "tests", "docs", ".")
+        for file in ((ROOT / folder).rglob("*") if folder != "." else ROOT.glob("*"))
+        if file.suffix in suffixes
+        for page in re.findall(r"docs/[\w/-]+\.md", file.read_text(encoding="utf-8"))
+    }
+    assert len(found) > 40
+    assert sorted((file, page) for file, page in found if not (ROOT / page).exists()) == []
 
 
 def test_dotted_names_exist() -> None:

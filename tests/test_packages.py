@@ -1,4 +1,4 @@
-"""The packages' own rules that import-linter does not know; docs/design.md says why."""
+"""The packages' own rules that import-linter does not know; docs/explanation/design.md says why."""
 
 import ast
 from collections.abc import Iterator

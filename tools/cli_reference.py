@@ -1,4 +1,4 @@
-"""Write docs/cli.md from the commands themselves, so that the two cannot differ."""
+"""Write docs/reference/cli.md from the commands themselves, so that the two cannot differ."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 from distill.cli.main import main as distill
 from wsistore.cli.main import main as wsistore
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "cli.md"
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference" / "cli.md"
 
 
 def _sections(

@@ -1,4 +1,4 @@
-"""The picture of the packages in docs/design.md, drawn from their imports and contracts.
+"""Draw the packages for docs/explanation/design.md, from their imports and contracts.
 
 Each row holds what may not know what stands above it, see ``[tool.importlinter]``. An arrow goes
 from a package to one that it imports; where a longer way of arrows leads there too, it is left out.

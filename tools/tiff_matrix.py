@@ -1,4 +1,4 @@
-"""Measure each kind of TIFF against other decoders, and write the table of docs/readers.md."""
+"""Measure each kind of TIFF against other decoders; write the tables of the page on readers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tools.tiff_kinds_read import LIBVIPS, OPENSLIDE, PILLOW, STREAMS, Kind, rea
 from tools.tiff_kinds_refused import refused_kinds
 from wsistore.readers import open_slide
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "readers.md"
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference" / "readers.md"
 START, END = "<!-- python -m tools.tiff_matrix -->\n", "<!-- end -->\n"
 
 
@@ -106,7 +106,7 @@ def table() -> str:
 
 
 def page() -> str:
-    """Return docs/readers.md with its tables as they are today."""
+    """Return docs/reference/readers.md with its tables as they are today."""
     before, rest = PAGE.read_text(encoding="utf-8").split(START)
     return before + START + table() + END + rest.split(END)[1]
 

@@ -74,7 +74,7 @@ def command(
     DIR gets index.html, one page that opens offline; the same as report.md; a CSV file for each
     table and an SVG file for each figure. Everything is taken from the runs' own files: run
     'distill evaluate' first. Differences are paired, by the bootstrap of the evaluations. Runs that
-    differ in --seed alone are one row. See docs/report.md.
+    differ in --seed alone are one row. See docs/reference/report.md.
 
     \b
     Examples:

@@ -1,8 +1,8 @@
 """Memory that one crop's pass takes: for an answer alone, or to learn from it.
 
 Both are estimates, made on torch's meta device, where nothing is computed. Neither counts what the
-process has anyway: Python, torch, the network, its optimiser. `docs/cost.md` has what was measured
-beside them.
+process has anyway: Python, torch, the network, its optimiser. `docs/reference/cost.md` has
+what was measured beside them.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ def block(network: ResNet, crops: Sizes, watch: Watch = iter) -> dict[str, Any]:
         watch: shows progress over the distinct sizes.
 
     Returns:
-        What docs/cost.md says of an entry of "levels", but for the seconds.
+        What docs/reference/cost.md says of an entry of "levels", but for the seconds.
     """
     counts = each(network, crops.sizes, watch)
     median, largest = crops.median(), crops.largest()

@@ -47,7 +47,7 @@ class Predictions:
     predicted: Indices
 
     def csv(self) -> bytes:
-        """Return the answers as a table with a header: see docs/evaluation.md for its columns."""
+        """Return the answers as a table; docs/reference/evaluation.md has its columns."""
         names = np.array(self.classes, dtype=object)
         columns = {"predicted": names[self.predicted]}
         columns |= {f"p_{name}": self.probabilities[:, k] for k, name in enumerate(names)}

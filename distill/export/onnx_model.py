@@ -25,7 +25,7 @@ LEAST_SIDE = 9
 
 Below, the map of the second stage is one cell, so that a group norm sees as few as 2 numbers. Where
 those are nearly equal it magnifies the rounding of float32 hundreds of times, and two correct
-programs differ by 10⁻³ in a logit: see docs/export.md.
+programs differ by 10⁻³ in a logit: see docs/how-to/export.md.
 """
 
 

@@ -110,7 +110,8 @@ DIPALMA2021 = Preset(
 )
 
 LUNG2026 = replace(DIPALMA2021, epochs=200, student_colours="own")
-"""For students: what had the best macro F1 on the validation crops of docs/results.md. It wants a
-new view in every epoch, or sixty at least: `--teacher`, or `distill teach --views 60`."""
+"""For students: what had the best macro F1 on the validation crops of docs/explanation/results.md.
+It wants a new view in every epoch, or at least sixty: `--teacher`, or `distill teach
+--views 60`."""
 
 PRESETS: dict[str, Preset] = {"dipalma2021": DIPALMA2021, "lung2026": LUNG2026}

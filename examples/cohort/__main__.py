@@ -55,7 +55,9 @@ def prepare(
 @design_options
 @option("Output", "--out", type=FOLDER, default=Path("cohort-out"), help="Folder for all of it.")
 def main(design: Path, seeds: int | None, reference: str | None, out: Path) -> None:
-    """Distil on a synthetic cohort: few patients with labels, more without; see docs/results.md.
+    """Distil on a synthetic cohort: few patients with labels, more without.
+
+    See docs/explanation/results.md.
 
     OUT gets slides, store and runs; and tables/, with figures, whose numbers all come from the
     runs' evaluations. What is done is kept: the same command goes on.

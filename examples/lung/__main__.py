@@ -1,4 +1,4 @@
-"""The experiment behind docs/results.md, from the published files to the tables."""
+"""The experiment behind docs/explanation/results.md, from the published files to the tables."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def main(
     reference: str | None,
     out: Path,
 ) -> None:
-    """Distil on the lung fields of LC25000, in colour and in grey; see docs/results.md.
+    """Distil on the lung fields of LC25000, in colour and in grey; see docs/explanation/results.md.
 
     OUT gets a folder for each of the two: files, store and runs; and tables/, with figures, whose
     numbers all come from the runs' evaluations. What is done is kept: the same command goes on.

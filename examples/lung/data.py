@@ -23,7 +23,7 @@ MPP = 1.0
 """Nominal: nobody published the µm per pixel of these fields. Their pixels are called 10×."""
 SPLIT = ("--counts", "40/40/80", "--aux", "85,255", "--seed", "1")
 SPLIT_SHA256 = "f5ed43390764a29b4b7ddf1de54a5c127fa8c051bc072ca2f32ec7cf3e49e5fd"
-"""Of splits/main.csv, with the whole of the data: what docs/results.md was made with."""
+"""Of splits/main.csv, with the whole of the data: docs/explanation/results.md was made with it."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def prepare(data: Path, folder: Path, kind: str, split: Sequence[str] = SPLIT) -
 
 
 def about(store: Path) -> str:
-    """Say by which split a store is divided, and whether docs/results.md was made with the same."""
+    """Say by which split a store is divided, and whether the published results used the same."""
     found = sha256(store / "splits" / "main.csv")
     same = "that of" if found == SPLIT_SHA256 else "NOT that of"
-    return f"{store}: split main {found[:8]}…, {same} docs/results.md"
+    return f"{store}: split main {found[:8]}…, {same} docs/explanation/results.md"

@@ -40,7 +40,7 @@ class Case:
         words: the command line.
         needs: files and folders that it works with, made by the commands before.
         resume: what to add when it is given again and a file of that name is there: the way that
-            docs/training.md tells, or the command when it refuses.
+            docs/how-to/training.md tells, or the command when it refuses.
         late: whether an ordinary run of the tests leaves it to ``make kills``.
         at: a pattern: the only renames to kill at, by where they go; all by default.
     """

@@ -76,7 +76,7 @@ def test_both_stores_have_one_split_and_are_made_once(data: Path, tmp_path: Path
     made = {k: prepare(data, tmp_path / k, k, split) for k in ("colour", "grey")}
     tables = [(store / "splits" / "main.csv").read_bytes() for store in made.values()]
     assert tables[0] == tables[1]
-    assert about(made["grey"]).endswith("NOT that of docs/results.md")
+    assert about(made["grey"]).endswith("NOT that of docs/explanation/results.md")
     store = wsistore.open(made["grey"])
     sizes = {
         name: len(store.subset("main", name)) for name in ("train", "val", "test", "ADv1", "ADv2")

@@ -26,7 +26,8 @@ def find_slides(
     """Return the slides among files and folders (searched recursively), without repeats.
 
     A folder with DICOM files right in it is one slide, named by the folder. Linked folders are
-    searched too, each once; what systems hide in folders is passed over. See docs/slide-names.md.
+    searched too, each once; what systems hide in folders is passed over. See
+    docs/reference/slide-names.md.
 
     Args:
         paths: files and folders.

@@ -1,6 +1,6 @@
 """Which slide is which: the ids of slides, by a rule that the user chooses.
 
-The rule in words is docs/slide-names.md; building, planning, verifying and predicting come by here.
+docs/reference/slide-names.md has the rule in words. Build, plan, verify and predict all use it.
 """
 
 from __future__ import annotations

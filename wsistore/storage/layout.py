@@ -1,4 +1,4 @@
-"""Names and places inside a store; the written form is docs/store-format.md."""
+"""Names and places inside a store; the written form is docs/reference/store-format.md."""
 
 from __future__ import annotations
 

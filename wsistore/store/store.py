@@ -30,7 +30,7 @@ class Store:
         """Open the store at a path or a URL; see `open`."""
         self.root: StoreRoot = open_root(place, storage_options)
         self.settings: dict[str, Any] = read_settings(self.root)
-        """What decided the pixels: see the root group in docs/store-format.md."""
+        """What decided the pixels: see the root group in docs/reference/store-format.md."""
         self.level_names: tuple[str, ...] = tuple(self.settings["levels"])
         """Canonical names of the levels, finest first."""
 

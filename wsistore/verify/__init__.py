@@ -1,4 +1,4 @@
-"""Is a store whole? Everything in it is read and held against docs/store-format.md."""
+"""Is a store whole? Everything in it is read and held against docs/reference/store-format.md."""
 
 import lazy_loader
 

@@ -1,4 +1,7 @@
-"""What the law of docs/store-format.md says of a slide, given its box and µm per pixel. Pure."""
+"""What the format says of a slide, given its box and µm per pixel. Pure.
+
+The law is that of docs/reference/store-format.md.
+"""
 
 from __future__ import annotations
 

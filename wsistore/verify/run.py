@@ -32,7 +32,7 @@ def verify(
     labels: Mapping[str, Label] | None = None,
     timeout: float | None = None,
 ) -> Report:
-    """Read everything in a store and hold it against the format; see docs/verify.md.
+    """Read everything in a store and hold it against the format; see docs/how-to/verify.md.
 
     Args:
         store: the store's folder.

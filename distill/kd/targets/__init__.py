@@ -1,4 +1,7 @@
-"""Stored targets: what a teacher says of each crop, as Zarr arrays; docs/targets-format.md."""
+"""Stored targets: what a teacher says of each crop, as Zarr arrays.
+
+docs/reference/targets-format.md has the format.
+"""
 
 import lazy_loader
 

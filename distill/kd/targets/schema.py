@@ -1,4 +1,4 @@
-"""The parts of stored teacher targets, as docs/targets-format.md has them."""
+"""The parts of stored teacher targets, as docs/reference/targets-format.md has them."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from distill.networks import ResNet
 from distill.networks.execution.modes import ExecutionPlan, execution_plans, tiled_prefix
 from distill.networks.execution.tiled import STRIP
 
-# Measured (docs/large-crops.md), so that estimates are rather too high than too low.
+# Measured (docs/explanation/large-crops.md), so that estimates are rather too high than too low.
 SCRATCH_MAPS = 4
 """Largest maps of a block that its backward pass has beside those it keeps: the gradient that comes
 in, the one that goes out, and the copies in another order that convolutions make."""

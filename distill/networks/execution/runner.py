@@ -18,7 +18,7 @@ from distill.networks.execution.streamed_input import StreamedInput
 
 BATCH_PIXELS = {"cpu": 2**19, "cuda": 2**22}
 """Pixels of a batch where nothing else is asked for. On the CPU a larger batch saves hardly more
-(measured, docs/large-crops.md); the figure for CUDA is a guess that no GPU has tested."""
+(measured, docs/explanation/large-crops.md); the figure for CUDA is a guess, tested on no GPU."""
 
 
 class CropRunner:

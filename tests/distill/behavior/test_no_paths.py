@@ -13,7 +13,7 @@ from tests.distill.conftest import SIZES, _build
 from wsistore.cli.main import main
 
 STAYS = {"config.json"}
-"""Stays on the machine, as docs/training.md says: a run finds its store and its teacher by it."""
+"""Stays on the machine (docs/reference/run-folder.md): by it a run finds its store and teacher."""
 MACHINE = ("--device", "cpu", "--threads", "1")
 BROKEN = os.fsdecode(b"br\xf6ken.tif")
 SECRET = "DOE-JANE-1949"

@@ -1,4 +1,4 @@
-"""The script on docs/teaching.md, run as written but for the levels of the small store."""
+"""The script on docs/how-to/teaching.md, run as written but for the levels of the small store."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from distill.kd.targets.reader import TargetsReader
 from distill.runs.run import Run
 from tests.distill.commands import done
 
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "teaching.md"
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "how-to" / "teaching.md"
 
 
 class Backbone(nn.Module):

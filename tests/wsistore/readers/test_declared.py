@@ -182,7 +182,7 @@ def test_a_table_beyond_its_limit_is_refused(
 
 
 def test_the_documentation_names_each_limit() -> None:
-    docs = Path(__file__).parents[3] / "docs" / "readers.md"
+    docs = Path(__file__).parents[3] / "docs" / "reference" / "readers.md"
     text = docs.read_text(encoding="utf-8")
     for limit in LIMITS:
         assert f"| `{limit.variable}` | {limit.most:,} {limit.what} |" in text
