@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo lung cohort test fuzz kills lint bench format clean
+.PHONY: demo lung cohort test fuzz kills lint docs bench format clean
 
 demo: $(READY)
 	$(BIN)/python -m examples.demo --out demo-out
@@ -36,6 +36,10 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# the site, in site/index.html; a warning is an error
+docs: $(READY)
+	$(BIN)/python -m tools.site
+
 format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -45,8 +49,8 @@ bench: $(READY)
 
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,docs]'
 	touch $@
 
 clean:
-	rm -rf $(VENV) demo-out cohort-out bench-out fuzz-out
+	rm -rf $(VENV) demo-out cohort-out bench-out fuzz-out site .cache

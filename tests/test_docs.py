@@ -1,12 +1,14 @@
 """The documentation says what the code does."""
 
+import importlib
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from tests.documented_names import Mention, exists, mentions
-from tools import tiff_matrix
+from tools import site, tiff_matrix
 from tools.cli_reference import PAGE, reference
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -53,6 +55,28 @@ def test_pages_that_files_speak_of_exist() -> None:
     }
     assert len(found) > 40
     assert sorted((file, page) for file, page in found if not (ROOT / page).exists()) == []
+
+
+@pytest.mark.parametrize("package", ["wsistore", "distill"])
+def test_api_pages_have_every_public_name(package: str) -> None:
+    page = ROOT / "docs" / "reference" / f"api-{package}.md"
+    listed = re.findall(r"^::: ([\w.]+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    public = set(importlib.import_module(package).__all__) - {"__version__"}
+    assert {f"{package}.{name}" for name in public} <= set(listed)
+    assert len(listed) == len(set(listed))
+    assert [name for name in listed if not exists(Mention(name, page.name))] == []
+
+
+def test_site_fetches_nothing_from_the_network() -> None:
+    page = (
+        '<link rel="canonical" href="https://a"><link rel=stylesheet href="https://cdn/x.css">'
+        '<script src="//cdn/y.js"></script><img src="../here.png"><a href="https://b">b</a>'
+    )
+    assert site.fetched(page) == ["https://cdn/x.css", "//cdn/y.js"]
+    settings = tomllib.loads((ROOT / "zensical.toml").read_text(encoding="utf-8"))["project"]
+    assert settings["theme"]["font"] is False
+    for script in settings["extra"]["polyfills"]:
+        assert (ROOT / "docs" / script["path"]).is_file()
 
 
 def test_dotted_names_exist() -> None:

@@ -101,7 +101,7 @@ def apply(params: AugmentationParams, image: Tensor) -> Tensor:
     """Recolour an image, then reorient it.
 
     Args:
-        draw: what to do.
+        params: what to do.
         image: (…, 3, H, W) float in 0..1, RGB.
 
     Returns:

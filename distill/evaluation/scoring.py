@@ -60,7 +60,7 @@ def score(
         answers: for crops.
         how: the bootstrap.
         aggregate: what a crop weighs in its slide and patient, see
-        `distill.evaluation.predictions`.
+            `distill.evaluation.predictions`.
         paper: whether to add the accuracy as the paper prints it.
 
     Returns:

@@ -38,7 +38,7 @@ class SlideJob:
         settings: how slides become crops.
         colors: of the training slides, or None.
         seen: fingerprint of each slide that the run has seen → how; see
-        `distill.predict.known_slides`.
+            `distill.predict.known_slides`.
         pixels: `BASE`, or `VENDOR` for the pyramid of the slide's file.
         compare: with `VENDOR`, see each crop from the base as well.
         mpp_tolerance: share by which the µm per pixel may differ from the run's.

@@ -46,7 +46,8 @@ def scale_bar(
 
     Args:
         canvas: to draw on.
-        left, top: upper left corner of the bar in pixels; the text ends 5 pixels higher.
+        left: of the bar, in pixels.
+        top: of the bar, in pixels; the text ends 5 pixels higher.
         width: of the picture that it belongs to, in pixels; the bar takes a fifth of it at most.
         mpp: µm per pixel of that picture.
 

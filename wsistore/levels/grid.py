@@ -48,7 +48,7 @@ class AxisGrid:
         """Return the µm of a pixel's left or upper edge."""
         return self.first + (pixel - 0.5) * self.step
 
-    def centerd_in(self, start: float, stop: float) -> slice:
+    def centered_in(self, start: float, stop: float) -> slice:
         """Return the pixels whose centres lie in [start, stop), of those that exist."""
         a, b = (math.ceil((at - self.first) / self.step - EDGE_TOLERANCE) for at in (start, stop))
         return slice(min(max(a, 0), self.count), min(max(b, 0), self.count))
@@ -67,10 +67,10 @@ class PixelGrid:
     x: AxisGrid
     y: AxisGrid
 
-    def centerd_in(self, box: BoxUm) -> tuple[slice, slice]:
+    def centered_in(self, box: BoxUm) -> tuple[slice, slice]:
         """Return (rows, columns) of the pixels whose centres lie in a box."""
         x0, y0, x1, y1 = box
-        return self.y.centerd_in(y0, y1), self.x.centerd_in(x0, x1)
+        return self.y.centered_in(y0, y1), self.x.centered_in(x0, x1)
 
     def touched_by(self, box: BoxUm) -> tuple[slice, slice]:
         """Return (rows, columns) of the pixels of which a box holds a part."""

@@ -21,7 +21,9 @@ from wsistore.storage import layout
 if TYPE_CHECKING:
     from wsistore.tables import SlideRow
 
-BY_NAME, BY_RELATIVE_PATH, BY_COLUMN = ID_RULES = ("name", "relative-path", "column")
+ID_RULES = ("name", "relative-path", "column")
+"""What `--id` takes: how the id of a slide is made."""
+BY_NAME, BY_RELATIVE_PATH, BY_COLUMN = ID_RULES
 """An id is the name; or the given folder's name and the path below it; or a column's value."""
 
 

@@ -143,7 +143,7 @@ class Crop:
         if box_um is None:
             return self._pixels(level, array, (slice(None), slice(None)))
         self._require_inside(box_um)
-        part = self._grid(level, array).centerd_in(box_um)
+        part = self._grid(level, array).centered_in(box_um)
         return self._pixels(level, array, self._filled(level, part, box_um))
 
     def pair(self, fine: str, coarse: str, box_um: BoxUm | None = None) -> Pair:
@@ -156,7 +156,8 @@ class Crop:
         right and lower edge.
 
         Args:
-            fine, coarse: names of levels, the finer first.
+            fine: name of the finer level.
+            coarse: name of the coarser level.
             box_um: (x0, y0, x1, y1) in µm on the slide, inside `Crop.box_um`; all of it by default.
 
         Raises:
@@ -173,7 +174,7 @@ class Crop:
         wanted = self.box_um if box_um is None else box_um
         below = self._filled(coarse, grids[1].touched_by(wanted), wanted)
         area = grids[1].area(*below)
-        above = self._filled(fine, grids[0].centerd_in(area), area)
+        above = self._filled(fine, grids[0].centered_in(area), area)
         return Pair(
             self._pixels(fine, arrays[0], above), self._pixels(coarse, arrays[1], below), area
         )
@@ -192,7 +193,8 @@ class Crop:
         It is made from the coarsest level that is at least as large, else from the finest.
 
         Args:
-            width, height: of the picture in pixels, each at least 1.
+            width: of the picture in pixels, at least 1.
+            height: of the picture in pixels, at least 1.
 
         Returns:
             (height, width, 3) uint8, RGB.

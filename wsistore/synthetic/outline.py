@@ -119,8 +119,8 @@ class Outline:
         across = across + (x - np.float32(self.x)) * np.float32(self.layer[1])
         place = across / np.float32(self.period) + np.float32(self.phase)
         place = place - np.floor(place)
-        centerd = np.abs(place - np.float32(0.5)) - np.float32((1 - self.bare) / 2)
-        soft = np.clip(centerd * np.float32(self.period / 40) + np.float32(0.5), 0, 1)
+        centered = np.abs(place - np.float32(0.5)) - np.float32((1 - self.bare) / 2)
+        soft = np.clip(centered * np.float32(self.period / 40) + np.float32(0.5), 0, 1)
         return np.asarray(soft, dtype=np.float32)
 
     def at(self, y: float, x: float) -> tuple[float, float]:

@@ -119,9 +119,9 @@ class Masked(PlainOperations):
         inside = mask.unsqueeze(2)
         count = (cells * grouped.shape[2]).view(-1, 1, 1, 1, 1)
         mean = (grouped * inside).sum((2, 3, 4), keepdim=True) / count
-        centerd = (grouped - mean) * inside
-        variance = centerd.square().sum((2, 3, 4), keepdim=True) / count
-        unit = (centerd * torch.rsqrt(variance + layer.eps)).flatten(1, 2)
+        centered = (grouped - mean) * inside
+        variance = centered.square().sum((2, 3, 4), keepdim=True) / count
+        unit = (centered * torch.rsqrt(variance + layer.eps)).flatten(1, 2)
         scaled = torch.addcmul(layer.bias[:, None, None], unit, layer.weight[:, None, None])
         return scaled * mask
 

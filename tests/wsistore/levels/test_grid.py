@@ -33,7 +33,7 @@ def test_pixels_whose_centers_lie_in_the_box_counted_one_by_one(
     a = data.draw(st.integers(0, length - 1)) + Fraction(1, 3) + Fraction(1, 1000)
     b = data.draw(st.integers(int(a) + 1, length)) + Fraction(1, 3) + Fraction(1, 1000)
     box = (float((start + at - Fraction(1, 2)) * Fraction(mpp)) for at in (a, b))
-    found = span.centerd_in(*box)
+    found = span.centered_in(*box)
     f = Fraction(factor)
     inside = [i for i in range(span.count) if a <= (i + Fraction(1, 2)) * f < b]
     assert list(range(span.count))[found] == inside
@@ -46,7 +46,7 @@ def test_boxes_side_by_side_share_no_pixel_and_lose_none(
     span, start, length, _, mpp = made
     ends = [0.0, *sorted(cuts), 1.0]
     edges = [(start - 0.5 + cut * length) * mpp for cut in ends]
-    slices = [span.centerd_in(a, b) for a, b in pairwise(edges)]
+    slices = [span.centered_in(a, b) for a, b in pairwise(edges)]
     pixels = [i for part in slices for i in range(part.start, part.stop)]
     assert pixels == list(range(span.count))
 
@@ -58,10 +58,10 @@ def test_edges_and_centers_are_hit_whatever_floating_point_makes_of_them(
     span = made[0]
     a = data.draw(st.integers(0, span.count - 1))
     b = data.draw(st.integers(a + 1, span.count))
-    assert span.centerd_in(span.edge(a), span.edge(b)) == slice(a, b)
+    assert span.centered_in(span.edge(a), span.edge(b)) == slice(a, b)
     assert span.touched_by(span.edge(a), span.edge(b)) == slice(a, b)
     first, last = (span.first + i * span.step for i in (a, b - 1))
-    assert span.centerd_in(first, last) == slice(a, b - 1)  # a centre on the far edge is outside
+    assert span.centered_in(first, last) == slice(a, b - 1)  # a centre on the far edge is outside
 
 
 @given(spans(), st.integers(2, 16), st.data())
@@ -78,7 +78,7 @@ def test_both_levels_of_a_pair_cover_exactly_the_same_where_the_factor_divides(
     b = data.draw(st.floats(a + 0.01, coarse.count + 0.01))
     wanted = [coarse.edge(0) + at * coarse.step for at in (a, b)]
     below = coarse.touched_by(*wanted)
-    above = fine.centerd_in(coarse.edge(below.start), coarse.edge(below.stop))
+    above = fine.centered_in(coarse.edge(below.start), coarse.edge(below.stop))
     assert (above.start, above.stop) == (below.start * times, below.stop * times)
     # grown outward, and by less than a pixel
     assert coarse.edge(below.start) <= wanted[0] + 1e-5 * coarse.step
@@ -97,7 +97,7 @@ def test_where_the_factor_does_not_divide_edges_differ_by_half_a_fine_pixel(
     )
     a = data.draw(st.integers(0, coarse.count - 1))
     b = data.draw(st.integers(a + 1, coarse.count))
-    above = fine.centerd_in(coarse.edge(a), coarse.edge(b))
+    above = fine.centered_in(coarse.edge(a), coarse.edge(b))
     assert abs(fine.edge(above.start) - coarse.edge(a)) <= 0.5001 * fine.step
     limit = 0.5001 if above.stop < fine.count else 1
     assert abs(fine.edge(above.stop) - coarse.edge(b)) <= limit * fine.step

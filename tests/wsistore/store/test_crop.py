@@ -106,7 +106,7 @@ def test_a_pair_of_all_leaves_out_the_strip_that_the_coarse_level_lacks(
     assert np.array_equal(pair.fine, crop["10x"][:, : 81 * 8, : 62 * 8])
 
 
-def test_a_pair_whose_factor_does_not_divide_takes_the_centerd_pixels(folder: Path) -> None:
+def test_a_pair_whose_factor_does_not_divide_takes_the_centered_pixels(folder: Path) -> None:
     crop = wsistore.open(folder / "exact")["a/0"]
     pair = crop.pair("10x", "3x", box_um=(50.0, 60.0, 100.0, 90.0))
     x0, y0, x1, y1 = pair.box_um
