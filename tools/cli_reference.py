@@ -18,7 +18,7 @@ def _sections(
 ) -> Iterator[str]:
     # the parent's settings (-h) reach a command through its context, as on the command line
     context = click.Context(
-        command, parent=parent, info_name=name, max_content_width=96, terminal_width=96,
+        command, parent=parent, info_name=name, max_content_width=84, terminal_width=84,
         **command.context_settings,
     )  # fmt: skip
     yield f"## {context.command_path}\n\n```text\n{command.get_help(context)}\n```\n"
