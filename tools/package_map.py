@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURE = ROOT / "docs" / "images" / "packages.svg"
-WIDTH, ROW, BOX, BAR, GUTTER, LANE, TOP = 640, 40, 28, 12, 120, 11, 40
+WIDTH, ROW, BOX, BAR, GUTTER, LANE, TOP = 680, 38, 27, 12, 110, 11, 40
 Edges = set[tuple[str, str]]
 
 
@@ -131,12 +131,15 @@ def panel(root: str, left: int) -> tuple[list[str], int]:
 
 
 def picture() -> str:
-    """Return the picture of both packages as SVG."""
-    drawn = [panel("wsistore", 10), panel("distill", 20 + WIDTH)]
-    height = max(size for _, size in drawn) + 6
-    body = "\n".join(part for parts, _ in drawn for part in parts)
+    """Return the picture of both packages as SVG: distill stands above wsistore, which it uses."""
+    groups, height = [], 0
+    for root in ("distill", "wsistore"):
+        parts, size = panel(root, 10)
+        groups.append("\n".join([f'<g transform="translate(0 {height})">', *parts, "</g>"]))
+        height += size + 16
+    body = "\n".join(groups)
     return f"""<svg xmlns="http://www.w3.org/2000/svg" role="img"
-viewBox="0 0 {2 * WIDTH + 20} {height}">
+viewBox="0 0 {WIDTH + 20} {height}">
 <title>The packages of wsistore and distill: each imports only what stands below it</title>
 <defs><marker id="head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7"
 orient="auto">

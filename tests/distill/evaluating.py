@@ -29,7 +29,7 @@ def crop_sizes(number: int) -> tuple[int, int]:
 
 
 def make_store(path: Path, rows: list[tuple[str, str, str, str, str]], sizes: Any = None) -> Path:
-    """A store as docs/explanation/design.md lays it out; rows are of a split table."""
+    """A store as docs/reference/store-format.md lays it out; rows are of a split table."""
     levels = []
     zarr.create_group(
         path, attributes={"wsistore": {"format": 1, "levels": ["10x", "2.5x"], "regions": {}}}
