@@ -22,7 +22,7 @@ _RUN = re.compile(r"python -m ([A-Za-z_][\w.]*\w)")
 _FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _FILES = (
     "csv", "json", "jsonl", "toml", "png", "jpg", "svg", "svs", "tif", "tiff", "mrxs", "xml",
-    "geojson", "safetensors", "onnx", "md", "html", "py",
+    "geojson", "safetensors", "onnx", "md", "html", "py", "pyi", "txt", "yml",
 )  # fmt: skip
 _KEYS = {
     "attributes.distill_targets", "attributes.ome", "attributes.wsistore", "baseline.NAME",
