@@ -24,7 +24,7 @@ import os, random, sys
 sys.path[:0] = {path!r}
 from pathlib import Path
 import distill.runs.curves, distill.cli.train, wsistore.store.store
-from distill.cli import main
+from distill.cli.main import main
 from tests.moments import count_steps
 
 store, out = {store!r}, Path({out!r})
