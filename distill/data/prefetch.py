@@ -9,15 +9,12 @@ program can report. `distill.data.pixel_transfer` is how pixels come back.
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
-import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import cache, lru_cache
-from multiprocessing.connection import wait
 from pathlib import Path
 from typing import NamedTuple
 
@@ -154,20 +151,13 @@ def _pool(workers: int) -> ProcessPoolExecutor:
 
     They are started anew (not forked): a fork would copy the locks of zarr's and CUDA's threads.
     """
-    return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _end_with_parent)
+    return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _start_reader)
 
 
-def _end_with_parent() -> None:
-    """Watch for the end of the process that reads are for, which may be killed without notice."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
+def _start_reader() -> None:
+    """End with the process that reads are for, which may be killed without notice."""
     # Ctrl-C and the end of a terminal reach all; the parent answers them
     for name in ("SIGINT", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
-
-    def watch() -> None:
-        wait([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+    wsistore.end_with_parent()
