@@ -175,5 +175,7 @@ def _defined(node: ast.ClassDef) -> Iterator[str]:
             yield part.name
         elif isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name):
             yield part.target.id
+        elif isinstance(part, ast.Assign):
+            yield from (name.id for name in part.targets if isinstance(name, ast.Name))
         elif isinstance(part, ast.Attribute) and isinstance(part.ctx, ast.Store):
             yield part.attr

@@ -74,7 +74,7 @@ def prepare(place: StoreLike, settings: BuildSettings) -> BuildSettings:
     store.require_shared()
     metadata = store / METADATA
     if not metadata.exists():
-        # what another build, or a killed one, writes aside is no stranger's
+        # unfinished files of another build, or of a killed one, are allowed here
         strangers = [name for name in store.names() if not atomic.is_unfinished(name)]
         if strangers and not metadata.exists():
             raise UsageError(f"{store}: is not a store and not empty; choose another --out")

@@ -3,8 +3,9 @@
 What is to be at ``NAME`` is written beside it, at ``.NAME.`` and sixteen hexadecimal digits, and
 renamed when it is whole. That name belongs to whoever holds the lock file of the same name with
 ``.lock``. The system frees a lock when its process ends, however it ends, so that a file or folder
-whose lock is free is nobody's: the next writer of ``NAME`` removes it. Where a file system has no
-locks nobody can tell, so nothing is removed there, unless the user says that nobody else writes.
+whose lock is free has lost its writer: the next writer of ``NAME`` removes it. Where a file system
+has no locks nobody can tell, so nothing is removed there, unless the user says that nobody else
+writes.
 """
 
 from __future__ import annotations

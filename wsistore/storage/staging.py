@@ -1,7 +1,7 @@
 """Slides are written aside and published whole; what killed builds left behind is cleared away.
 
 A folder below ``.building/`` belongs to whoever holds the lock file beside it. The system frees a
-lock when its process ends, however it ends, so a folder whose lock is free is nobody's.
+lock when its process ends, however it ends, so a folder whose lock is free has lost its writer.
 
 A store behind a URL has neither: slides are written in a temporary folder of the machine that does
 the work, and go up object by object (`wsistore.storage.upload`).

@@ -35,7 +35,7 @@ OVERHEAD = 1 << 28
 def memory_of_plans(
     network: ResNet, height: int, width: int, *, drawn: bool = False
 ) -> dict[ExecutionPlan, int]:
-    """Return `memory_needed` of every way, the quickest first; `drawn` is seen under a draw."""
+    """Return `memory_needed` of every way, the quickest first; `drawn`: it is augmented."""
     maps, pixels = _maps(network, height, width), height * width
     return {
         way: max(_peak(maps, way, pixels), _preparing(way, pixels, drawn))
@@ -57,7 +57,7 @@ def memory_of_forward(
 
     Under `torch.no_grad` or `torch.inference_mode` a part leaves its result and nothing else, so
     there is nothing to checkpoint: the ways are the first 0, 1, 2, … parts tiled, the rest plain.
-    `drawn`: the crop is seen under a draw.
+    `drawn`: the crop is augmented.
     """
     maps, pixels = _maps(network, height, width), height * width
     ways = [tiled_prefix(tiled, len(maps), "plain") for tiled in range(len(maps) + 1)]
