@@ -11,7 +11,8 @@ import torch
 from rich.console import Console
 
 import wsistore
-from distill.cli.options import FOLDER, Grouped, machine_options, memory_option, option
+from distill.cli.options import FOLDER, Grouped, option
+from distill.cli.training_options import machine_options, memory_option
 from distill.data import Sample
 from distill.errors import UsageError
 from distill.evaluation import (

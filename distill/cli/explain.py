@@ -9,14 +9,8 @@ from typing import Any
 import click
 import torch
 
-from distill.cli.options import (
-    FOLDER,
-    Grouped,
-    device_option,
-    memory_option,
-    option,
-    threads_option,
-)
+from distill.cli.options import FOLDER, Grouped, option
+from distill.cli.training_options import device_option, memory_option, threads_option
 from distill.data import left_out_note
 from distill.explain import PREDICTED, REPORT, Case, ExplainRequest, explain_crops, plan_explanation
 from distill.output_folder import hold

@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 import wsistore
-from distill.cli.options import FOLDER, memory_option, option, stack
+from distill.cli.options import FOLDER, option, stack
+from distill.cli.training_options import memory_option
 from distill.errors import UsageError
 from distill.evaluation import AGGREGATES
 from distill.predict import BASE, VENDOR

@@ -8,19 +8,16 @@ from typing import Any
 import click
 
 from distill.cli.exits import interrupted
-from distill.cli.kd_options import resize_option
-from distill.cli.options import (
-    FOLDER,
-    Grouped,
+from distill.cli.options import FOLDER, Grouped, option, refuse_without_effect
+from distill.cli.settings_options import option_of
+from distill.cli.training_options import (
     batch_option,
     machine_options,
     memory_option,
     no_lock_option,
-    option,
-    refuse_without_effect,
 )
 from distill.data import Sample
-from distill.kd import PAPER_RESIZE, TeachSettings, resizers_of, teach
+from distill.kd import PAPER_RESIZE, DistillationSettings, TeachSettings, teach
 from distill.networks import NETWORKS
 from wsistore import terminal
 
@@ -79,7 +76,7 @@ from wsistore import terminal
     default="resnet10",
     help="Network of the students; decides the size of their feature map.",
 )
-@resize_option("Targets", PAPER_RESIZE)
+@option_of(DistillationSettings, "resize", group="Targets", default=PAPER_RESIZE)
 @option(
     "Targets",
     "--hint",
@@ -92,7 +89,7 @@ from wsistore import terminal
 @memory_option
 @batch_option
 def command(
-    resize: str, student_levels: tuple[str, ...], memory: float | None, **given: Any
+    resize: tuple[str, ...], student_levels: tuple[str, ...], memory: float | None, **given: Any
 ) -> None:
     """Compute what TEACHER says of the crops of STORE once, for any number of students.
 
@@ -113,9 +110,7 @@ def command(
     if given["hint"] == "none":
         refuse_without_effect({"resize": "with --hint none"})
     levels = tuple(dict.fromkeys(student_levels))
-    request = TeachSettings(
-        resizers=resizers_of(resize), student_levels=levels, memory_gib=memory, **given
-    )
+    request = TeachSettings(resizers=resize, student_levels=levels, memory_gib=memory, **given)
     try:
         teach(request, terminal.echo, watch)
     except KeyboardInterrupt as interruption:

@@ -11,18 +11,11 @@ import click
 
 from distill.cli.exits import interrupted
 from distill.cli.kd_options import distillation, distillation_options
-from distill.cli.options import (
-    FOLDER,
-    Grouped,
-    class_options,
-    data_options,
-    option,
-    training_options,
-    val_option,
-    work_options,
-)
+from distill.cli.options import FOLDER, Grouped, option
+from distill.cli.training_options import class_options, finetune_options, training_options
 from distill.runs import Run
-from distill.training import gather, train_finetune, train_kd, train_supervised
+from distill.settings import from_options
+from distill.training import TrainingOptions, train_finetune, train_kd, train_supervised
 from wsistore import terminal
 
 
@@ -42,7 +35,7 @@ def teacher(**given: Any) -> None:
       distill train teacher STORE --split main --level 10x --out runs/teacher
     """
     with _interruptible(given["out"]):
-        train_supervised("train teacher", gather(given), terminal.echo)
+        train_supervised("train teacher", _options(given), terminal.echo)
 
 
 @train.command(cls=Grouped)
@@ -56,7 +49,7 @@ def baseline(**given: Any) -> None:
       distill train baseline STORE --split main --level 1.25x --out runs/baseline
     """
     with _interruptible(given["out"]):
-        train_supervised("train baseline", gather(given), terminal.echo)
+        train_supervised("train baseline", _options(given), terminal.echo)
 
 
 @train.command(cls=Grouped)
@@ -74,14 +67,12 @@ def kd(**given: Any) -> None:
       distill train kd STORE --split main --targets targets --level 1.25x --out runs/kd
     """
     with _interruptible(given["out"]):
-        train_kd(gather(given), distillation(given), terminal.echo)
+        train_kd(_options(given), distillation(given), terminal.echo)
 
 
 @train.command(cls=Grouped)
-@data_options
-@val_option
+@finetune_options
 @option("Data", "--student", required=True, type=FOLDER, help="Run of the student.")
-@work_options
 def finetune(student: Path, **given: Any) -> None:
     """Train the fully connected layer of a student on the labels of STORE, and nothing else.
 
@@ -92,9 +83,14 @@ def finetune(student: Path, **given: Any) -> None:
       distill train finetune STORE --split main --student runs/kd --out runs/finetuned
     """
     about = Run.open(student).weights
-    options = gather({**given, "level": about.level, "network": about.network})
+    options = _options({**given, "level": about.level, "network": about.network})
     with _interruptible(given["out"]):
         train_finetune(student, options, terminal.echo)
+
+
+def _options(given: dict[str, Any]) -> TrainingOptions:
+    options: TrainingOptions = from_options(TrainingOptions, given)
+    return options
 
 
 @contextmanager

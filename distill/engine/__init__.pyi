@@ -2,11 +2,12 @@ from .callbacks import Callback, CallbackList
 from .distributed import DistributedContext, init_distributed
 from .loggers import TRACKERS, require
 from .progress import Console
-from .settings import ComputeSettings, TrainingSettings
+from .settings import OPTIMIZATION, ComputeSettings, TrainingSettings
 from .task import Metrics, SupervisedTask, Task
 from .trainer import fit
 
 __all__ = [
+    "OPTIMIZATION",
     "TRACKERS",
     "Callback",
     "CallbackList",

@@ -1,7 +1,8 @@
 """Experiment trackers, each an optional package: TensorBoard, Weights & Biases, MLflow.
 
-They get the figures of each epoch and the numbers of the configuration. Paths and crop names stay
-here: a file name can hold a patient's, and two of the three may send what they get to a server.
+They get the figures of each epoch and what the run tells them of its configuration. No path and no
+crop's name is among it: a file name can hold a patient's, and two of the three may send what they
+get to a server.
 """
 
 from __future__ import annotations
@@ -13,12 +14,6 @@ from typing import Any, Protocol
 
 from distill.errors import UsageError
 from distill.runs import curve_columns
-
-SHARED = (
-    "command", "network", "level", "mpp", "epochs", "seed", "accumulate", "lr", "weight_decay",
-    "select", "patience", "temperature", "soft_weight", "pixel_weight", "precision", "preset",
-)  # fmt: skip
-"""What trackers are told of the configuration."""
 
 
 class Tracker(Protocol):
@@ -45,12 +40,12 @@ class _Tracker:
 class TensorBoard(_Tracker):
     """Scalars in RUN/tensorboard."""
 
-    def __init__(self, out: Path, config: Mapping[str, Any], last: int | None) -> None:
+    def __init__(self, out: Path, run: str, told: Mapping[str, Any], last: int | None) -> None:
         writing = _load("torch.utils.tensorboard", "tensorboard")
         following = 0 if last is None else last + 1
         self._writer = writing.SummaryWriter(out / "tensorboard", purge_step=following)
         if last is None:
-            lines = [f"    {name}: {value}" for name, value in _told(config).items()]
+            lines = [f"    {name}: {value}" for name, value in told.items()]
             self._writer.add_text("config", "\n".join(lines))
 
     def epoch(self, record: Mapping[str, Any]) -> None:
@@ -67,9 +62,9 @@ class TensorBoard(_Tracker):
 class WandB(_Tracker):
     """A Weights & Biases run, which a resumed training continues."""
 
-    def __init__(self, out: Path, config: Mapping[str, Any], last: int | None) -> None:
+    def __init__(self, out: Path, run: str, told: Mapping[str, Any], last: int | None) -> None:
         self._run = _load("wandb", "wandb").init(
-            project="distill", name=out.name, id=config["id"], resume="allow", config=_told(config)
+            project="distill", name=out.name, id=run, resume="allow", config=dict(told)
         )
 
     def epoch(self, record: Mapping[str, Any]) -> None:
@@ -84,18 +79,18 @@ class WandB(_Tracker):
 class MLflow(_Tracker):
     """An MLflow run, where MLFLOW_TRACKING_URI says; a resumed training continues it by its tag."""
 
-    def __init__(self, out: Path, config: Mapping[str, Any], last: int | None) -> None:
+    def __init__(self, out: Path, run: str, told: Mapping[str, Any], last: int | None) -> None:
         self._mlflow = _load("mlflow", "mlflow")
         self._mlflow.set_experiment("distill")
-        query = f"tags.distill_id = '{config['id']}'"
+        query = f"tags.distill_id = '{run}'"
         found = []
         if last is not None:
             found = self._mlflow.search_runs(filter_string=query, output_format="list")
         if found:
             self._mlflow.start_run(run_id=found[0].info.run_id)
         else:
-            self._mlflow.start_run(run_name=out.name, tags={"distill_id": config["id"]})
-            self._mlflow.log_params(_told(config))
+            self._mlflow.start_run(run_name=out.name, tags={"distill_id": run})
+            self._mlflow.log_params(dict(told))
 
     def epoch(self, record: Mapping[str, Any]) -> None:
         """Log the figures of an epoch."""
@@ -106,12 +101,13 @@ class MLflow(_Tracker):
         self._mlflow.end_run()
 
 
-TRACKERS: dict[str, Callable[[Path, Mapping[str, Any], int | None], Tracker]] = {
+TRACKERS: dict[str, Callable[[Path, str, Mapping[str, Any], int | None], Tracker]] = {
     "tensorboard": TensorBoard,
     "wandb": WandB,
     "mlflow": MLflow,
 }
-"""Each is made of the run's folder, its configuration, and the last epoch published before."""
+"""Each is made of the run's folder, its id, what it tells of its configuration, and the last epoch
+published before."""
 
 
 def require(names: Iterable[str]) -> None:
@@ -128,10 +124,6 @@ def _load(module: str, package: str) -> Any:
         raise UsageError(
             f"--log {package} needs a package that is not installed; pip install {package}"
         ) from error
-
-
-def _told(config: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: config[name] for name in SHARED if config.get(name) is not None}
 
 
 def _scalars(record: Mapping[str, Any]) -> dict[str, float]:

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 
 from distill.data import BatchingPolicy, one_by_one
 from distill.engine.distributed import ALONE, DistributedContext
+from distill.settings import setting
+
+OPTIMIZATION = "Optimisation"
+"""Group of `--help` for what decides the weights."""
 
 
 @dataclass(frozen=True)
@@ -22,13 +26,69 @@ class TrainingSettings:
         patience: epochs without a lower validation loss after which to stop; None never stops.
     """
 
-    epochs: int = 100
-    seed: int = 0
-    accumulate: int = 32
-    lr: float = 1e-3
-    weight_decay: float = 1e-4
-    select: str = "best"
-    patience: int | None = None
+    epochs: int = setting(
+        100,
+        group=OPTIMIZATION,
+        at_least=1,
+        help="Passes over the training crops.",
+        preset=True,
+        tracked=True,
+        recipe=True,
+    )
+    seed: int = setting(
+        0,
+        group=OPTIMIZATION,
+        rank=1,
+        at_least=0,
+        at_most=2**63 - 1,
+        help="Decides initial weights, order and augmentation.",
+        tracked=True,
+        recipe=True,
+    )
+    accumulate: int = setting(
+        32,
+        group=OPTIMIZATION,
+        at_least=1,
+        help="Crops whose mean gradient makes one update.",
+        preset=True,
+        tracked=True,
+        recipe=True,
+    )
+    lr: float = setting(
+        1e-3,
+        group=OPTIMIZATION,
+        above=0,
+        help="Adam's learning rate.",
+        preset=True,
+        tracked=True,
+        recipe=True,
+    )
+    weight_decay: float = setting(
+        1e-4,
+        group=OPTIMIZATION,
+        at_least=0,
+        help="Adam's L2 penalty.",
+        preset=True,
+        tracked=True,
+        recipe=True,
+    )
+    select: str = setting(
+        "best",
+        group=OPTIMIZATION,
+        choices=("best", "last"),
+        help="Weights to keep: of the lowest validation loss, or of the last epoch.",
+        tracked=True,
+        recipe=True,
+    )
+    patience: int | None = setting(
+        None,
+        group=OPTIMIZATION,
+        at_least=1,
+        help="Stop after so many epochs without a lower validation loss.",
+        unset="never",
+        tracked=True,
+        recipe=True,
+    )
 
 
 @dataclass(frozen=True)

@@ -17,15 +17,10 @@ from distill.files import read_json
 from distill.networks import ResNet
 from distill.output_folder import own_name
 from distill.runs import Run, sha256, split_sha256
+from distill.training import recipe
 
 SIDE = 1000
 """Height and width, in pixels, of the input that a card gives the cost of."""
-RECIPE = (
-    "preset", "epochs", "seed", "accumulate", "lr", "weight_decay", "select", "patience",
-    "precision", "subset", "temperature", "soft_weight", "pixel_weight", "attention_weight",
-    "resizers", "distance", "standardised_by",
-)  # fmt: skip
-"""Values of config.json that say how a network was trained."""
 
 
 def model(run: Run) -> dict[str, Any]:
@@ -83,7 +78,7 @@ def training(run: Run) -> dict[str, Any]:
     over = (run.path / "outcome.json").exists()
     return {
         "phase": config.get("command"),
-        "recipe": {name: config[name] for name in RECIPE if name in config},
+        "recipe": recipe(config),
         "preset_departures": config.get("preset_departures", {}),
         "class_map": run.class_map.text,
         **{name: _origin(config.get(name)) for name in ("teacher", "student", "init_from")},

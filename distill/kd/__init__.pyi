@@ -1,27 +1,27 @@
 from . import losses, teach_plan
-from .criterion import PAPER_RESIZE, Criterion, resize_of, resizers_of
-from .losses import DISTANCES, RESIZERS
-from .source import DistillationSettings, open_source, restrict_to_targets
+from .criterion import DISTILLATION, PAPER_RESIZE, Criterion, resize_of
+from .losses import PAPER
+from .source import DistillationSettings, TeacherSource, open_source, restrict_to_targets
 from .targets import TargetsReader, TargetsWriter
 from .task import KDTask
 from .teach_plan import LEVEL, TeachSettings
 from .teaching import teach
 
 __all__ = [
-    "DISTANCES",
+    "DISTILLATION",
     "LEVEL",
+    "PAPER",
     "PAPER_RESIZE",
-    "RESIZERS",
     "Criterion",
     "DistillationSettings",
     "KDTask",
     "TargetsReader",
     "TargetsWriter",
     "TeachSettings",
+    "TeacherSource",
     "losses",
     "open_source",
     "resize_of",
-    "resizers_of",
     "restrict_to_targets",
     "teach",
     "teach_plan",

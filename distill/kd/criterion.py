@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from distill.errors import UsageError
 from distill.kd.losses import (
+    DISTANCES,
     PAPER,
     RESIZERS,
     Hint,
@@ -20,6 +21,10 @@ from distill.kd.losses import (
 )
 from distill.kd.targets.target import TargetSpec, TeacherOutput
 from distill.networks import Output
+from distill.settings import setting
+
+DISTILLATION = "Distillation"
+"""Group of `--help` for what only distillation has."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +40,53 @@ class Criterion:
         distance: "mse" (the paper's) or "l1", of equation 3.
     """
 
-    temperature: float = 1.0
-    soft_weight: float = 1.0
-    pixel_weight: float = 1.0
-    attention_weight: float = 0.0
-    resizers: tuple[str, ...] = PAPER
-    distance: str = "mse"
+    temperature: float = setting(
+        1.0,
+        group=DISTILLATION,
+        above=0,
+        help="T of the soft loss.",
+        preset=True,
+        tracked=True,
+        recipe=True,
+    )
+    soft_weight: float = setting(
+        1.0,
+        group=DISTILLATION,
+        at_least=0,
+        help="Weight of the soft loss.",
+        preset=True,
+        tracked=True,
+        recipe=True,
+    )
+    pixel_weight: float = setting(
+        1.0,
+        group=DISTILLATION,
+        at_least=0,
+        help="Weight of the pixel loss.",
+        preset=True,
+        tracked=True,
+        recipe=True,
+    )
+    attention_weight: float = setting(
+        0.0,
+        group=DISTILLATION,
+        at_least=0,
+        help="Weight of attention transfer with positive gradients (AT+).",
+        preset=True,
+        recipe=True,
+    )
+    # --resize is DistillationSettings.resize: without it, stored targets decide on the resizers
+    resizers: tuple[str, ...] = setting(PAPER, preset=True, recipe=True)
+    distance: str = setting(
+        "mse",
+        group=DISTILLATION,
+        flag="--pixel-distance",
+        rank=1,
+        choices=tuple(sorted(DISTANCES, reverse=True)),
+        help="Of the pixel loss: squared or absolute differences.",
+        preset=True,
+        recipe=True,
+    )
 
     @property
     def weights(self) -> dict[str, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,15 @@ import torch
 import wsistore
 from distill.data import ChannelStats, Subset
 from distill.errors import SubsetError, TargetsError, UsageError
-from distill.kd.criterion import Criterion
-from distill.kd.losses import PAPER
+from distill.kd.criterion import DISTILLATION, PAPER_RESIZE, Criterion, resizers_of
+from distill.kd.losses import PAPER, RESIZERS
 from distill.kd.stored_teacher import StoredTeacher
 from distill.kd.targets.reader import TargetsReader
 from distill.kd.targets.schema import pixels_sha256
 from distill.kd.teacher import NetworkTeacher, Teacher
 from distill.networks import UNBOUNDED, CropRunner, feature_map, smallest_input
 from distill.runs import CLASS_MAP, Run, class_map_of, sha256
+from distill.settings import part, setting
 
 
 @dataclass(frozen=True)
@@ -29,18 +30,49 @@ class DistillationSettings:
     Attributes:
         teacher: folder of the teacher's run.
         targets: folder of stored targets.
-        criterion: the losses and their weights; its resizers are those below.
-        resizers: keys of `distill.kd.losses.RESIZERS`; None for the paper's, or the targets'.
         subset: names what is distilled on, several joined by "+".
+        criterion: the losses and their weights; `open_source` decides on its resizers.
+        resize: keys of `distill.kd.losses.RESIZERS`; None for the paper's, or the targets'.
         student_colours: "shared" with the teacher, or "own"; see `distill.kd.task.KDTask`.
     """
 
-    teacher: Path | None = None
-    targets: Path | None = None
-    criterion: Criterion = field(default_factory=Criterion)
-    resizers: tuple[str, ...] | None = None
-    subset: str = "train"
-    student_colours: str = "shared"
+    teacher: Path | None = setting(
+        None, group=DISTILLATION, help="The teacher's run; or give --targets.", record=None
+    )
+    targets: Path | None = setting(
+        None,
+        group=DISTILLATION,
+        help="What a teacher said before, from distill teach; only --level is read then.",
+        record=None,
+    )
+    subset: str = setting(
+        "train",
+        group="Data",
+        metavar="NAME[+NAME…]",
+        help="Subsets to distil on, labelled or not; several joined by +.",
+        recipe=True,
+    )
+    criterion: Criterion = part(Criterion)
+    resize: tuple[str, ...] | None = setting(
+        None,
+        group=DISTILLATION,
+        metavar="NAME[+NAME…]",
+        parse=resizers_of,
+        help="How the teacher's feature map is brought to the student's size; of several, joined "
+        f"by +, the pixel loss is the mean: {', '.join(RESIZERS)}.",
+        unset=f"{PAPER_RESIZE}, or as --targets were made",
+        record=None,  # the criterion's resizers are
+        preset=True,
+    )
+    student_colours: str = setting(
+        "shared",
+        group=DISTILLATION,
+        rank=1,
+        choices=("shared", "own"),
+        help="Colours that the student sees a crop in: the teacher's, or others, drawn in every "
+        "epoch. Flips and turns are always shared.",
+        preset=True,
+    )
 
 
 @dataclass(frozen=True)
@@ -133,7 +165,7 @@ def _online(
 ) -> TeacherSource:
     run = Run.open(path)
     about = run.weights
-    criterion = replace(distillation.criterion, resizers=distillation.resizers or PAPER)
+    criterion = replace(distillation.criterion, resizers=distillation.resize or PAPER)
     teacher = NetworkTeacher(
         run.load_network(device),
         about.level,
@@ -186,7 +218,7 @@ def _stored(
             f"{path} was made of crops with pixels_sha256 {about.pixels_sha256}, and those of "
             f"{store.path} have {pixels}; use the store that was taught, or teach again"
         )
-    resizers = distillation.resizers or tuple(about.resizers) or PAPER
+    resizers = distillation.resize or tuple(about.resizers) or PAPER
     criterion = replace(distillation.criterion, resizers=resizers)
     teacher = StoredTeacher(targets, criterion.question(), device)
     record = {

@@ -1,12 +1,18 @@
 from .finetune import train_finetune
 from .kd import train_kd
-from .options import gather
+from .options import DATA, MACHINE, RUN, TrainingOptions
 from .presets import PRESETS
+from .run_record import recipe, tracked
 from .supervised import train_supervised
 
 __all__ = [
+    "DATA",
+    "MACHINE",
     "PRESETS",
-    "gather",
+    "RUN",
+    "TrainingOptions",
+    "recipe",
+    "tracked",
     "train_finetune",
     "train_kd",
     "train_supervised",

@@ -14,8 +14,9 @@ from distill.engine import Metrics, SupervisedTask
 from distill.errors import RunError, SubsetError
 from distill.networks import UNBOUNDED, CropRunner, smallest_input
 from distill.runs import Run, TrainingState
-from distill.training.options import Options
-from distill.training.session import Say, session
+from distill.training.fit_run import fit_run
+from distill.training.open_session import Say, open_session
+from distill.training.options import TrainingOptions
 from distill.training.supervised import _Labeled, _require_other
 
 
@@ -73,7 +74,7 @@ class FinetuneTask(SupervisedTask):
         return super().losses(samples, draws)
 
 
-def train_finetune(student: Path, options: Options, say: Say) -> TrainingState:
+def train_finetune(student: Path, options: TrainingOptions, say: Say) -> TrainingState:
     """Train the fully connected layer of a student on labels, at the student's level.
 
     Network, classes, level and standardisation are the student's.
@@ -94,7 +95,7 @@ def train_finetune(student: Path, options: Options, say: Say) -> TrainingState:
     run = Run.open(student)
     about = run.weights
     options = replace(options, level=about.level, network=about.network)
-    with session(options, say) as here:
+    with open_session(options, say) as here:
         told = run.class_map
         data = here.data([about.level], smallest_input(about.network), labeled=True, classes=told)
         for subset in data.subsets:
@@ -104,13 +105,13 @@ def train_finetune(student: Path, options: Options, say: Say) -> TrainingState:
             run.load_network(here.device), about.level, standard, here.device, here.look
         )
         weights = here.weights(about.network, about.classes, about.level, standard, data)
-        extra = {
+        phase = {
             "command": "train finetune",
             "student": run.origin(),
             "class_map": told.to_json(),
         }
         crops = _Labeled(options, about.level, about.classes)
-        return here.fit(task, crops, weights, extra, data, trained=True)
+        return fit_run(here, task, crops, weights, phase, data, trained=True)
 
 
 def _require_classes(subset: Subset, classes: list[str], student: Path) -> None:

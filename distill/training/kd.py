@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import wsistore
 from distill.data import Crops, Subset, channel_stats, has_subset, left_out_note, select
 from distill.errors import SubsetError, UsageError
-from distill.kd import Criterion, DistillationSettings, KDTask, open_source, restrict_to_targets
+from distill.kd import (
+    Criterion,
+    DistillationSettings,
+    KDTask,
+    TeacherSource,
+    open_source,
+    restrict_to_targets,
+)
 from distill.networks import build, smallest_input
 from distill.runs import TrainingState
-from distill.training.options import Options
-from distill.training.session import Data, Say, Session, session
+from distill.settings import recorded
+from distill.training.fit_run import fit_run
+from distill.training.new_network import new_network
+from distill.training.open_session import Data, Say, Session, open_session
+from distill.training.options import TrainingOptions
 from distill.training.supervised import _require_other
 
 
-def train_kd(options: Options, distillation: DistillationSettings, say: Say) -> TrainingState:
+def train_kd(
+    options: TrainingOptions, distillation: DistillationSettings, say: Say
+) -> TrainingState:
     """Train a student at `options.level` to imitate a teacher at its own level, without labels.
 
     The student's input is standardised by the crops of `train`, whatever it is distilled on: the
@@ -34,37 +46,16 @@ def train_kd(options: Options, distillation: DistillationSettings, say: Say) -> 
             stands in the way.
         wsistore.WsistoreError: if the store or the split cannot be opened.
     """
-    for what, path in (("run", distillation.teacher), ("targets", distillation.targets)):
-        if path is not None:
-            _require_other(path, options.out, f"teacher's {what}")
-    if {options.val_subset, "test"} & set(distillation.subset.split("+")):
-        raise UsageError(
-            f"--subset {distillation.subset}: epochs are chosen on {options.val_subset} and scores "
-            "taken on test; distil on other subsets, or choose another --val-subset"
-        )
-    with session(options, say) as here:
-        name, level, seed = options.network, options.level, options.schedule.seed
+    _require_apart(options, distillation)
+    with open_session(options, say) as here:
+        name, level = options.network, options.level
         source = open_source(
             distillation, here.store, options.split, level, build(name, 1), here.device, here.glance
         )
-        smallest = max(smallest_input(name), source.smallest)
-        levels = [*source.teacher.levels, level]
-        there = here.data(levels, smallest, labeled=False, subset=distillation.subset)
-        unknown = set(source.class_map.exclude) - set(here.store.class_map(options.split).exclude)
-        if unknown:
-            here.say(
-                f"the teacher leaves out {', '.join(sorted(unknown))}; no label is read here, so "
-                "crops of it are distilled on unless the split leaves them out"
-            )
-        _require_coarser(here.store, source.level, level)
-        data = Data(*restrict_to_targets(source, there.train, there.val))
-        for subset, before in zip(data.subsets, there.subsets, strict=False):
-            if len(subset) < len(before):
-                say(left_out_note(subset.name, subset.left_out))
+        there, data = _taught(here, source, distillation.subset)
         measured = _measured(here, data, smallest_input(name))
         standard = channel_stats(here.store.levels, measured.crops, level)
-        network = build(name, len(source.classes), seed=seed)
-        initial = here.start(network, name, source.classes)
+        network, initial = new_network(options, source.classes)
         task = KDTask(
             network,
             level,
@@ -72,19 +63,16 @@ def train_kd(options: Options, distillation: DistillationSettings, say: Say) -> 
             source.teacher,
             source.criterion,
             here.device,
-            seed,
+            options.schedule.seed,
             here.look,
             own_colors=distillation.student_colours == "own",
         )
         if source.criterion.attention_weight:
             _check_attention(here, data, source.criterion, task.stride)
-        extra = {
+        phase = {
             "command": "train kd",
             "init_from": initial,
-            "subset": distillation.subset,
-            **asdict(source.criterion),
-            "resizers": list(source.criterion.resizers),
-            "student_colours": distillation.student_colours,
+            **recorded(replace(distillation, criterion=source.criterion)),
             "standardised_by": measured.name,
             "class_map": source.class_map.to_json(),
             **source.record,
@@ -97,7 +85,39 @@ def train_kd(options: Options, distillation: DistillationSettings, say: Say) -> 
         def crops(subset: Subset) -> Crops:
             return Crops(options.store, subset.crops, task.levels)
 
-        return here.fit(task, crops, weights, extra, data, trained=initial is not None)
+        return fit_run(here, task, crops, weights, phase, data, trained=initial is not None)
+
+
+def _require_apart(options: TrainingOptions, distillation: DistillationSettings) -> None:
+    """Refuse to write over the teacher, and to distil on what chooses epochs or gives scores."""
+    for what, path in (("run", distillation.teacher), ("targets", distillation.targets)):
+        if path is not None:
+            _require_other(path, options.out, f"teacher's {what}")
+    if {options.val_subset, "test"} & set(distillation.subset.split("+")):
+        raise UsageError(
+            f"--subset {distillation.subset}: epochs are chosen on {options.val_subset} and scores "
+            "taken on test; distil on other subsets, or choose another --val-subset"
+        )
+
+
+def _taught(here: Session, source: TeacherSource, subset: str) -> tuple[Data, Data]:
+    """Return the crops that there are to distil on, and those that the teacher can speak of."""
+    options = here.options
+    smallest = max(smallest_input(options.network), source.smallest)
+    levels = [*source.teacher.levels, options.level]
+    there = here.data(levels, smallest, labeled=False, subset=subset)
+    unknown = set(source.class_map.exclude) - set(here.store.class_map(options.split).exclude)
+    if unknown:
+        here.say(
+            f"the teacher leaves out {', '.join(sorted(unknown))}; no label is read here, so "
+            "crops of it are distilled on unless the split leaves them out"
+        )
+    _require_coarser(here.store, source.level, options.level)
+    data = Data(*restrict_to_targets(source, there.train, there.val))
+    for left, before in zip(data.subsets, there.subsets, strict=False):
+        if len(left) < len(before):
+            here.say(left_out_note(left.name, left.left_out))
+    return there, data
 
 
 def _measured(here: Session, data: Data, smallest: int) -> Subset:

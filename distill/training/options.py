@@ -1,124 +1,203 @@
-"""The configuration of a training run, resolved: every option, no default left implicit."""
+"""What every training command takes: each option declared once, with all that is known of it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from distill.data import VAL
-from distill.engine import TrainingSettings
+from distill.engine import OPTIMIZATION, TRACKERS, TrainingSettings
 from distill.errors import UsageError
-from distill.networks import resolve_device
+from distill.networks import BATCH_PIXELS, NETWORKS, resolve_device
 from distill.runs import environment, location, split_sha256
+from distill.settings import part, recorded, setting
+
+DATA, RUN, MACHINE = "Data", "Run", "Machine"
+"""Groups of `--help` beside those of the loop and of distillation."""
 
 
-@dataclass(frozen=True)
-class Options:
-    """What every training command takes; see `distill train teacher --help` for each.
-
-    `store` is passed on to `wsistore.open` as it is.
-    """
-
-    store: str | Path
-    split: str
-    level: str
-    out: Path
-    overwrite: bool = False
-    resume: bool = False
-    no_lock: bool = False
-    init_from: Path | None = None
-    log: tuple[str, ...] = ()
-    preset: str | None = None
-    network: str = "resnet10"
-    schedule: TrainingSettings = field(default_factory=TrainingSettings)
-    workers: int = 0
-    read_ahead_mib: int = 1024
-    cache_mib: int = 1024
-    device: str = "auto"
-    precision: str = "fp32"
-    memory_gib: float | None = None
-    batch_pixels: int | None = None
-    threads: int | None = None
-    val_subset: str = VAL
-    exclude_class: tuple[str, ...] = ()
-    merge: tuple[str, ...] = ()
-
-    def resolved(self) -> dict[str, Any]:
-        """Return every option as config.json records it, in the units of the command line."""
-        return {
-            "store": location(self.store),
-            "split": self.split,
-            "split_sha256": split_sha256(self.store, self.split),
-            "val_subset": self.val_subset,
-            "level": self.level,
-            "network": self.network,
-            "epochs": self.schedule.epochs,
-            "seed": self.schedule.seed,
-            "accumulate": self.schedule.accumulate,
-            "lr": self.schedule.lr,
-            "weight_decay": self.schedule.weight_decay,
-            "select": self.schedule.select,
-            "patience": self.schedule.patience,
-            "preset": self.preset,
-            "workers": self.workers,
-            "read_ahead_mib": self.read_ahead_mib,
-            "cache_mib": self.cache_mib,
-            "device": resolve_device(self.device).type,
-            "precision": self.precision,
-            "memory_gib": self.memory_gib,
-            "batch_pixels": self.batch_pixels,
-            "threads": torch.get_num_threads(),
-            "log": list(self.log),
-            "environment": environment(),
-        }
+def _once(names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))
 
 
-def gather(given: dict[str, Any]) -> Options:
-    """Return the values of `training_options` as one object.
+@dataclass(frozen=True, kw_only=True)
+class TrainingOptions:
+    """What every training command takes; the fields' help says what each is.
+
+    `store` is passed on to `wsistore.open` as it is. config.json has the fields' order.
 
     Raises:
         UsageError: if two of them exclude each other.
     """
-    if given["resume"] and given.get("init_from"):
-        raise UsageError(
-            "--resume continues the run in --out and --init-from starts a new one from weights; "
-            "give one of them (a run that was started with --init-from resumes without it)"
-        )
-    if given["resume"] and given["overwrite"]:
-        raise UsageError("--resume continues the run in --out and --overwrite removes it; give one")
-    return Options(
-        store=given["store"],
-        split=given["split"],
-        level=given["level"],
-        out=given["out"],
-        overwrite=given["overwrite"],
-        resume=given["resume"],
-        no_lock=given["no_lock"],
-        init_from=given.get("init_from"),
-        log=tuple(dict.fromkeys(given["log"])),
-        preset=given["preset"],
-        network=given["network"],
-        schedule=TrainingSettings(
-            epochs=given["epochs"],
-            seed=given["seed"],
-            accumulate=given["accumulate"],
-            lr=given["lr"],
-            weight_decay=given["weight_decay"],
-            select=given["select"],
-            patience=given["patience"],
-        ),
-        workers=given["workers"],
-        read_ahead_mib=given["read_ahead"],
-        cache_mib=given["cache"],
-        device=given["device"],
-        precision=given["precision"],
-        memory_gib=given["memory"],
-        batch_pixels=given["batch_pixels"],
-        threads=given["threads"],
-        val_subset=given["val_subset"],
-        exclude_class=tuple(given.get("exclude_class", ())),
-        merge=tuple(given.get("merge", ())),
+
+    store: str | Path = setting(record=location)
+    split: str = setting("main", group=DATA, metavar="NAME", help="Split of the store.")
+    val_subset: str = setting(
+        VAL,
+        group=DATA,
+        metavar="NAME",
+        help="Set whose loss chooses the epoch, such as dev. Without val, the last epoch is kept.",
     )
+    level: str = setting(
+        group=DATA, metavar="N×", help="Level of the input, e.g. 1.25x.", tracked=True
+    )
+    exclude_class: tuple[str, ...] = setting(
+        (),
+        group=DATA,
+        metavar="NAME",
+        multiple=True,
+        parse=tuple,
+        help="Leave the crops of this class out; may be repeated. A split can do so itself.",
+        record=None,  # the class map is, in which the split has a say
+    )
+    merge: tuple[str, ...] = setting(
+        (),
+        group=DATA,
+        metavar="A+B=C",
+        multiple=True,
+        parse=tuple,
+        help="Take classes together as one; may be repeated. A split can do so itself.",
+        record=None,
+    )
+    init_from: Path | None = setting(
+        None,
+        group=RUN,
+        metavar="RUN|FILE",
+        files=True,
+        help="Start a new run from the weights of a run, or of a .safetensors file.",
+        record=None,  # what was loaded is
+    )
+    out: Path = setting(group=RUN, help="Run folder to make.", record=None)
+    overwrite: bool = setting(
+        False, group=RUN, help="Replace the run that --out holds.", record=None
+    )
+    resume: bool = setting(
+        False,
+        group=RUN,
+        help="Continue the interrupted run that --out holds, with the same options.",
+        record=None,
+    )
+    no_lock: bool = setting(
+        False,
+        group=RUN,
+        rank=1,
+        help="Take no lock, on a file system without any. Nothing else may write to --out "
+        "meanwhile.",
+        record=None,
+    )
+    network: str = setting(
+        "resnet10",
+        group=OPTIMIZATION,
+        rank=-2,
+        choices=tuple(sorted(NETWORKS)),
+        help="Network to train.",
+        preset=True,
+        tracked=True,
+    )
+    schedule: TrainingSettings = part(TrainingSettings)
+    preset: str | None = setting(
+        None,
+        group=OPTIMIZATION,
+        rank=-1,
+        help="Take every value of a recipe, but for the options given beside it.",
+        tracked=True,
+    )
+    workers: int = setting(
+        0,
+        group=MACHINE,
+        rank=-3,
+        at_least=0,
+        help="Processes that read crops ahead; the result is the same for any number.",
+    )
+    read_ahead_mib: int = setting(
+        1024,
+        group=MACHINE,
+        flag="--read-ahead",
+        metavar="MIB",
+        at_least=1,
+        help="MiB of pixels that --workers read ahead, at most.",
+    )
+    cache_mib: int = setting(
+        1024,
+        group=MACHINE,
+        flag="--cache",
+        metavar="MIB",
+        at_least=0,
+        help="MiB of crops that stay decoded in memory once they were read, at most.",
+    )
+    device: str = setting(
+        "auto",
+        group=MACHINE,
+        rank=-4,
+        metavar="auto|cpu|cuda|cuda:N",
+        help="Where to compute; auto takes CUDA if there is any.",
+        record=lambda device: resolve_device(device).type,
+    )
+    precision: str = setting(
+        "fp32",
+        group=MACHINE,
+        rank=-1,
+        choices=("fp32", "bf16"),
+        help="bf16: convolutions and products by autocast; weights and losses stay fp32.",
+        tracked=True,
+        recipe=True,
+    )
+    memory_gib: float | None = setting(
+        None,
+        group=MACHINE,
+        flag="--memory",
+        metavar="GIB",
+        above=0,
+        help="GiB for one crop's pass through a network; a crop that needs more is computed in "
+        "strips.",
+        unset="0.8 of what is free",
+    )
+    batch_pixels: int | None = setting(
+        None,
+        group=MACHINE,
+        metavar="N",
+        at_least=0,
+        help="Pixels, padding included, of small crops that pass through a network together; 0 "
+        "takes crops one by one. The result differs by rounding only.",
+        unset=f"{BATCH_PIXELS['cpu']:,} on the CPU, {BATCH_PIXELS['cuda']:,} on CUDA",
+    )
+    threads: int | None = setting(
+        None,
+        group=MACHINE,
+        rank=-2,
+        at_least=1,
+        help="CPU threads of torch.",
+        unset="one per core",
+        record=lambda _: torch.get_num_threads(),  # what computes, whoever decided on it
+    )
+    log: tuple[str, ...] = setting(
+        (),
+        group=RUN,
+        choices=tuple(sorted(TRACKERS)),
+        multiple=True,
+        parse=_once,
+        help="Tracker to tell of each epoch; may be given several times.",
+    )
+
+    def __post_init__(self) -> None:
+        if self.resume and self.init_from:
+            raise UsageError(
+                "--resume continues the run in --out and --init-from starts a new one from "
+                "weights; give one of them (a run that was started with --init-from resumes "
+                "without it)"
+            )
+        if self.resume and self.overwrite:
+            raise UsageError(
+                "--resume continues the run in --out and --overwrite removes it; give one"
+            )
+
+    def resolved(self) -> dict[str, Any]:
+        """Return every option as config.json records it, and what says which split and code."""
+        found = recorded(self)
+        first = {name: found.pop(name) for name in ("store", "split")}
+        digest = split_sha256(self.store, self.split)
+        return {**first, "split_sha256": digest, **found, "environment": environment()}

@@ -16,7 +16,8 @@ from distill.cli.experiment.config import read
 from distill.cli.experiment.jobs import Job, report
 from distill.cli.experiment.jobs import jobs as jobs_of
 from distill.cli.experiment.runner import DISTILL, carry_out, check, program, with_parent
-from distill.cli.options import FOLDER, Grouped, no_lock_option, option
+from distill.cli.options import FOLDER, Grouped, option
+from distill.cli.training_options import no_lock_option
 from distill.data import require_level, rows_of
 from distill.errors import DistillError
 from distill.output_folder import hold

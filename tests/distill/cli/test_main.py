@@ -81,7 +81,7 @@ def test_distillation_needs_a_teacher_and_reads_no_label(
         seen.extend(samples.epoch(1))
         return real(task, samples, *rest, **more)
 
-    monkeypatch.setattr("distill.training.session.fit", spy)
+    monkeypatch.setattr("distill.training.fit_run.fit", spy)
     out = tmp_path / "kd"
     train("kd", real_store, out, "--level", "2.5x", "--teacher", teacher, "--temperature", "2")
     assert len(seen) == 5

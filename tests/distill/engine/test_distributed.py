@@ -15,8 +15,8 @@ from safetensors.torch import load_file
 
 from distill.engine.distributed import ALONE, DistributedContext, init_distributed
 from distill.errors import TrainingError, UsageError
-from distill.training.options import Options
-from distill.training.session import session
+from distill.training.open_session import open_session
+from distill.training.options import TrainingOptions
 from tests.distill.commands import QUICK
 from tests.events import DEADLINE, ended, wait_for_file, wait_until
 
@@ -105,10 +105,10 @@ def test_processes_agree_on_the_memory_which_decides_the_batches(
         def gather(self, value: object) -> list[object]:
             return [value, 0.25 if isinstance(value, float) else value]
 
-    replaced = "distill.training.session.init_distributed"
+    replaced = "distill.training.open_session.init_distributed"
     monkeypatch.setattr(replaced, lambda device: nullcontext(Poorer(0, 2)))
-    options = Options(real_store, "main", "2.5x", tmp_path / "run", device="cpu")
-    with session(options, print) as here:
+    options = TrainingOptions(store=real_store, level="2.5x", out=tmp_path / "run", device="cpu")
+    with open_session(options, print) as here:
         assert here.options.memory_gib == 0.25
         assert here.look.memory == here.glance.memory == 2**28
 
@@ -116,7 +116,7 @@ def test_processes_agree_on_the_memory_which_decides_the_batches(
 def test_fewer_crops_to_an_update_than_processes_are_refused(
     real_store: Path, tmp_path: Path, distill, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    replaced = "distill.training.session.init_distributed"
+    replaced = "distill.training.open_session.init_distributed"
     monkeypatch.setattr(replaced, lambda device: nullcontext(Two(0, 2)))
     out = tmp_path / "run"
     arguments = ("--level", "2.5x", "--accumulate", "1")

@@ -7,8 +7,16 @@ from typing import Any
 import pytest
 
 from distill.engine.loggers import MLflow, WandB, require
+from distill.training import tracked
 
-CONFIG = {"id": "abc", "lr": 0.1, "network": "resnet10", "store": "/patients/smith", "left_out": {}}
+CONFIG: dict[str, Any] = {
+    "id": "abc",
+    "lr": 0.1,
+    "network": "resnet10",
+    "store": "/patients/smith",
+    "left_out": {},
+}
+TOLD = tracked(CONFIG)
 RECORD = {"epoch": 3, "train": {"loss": 0.5}, "val": {"loss": 0.25}, "kept": True, "seconds": 1.5}
 SCALARS = {"train.loss": 0.5, "val.loss": 0.25, "kept": 1.0, "seconds": 1.5}
 
@@ -51,7 +59,7 @@ def test_wandb_gets_figures_and_no_path(tmp_path: Path, monkeypatch: pytest.Monk
 
     module.init = init  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "wandb", module)
-    tracker = WandB(tmp_path / "kd", CONFIG, 2)
+    tracker = WandB(tmp_path / "kd", CONFIG["id"], TOLD, 2)
     tracker.epoch(RECORD)
     tracker.close()
     assert run.calls == [(SCALARS, 3), ("finish",)]
@@ -72,7 +80,7 @@ def test_mlflow_starts_a_run_or_goes_on_with_it(
     there = [SimpleNamespace(info=SimpleNamespace(run_id="r1"))]
     module.search_runs = lambda **given: there  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "mlflow", module)
-    tracker = MLflow(tmp_path / "kd", CONFIG, last)
+    tracker = MLflow(tmp_path / "kd", CONFIG["id"], TOLD, last)
     tracker.epoch(RECORD)
     tracker.close()
     named = dict(calls)

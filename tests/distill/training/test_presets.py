@@ -25,8 +25,8 @@ def test_what_no_option_changes_is_what_the_code_does(name: str) -> None:
         assert flips == {False, True}
     assert preset.draws == bootstrap.DRAWS
     assert preset.confidence == bootstrap.CONFIDENCE
-    assert tuple(preset.resize.split("+")) == PAPER
-    assert preset.distance == Criterion().distance
+    assert preset.distillation.resize == preset.distillation.criterion.resizers == PAPER
+    assert preset.distillation.criterion.distance == Criterion().distance
 
 
 @pytest.mark.parametrize("command", ["teacher", "baseline", "kd", "finetune"])
@@ -50,7 +50,8 @@ def test_an_option_beside_the_preset_wins_and_is_on_record(
 
     from distill.training import presets
 
-    other = replace(DIPALMA2021, lr=0.5, weight_decay=0.25)
+    training = replace(DIPALMA2021.training, lr=0.5, weight_decay=0.25)
+    other = replace(DIPALMA2021, training=training)
     monkeypatch.setitem(presets.PRESETS, "dipalma2021", other)
     arguments = ("--level", "2.5x", "--preset", "dipalma2021", "--lr", "0.125")
     train("baseline", real_store, tmp_path / "run", *arguments)

@@ -69,8 +69,10 @@ def test_targets_hold_plain_views_of_the_set_that_validates() -> None:
 
 
 def test_what_a_preset_says_of_targets_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    smooth = replace(DIPALMA2021, resize="bicubic-antialias", attention_weight=1.0)
-    monkeypatch.setitem(PRESETS, "smooth", smooth)
+    paper = DIPALMA2021.distillation
+    attends = replace(paper.criterion, attention_weight=1.0)
+    smooth = replace(paper, resize=("bicubic-antialias",), criterion=attends)
+    monkeypatch.setitem(PRESETS, "smooth", replace(DIPALMA2021, distillation=smooth))
     recipes: dict[str, dict[str, object]] = {
         "paper": {"preset": "dipalma2021"},
         "preset": {"preset": "smooth"},

@@ -1,0 +1,48 @@
+"""Options of training, and those of them that other commands share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from distill.cli.options import Decorator, stack
+from distill.cli.settings_options import option_of, options_of
+from distill.engine import OPTIMIZATION
+from distill.training import DATA, MACHINE, PRESETS, RUN, TrainingOptions
+
+CLASSES = ("exclude_class", "merge")
+"""Settings of the commands that read labels and choose the classes themselves."""
+
+
+def _apply_preset(context: click.Context, _: click.Parameter, name: str | None) -> str | None:
+    if name is not None:
+        context.default_map = {**(context.default_map or {}), **PRESETS[name].options()}
+    return name
+
+
+_PRESET: dict[str, Any] = {
+    "type": click.Choice(sorted(PRESETS)),
+    "is_eager": True,  # before the options whose defaults it sets
+    "callback": _apply_preset,
+}
+
+store_argument = click.argument("store")  # a text, not a path: a store can be a URL
+
+no_lock_option = option_of(TrainingOptions, "no_lock")
+device_option = option_of(TrainingOptions, "device")
+threads_option = option_of(TrainingOptions, "threads")
+memory_option = option_of(TrainingOptions, "memory_gib")
+batch_option = option_of(TrainingOptions, "batch_pixels")
+machine_options = stack(device_option, option_of(TrainingOptions, "workers"), threads_option)
+
+
+def _options(*without: str) -> Decorator[Any]:
+    groups = (DATA, RUN, OPTIMIZATION, MACHINE)
+    options = options_of(TrainingOptions, groups, without=without, special={"preset": _PRESET})
+    return stack(store_argument, options)
+
+
+training_options = _options(*CLASSES)
+class_options = stack(*(option_of(TrainingOptions, name) for name in CLASSES))
+finetune_options = _options(*CLASSES, "level", "network", "init_from")
