@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import wsistore
 from distill.data import Crops, Subset, channel_stats, has_subset, left_out_note, select
@@ -69,14 +70,7 @@ def train_kd(
         )
         if source.criterion.attention_weight:
             _check_attention(here, data, source.criterion, task.stride)
-        phase = {
-            "command": "train kd",
-            "init_from": initial,
-            **recorded(replace(distillation, criterion=source.criterion)),
-            "standardised_by": measured.name,
-            "class_map": source.class_map.to_json(),
-            **source.record,
-        }
+        phase = _phase(distillation, source, initial, measured)
         weights = here.weights(name, source.classes, level, standard, data)
         if there.val is not None and data.val is None and options.schedule.select == "best":
             why = f"because the targets have no {there.val.name} crops"
@@ -86,6 +80,23 @@ def train_kd(
             return Crops(options.store, subset.crops, task.levels)
 
         return fit_run(here, task, crops, weights, phase, data, trained=initial is not None)
+
+
+def _phase(
+    distillation: DistillationSettings,
+    source: TeacherSource,
+    initial: dict[str, Any] | None,
+    measured: Subset,
+) -> dict[str, Any]:
+    """Return what config.json of a student says beside the options of every training."""
+    return {
+        "command": "train kd",
+        "init_from": initial,
+        **recorded(replace(distillation, criterion=source.criterion)),
+        "standardised_by": measured.name,
+        "class_map": source.class_map.to_json(),
+        **source.record,
+    }
 
 
 def _require_apart(options: TrainingOptions, distillation: DistillationSettings) -> None:

@@ -19,7 +19,7 @@ from distill.runs import writer as writing
 from distill.runs.checkpoint import TrainingState, read_progress
 from distill.runs.run import Run
 from distill.runs.writer import RunWriter
-from distill.training import session
+from distill.training import fit_run
 from tests.distill.commands import distill, done
 from tests.distill.engine.test_trainer import IMAGES, WEIGHTS, Linear, Quiet, listed, losses_of
 from tests.distill.runs.test_resume import assert_same
@@ -204,7 +204,7 @@ def test_a_run_that_was_begun_without_it_goes_on_without_it(
         return fit(*given, **more)
 
     with monkeypatch.context() as patch:
-        patch.setattr(session, "fit", never)
+        patch.setattr(fit_run, "fit", never)
         done(*words, before)
         patch.setattr("distill.runs.writer.publish", cutting(4))
         assert distill(*words, out).exit_code == 130
