@@ -143,7 +143,7 @@ def test_a_file_system_that_is_really_full(made: Path, small_disk: Path) -> None
 def test_output_that_goes_to_a_full_disk_is_a_sentence(made: Path) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "wsistore.cli.main.main", "info", str(made / "store"), "--json"],
+            [sys.executable, "-m", "wsistore.cli.main", "info", str(made / "store"), "--json"],
             stdout=full, stderr=subprocess.PIPE, text=True, check=False,
         )  # fmt: skip
     assert done.returncode == 1
@@ -170,7 +170,7 @@ def test_what_is_no_refusal_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch)
     def broken(*_: object) -> None:
         raise OSError(errno.EBADF, "Bad file descriptor")
 
-    monkeypatch.setattr(wsistore.store.store.store, "read_settings", broken)
+    monkeypatch.setattr(wsistore.store.store, "read_settings", broken)
     result = invoke("info", "somewhere")
     assert isinstance(result.exception, OSError)
 
