@@ -18,7 +18,7 @@ from tests.wsistore.same_store import assert_same, content
 from wsistore.cli.main import main
 
 WORKERS = 2
-RENAMES = Path(__file__).resolve().parents[1] / "behavior" / "renames"
+RENAMES = Path(__file__).resolve().parents[2] / "behavior" / "renames"
 
 
 @dataclass(frozen=True)
