@@ -26,11 +26,12 @@ _FILES = (
 )  # fmt: skip
 _KEYS = {
     "attributes.distill_targets", "attributes.ome", "attributes.wsistore", "baseline.NAME",
-    "baseline.long", "bootstrap.unit", "data.store_settings", "kd.paper", "kd.soft", "kd.views30",
+    "baseline.long", "bootstrap.unit", "data.store_settings", "distill.augment.draw", "kd.paper", "kd.soft", "kd.views30",
     "ops.conv", "ops.norm", "openslide.bounds", "properties.classification", "TARGETS.part",
     "tool.importlinter", "train.loss", "train.teacher", "val.loss",
 }  # fmt: skip
-"""Keys, columns and sections of files, and parts of a network: dotted, and no names of Python."""
+"""Keys, columns and sections of files, names of methods that files hold, and parts of a network:
+dotted, and no names of Python."""
 _ELSEWHERE = {"dask_kubernetes"}
 """Packages that a page speaks of and that nobody needs here."""
 
