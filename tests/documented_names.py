@@ -26,7 +26,8 @@ _FILES = (
 )  # fmt: skip
 _KEYS = {
     "attributes.distill_targets", "attributes.ome", "attributes.wsistore", "baseline.NAME",
-    "baseline.long", "bootstrap.unit", "data.store_settings", "distill.augment.draw", "kd.paper", "kd.soft", "kd.views30",
+    "baseline.long", "bootstrap.unit", "data.store_settings", "distill.augment.draw", "kd.paper",
+    "kd.soft", "kd.views30",
     "ops.conv", "ops.norm", "openslide.bounds", "properties.classification", "TARGETS.part",
     "tool.importlinter", "train.loss", "train.teacher", "val.loss",
 }  # fmt: skip
