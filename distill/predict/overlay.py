@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cache
-from math import log10
-
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from distill.evaluation import Predictions
 from distill.predict.slide import CropLogits, SlideLogits
+from wsistore import drawing
 
 Color = tuple[int, int, int]
 PALETTE: tuple[Color, ...] = (
@@ -18,7 +16,8 @@ PALETTE: tuple[Color, ...] = (
     (176, 0, 80), (72, 72, 72),
 )  # fmt: skip
 """Dark enough for white text on them, and apart for most kinds of colour blindness."""
-INK, FAINT, RULE, ALERT = (28, 32, 38), (98, 106, 116), (214, 218, 223), (166, 84, 0)
+INK, FAINT, RULE = drawing.INK, drawing.FAINT, drawing.RULE
+ALERT = (166, 84, 0)
 MARGIN, NARROWEST = 20, 620
 TITLE, NOTE, LINE = 42, 18, 24
 """Heights in pixels: of the title, of a line below it, and of a line of the legend."""
@@ -72,25 +71,6 @@ def draw_overlay(
     return sheet
 
 
-@cache
-def _font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
-    # here, for it takes half a second; Pillow's own font has neither µ nor ×
-    import matplotlib
-
-    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
-    return ImageFont.truetype(f"{matplotlib.get_data_path()}/fonts/ttf/{name}", size)
-
-
-def _one_line(text: str, width: float, face: ImageFont.FreeTypeFont) -> str:
-    """Return text without control characters, cut with … to a width in pixels."""
-    plain = "".join(char if char.isprintable() else " " for char in text)
-    if face.getlength(plain) <= width:
-        return plain
-    while plain and face.getlength(plain + "…") > width:
-        plain = plain[:-1]
-    return plain + "…"
-
-
 def _header(
     canvas: ImageDraw.ImageDraw,
     slide: SlideLogits,
@@ -102,14 +82,15 @@ def _header(
     if own is not None:
         best = int(own.predicted[0])
         answer, ink = f"{own.classes[best]} {own.probabilities[0, best]:.3f}", color_of(best)
-    face = _font(20, True)
-    canvas.text((MARGIN, 12), _one_line(slide.slide, width * 0.5, face), INK, face)
-    text = _one_line(answer, width * 0.46, face)
+    face = drawing.font(20, True)
+    canvas.text((MARGIN, 12), drawing.one_line(slide.slide, width * 0.5, 20, True), INK, face)
+    text = drawing.one_line(answer, width * 0.46, 20, True)
     canvas.text((MARGIN + width, 12), text, ink, face, anchor="ra")
-    face = _font(13)
+    face = drawing.font(13)
     for number, line in enumerate((note, *slide.warnings)):
         ink = ALERT if number else FAINT
-        canvas.text((MARGIN, TITLE + NOTE * number), _one_line(line, width, face), ink, face)
+        text = drawing.one_line(line, width, 13)
+        canvas.text((MARGIN, TITLE + NOTE * number), text, ink, face)
 
 
 def _placed(
@@ -141,8 +122,9 @@ def _tag(
     best = int(crops.predicted[row])
     number = str(crops.table["crop"].iloc[row]).rpartition("/")[2]
     chance = f"{crops.probabilities[row, best]:.2f}"
-    face, room = _font(14, True), max(box[2] - box[0], 150)
-    name = _one_line(crops.classes[best], room - face.getlength(f"{number}   {chance}") - 12, face)
+    face, room = drawing.font(14, True), max(box[2] - box[0], 150)
+    room_of_name = room - face.getlength(f"{number}   {chance}") - 12
+    name = drawing.one_line(crops.classes[best], room_of_name, 14, True)
     text = f"{number}  {name} {chance}"
     width, height = round(face.getlength(text)) + 12, 22
     left = max(min(box[0], within[2] - width), within[0])
@@ -153,12 +135,10 @@ def _tag(
 
 def _bar(canvas: ImageDraw.ImageDraw, left: int, top: int, mpp: float, width: int) -> None:
     """Draw a scale bar of 1, 2 or 5 times a power of ten µm, a fifth of the picture at most."""
-    limit = mpp * width / 5
-    power = 10 ** np.floor(log10(limit))
-    um = float(max(step * power for step in (1, 2, 5) if step * power <= limit))
+    um = drawing.scale_bar_um(mpp * width)
     canvas.rectangle((left, top + 8, left + max(round(um / mpp), 1) - 1, top + 12), fill=INK)
     text = f"{um / 1000:g} mm" if um >= 1000 else f"{um:g} µm"
-    canvas.text((left + round(um / mpp) + 8, top + 10), text, INK, _font(13), anchor="lm")
+    canvas.text((left + round(um / mpp) + 8, top + 10), text, INK, drawing.font(13), anchor="lm")
 
 
 def _legend_rows(classes: tuple[str, ...], width: int) -> list[list[int]]:
@@ -166,7 +146,7 @@ def _legend_rows(classes: tuple[str, ...], width: int) -> list[list[int]]:
     rows: list[list[int]] = [[]]
     used = 0.0
     for number, name in enumerate(classes):
-        needed = _font(14).getlength(_one_line(name, width - 40, _font(14))) + 44
+        needed = drawing.font(14).getlength(drawing.one_line(name, width - 40, 14)) + 44
         if rows[-1] and used + needed > width:
             rows.append([])
             used = 0.0
@@ -180,7 +160,7 @@ def _legend(
 ) -> None:
     x = float(MARGIN)
     for number in numbers:
-        text = _one_line(classes[number], width - 40, _font(14))
+        text = drawing.one_line(classes[number], width - 40, 14)
         canvas.rectangle((x, y, x + 13, y + 13), fill=color_of(number))
-        canvas.text((x + 20, y + 7), text, INK, _font(14), anchor="lm")
-        x += _font(14).getlength(text) + 44
+        canvas.text((x + 20, y + 7), text, INK, drawing.font(14), anchor="lm")
+        x += drawing.font(14).getlength(text) + 44
