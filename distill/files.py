@@ -117,7 +117,7 @@ def _kind(tensor: Tensor) -> str:
 
 
 def encode(value: Mapping[str, Any]) -> bytes:
-    """Return a mapping as the bytes of a JSON file, for people to read."""
+    """Return a mapping as the bytes of a JSON file: standard, indented, UTF-8, without NaN."""
     return (texts.json_text(value) + "\n").encode()
 
 
@@ -134,8 +134,3 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise RunError(f"{path} does not hold a JSON object")
     return value
-
-
-def as_json(report: Mapping[str, Any]) -> bytes:
-    """Return a report as standard JSON: indented, UTF-8, without NaN."""
-    return (texts.json_text(report) + "\n").encode()

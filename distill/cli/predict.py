@@ -18,8 +18,7 @@ import wsistore
 from distill.cli.options import FOLDER, Grouped
 from distill.cli.predict_options import FILE, answer_options, other_options, slide_options
 from distill.errors import UsageError
-from distill.files import as_json as encode
-from distill.files import publish
+from distill.files import encode, publish
 from distill.networks import available_gib, resolve_device
 from distill.output_folder import hold, own_name, staged_folder
 from distill.predict import (

@@ -10,7 +10,7 @@ from distill.errors import UsageError
 from distill.evaluation import scoring
 from distill.evaluation.evaluator import Evaluation
 from distill.evaluation.plan import EvaluationPlan
-from distill.files import as_json, publish
+from distill.files import encode, publish
 from distill.runs import disagreement
 
 FORMAT = "distill-difference/1"
@@ -61,5 +61,5 @@ def compare(first: Evaluation, other: Evaluation) -> dict[str, Any]:
         ),
     }
     other.plan.run.require_unchanged()
-    publish(request.folder(other.plan.run) / "differences.json", as_json(report))
+    publish(request.folder(other.plan.run) / "differences.json", encode(report))
     return report

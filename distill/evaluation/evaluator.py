@@ -19,7 +19,7 @@ from distill.evaluation.metrics.calibration import Temperature, fit_temperature,
 from distill.evaluation.plan import EvaluationPlan
 from distill.evaluation.predictions import Predictions, guarded_csv
 from distill.evaluation.scores import FORMAT, TABLES
-from distill.files import as_json
+from distill.files import encode
 from distill.networks import CropRunner, inference_runner, resolve_device
 from distill.output_folder import own_name
 from distill.runs import sha256, slide_fingerprints
@@ -80,7 +80,7 @@ def evaluate(plan: EvaluationPlan, watch: Watch = unwatched) -> Evaluation:
     files["predictions.csv"] = answers.csv()
     for kind in ("slide", "patient"):
         files[f"{kind}s.csv"] = answers.by(kind, request.aggregate).csv()
-    files["metrics.json"] = as_json(report)
+    files["metrics.json"] = encode(report)
     # they would not belong to the predictions
     wsistore.atomic.write_all(
         folder, files, ("metrics.json", "differences.json", leakage.CALIBRATION_CSV)

@@ -18,7 +18,7 @@ from distill.evaluation import scoring
 from distill.evaluation.predictions import Predictions
 from distill.evaluation.scores import FORMAT, TABLES
 from distill.evaluation.scoring import BootstrapSettings
-from distill.files import as_json, encode
+from distill.files import encode
 from distill.runs.provenance import sha256
 from distill.runs.weights import FORMAT as RUN
 from distill.runs.weights import Weights
@@ -157,7 +157,7 @@ def evaluate(
     folder = path / "evaluation" / "main-test"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "predictions.csv").write_bytes(given.csv())
-    (folder / "metrics.json").write_bytes(as_json(report))
+    (folder / "metrics.json").write_bytes(encode(report))
 
 
 def taught_by(teacher: Path) -> Mapping[str, Any]:
