@@ -7,8 +7,8 @@ A dataclass may hold another one as a `part`, whose settings count as its own, w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, get_args, get_type_hints
 
 _SETTING, _PART = "setting", "part"
@@ -101,7 +101,14 @@ def part(cls: type) -> Any:
 
 def settings_of(cls: type) -> list[Declared]:
     """Return the settings that a dataclass declares, those of its parts among them, in order."""
-    return [declared for _, declared in _declared(cls)]
+    hints, found = get_type_hints(cls), []
+    for one in fields(cls):
+        if _PART in one.metadata:
+            found += settings_of(one.metadata[_PART])
+        elif _SETTING in one.metadata:
+            kind = _kind(hints[one.name])
+            found.append(Declared(one.name, kind, one.default, one.metadata[_SETTING]))
+    return found
 
 
 def values_of(settings: Any) -> dict[str, Any]:
@@ -136,40 +143,19 @@ def from_options(cls: type, given: Mapping[str, Any]) -> Any:
     Raises:
         TypeError: if a setting without a default is not given.
     """
+    parameters = {one.name: one.parameter for one in settings_of(cls)}
     values: dict[str, Any] = {}
-    for name, part_of in _parts(cls):
-        values[name] = from_options(part_of, given)
-    for owner, one in _declared(cls):
-        if owner is cls and one.parameter in given:
-            values[one.name] = given[one.parameter]
+    for one in fields(cls):
+        if _PART in one.metadata:
+            values[one.name] = from_options(one.metadata[_PART], given)
+        elif parameters.get(one.name) in given:
+            values[one.name] = given[parameters[one.name]]
     return cls(**values)
 
 
 def names(classes: Iterable[type], which: Callable[[Setting], bool]) -> list[str]:
     """Return the names of the settings of some dataclasses of which something is true."""
     return [one.name for cls in classes for one in settings_of(cls) if which(one.says)]
-
-
-def _declared(cls: type) -> Iterator[tuple[type, Declared]]:
-    hints = get_type_hints(cls)
-    for one in fields(cls):
-        if _PART in one.metadata:
-            yield from _declared(_part_of(one))
-        elif _SETTING in one.metadata:
-            kind = _kind(hints[one.name])
-            yield cls, Declared(one.name, kind, one.default, one.metadata[_SETTING])
-
-
-def _parts(cls: type) -> Iterator[tuple[str, type]]:
-    for one in fields(cls):
-        if _PART in one.metadata:
-            yield one.name, _part_of(one)
-
-
-def _part_of(one: Field[Any]) -> type:
-    cls: type = one.metadata[_PART]
-    assert is_dataclass(cls)
-    return cls
 
 
 def _kind(hint: Any) -> type:

@@ -1,4 +1,3 @@
-from . import asap, halo, layers
 from .model import Annotation
 from .rasterize import Cover, glass_outside
 from .source import AnnotationSource
@@ -7,8 +6,5 @@ __all__ = [
     "Annotation",
     "AnnotationSource",
     "Cover",
-    "asap",
     "glass_outside",
-    "halo",
-    "layers",
 ]
