@@ -1,7 +1,6 @@
 """A setting declared once: the field of a settings dataclass says all that is known of it.
 
-From the declaration follow the option on the command line, the key of config.json (the field's
-name), what a preset gives a value, what trackers are told and what the model card's recipe lists.
+From the declaration follow the option on the command line, the key of config.json, what a preset gives a value, what trackers are told and what the model card's recipe lists.
 A dataclass may hold another one as a `part`, whose settings count as its own, where it stands.
 """
 
@@ -27,6 +26,7 @@ class Setting:
         help: of the option, a sentence.
         group: of `--help`, under which the option stands; None for what is no option.
         flag: of the command line, where it is not the field's name.
+        key: of config.json, where it is not the field's name.
         rank: orders the options of a group; those of the same rank are in the fields' order.
         metavar: stands for the value in `--help`.
         choices: the values there are.
@@ -46,6 +46,7 @@ class Setting:
     help: str = ""
     group: str | None = None
     flag: str | None = None
+    key: str | None = None
     rank: int = 0
     metavar: str | None = None
     choices: tuple[str, ...] | None = None
@@ -67,7 +68,7 @@ class Declared:
     """A setting, and what its field says.
 
     Attributes:
-        name: of the field, and its key in config.json.
+        name: of the field.
         kind: type of a value: of one item where there may be several, without None.
         default: the field's; `dataclasses.MISSING` where a value must be given.
         says: the rest.
@@ -82,6 +83,11 @@ class Declared:
     def flag(self) -> str:
         """The option's flag, with its dashes."""
         return self.says.flag or f"--{self.name.replace('_', '-')}"
+
+    @property
+    def key(self) -> str:
+        """The setting's key in config.json."""
+        return self.says.key or self.name
 
     @property
     def parameter(self) -> str:
@@ -127,7 +133,7 @@ def recorded(settings: Any) -> dict[str, Any]:
     """Return what config.json says of the settings, in their order."""
     values = values_of(settings)
     return {
-        one.name: one.says.record(values[one.name])
+        one.key: one.says.record(values[one.name])
         for one in settings_of(type(settings))
         if one.says.record is not None
     }
@@ -153,9 +159,9 @@ def from_options(cls: type, given: Mapping[str, Any]) -> Any:
     return cls(**values)
 
 
-def names(classes: Iterable[type], which: Callable[[Setting], bool]) -> list[str]:
-    """Return the names of the settings of some dataclasses of which something is true."""
-    return [one.name for cls in classes for one in settings_of(cls) if which(one.says)]
+def keys(classes: Iterable[type], which: Callable[[Setting], bool]) -> list[str]:
+    """Return the keys, in config.json, of those settings of dataclasses that `which` is true of."""
+    return [one.key for cls in classes for one in settings_of(cls) if which(one.says)]
 
 
 def _kind(hint: Any) -> type:

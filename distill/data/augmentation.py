@@ -10,7 +10,7 @@ from torchvision.transforms.v2 import functional as tv
 from distill.data.rng import RandomStream, rng_for
 
 COLOR_RANGE = 0.5
-"""Brightness, contrast and saturation factors lie in 1 ± COLOUR_RANGE."""
+"""Brightness, contrast and saturation factors lie in 1 ± COLOR_RANGE."""
 HUE_RANGE = 0.2
 """The hue moves by at most this fraction of the colour circle, either way."""
 
@@ -69,7 +69,7 @@ def with_own_colors(chosen: AugmentationParams, seed: int, index: int) -> Augmen
     They are a pure function of the seed, the draw's epoch and the crop's place in its data set, and
     independent of those that `sample_params` gives.
     """
-    other = _draw(seed, RandomStream.STUDENT_COLOURS, chosen.epoch, index)
+    other = _draw(seed, RandomStream.STUDENT_COLORS, chosen.epoch, index)
     return replace(other, hflip=chosen.hflip, vflip=chosen.vflip, turns=chosen.turns)
 
 

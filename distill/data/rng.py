@@ -10,7 +10,7 @@ class RandomStream(IntEnum):
 
     ORDER = 1
     AUGMENTATION = 2
-    STUDENT_COLOURS = 3
+    STUDENT_COLORS = 3
 
 
 def rng_for(seed: int, purpose: RandomStream, epoch: int, index: int) -> np.random.Generator:

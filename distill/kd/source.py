@@ -33,7 +33,7 @@ class DistillationSettings:
         subset: names what is distilled on, several joined by "+".
         criterion: the losses and their weights; `open_source` decides on its resizers.
         resize: keys of `distill.kd.losses.RESIZERS`; None for the paper's, or the targets'.
-        student_colours: "shared" with the teacher, or "own"; see `distill.kd.task.KDTask`.
+        student_colors: "shared" with the teacher, or "own"; see `distill.kd.task.KDTask`.
     """
 
     teacher: Path | None = setting(
@@ -64,9 +64,10 @@ class DistillationSettings:
         record=None,  # the criterion's resizers are
         preset=True,
     )
-    student_colours: str = setting(
+    student_colors: str = setting(
         "shared",
         group=DISTILLATION,
+        key="student_colours",  # what config.json has said from the first run on
         rank=1,
         choices=("shared", "own"),
         help="Colours that the student sees a crop in: the teacher's, or others, drawn in every "

@@ -66,7 +66,7 @@ def train_kd(
             here.device,
             options.schedule.seed,
             here.look,
-            own_colors=distillation.student_colours == "own",
+            own_colors=distillation.student_colors == "own",
         )
         if source.criterion.attention_weight:
             _check_attention(here, data, source.criterion, task.stride)

@@ -65,7 +65,7 @@ class Preset:
         Options that the command does not have (a baseline has no temperature) are no departure.
         """
         values = {
-            one.name: one.says.record(value)
+            one.key: one.says.record(value)
             for one, value in self._settings()
             if one.says.record is not None
         }
@@ -97,7 +97,7 @@ DIPALMA2021 = Preset(
             distance="mse",
         ),
         resize=PAPER,
-        student_colours="shared",
+        student_colors="shared",
     ),
     parameters=1_231_011,
     initialisation="kaiming_normal, fan_out",
@@ -114,7 +114,7 @@ DIPALMA2021 = Preset(
 LUNG2026 = replace(
     DIPALMA2021,
     training=replace(DIPALMA2021.training, epochs=200),
-    distillation=replace(DIPALMA2021.distillation, student_colours="own"),
+    distillation=replace(DIPALMA2021.distillation, student_colors="own"),
 )
 """For students: what had the best macro F1 on the validation crops of docs/explanation/results.md.
 It wants a new view in every epoch, or at least sixty: `--teacher`, or `distill teach

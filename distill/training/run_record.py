@@ -9,7 +9,7 @@ import wsistore
 from distill.data import Subset, measure_colors
 from distill.kd import DistillationSettings
 from distill.runs import Weights, crops_sha256, settings_sha256, slide_fingerprints
-from distill.settings import names
+from distill.settings import keys
 from distill.training.options import TrainingOptions
 from distill.training.presets import PRESETS
 
@@ -19,13 +19,13 @@ SETTINGS: tuple[type, ...] = (TrainingOptions, DistillationSettings)
 
 def tracked(config: Mapping[str, Any], classes: Sequence[type] = SETTINGS) -> dict[str, Any]:
     """Return what trackers are told of a configuration: numbers and words, no path and no crop."""
-    told = ("command", "mpp", *names(classes, lambda says: says.tracked))
+    told = ("command", "mpp", *keys(classes, lambda says: says.tracked))
     return {name: config[name] for name in told if config.get(name) is not None}
 
 
 def recipe(config: Mapping[str, Any], classes: Sequence[type] = SETTINGS) -> dict[str, Any]:
     """Return what of a configuration says how a network was trained, for its model card."""
-    rows = ("preset", *names(classes, lambda says: says.recipe), "standardised_by")
+    rows = ("preset", *keys(classes, lambda says: says.recipe), "standardised_by")
     return {name: config[name] for name in rows if name in config}
 
 

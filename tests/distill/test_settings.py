@@ -12,8 +12,9 @@ from distill.cli.options import Grouped
 from distill.cli.settings_options import options_of
 from distill.engine import OPTIMIZATION, TrainingSettings
 from distill.kd import DistillationSettings
-from distill.settings import from_options, names, part, setting, settings_of, values_of
+from distill.settings import from_options, keys, part, recorded, setting, settings_of, values_of
 from distill.training import TrainingOptions, recipe, tracked, train_supervised
+from distill.training.presets import PRESETS
 from distill.training.run_record import SETTINGS
 
 
@@ -81,17 +82,17 @@ def test_every_recorded_setting_is_in_config_json(real_store: Path, tmp_path: Pa
     taught = ("--level", "2.5x", "--teacher", tmp_path / "teacher")
     train("kd", real_store, tmp_path / "kd", *taught)
     config = json.loads((tmp_path / "kd" / "config.json").read_text())
-    recorded = names(SETTINGS, lambda says: says.record is not None)
-    assert len(recorded) > 25
-    assert [name for name in recorded if name not in config] == []
-    unrecorded = set(names(SETTINGS, lambda says: says.record is None))
+    wanted = keys(SETTINGS, lambda says: says.record is not None)
+    assert len(wanted) > 25
+    assert [name for name in wanted if name not in config] == []
+    unrecorded = set(keys(SETTINGS, lambda says: says.record is None))
     assert unrecorded >= {"out", "overwrite", "resume", "no_lock", "resize"}
     # of these two, config.json has what became of them
     assert unrecorded & config.keys() == {"init_from", "teacher"}
 
 
 def test_trackers_are_told_no_path() -> None:
-    told = names(SETTINGS, lambda says: says.tracked)
+    told = keys(SETTINGS, lambda says: says.tracked)
     assert not {"store", "out", "init_from", "teacher", "targets"} & set(told)
 
 
@@ -99,6 +100,19 @@ def test_no_name_and_no_flag_is_declared_twice() -> None:
     declared = [one for cls in SETTINGS for one in settings_of(cls)]
     assert len({one.name for one in declared}) == len(declared)
     assert len({one.flag for one in declared}) == len(declared)
+    assert len({one.key for one in declared}) == len(declared)
+
+
+def test_a_key_that_runs_hold_stays_when_the_option_is_renamed() -> None:
+    (colors,) = (one for cls in SETTINGS for one in settings_of(cls) if one.says.key)
+    assert (colors.name, colors.flag, colors.key) == (
+        "student_colors",
+        "--student-colors",
+        "student_colours",
+    )
+    assert recorded(DistillationSettings(student_colors="own"))["student_colours"] == "own"
+    departures = PRESETS["lung2026"].departures({"student_colours": "shared"})
+    assert departures == {"student_colours": {"preset": "own", "used": "shared"}}
 
 
 @pytest.mark.parametrize("cls", SETTINGS)

@@ -50,7 +50,7 @@ def test_a_foundation_model_teaches_by_the_script_of_the_page(
     still = "train kd store --targets targets --level 2.5x --soft-weight 0 --epochs 2 --lr 1e-30"
     lines: dict[str, list[dict[str, dict[str, float]]]] = {}
     for colors in ("shared", "own"):
-        words = f"{still} --student-colours {colors} --out {colors}"
+        words = f"{still} --student-colors {colors} --out {colors}"
         done(*words.split(), "--device", "cpu", "--threads", 1)
         text = (tmp_path / colors / "metrics.jsonl").read_text()
         lines[colors] = [json.loads(line) for line in text.splitlines()]
