@@ -1,7 +1,8 @@
 """A setting declared once: the field of a settings dataclass says all that is known of it.
 
-From the declaration follow the option on the command line, the key of config.json, what a preset gives a value, what trackers are told and what the model card's recipe lists.
-A dataclass may hold another one as a `part`, whose settings count as its own, where it stands.
+From the declaration follow the option on the command line, the key of config.json, what a preset
+gives a value, what trackers are told and what the model card's recipe lists. A dataclass may hold
+another one as a `part`, whose settings count as its own, where it stands.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from distill.data import BatchingPolicy, one_by_one
 from distill.engine.distributed import ALONE, DistributedContext
 from distill.settings import setting
 
-OPTIMIZATION = "Optimisation"
+OPTIMIZATION = "Optimization"
 """Group of `--help` for what decides the weights."""
 
 

@@ -50,7 +50,7 @@ def command(seen: list[WarmOptions]) -> click.Command:
 def test_a_new_setting_is_an_option_of_its_group() -> None:
     seen: list[WarmOptions] = []
     text = CliRunner().invoke(command(seen), ["--help"]).output
-    group = text.split("Optimisation options:")[1].split("Other options:")[0]
+    group = text.split("Optimization options:")[1].split("Other options:")[0]
     said = "--warmup INTEGER RANGE Epochs of a rising rate. [default: 3; x>=0]"
     assert said in " ".join(group.split())
     for words, value in (((), 3), (("--warmup", "9"), 9)):
