@@ -39,7 +39,7 @@ def fetched(page: str) -> list[str]:
     return [address for address in parser.found if re.match(r"(https?:)?//", address)]
 
 
-def strangers(site: Path) -> Iterator[str]:
+def external_resources(site: Path) -> Iterator[str]:
     """Yield each page or style sheet of a site that fetches something, and what."""
     for path in sorted(site.rglob("*.html")):
         for address in fetched(path.read_text(encoding="utf-8")):
@@ -63,7 +63,7 @@ def main() -> int:
     faults = [line for line in built.stdout.splitlines() if line.startswith("griffe:")]
     if faults:
         sys.stderr.write(f"{len(faults)} docstrings cannot be read: see griffe's lines above\n")
-    outside = list(strangers(SITE))
+    outside = list(external_resources(SITE))
     sys.stderr.writelines(f"{line} is fetched from the network\n" for line in outside)
     return 1 if faults or outside else 0
 

@@ -89,7 +89,8 @@ def channel_type() -> type[MemfdChannel] | type[PipeChannel]:
         shown = Path("/proc/self").readlink().name
     except OSError:
         return PipeChannel
-    # /proc may be an outer container's, with other numbers: a path would lead to a stranger's file
+    # /proc may be an outer container's, with other numbers: a path would lead to
+    # another process's file
     return (
         MemfdChannel if hasattr(os, "memfd_create") and shown == str(os.getpid()) else PipeChannel
     )

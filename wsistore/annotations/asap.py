@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.etree.ElementTree import Element
 
-from wsistore.annotations.elements import number, points, refuse_strangers
+from wsistore.annotations.elements import number, points, refuse_unknown_elements
 from wsistore.annotations.model import Annotations, Collector, text
 from wsistore.annotations.polygon import outline, rectangle
 
@@ -51,5 +51,5 @@ def read_asap(root: Element, file: str) -> Annotations:
     for _ in range(outside):
         collector.leave_out("annotation outside <Annotations>")
     if not annotations and not outside:
-        refuse_strangers(root, _TAGS, file)
+        refuse_unknown_elements(root, _TAGS, file)
     return collector.done()

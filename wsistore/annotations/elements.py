@@ -29,7 +29,7 @@ def points(elements: list[Element], where: str) -> list[tuple[float, float]]:
     return [(number(e, "X", where), number(e, "Y", where)) for e in elements]
 
 
-def refuse_strangers(root: Element, known: frozenset[str], file: str) -> None:
+def refuse_unknown_elements(root: Element, known: frozenset[str], file: str) -> None:
     """Refuse a document without regions that holds more than an empty one can.
 
     Args:

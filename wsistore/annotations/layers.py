@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from xml.etree.ElementTree import Element
 
-from wsistore.annotations.elements import points, refuse_strangers
+from wsistore.annotations.elements import points, refuse_unknown_elements
 from wsistore.annotations.model import Annotations, Collector, Polygon, text
 from wsistore.annotations.polygon import Outline, ellipse, holds_any, outline, rectangle
 
@@ -78,7 +78,7 @@ def read_layers(root: Element, file: str, dialect: Dialect) -> Annotations:
     for _ in range(outside):
         collector.leave_out("region outside every layer")
     if not seen and not outside:
-        refuse_strangers(root, _TAGS, file)
+        refuse_unknown_elements(root, _TAGS, file)
     return collector.done()
 
 

@@ -75,8 +75,8 @@ def prepare(place: StoreLike, settings: BuildSettings) -> BuildSettings:
     metadata = store / METADATA
     if not metadata.exists():
         # unfinished files of another build, or of a killed one, are allowed here
-        strangers = [name for name in store.names() if not atomic.is_unfinished(name)]
-        if strangers and not metadata.exists():
+        foreign = [name for name in store.names() if not atomic.is_unfinished(name)]
+        if foreign and not metadata.exists():
             raise UsageError(f"{store}: is not a store and not empty; choose another --out")
         _make_group(store, {"wsistore": {"format": layout.FORMAT, **settings.record()}})
     settings = continued(store, settings)

@@ -1,4 +1,4 @@
-"""XML from strangers: no document type, hence no entities to expand and no files to fetch."""
+"""XML of any origin: no document type, hence no entities to expand and no files to fetch."""
 
 from __future__ import annotations
 

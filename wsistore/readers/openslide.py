@@ -20,7 +20,7 @@ from wsistore.readers.tiff.reader import tiff_tags
 from wsistore.readers.tiff.tile_colors import page_color
 from wsistore.readers.tiff.tile_tables import require_tiles, tiles_of
 from wsistore.readers.ycbcr import rgb_of_ycbcr
-from wsistore.slides import data_path, dicom_files, strangers
+from wsistore.slides import data_path, dicom_files, files_of_other_series
 
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
@@ -47,7 +47,9 @@ class OpenSlideReader(BaseReader):
         self._slide = self._open()
         found = self._slide.properties
         notes = self._tiff_notes()
-        if path.is_dir() and (others := strangers(files, found.get("dicom.SeriesInstanceUID", ""))):
+        if path.is_dir() and (
+            others := files_of_other_series(files, found.get("dicom.SeriesInstanceUID", ""))
+        ):
             self._slide.close()
             raise SlideError(
                 f"the folder holds more than one DICOM series ({files[0].name}, "
@@ -113,7 +115,7 @@ class OpenSlideReader(BaseReader):
             SlideError: OpenSlide's pixels cannot be set right.
         """
         files = dicom_files(self._path.parent)
-        away = set(strangers(files, uid))
+        away = set(files_of_other_series(files, uid))
         colors = {found.size: found for found in frame_colors(f for f in files if f not in away)}
         notes: dict[str, None] = {}
         for level, size in enumerate(self.level_sizes):

@@ -4,7 +4,14 @@ from .ids import BY_NAME, ID_RULES, another_file, distinct, stored_as
 from .label_matching import LabelReport, Unmatched, label_report, slides_text
 from .labels import Label, Labels, disagreement, match_labels, read_labels
 from .slide import SlideFile, StoredSlide, slide_text
-from .slide_files import data_path, dicom_files, fingerprint, is_dicom, slide_bytes, strangers
+from .slide_files import (
+    data_path,
+    dicom_files,
+    files_of_other_series,
+    fingerprint,
+    is_dicom,
+    slide_bytes,
+)
 
 __all__ = [
     "ALL_CLASSES",
@@ -24,6 +31,7 @@ __all__ = [
     "dicom_files",
     "disagreement",
     "distinct",
+    "files_of_other_series",
     "find_slides",
     "fingerprint",
     "is_dicom",
@@ -35,5 +43,4 @@ __all__ = [
     "slide_text",
     "slides_text",
     "stored_as",
-    "strangers",
 ]

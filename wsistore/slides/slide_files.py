@@ -74,7 +74,7 @@ def dicom_files(folder: Path) -> list[Path]:
     return sorted(file for file in folder.iterdir() if not hidden(file.name) and is_dicom(file))
 
 
-def strangers(files: Iterable[Path], uid: str) -> list[Path]:
+def files_of_other_series(files: Iterable[Path], uid: str) -> list[Path]:
     """Return the DICOM files whose first MiB does not name a series."""
     found = []
     for file in files:

@@ -70,10 +70,10 @@ def read_own(
             own[column] = own[column].map(lambda name, known=written: known.get(name, name))
     seen = set(crops[key])
     tried = set(slides[key]) if key in slides else set()
-    strangers = [name for name in own[key].unique() if name not in seen]
+    unknown = [name for name in own[key].unique() if name not in seen]
     found += [
         Fault("unknown", f"{key} {name!r} is not in the store")
-        for name in strangers
+        for name in unknown
         if name not in tried
     ]
     truth = crops[["crop", "slide", "patient", "label"]].add_suffix("_store")
@@ -92,7 +92,7 @@ def read_own(
     table = tabulate(split, split["subset"].where(split["subset"] != ""))
     # a slide or patient listed twice has been named; its crops need not be named one by one
     found += [fault for fault in faults(table, crops, classes) if fault.kind != "twice"]
-    return Own(table, found, [name for name in strangers if name in tried], given.notes)
+    return Own(table, found, [name for name in unknown if name in tried], given.notes)
 
 
 def _twice(given: UserTable, names: pd.Series[str], key: str) -> list[Fault]:

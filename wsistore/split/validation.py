@@ -104,8 +104,8 @@ def _values(joined: pd.DataFrame, patients: set[str]) -> Iterator[Fault]:
         said, truth = joined[column], joined[f"{column}_store"]
         same = (said == truth).fillna(False) | ((column == "label") & (said.isna() | (said == "")))
         for crop, word, other in zip(joined["crop"][~same], said[~same], truth[~same], strict=True):
-            stranger = ", whom the store does not know" if word not in patients else ""
-            about = stranger if column == "patient" else ""
+            unknown = ", whom the store does not know" if word not in patients else ""
+            about = unknown if column == "patient" else ""
             is_ = repr(other) if isinstance(other, str) else "none"
             yield Fault(column, f"crop {crop!r} has {column} {word!r}{about}; the store: {is_}")
 

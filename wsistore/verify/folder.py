@@ -1,4 +1,4 @@
-"""The files of one slide: each is read once and ticked off; what is left is a stranger."""
+"""The files of one slide: each is read once and ticked off; what is left over is a fault."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ class SlideFolder:
             self._check.fault(f"{self.name}/{part}", sentence, do)
         return None if wrong else value
 
-    def strangers(self) -> None:
-        """Name what no one asked for."""
+    def unexpected_files(self) -> None:
+        """Name the files that nobody has read: the format does not know them."""
         for file in sorted(self._left):
             if atomic.is_unfinished(file.rpartition("/")[2]):
                 continue  # said among the notes

@@ -78,7 +78,7 @@ def slides_group(store: Path) -> list[Fault]:
     return [Fault(SLIDES_GROUP, sentence, REGROUP) for sentence in wrong]
 
 
-def strangers(store: Path) -> list[Fault]:
+def unexpected_files(store: Path) -> list[Fault]:
     """Return the files and folders that do not belong where they lie."""
     found = []
     for path in sorted(store.iterdir()):

@@ -13,7 +13,7 @@ from wsistore.storage import METADATA, layout
 from wsistore.verify.at_hand import Source
 from wsistore.verify.expected import Expected
 from wsistore.verify.findings import Check, Fault, Report, count
-from wsistore.verify.root import leftovers, read_root, slides_group, strangers
+from wsistore.verify.root import leftovers, read_root, slides_group, unexpected_files
 from wsistore.verify.tables import check_tables
 
 Watch = Callable[[Iterable[Check], int], Iterable[Check]]
@@ -75,7 +75,7 @@ def verify(
 
     faults += check_tables(store, records, unread)
     faults += check_splits(store, records, unread)
-    faults += slides_group(store) + strangers(store)
+    faults += slides_group(store) + unexpected_files(store)
     read, tiles = count(checks, law.levels)
     missing = {name: "not at hand" for name in names if name not in files} if files else {}
     missing |= {check.slide: check.not_compared for check in checks if check.not_compared}

@@ -49,7 +49,7 @@ def check_slide(store: Path, slide: str, law: Expected, source: Source | None = 
         for good in _crop(folder, number, record, levels, check)
     ]
     _profile(folder, record, check)
-    folder.strangers()
+    folder.unexpected_files()
     if source is not None:
         from wsistore.verify.against_slide import (
             compare,  # here: it finds crops anew, with a compiler

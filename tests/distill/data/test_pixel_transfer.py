@@ -70,15 +70,15 @@ def test_a_file_that_took_the_number_of_a_closed_one_is_left_alone(tmp_path: Pat
     file.close()
     with pytest.raises(SubsetError, match="No such file"):
         send(crop(9, 0), place)
-    stranger = tmp_path / "stranger"
-    stranger.write_bytes(b"mine")
-    with stranger.open("r+b") as opened:
+    foreign = tmp_path / "foreign"
+    foreign.write_bytes(b"mine")
+    with foreign.open("r+b") as opened:
         os.dup2(opened.fileno(), old)
         with pytest.raises(SubsetError, match="another file by now"):
             send(crop(9, 0), place)
         if opened.fileno() != old:
             os.close(old)
-    assert stranger.read_bytes() == b"mine"
+    assert foreign.read_bytes() == b"mine"
 
 
 def test_no_memory_and_no_more_files_are_one_sentence() -> None:

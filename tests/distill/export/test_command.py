@@ -22,9 +22,7 @@ from tests.distill.evaluating import CLASSES, MEAN, STD, strict
 Export = Callable[..., Result]
 
 
-def test_a_stranger_with_the_file_alone_predicts_as_evaluate_does(
-    run: Path, store: Path, exported: Path
-) -> None:
+def test_the_file_alone_predicts_as_evaluate_does(run: Path, store: Path, exported: Path) -> None:
     import wsistore
 
     opened, ours = wsistore.open(store), Run.open(run)

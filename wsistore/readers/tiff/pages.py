@@ -68,8 +68,8 @@ def slide_pages(file: TiffFile) -> SlidePages:
     base = max(own, key=lambda page: (_pixels(page), page.is_tiled, not page.is_reduced))
     rest = [page for page in own if page is not base]
     levels = [page for page in rest if _is_level(page, base)]
-    strangers = [page for page in rest if not any(page is level for level in levels)]
-    rivals = [page for page in strangers if _is_rival(page, base)]
+    others = [page for page in rest if not any(page is level for level in levels)]
+    rivals = [page for page in others if _is_rival(page, base)]
     if rivals:
         raise SlideImageError(
             f"more than one of its images could be the slide ({_sizes([base, *rivals])}); "
@@ -85,8 +85,8 @@ def slide_pages(file: TiffFile) -> SlidePages:
             f"its largest image, {_size(base)}, is marked as a reduced copy of one that the file "
             "does not hold; export the slide again"
         )
-    note = f"it also holds what is no level of the slide and is not read ({_sizes(strangers)})"
-    return SlidePages((base, *_distinct(levels, base)), (note,) if strangers else ())
+    note = f"it also holds what is no level of the slide and is not read ({_sizes(others)})"
+    return SlidePages((base, *_distinct(levels, base)), (note,) if others else ())
 
 
 def _images(file: TiffFile) -> Iterator[TiffPage]:
