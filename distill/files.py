@@ -1,4 +1,4 @@
-"""Named tensors in files: safetensors, written aside and renamed, read back strictly."""
+"""Named tensors in safetensors files: written to a temporary name, renamed, read strictly."""
 
 from __future__ import annotations
 

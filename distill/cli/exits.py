@@ -1,4 +1,4 @@
-"""How a command ends that an error, a signal or its starter's end stops: a line, an exit code."""
+"""How a command ends after an error, a signal or the end of its parent: one line, an exit code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whoever watches a training."""
+"""Callbacks: what follows a training while it runs."""
 
 from __future__ import annotations
 

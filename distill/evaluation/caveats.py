@@ -1,4 +1,4 @@
-"""Why a score or its interval deserves no trust, in the words of reports and model cards. Pure."""
+"""Why a score or its interval is not reliable, in the words of reports and model cards. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an evaluation is to be made of: crops, labels, patients; checked before any work."""
+"""The plan of an evaluation: its crops, labels and patients, checked before any work."""
 
 from __future__ import annotations
 

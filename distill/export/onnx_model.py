@@ -1,4 +1,4 @@
-"""The network as an ONNX file: any height and width, any batch, what it is written inside."""
+"""The network as an ONNX file that takes any height, width and batch and describes itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The teacher that speaks from stored targets."""
+"""A teacher that answers from stored targets."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Teachers of another architecture: a torchvision or timm backbone with weights of its own.
 
 A teacher gives what distillation asks of it: logits for the soft loss, or none, and a feature map
-for the hint. Its map may have more channels than the student's, and other cells: a 1 × 1 projection
-and a resize are the loss's business.
+for the hint. Its map may have more channels than the student's, and other cells: the
+loss projects (1 × 1) and resizes.
 """
 
 from collections.abc import Mapping

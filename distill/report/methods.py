@@ -1,4 +1,4 @@
-"""Which run is what: its row in the paper's tables, told from config.json alone."""
+"""The method of a run, and so its row in the paper's tables, from config.json alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a training stands, in one file: networks, optimiser, and which epochs were good."""
+"""The state of a training in one file: networks, optimiser, and which epoch is kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`--init-from`: a new run that starts from weights there are."""
+"""`--init-from`: a new run that starts from existing weights."""
 
 from __future__ import annotations
 

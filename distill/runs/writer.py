@@ -1,4 +1,4 @@
-"""Writing a run: what an epoch leaves in its folder, and how a killed one is taken up again."""
+"""Writing a run: the files of each epoch, and how a killed run is resumed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fitting: a task is trained on the crops of a session, and a run folder tells of it."""
+"""Fitting: trains a task on the crops of a session and records it in a run folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The network that learns: new, or filled with the weights that it is to start from."""
+"""The network to train: with new weights, or with those of --init-from."""
 
 from __future__ import annotations
 

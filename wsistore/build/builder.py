@@ -1,4 +1,4 @@
-"""Many slides into one store: what is to be done, who does it, and what came of it."""
+"""Many slides into one store: which are to be stored, by whom, and the result of each."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """A level made from the pyramid in the slide's file, instead of from its level-0 pixels.
 
-For whoever wants an answer quickly and knows what it costs; a build never comes by here.
+It is quick and not exact; a build never uses it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What decides the crops and pixels of a store, and what is to be done with one slide: plain data.
 
-Whoever hands slides to worker processes comes by here, and so imports neither a reader nor a
-compiler.
+The process that hands slides to workers uses only this module, so that it imports neither a reader
+nor a compiler.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""A slide opened, and the crops that it gives: all that comes before a level is made.
+"""An open slide and its crops: all that happens before a level is made.
 
-Builds and predictions both come by here, so that neither can find other crops than the other.
+Build and prediction both use this module, so that both find the same crops.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What ``plan`` says of a labels table, and in short ``build`` and ``label``."""
+"""What ``plan`` says of a labels table; ``build`` and ``label`` say it in short."""
 
 from __future__ import annotations
 

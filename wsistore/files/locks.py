@@ -1,7 +1,7 @@
-"""Locks that the system frees when their holder ends, however it ends; never a stand-in for them.
+"""Locks that the system frees when their holder ends, however it ends; no substitute for them.
 
 A lock by a file's mere existence outlives a killed holder, and a copied store brings it along. So a
-file system without real locks is said, and the user decides.
+file system without real locks is an error, and the user decides.
 """
 
 from __future__ import annotations

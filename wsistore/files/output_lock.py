@@ -1,4 +1,4 @@
-"""One process at a time makes or replaces what lies at a place."""
+"""A lock beside an output: one process at a time makes or replaces it."""
 
 from __future__ import annotations
 

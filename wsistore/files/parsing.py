@@ -1,4 +1,4 @@
-"""JSON and TOML of files, parsed strictly: nothing nested too deep, no number that is none."""
+"""JSON and TOML of files, parsed strictly: no deep nesting, no NaN, no infinity."""
 
 from __future__ import annotations
 

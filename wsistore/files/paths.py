@@ -1,4 +1,4 @@
-"""Paths as they were given: no link is followed, names are in NFC, hidden things are told."""
+"""Paths as they were given: links are not followed, names are in NFC, hidden files are known."""
 
 from __future__ import annotations
 

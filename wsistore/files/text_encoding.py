@@ -1,4 +1,4 @@
-"""The text of a file that a user gives: its encoding is known, or told beyond doubt, or refused."""
+"""The text of a user's file: an encoding that is not certain is refused."""
 
 from __future__ import annotations
 

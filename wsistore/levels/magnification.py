@@ -1,4 +1,4 @@
-"""Levels: names, factors and sizes. Pure arithmetic, the law of docs/explanation/design.md."""
+"""Levels: names, factors and sizes. Pure arithmetic, by the rules of docs/explanation/design.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the compiled passes are to do with the next source rows: whose sums lie where, what ends.
+"""The schedule of the compiled passes: where each output row's sums lie, and which rows end.
 
 Each output row has a slot, which is a row of sums in every block of columns. One that ends within
 the source rows at hand needs no slot of its own: it passes through a few that all levels and blocks

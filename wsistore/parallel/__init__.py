@@ -1,4 +1,4 @@
-"""Work in processes that may die of it, and how a process ends."""
+"""Work in processes that it may kill, and how a process ends."""
 
 import lazy_loader
 

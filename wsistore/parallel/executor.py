@@ -1,4 +1,4 @@
-"""Who does the work: processes of this machine, which may die of an item, or a Dask cluster."""
+"""Runs work in processes of this machine, any of which an item may kill, or on a Dask cluster."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The preview of a store: drawn aside, a slide at a time, and published in one step."""
+"""The preview of a store: drawn in a temporary folder, slide by slide, and renamed at the end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rows of a store's tables, gathered a slide; the tables are walked once for all slides."""
+"""The rows of a store's tables, grouped by slide in one walk over the tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names that people may have meant as one: in another case, with spaces, zeros, an extension."""
+"""Names that may mean the same: they differ in case, spaces, zeros or an extension."""
 
 from __future__ import annotations
 

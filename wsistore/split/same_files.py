@@ -1,4 +1,4 @@
-"""Slides of one file under several patients: who shares one must be on one side of a split."""
+"""Slides that are one file under several patients: those must be on one side of a split."""
 
 from __future__ import annotations
 

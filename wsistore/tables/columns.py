@@ -1,4 +1,4 @@
-"""What the columns of a store's tables hold, so that a damaged table is no other table."""
+"""What the columns of a store's tables may hold, so that a damaged table is found."""
 
 from __future__ import annotations
 

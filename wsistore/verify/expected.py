@@ -1,6 +1,6 @@
 """What the format says of a slide, given its box and µm per pixel. Pure.
 
-The law is that of docs/reference/store-format.md.
+The rules are those of docs/reference/store-format.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A few pixels of a level, straight from the slide, as the law says: slow, plain, to compare with.
+"""A few pixels of a level, computed from the slide by the format's formula: slow and plain.
 
 The same sums in the same order as `wsistore.levels.lanczos`, in numpy and not compiled, over no
 more of the slide than the pixels depend on.

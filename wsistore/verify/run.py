@@ -1,4 +1,4 @@
-"""A whole store: its slides in parallel, then what only all of them together show."""
+"""A whole store: its slides in parallel, then its tables and splits, which need all of them."""
 
 from __future__ import annotations
 

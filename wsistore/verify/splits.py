@@ -1,4 +1,4 @@
-"""Splits against the crops that the slide groups hold; what is a fault, `wsistore.split` says."""
+"""Splits against the crops of the slide groups; `wsistore.split` decides what is a fault."""
 
 from __future__ import annotations
 

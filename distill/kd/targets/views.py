@@ -1,4 +1,4 @@
-"""Which looks of a teacher make the targets of students at several levels. Pure."""
+"""Which views a teacher must see for the targets of students at several levels. Pure."""
 
 from __future__ import annotations
 

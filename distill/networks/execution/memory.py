@@ -1,4 +1,4 @@
-"""Memory that a pass takes in each way of running a network, counted on shapes alone."""
+"""Memory that a pass takes in each mode of running a network, counted from shapes alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A network looks at crops: small ones of like sizes together, a large one in the way that fits."""
+"""Runs a network on crops: small ones of like sizes together, a large one as memory allows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a slide's frames lie where its tags place them: what joins them must go on.
+"""Whether a slide's frames lie where its tags place them: pixels must continue across borders.
 
 The order of frames is known from tags alone, which may be wrong. Pixels then show it: where frames
 do not belong side by side, what is on one ends at the border of the next.
