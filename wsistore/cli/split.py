@@ -26,8 +26,8 @@ from wsistore.split import (
     finish,
     make_split,
     patient_groups,
-    read_own,
     read_record,
+    read_split_csv,
     read_tables,
     save_splits,
     with_fingerprints,
@@ -175,7 +175,7 @@ def _extend(store: Store, name: str, into: str) -> None:
 
 
 def _own(store: Store, name: str, file: Path, classes: ClassMap, overwrite: bool) -> None:
-    table, faults, empty, notes = read_own(file, store.crops, store.slides, classes)
+    table, faults, empty, notes = read_split_csv(file, store.crops, store.slides, classes)
     for note in notes:
         out().print(f"{file}: {note}")
     if faults:
@@ -196,7 +196,7 @@ def _check(store: Store, name: str | None, file: Path | None, classes: ClassMap)
     if file is not None:
         if name is not None:
             raise UsageError("--check takes --name or --from-csv, not both")
-        own = read_own(file, store.crops, store.slides, classes)
+        own = read_split_csv(file, store.crops, store.slides, classes)
         faults = own.faults
         for note in own.notes:
             console.print(f"{file}: {note}")

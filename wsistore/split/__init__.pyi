@@ -9,7 +9,7 @@ from .files import (
     save_split,
     save_splits,
 )
-from .from_csv import read_own
+from .from_csv import read_split_csv
 from .publication import broken_off, finish, require_finished
 from .request import SUBSETS, SplitRequest
 from .same_files import FINGERPRINT, patient_groups, with_fingerprints
@@ -40,8 +40,8 @@ __all__ = [
     "leaks",
     "make_split",
     "patient_groups",
-    "read_own",
     "read_record",
+    "read_split_csv",
     "read_tables",
     "require_finished",
     "rows_of",

@@ -43,7 +43,7 @@ def strata(crops: pd.DataFrame) -> dict[str, str]:
 
 
 def assign(crops: pd.DataFrame, request: SplitRequest, old: Mapping[str, str]) -> dict[str, str]:
-    """Assign patients to train, val, test, or folds; dev; and rings of the auxiliary sets.
+    """Assign patients to train, val, test, or folds; dev; and the increments of the auxiliary sets.
 
     Within a class, patients are ordered by SHA-256 of seed and name. Auxiliary sets take patients
     of no other part in an order of their own: what labelled draws leave of a small class are the
@@ -80,7 +80,7 @@ def assign(crops: pd.DataFrame, request: SplitRequest, old: Mapping[str, str]) -
     flags = request.flags() if lacks else ""
     pool = sorted(set(crops["patient"].astype(str)) - parts.keys(), key=_rank(request.seed, "aux"))
     held, short = Counter(old.values()), 0
-    for number, size in enumerate(request.rings(), start=1):
+    for number, size in enumerate(request.aux_increments(), start=1):
         room = max(0, size - held[aux_increment(number)])
         parts.update(dict.fromkeys(pool[:room], aux_increment(number)))
         short += max(0, room - len(pool))

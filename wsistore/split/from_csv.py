@@ -18,8 +18,8 @@ from wsistore.split.validation import Fault, faults
 _KEYS = ("crop", "slide", "patient")
 
 
-class Own(NamedTuple):
-    """A split of one's own as it was read.
+class CsvSplit(NamedTuple):
+    """A split that a user gives as a CSV, as it was read.
 
     Attributes:
         table: columns crop, slide, patient, label, subset.
@@ -34,9 +34,9 @@ class Own(NamedTuple):
     notes: tuple[str, ...]
 
 
-def read_own(
+def read_split_csv(
     path: Path, crops: pd.DataFrame, slides: pd.DataFrame, classes: ClassMap = ALL_CLASSES
-) -> Own:
+) -> CsvSplit:
     """Read a CSV with a column ``subset`` and one or more of ``crop``, ``slide``, ``patient``.
 
     The finest of the three says which crops a row is about; the coarser ones, where they are given,
@@ -92,7 +92,7 @@ def read_own(
     table = tabulate(split, split["subset"].where(split["subset"] != ""))
     # a slide or patient listed twice has been named; its crops need not be named one by one
     found += [fault for fault in faults(table, crops, classes) if fault.kind != "twice"]
-    return Own(table, found, [name for name in unknown if name in tried], given.notes)
+    return CsvSplit(table, found, [name for name in unknown if name in tried], given.notes)
 
 
 def _twice(given: UserTable, names: pd.Series[str], key: str) -> list[Fault]:

@@ -111,7 +111,7 @@ class SplitRequest:
         shared = self.patients_per_class or total - self.dev
         return {**counts(shared, self.fractions or {}), DEV: self.dev}
 
-    def rings(self) -> tuple[int, ...]:
+    def aux_increments(self) -> tuple[int, ...]:
         """Return how many patients each auxiliary set adds to the one before it."""
         return tuple(n - m for m, n in pairwise((0, *self.aux)))
 

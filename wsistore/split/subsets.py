@@ -1,7 +1,7 @@
 """Named sets of a split: its subsets, and the nested auxiliary sets that they add up to.
 
-Each crop has one subset. The auxiliary sets are kept as rings: ``aux1`` is ADv1, ``aux2`` is what
-ADv2 adds to it, and so on, so that no file can say that ADv1 is not within ADv2.
+Each crop has one subset. The auxiliary sets are kept as increments: ``aux1`` is ADv1, ``aux2`` is
+what ADv2 adds to it, and so on, so that no file can say that ADv1 is not within ADv2.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 EXCLUDED = "excluded"
 """Subset of crops that are left out on purpose: no set, and no leak."""
 
-_RING = re.compile(r"aux([1-9][0-9]*)")
+_AUX = re.compile(r"aux([1-9][0-9]*)")
 _UNION = re.compile(r"ADv([1-9][0-9]*)")
 
 
@@ -27,8 +27,8 @@ def aux_increment(number: int) -> str:
 
 
 def is_aux(subset: object) -> bool:
-    """Tell whether a subset is a ring of the auxiliary sets, whose labels are not used."""
-    return isinstance(subset, str) and _RING.fullmatch(subset) is not None
+    """Tell whether a subset is one of the auxiliary sets, whose labels are not used."""
+    return isinstance(subset, str) and _AUX.fullmatch(subset) is not None
 
 
 def is_union(name: str) -> bool:
@@ -49,8 +49,8 @@ def set_names(split: pd.DataFrame) -> tuple[str, ...]:
     subsets = {str(name) for name in split["subset"].unique()}
     usual = [name for name in (*SUBSETS, DEV) if name in subsets]
     others = sorted(name for name in subsets - {*usual, EXCLUDED} if not is_aux(name))
-    rings = sorted(int(name.removeprefix("aux")) for name in subsets if is_aux(name))
-    return (*usual, *others, *(f"ADv{number}" for number in rings))
+    numbers = sorted(int(name.removeprefix("aux")) for name in subsets if is_aux(name))
+    return (*usual, *others, *(f"ADv{number}" for number in numbers))
 
 
 def rows_of(split: pd.DataFrame, name: str) -> pd.DataFrame:

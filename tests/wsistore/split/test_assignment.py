@@ -32,7 +32,7 @@ def test_any_split_is_sound_and_gives_every_class_what_was_asked(
         wanted = request.wanted(7)
         assert {n: len(patients_of(mine, n)) for n in wanted} == wanted
     assert tuple(len(patients_of(split, f"aux{n + 1}")) for n in range(len(request.aux))) == (
-        request.rings()
+        request.aux_increments()
     )
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from wsistore.errors import UsageError
-from wsistore.split import read_own
+from wsistore.split import read_split_csv
 
 CROPS = pd.DataFrame(
     [
@@ -25,7 +25,7 @@ SLIDES = pd.DataFrame(
 def own(path: Path, text: str) -> tuple[dict[str, str], list[str], list[str]]:
     file = path / "own.csv"
     file.write_text(text)
-    table, faults, empty, _ = read_own(file, CROPS, SLIDES)
+    table, faults, empty, _ = read_split_csv(file, CROPS, SLIDES)
     subsets = dict(zip(table["crop"], table["subset"], strict=True))
     return subsets, [fault.text for fault in faults], empty
 
@@ -48,7 +48,7 @@ def test_patients_slides_or_crops(tmp_path: Path, text: str) -> None:
 
 def test_labels_are_the_stores_and_auxiliary_ones_withheld(tmp_path: Path) -> None:
     (tmp_path / "own.csv").write_text("patient,subset\np1,train\np2,aux1\n")
-    table, *_ = read_own(tmp_path / "own.csv", CROPS, SLIDES)
+    table, *_ = read_split_csv(tmp_path / "own.csv", CROPS, SLIDES)
     assert list(table.columns) == ["crop", "slide", "patient", "label", "subset"]
     assert table["label"].fillna("-").tolist() == ["a", "a", "-"]
 
@@ -90,7 +90,7 @@ def test_a_file_without_the_columns_is_refused(tmp_path: Path, text: str) -> Non
     with pytest.raises(UsageError, match=r"--from-csv .*own\.csv: "):
         own(tmp_path, text)
     with pytest.raises(UsageError, match=r"absent\.csv: cannot be read"):
-        read_own(tmp_path / "absent.csv", CROPS, SLIDES)
+        read_split_csv(tmp_path / "absent.csv", CROPS, SLIDES)
 
 
 def test_a_trailing_comma_shifts_nothing(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_a_trailing_comma_shifts_nothing(tmp_path: Path) -> None:
     assert own(tmp_path, text) == (WANTED, [], [])
     # as spreadsheets save it: semicolons, UTF-16 with tabs, another case
     (tmp_path / "own.csv").write_bytes("Patient\tSubset\np1\ttrain\np2\ttest".encode("utf-16"))
-    assert read_own(tmp_path / "own.csv", CROPS, SLIDES).table["subset"].tolist() == [
+    assert read_split_csv(tmp_path / "own.csv", CROPS, SLIDES).table["subset"].tolist() == [
         "train", "train", "test",
     ]  # fmt: skip
     with pytest.raises(UsageError, match=r"--from-csv .*line 2 has 3 cells, the header 2"):
@@ -119,12 +119,12 @@ def test_names_that_a_mac_wrote_are_the_stores(tmp_path: Path) -> None:
             f"slide,patient,subset\n{name},{name},test\n",
         ):
             (tmp_path / "own.csv").write_text(text, encoding="utf-8")
-            table, faults, *_ = read_own(tmp_path / "own.csv", crops, slides)
+            table, faults, *_ = read_split_csv(tmp_path / "own.csv", crops, slides)
             assert (table["patient"].tolist(), faults) == ([nfd], [])
 
 
 def test_a_file_name_of_two_slides_is_ambiguous(tmp_path: Path) -> None:
     slides = SLIDES.assign(file=["1.svs", "2.svs", "1.svs", "4.svs", "5.svs"])
     (tmp_path / "own.csv").write_text("slide,subset\n1.svs,train\n2,train\n")
-    _, faults, *_ = read_own(tmp_path / "own.csv", CROPS, slides)
+    _, faults, *_ = read_split_csv(tmp_path / "own.csv", CROPS, slides)
     assert faults[0] == ("slide", "slide '1.svs' may be 's1' or 's3'; write the id")

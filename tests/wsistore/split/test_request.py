@@ -23,7 +23,7 @@ def test_wanted_numbers() -> None:
     assert SplitRequest(dev=20).wanted(120) == {"train": 70, "val": 15, "test": 15, "dev": 20}
     exact = SplitRequest(counts={"train": 7, "val": 0, "test": 2})
     assert exact.wanted(50) == {"train": 7, "val": 0, "test": 2, "dev": 0}
-    assert SplitRequest(aux=(300, 1004)).rings() == (300, 704)
+    assert SplitRequest(aux=(300, 1004)).aux_increments() == (300, 704)
 
 
 @pytest.mark.parametrize(
