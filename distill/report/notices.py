@@ -42,8 +42,8 @@ def lead(verdicts: Sequence[Verdict], question: Question) -> str:
         answer = {
             WITHIN: f"Within the margin: {loss} is excluded on patients such as these.",
             BEYOND: f"Beyond the margin: the student loses more than {question.points} of {name}.",
-            OPEN: f"Not settled: {'; '.join(one.doubts)}."
-            if one.doubts
+            OPEN: f"Not settled: {'; '.join(one.caveats)}."
+            if one.caveats
             else f"Not settled: on these patients {loss} cannot be excluded.",
         }
         return answer[one.state]

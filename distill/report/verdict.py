@@ -59,7 +59,7 @@ class Verdict:
         headline: the answer in a few words.
         sentence: what was found.
         conclusion: what follows from it.
-        doubts: why the interval cannot be trusted; empty where it can.
+        caveats: why the interval cannot be trusted; empty where it can.
         value, low, high: the difference in fractions of 1; None where not defined.
         times: multiply-adds of the teacher by those of the student.
     """
@@ -69,7 +69,7 @@ class Verdict:
     headline: str
     sentence: str
     conclusion: str
-    doubts: tuple[str, ...]
+    caveats: tuple[str, ...]
     value: float | None
     low: float | None
     high: float | None
@@ -115,7 +115,7 @@ def judge(difference: Difference, question: Question, collected: Collected) -> V
             f"{_seeds(difference, question)}"
         )
         state, conclusion = _conclude(span, question)
-    found = doubts(difference, question, collected)
+    found = verdict_caveats(difference, question, collected)
     if found and state != OPEN:
         conclusion = f"If the interval could be trusted: {conclusion[0].lower()}{conclusion[1:]}"
     return Verdict(
@@ -132,7 +132,9 @@ def judge(difference: Difference, question: Question, collected: Collected) -> V
     )
 
 
-def doubts(difference: Difference, question: Question, collected: Collected) -> tuple[str, ...]:
+def verdict_caveats(
+    difference: Difference, question: Question, collected: Collected
+) -> tuple[str, ...]:
     """Return why the interval of a difference deserves no trust, see `find_caveats`."""
     block, runs = difference.blocks["crops"], [*difference.row.runs, *difference.others]
     known = [one.metrics["training_patients"] for one in runs]

@@ -46,7 +46,7 @@ def verdict_table(verdicts: Sequence[Verdict], question: Question) -> Table:
                 count(block["scored"]["crops"]),
                 score(question.about.entry(block), sign=True),
                 Cell(f"{question.margin:g}", (question.margin,)),
-                Cell(verdict.headline, (verdict.state, "; ".join(verdict.doubts))),
+                Cell(verdict.headline, (verdict.state, "; ".join(verdict.caveats))),
                 Cell(quantity(verdict.times), (verdict.times,)),
             )
         )

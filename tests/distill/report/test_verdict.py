@@ -100,7 +100,7 @@ def test_the_interval_decides(span: tuple[float, float], state: str, said: str) 
     found = verdict(sum(span) / 2, span)
     assert found.state == state
     assert said in found.conclusion
-    assert found.doubts == ()
+    assert found.caveats == ()
     assert found.headline.startswith(
         {WITHIN: "A loss of more than 5 points is excluded", OPEN: "Not settled: a loss of",
          BEYOND: "Loses more than 5 points"}[state]
@@ -144,10 +144,10 @@ def test_an_interval_that_cannot_be_trusted_settles_nothing(
     found = verdict(sum(span) / 2, span, **given)
     assert found.state == OPEN
     assert found.headline == "Not settled: the interval cannot be trusted"
-    assert len(found.doubts) == 1
-    assert said in found.doubts[0]
+    assert len(found.caveats) == 1
+    assert said in found.caveats[0]
     assert found.conclusion.startswith("If the interval could be trusted: ")
-    assert lead([found], FIVE) == f"Not settled: {found.doubts[0]}."
+    assert lead([found], FIVE) == f"Not settled: {found.caveats[0]}."
 
 
 def test_crops_may_be_drawn_where_each_patient_has_one() -> None:
