@@ -52,7 +52,7 @@ PICTURE = 1200
 
 
 @dataclass(frozen=True)
-class Asked:
+class PredictSettings:
     """What was asked for, resolved."""
 
     run: Run
@@ -154,7 +154,7 @@ def predict(
     ctx.exit(1 if any(one.outcome == "failed" for one in found.slides) else 0)
 
 
-def _asked(path: Path, workers: int, picture: int, given: dict[str, Any]) -> Asked:
+def _asked(path: Path, workers: int, picture: int, given: dict[str, Any]) -> PredictSettings:
     """Check all that can be checked before a slide is opened."""
     if given["compare"] and given["pixels"] != VENDOR:
         raise UsageError("--compare needs --from-level vendor")
@@ -199,12 +199,12 @@ def _asked(path: Path, workers: int, picture: int, given: dict[str, Any]) -> Ask
         threads=threads,
         memory_gib=memory,
     )
-    return Asked(run, job, known, calibrated, given["aggregate"], unseen)
+    return PredictSettings(run, job, known, calibrated, given["aggregate"], unseen)
 
 
 def _carry_out(
     files: list[wsistore.SlideFile],
-    asked: Asked,
+    asked: PredictSettings,
     workers: int,
     timeout: float,
     folder: Path | None,
@@ -229,7 +229,7 @@ def _carry_out(
     return predictions(slides, classes, calibrated.temperature, asked.aggregate)
 
 
-def _draw(one: SlideLogits, found: SlidePredictions, folder: Path, asked: Asked) -> None:
+def _draw(one: SlideLogits, found: SlidePredictions, folder: Path, asked: PredictSettings) -> None:
     assert one.picture is not None
     level, about = one.facts["level"], asked.run.weights
     note = (
@@ -248,7 +248,7 @@ def _watched(
     return terminal.track(results, "slides", console, total)
 
 
-def _about(asked: Asked) -> dict[str, Any]:
+def _about(asked: PredictSettings) -> dict[str, Any]:
     run, job, colors = asked.run, asked.job, asked.known.colors
     return {
         "run": own_name(run.path),
