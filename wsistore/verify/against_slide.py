@@ -19,10 +19,10 @@ from wsistore.regions import AnnotationSettings, Region, annotation_regions
 from wsistore.slides import fingerprint
 from wsistore.storage import layout
 from wsistore.tables import SlideRecord, SlideRow
-from wsistore.verify.at_hand import Source
 from wsistore.verify.expected import box_of
 from wsistore.verify.findings import Check, rebuild_hint
 from wsistore.verify.reference import derive, tile_at, tiles_across
+from wsistore.verify.reference_slide import ReferenceSlide
 
 
 class NotComparedError(Exception):
@@ -34,7 +34,7 @@ def compare(
     record: SlideRecord,
     levels: Sequence[Level],
     whole: Sequence[bool],
-    source: Source,
+    source: ReferenceSlide,
     check: Check,
 ) -> None:
     """Compare sampled tiles of all whole levels with the slide.
@@ -77,7 +77,7 @@ def compare(
         check.not_compared = str(error)
 
 
-def _open(row: SlideRow, source: Source) -> Reader:
+def _open(row: SlideRow, source: ReferenceSlide) -> Reader:
     """Open the slide as the build did.
 
     Raises:
@@ -100,7 +100,7 @@ def _open(row: SlideRow, source: Source) -> Reader:
 
 
 def _regions(
-    record: SlideRecord, levels: Sequence[Level], source: Source, check: Check
+    record: SlideRecord, levels: Sequence[Level], source: ReferenceSlide, check: Check
 ) -> tuple[Region, ...]:
     """Return the drawn regions whose outside is glass, one a crop; nothing where pixels are kept.
 
@@ -133,7 +133,7 @@ def _size(record: SlideRecord, crop: int, number: int, levels: int) -> tuple[int
 
 
 def _sample(
-    record: SlideRecord, levels: Sequence[Level], whole: Sequence[bool], source: Source
+    record: SlideRecord, levels: Sequence[Level], whole: Sequence[bool], source: ReferenceSlide
 ) -> list[tuple[int, int, int]]:
     """Return (crop, level, tile) by their numbers, drawn per level, from top to bottom.
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from wsistore.parallel import Death, in_workers
 from wsistore.slides import BY_NAME, Label, find_slides, stored_as
 from wsistore.storage import METADATA, layout
-from wsistore.verify.at_hand import Source
 from wsistore.verify.expected import Expected
 from wsistore.verify.findings import Check, Fault, Report, count
+from wsistore.verify.reference_slide import ReferenceSlide
 from wsistore.verify.root import leftovers, read_root, slides_group, unexpected_files
 from wsistore.verify.tables import check_tables
 
@@ -60,7 +60,7 @@ def verify(
     names = _stored(store / layout.SLIDES)
     files = {stored_as(file, dict.fromkeys(names)): file.path for file in at_hand}
     sources = {
-        name: Source(files[name], settings, sample, seed, annotations)
+        name: ReferenceSlide(files[name], settings, sample, seed, annotations)
         for name in names
         if name in files
     }
@@ -97,7 +97,7 @@ def _run(
     store: Path,
     names: list[str],
     law: Expected,
-    sources: Mapping[str, Source],
+    sources: Mapping[str, ReferenceSlide],
     workers: int,
     timeout: float | None,
 ) -> Iterator[Check]:
@@ -108,7 +108,7 @@ def _run(
         yield _unchecked(name, check.reason) if isinstance(check, Death) else check
 
 
-def _check(store: Path, law: Expected, item: tuple[str, Source | None]) -> Check:
+def _check(store: Path, law: Expected, item: tuple[str, ReferenceSlide | None]) -> Check:
     # imported here, in a worker process: who hands out slides reads no pixels
     from wsistore.verify.slide import check_slide
 

@@ -9,7 +9,6 @@ from wsistore.levels import Level
 from wsistore.storage import layout
 from wsistore.tables import SlideRecord, record_from_json
 from wsistore.verify.arrays import check_level
-from wsistore.verify.at_hand import Source
 from wsistore.verify.expected import (
     Expected,
     box_of,
@@ -19,10 +18,13 @@ from wsistore.verify.expected import (
 )
 from wsistore.verify.findings import Check, rebuild_hint, replace_hint
 from wsistore.verify.folder import SlideFolder
+from wsistore.verify.reference_slide import ReferenceSlide
 from wsistore.verify.shards import DamageError, decode
 
 
-def check_slide(store: Path, slide: str, law: Expected, source: Source | None = None) -> Check:
+def check_slide(
+    store: Path, slide: str, law: Expected, source: ReferenceSlide | None = None
+) -> Check:
     """Read all of a slide's group and hold it against the law.
 
     Args:

@@ -1,4 +1,4 @@
-"""A slide that is at hand to compare a store with; light, for it is handed to worker processes."""
+"""A slide file that a store is compared with. Light, because worker processes receive it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Source:
-    """A slide at hand, and how much of the store to compare with it.
+class ReferenceSlide:
+    """A slide file, and how much of the store to compare with it.
 
     Attributes:
         path: the slide.
