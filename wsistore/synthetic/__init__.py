@@ -1,7 +1,8 @@
 """Synthetic H&E-like whole slides to learn, test and benchmark with.
 
 `write_cohort` fills a folder with slides and a labels.csv; `write_slide` writes one slide. The
-three classes differ in histology that 10× shows, not in color; see `wsistore.synthetic.traits`."""
+three classes differ in histology that 10× shows, not in color; see
+`wsistore.synthetic.scene.traits`."""
 
 import lazy_loader
 

@@ -1,7 +1,7 @@
 from .cohort import LABELS, plan_cohort, write_cohort
 from .render import write_slide
-from .scene import HARD_CASES
-from .traits import CLASSES
+from .scene.scene import HARD_CASES
+from .scene.traits import CLASSES
 
 __all__ = [
     "CLASSES",

@@ -14,9 +14,9 @@ from wsistore.files import OutputLock, atomic
 from wsistore.parallel import end_with_parent
 from wsistore.synthetic.noise import stream
 from wsistore.synthetic.render import aside, check, write_slide
-from wsistore.synthetic.scene import HARD_CASES, Domain
+from wsistore.synthetic.scene.scene import HARD_CASES, Domain
+from wsistore.synthetic.scene.traits import CLASSES
 from wsistore.synthetic.tiff import is_synthetic
-from wsistore.synthetic.traits import CLASSES
 
 SCANNERS = (0.4952, 0.5031, 0.4990)
 """µm per pixel of three 20× scanners; other resolutions scale them."""

@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 from wsistore.errors import UsageError
 from wsistore.files import atomic
-from wsistore.synthetic.fields import Painter
 from wsistore.synthetic.lattice import Window, draw_textures, tiled, upsample
 from wsistore.synthetic.noise import Float
-from wsistore.synthetic.pen import ink
-from wsistore.synthetic.scene import Domain, Scene, draw_scene
-from wsistore.synthetic.sprites import draw_atlas
+from wsistore.synthetic.scene.pen import ink
+from wsistore.synthetic.scene.scene import Domain, Scene, draw_scene
 from wsistore.synthetic.tiff import Scan, write_pyramid
-from wsistore.synthetic.tissue import Tissue
+from wsistore.synthetic.tissue.densities import Tissue
+from wsistore.synthetic.tissue.fields import Painter
+from wsistore.synthetic.tissue.sprites import draw_atlas
 
 SMALLEST = 256
 

@@ -18,8 +18,8 @@ from wsistore.synthetic import CLASSES, write_cohort, write_slide
 from wsistore.synthetic.cohort import plan_cohort
 from wsistore.synthetic.lattice import upsample
 from wsistore.synthetic.render import Renderer
-from wsistore.synthetic.scene import HARD_CASES, draw_scene, draw_stain
-from wsistore.synthetic.traits import draw_traits
+from wsistore.synthetic.scene.scene import HARD_CASES, draw_scene, draw_stain
+from wsistore.synthetic.scene.traits import draw_traits
 
 SIDE = 640
 MPP = 1.0

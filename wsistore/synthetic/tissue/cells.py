@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from wsistore.synthetic.lattice import Box, Textures, Window, covering, tiled
 from wsistore.synthetic.noise import Float
-from wsistore.synthetic.outline import Hole
-from wsistore.synthetic.scene import Domain, Piece, Scene
-from wsistore.synthetic.sprites import VARIANTS, Kind, Layer, Stamps, join, sprite_number
-from wsistore.synthetic.traits import Histology
+from wsistore.synthetic.scene.outline import Hole
+from wsistore.synthetic.scene.scene import Domain, Piece, Scene
+from wsistore.synthetic.scene.traits import Histology
+from wsistore.synthetic.tissue.sprites import VARIANTS, Kind, Layer, Stamps, join, sprite_number
 
 FAR = np.float32(40.0)
 """Distances are cut off at ± this many µm, where nothing depends on them any more."""

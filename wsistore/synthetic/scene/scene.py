@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsistore.errors import UsageError
-from wsistore.synthetic.glands import Gland, draw_glands
 from wsistore.synthetic.noise import stream
-from wsistore.synthetic.outline import (
+from wsistore.synthetic.scene.glands import Gland, draw_glands
+from wsistore.synthetic.scene.outline import (
     Hole,
     Outline,
     Spot,
@@ -18,8 +18,8 @@ from wsistore.synthetic.outline import (
     full_spot,
     lay_out,
 )
-from wsistore.synthetic.pen import Stroke, draw_strokes
-from wsistore.synthetic.traits import CLASSES, Histology, build, draw_traits
+from wsistore.synthetic.scene.pen import Stroke, draw_strokes
+from wsistore.synthetic.scene.traits import CLASSES, Histology, build, draw_traits
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,13 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from wsistore.synthetic.cells import FAR, Ground, Stroma, lay_ground
-from wsistore.synthetic.glands import MARGIN
 from wsistore.synthetic.lattice import Box, Textures, Window, tiled
 from wsistore.synthetic.noise import Float
-from wsistore.synthetic.patches import Patch, draw_patch
-from wsistore.synthetic.scene import Domain, Scene
-from wsistore.synthetic.sprites import Stamps, join
+from wsistore.synthetic.scene.glands import MARGIN
+from wsistore.synthetic.scene.scene import Domain, Scene
+from wsistore.synthetic.tissue.cells import FAR, Ground, Stroma, lay_ground
+from wsistore.synthetic.tissue.patches import Patch, draw_patch
+from wsistore.synthetic.tissue.sprites import Stamps, join
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsistore.synthetic.noise import Float
-from wsistore.synthetic.outline import Outline
-from wsistore.synthetic.traits import Histology
+from wsistore.synthetic.scene.outline import Outline
+from wsistore.synthetic.scene.traits import Histology
 
 MARGIN = 12.0
 """Width of the rim around a gland within which its distance is known, in µm."""

@@ -3,10 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from wsistore.synthetic.fields import Fields
 from wsistore.synthetic.lattice import FIBRE_SIDE, Textures, Window, tiled, upsample
 from wsistore.synthetic.noise import Float
-from wsistore.synthetic.sprites import Atlas, Layer, press
+from wsistore.synthetic.tissue.fields import Fields
+from wsistore.synthetic.tissue.sprites import Atlas, Layer, press
 
 _PER_MICROMETRE = 4
 _LUMEN_ENTRIES = 32

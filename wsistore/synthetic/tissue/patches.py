@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.measure import find_contours
 
-from wsistore.synthetic.glands import Gland
 from wsistore.synthetic.lattice import Textures, Window, covering, tiled
 from wsistore.synthetic.noise import Float
-from wsistore.synthetic.sprites import Kind, Layer, Stamps, drawn, join
-from wsistore.synthetic.traits import Histology
+from wsistore.synthetic.scene.glands import Gland
+from wsistore.synthetic.scene.traits import Histology
+from wsistore.synthetic.tissue.sprites import Kind, Layer, Stamps, drawn, join
 
 _GAP = 9.0
 """Stroma that is left between neighbouring glands, in µm."""

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from wsistore.synthetic.lattice import Textures, Window, tiled
 from wsistore.synthetic.noise import Float
-from wsistore.synthetic.outline import Hole
+from wsistore.synthetic.scene.outline import Hole
 
 
 @dataclass(frozen=True, slots=True)
