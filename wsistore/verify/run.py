@@ -10,10 +10,10 @@ from pathlib import Path
 from wsistore.parallel import Death, in_workers
 from wsistore.slides import BY_NAME, Label, find_slides, stored_as
 from wsistore.storage import METADATA, layout
-from wsistore.verify.expected import Expected
 from wsistore.verify.findings import Check, Fault, Report, count
-from wsistore.verify.reference_slide import ReferenceSlide
 from wsistore.verify.root import leftovers, read_root, slides_group, unexpected_files
+from wsistore.verify.slide.expected import Expected
+from wsistore.verify.slide.reference_slide import ReferenceSlide
 from wsistore.verify.tables import check_tables
 
 Watch = Callable[[Iterable[Check], int], Iterable[Check]]
@@ -110,7 +110,7 @@ def _run(
 
 def _check(store: Path, law: Expected, item: tuple[str, ReferenceSlide | None]) -> Check:
     # imported here, in a worker process: who hands out slides reads no pixels
-    from wsistore.verify.slide import check_slide
+    from wsistore.verify.slide.group import check_slide
 
     name, source = item
     return check_slide(store, name, law, source)

@@ -16,7 +16,7 @@ from wsistore.levels.box import Box
 from wsistore.levels.lanczos import downsample
 from wsistore.readers.base import BaseReader
 from wsistore.verify import Report, verify
-from wsistore.verify.reference import Tile, derive, tile_at, tile_side, tiles_across
+from wsistore.verify.slide.reference import Tile, derive, tile_at, tile_side, tiles_across
 
 Broken = Callable[[Callable[[Path], object]], Path]
 

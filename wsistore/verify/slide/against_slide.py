@@ -19,10 +19,10 @@ from wsistore.regions import AnnotationSettings, Region, annotation_regions
 from wsistore.slides import fingerprint
 from wsistore.storage import layout
 from wsistore.tables import SlideRecord, SlideRow
-from wsistore.verify.expected import box_of
 from wsistore.verify.findings import Check, rebuild_hint
-from wsistore.verify.reference import derive, tile_at, tiles_across
-from wsistore.verify.reference_slide import ReferenceSlide
+from wsistore.verify.slide.expected import box_of
+from wsistore.verify.slide.reference import derive, tile_at, tiles_across
+from wsistore.verify.slide.reference_slide import ReferenceSlide
 
 
 class NotComparedError(Exception):

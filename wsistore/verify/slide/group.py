@@ -8,18 +8,18 @@ from pathlib import Path
 from wsistore.levels import Level
 from wsistore.storage import layout
 from wsistore.tables import SlideRecord, record_from_json
-from wsistore.verify.arrays import check_level
-from wsistore.verify.expected import (
+from wsistore.verify.findings import Check, rebuild_hint, replace_hint
+from wsistore.verify.slide.arrays import check_level
+from wsistore.verify.slide.expected import (
     Expected,
     box_of,
     image_violations,
     level_row,
     record_violations,
 )
-from wsistore.verify.findings import Check, rebuild_hint, replace_hint
-from wsistore.verify.folder import SlideFolder
-from wsistore.verify.reference_slide import ReferenceSlide
-from wsistore.verify.shards import DamageError, decode
+from wsistore.verify.slide.folder import SlideFolder
+from wsistore.verify.slide.reference_slide import ReferenceSlide
+from wsistore.verify.slide.shards import DamageError, decode
 
 
 def check_slide(
@@ -53,7 +53,7 @@ def check_slide(
     _profile(folder, record, check)
     folder.unexpected_files()
     if source is not None:
-        from wsistore.verify.against_slide import (
+        from wsistore.verify.slide.against_slide import (
             compare,  # here: it finds crops anew, with a compiler
         )
 

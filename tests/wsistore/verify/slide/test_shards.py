@@ -9,7 +9,7 @@ import zarr
 from numcodecs.zstd import Zstd
 
 from wsistore.store.array_writer import LevelWriter
-from wsistore.verify.shards import AbsentError, DamageError, decode, read_chunks
+from wsistore.verify.slide.shards import AbsentError, DamageError, decode, read_chunks
 
 
 def shard(path: Path, height: int = 512, width: int = 1100) -> tuple[bytes, np.ndarray]:

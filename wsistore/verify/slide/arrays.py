@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from wsistore.store import chunk_and_shard_shape
 from wsistore.tables import LevelRow
 from wsistore.verify.findings import Check
-from wsistore.verify.folder import SlideFolder
-from wsistore.verify.shards import AbsentError, DamageError, read_chunks
+from wsistore.verify.slide.folder import SlideFolder
+from wsistore.verify.slide.shards import AbsentError, DamageError, read_chunks
 
 Sides = tuple[int, int, int]
 

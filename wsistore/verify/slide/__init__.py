@@ -1,0 +1,1 @@
+"""One slide of a store: its group, its files, its arrays, and its pixels against the slide file."""
