@@ -187,7 +187,7 @@ class BaseReader(ABC):
         self.scanned = self.scanned or opacity is None or bool(opacity.any())
         if self._convert is not None:
             rgb = self._convert(rgb)
-        return np.ascontiguousarray(over(rgb, opacity, self.fill))
+        return np.ascontiguousarray(composite_over(rgb, opacity, self.fill))
 
     def tiles(self, level: int) -> Tiles | None:
         """Return None; see `Reader.tiles`."""
@@ -212,7 +212,7 @@ class BaseReader(ABC):
         self.close()
 
 
-def over(
+def composite_over(
     rgb: NDArray[np.uint8], opacity: NDArray[np.uint8] | None, fill: tuple[int, int, int]
 ) -> NDArray[np.uint8]:
     """Lay pixels over a colour: ``(rgb·a + fill·(255 − a)) / 255``, rounded half up.

@@ -8,7 +8,7 @@ import tifffile
 
 from wsistore.errors import SlideError
 from wsistore.readers import Reader, open_slide
-from wsistore.readers.base import over
+from wsistore.readers.base import composite_over
 from wsistore.readers.openslide import OpenSlideReader
 
 SLIDES = ["CMU-1-Small-Region.svs", "tcga-cr-7395-01a-01-ts1.svs", "CMU-1-Small-Region.jpeg.tiff"]
@@ -73,6 +73,6 @@ def test_what_no_reader_opens_gets_a_reason_from_each(shared: Path) -> None:
 def test_laying_over_a_color() -> None:
     rgb = np.array([[[10, 20, 30], [10, 20, 30], [10, 20, 30]]], np.uint8)
     opacity = np.array([[255, 0, 128]], np.uint8)
-    mixed = over(rgb, opacity, (240, 241, 242))
+    mixed = composite_over(rgb, opacity, (240, 241, 242))
     assert mixed.tolist() == [[[10, 20, 30], [240, 241, 242], [125, 130, 136]]]
-    assert over(rgb, None, (0, 0, 0)) is rgb
+    assert composite_over(rgb, None, (0, 0, 0)) is rgb
