@@ -94,9 +94,9 @@ def fill(network: nn.Module, tensors: Mapping[str, Tensor], source: str, target:
     wanted = network.state_dict()
     faults = []
     if missing := sorted(wanted.keys() - tensors.keys()):
-        faults.append(f"missing {some(missing)}")
+        faults.append(f"missing {shortened(missing)}")
     if unexpected := sorted(tensors.keys() - wanted.keys()):
-        faults.append(f"unexpected {some(unexpected)}")
+        faults.append(f"unexpected {shortened(unexpected)}")
     for name in sorted(wanted.keys() & tensors.keys()):
         ours, theirs = wanted[name], tensors[name]
         if ours.shape != theirs.shape or ours.dtype != theirs.dtype:
@@ -107,7 +107,7 @@ def fill(network: nn.Module, tensors: Mapping[str, Tensor], source: str, target:
     network.load_state_dict(dict(tensors), strict=True)
 
 
-def some(names: list[str]) -> str:
+def shortened(names: list[str]) -> str:
     """Return the first three names, and how many more there are."""
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import wsistore
 from distill.errors import RunError
-from distill.files import fill, load, save, some
+from distill.files import fill, load, save, shortened
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -96,7 +96,7 @@ def load_checkpoint(path: Path, parts: Modules, optimizer: Optimizer) -> Trainin
     tensors, metadata = load(path)
     progress = _progress(path, metadata)
     if odd := {name.split("/", 1)[0] for name in tensors} - parts.keys() - {"optimiser"}:
-        raise RunError(f"{path} holds {some(sorted(odd))}, which this training does not have")
+        raise RunError(f"{path} holds {shortened(sorted(odd))}, which this training does not have")
     states = _states(path, tensors, metadata, parts, optimizer)
     for part, module in parts.items():
         held = {
@@ -136,7 +136,7 @@ def _states(
         raise RunError(f"{path} is no checkpoint ({error})") from error
     wanted = _optimized(parts, optimizer) - unreached
     if wanted != states.keys():
-        odd = some(sorted(wanted ^ states.keys()))
+        odd = shortened(sorted(wanted ^ states.keys()))
         raise RunError(f"{path} and the optimiser do not hold the same parameters: {odd}")
     return {parameters[name]: state for name, state in states.items()}
 
