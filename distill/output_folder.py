@@ -18,7 +18,7 @@ def own_name(path: Path) -> str:
     return wsistore.file_name(wsistore.absolute(path).name)
 
 
-def hold(out: Path, needed: bool | None = None, option: str | None = "--out") -> None:
+def lock_output(out: Path, needed: bool | None = None, option: str | None = "--out") -> None:
     """Keep a place for the command that runs, until it ends; see `wsistore.OutputLock`.
 
     Raises:

@@ -29,7 +29,7 @@ from distill.cost import (
 from distill.errors import DistillError, UsageError
 from distill.files import publish
 from distill.networks import NETWORKS, ResNet, build, resolve_device, smallest_input
-from distill.output_folder import hold, own_name
+from distill.output_folder import lock_output, own_name
 from distill.runs import Run
 from wsistore import terminal
 
@@ -153,7 +153,7 @@ def command(
     if given and (levels or subset):
         raise UsageError("--level and --subset choose crops of --store; --size needs neither")
     if file is not None:
-        hold(file, option="--csv")
+        lock_output(file, option="--csv")
     if file is not None and file.exists() and not overwrite:
         raise UsageError(f"{file} exists; replace it with --overwrite, or choose another --csv")
     if threads is not None:

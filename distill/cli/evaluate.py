@@ -31,7 +31,7 @@ from distill.evaluation import (
     evaluation_tables,
     plan_evaluation,
 )
-from distill.output_folder import hold, own_name
+from distill.output_folder import lock_output, own_name
 from distill.runs import Run
 from wsistore import terminal
 
@@ -136,7 +136,7 @@ def evaluate_command(
     opened = wsistore.open(store)
     found = [Run.open(path) for path in runs]
     for run in found:
-        hold(request.folder(run), option=None)
+        lock_output(request.folder(run), option=None)
     plans = [plan_evaluation(run, opened, request) for run in found]
     comparison.check(plans)
     stderr = terminal.console(stderr=True)

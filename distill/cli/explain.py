@@ -13,7 +13,7 @@ from distill.cli.options import FOLDER, Grouped, option
 from distill.cli.training_options import device_option, memory_option, threads_option
 from distill.data import left_out_note
 from distill.explain import PREDICTED, REPORT, Case, ExplainRequest, explain_crops, plan_explanation
-from distill.output_folder import hold
+from distill.output_folder import lock_output
 from distill.runs import Run
 from wsistore import terminal
 
@@ -82,7 +82,7 @@ def explain(
     def watch(cases: Iterable[Case], total: int) -> Iterable[Case]:
         return terminal.track(cases, "explaining", stderr, total)
 
-    hold(given["out"])
+    lock_output(given["out"])
     plan = plan_explanation(
         [Run.open(path) for path in runs], ExplainRequest(memory_gib=memory, **given)
     )

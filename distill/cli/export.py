@@ -16,7 +16,7 @@ from distill.errors import UsageError
 from distill.export import card, facts, onnx_model, parity
 from distill.files import encode
 from distill.networks import ResNet
-from distill.output_folder import hold
+from distill.output_folder import lock_output
 from distill.runs import Run
 from wsistore import atomic, terminal
 
@@ -76,7 +76,7 @@ def command(
         raise UsageError(f"--out {out} does not end in .onnx")
     # not FILE.json: beside config.onnx that would be the run's own configuration
     page, table = (out.with_name(f"{out.stem}.card.{kind}") for kind in ("md", "json"))
-    hold(out)
+    lock_output(out)
     if not overwrite:
         _require_free(out)
     network = run.load_network()

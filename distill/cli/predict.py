@@ -20,7 +20,7 @@ from distill.cli.predict_options import FILE, answer_options, other_options, sli
 from distill.errors import UsageError
 from distill.files import encode, publish
 from distill.networks import available_gib, resolve_device
-from distill.output_folder import hold, own_name, staged_folder
+from distill.output_folder import lock_output, own_name, staged_folder
 from distill.predict import (
     VENDOR,
     Calibration,
@@ -124,7 +124,7 @@ def predict(
     if labels is not None and rule != "column":
         raise UsageError("--labels needs --id column")
     if out is not None:
-        hold(out)
+        lock_output(out)
         output.check_out(out, overwrite)
     asked = _asked(run, workers, PICTURE if out is not None else 0, given)
     table = wsistore.read_labels(labels) if labels is not None else None

@@ -11,7 +11,7 @@ import click
 import wsistore
 from distill.cli.options import FOLDER, Grouped, option
 from distill.evaluation import ScoreTable, score_columns
-from distill.output_folder import hold
+from distill.output_folder import lock_output
 from distill.report import (
     PAGE,
     Question,
@@ -82,7 +82,7 @@ def command(
       distill report runs/* STORE --out report --margin 2 --score balanced-accuracy
       distill report runs/* STORE --out report --explain maps --overwrite
     """
-    hold(out)
+    lock_output(out)
     check_report_folder(out, overwrite)
     explained = overlays(explain) if explain else ([], 0)
     opened = wsistore.open(store)

@@ -20,7 +20,7 @@ from distill.cli.options import FOLDER, Grouped, option
 from distill.cli.training_options import no_lock_option
 from distill.data import require_level, rows_of
 from distill.errors import DistillError
-from distill.output_folder import hold
+from distill.output_folder import lock_output
 from wsistore import terminal
 
 
@@ -97,7 +97,7 @@ def experiment(
         return
     if not no_lock:
         wsistore.require_locks(out)
-    hold(out, not no_lock)
+    lock_output(out, not no_lock)
     out.mkdir(parents=True, exist_ok=True)
 
     def command(job: Job) -> list[str]:
