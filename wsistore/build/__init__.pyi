@@ -1,4 +1,4 @@
-from .builder import Result, build, continued
+from .builder import Result, build, with_stored_tissue_method
 from .plan import SlidePlan, plan_slides
 from .settings import BuildSettings
 from .slide import Slide, open_slide, reader_names
@@ -9,7 +9,7 @@ __all__ = [
     "Slide",
     "SlidePlan",
     "build",
-    "continued",
+    "with_stored_tissue_method",
     "open_slide",
     "plan_slides",
     "reader_names",

@@ -63,7 +63,7 @@ def prepare(place: StoreLike, settings: BuildSettings) -> BuildSettings:
     """Make a store, or check that an existing one was built with the same settings.
 
     Returns:
-        The settings to go on with, see `continued`.
+        The settings to go on with, see `with_stored_tissue_method`.
 
     Raises:
         UsageError: the folder holds something else, or other settings; or it is a URL that cannot
@@ -79,7 +79,7 @@ def prepare(place: StoreLike, settings: BuildSettings) -> BuildSettings:
         if foreign and not metadata.exists():
             raise UsageError(f"{store}: is not a store and not empty; choose another --out")
         _make_group(store, {"wsistore": {"format": layout.FORMAT, **settings.record()}})
-    settings = continued(store, settings)
+    settings = with_stored_tissue_method(store, settings)
     _check_settings(store, settings)
     if isinstance(store, LocalRoot):
         for folder in (layout.SLIDES, layout.SPLITS, layout.STAGING):
@@ -89,7 +89,7 @@ def prepare(place: StoreLike, settings: BuildSettings) -> BuildSettings:
     return settings
 
 
-def continued(store: StoreRoot, settings: BuildSettings) -> BuildSettings:
+def with_stored_tissue_method(store: StoreRoot, settings: BuildSettings) -> BuildSettings:
     """Return settings with the way of finding tissue that a store was begun with.
 
     One of an earlier version finds tissue in its own way to its end, so that all its slides are

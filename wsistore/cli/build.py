@@ -12,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from wsistore.annotations import AnnotationSource
-from wsistore.build import BuildSettings, Result, build, continued
+from wsistore.build import BuildSettings, Result, build, with_stored_tissue_method
 from wsistore.cli.console import OK, SOME_FAILED, out, progress
 from wsistore.cli.label_lines import short_lines
 from wsistore.cli.options import (
@@ -171,7 +171,7 @@ def build_command(
     store = open_root(place, storage)
     tissue, drawn = _region_settings(regions, min_area, margin, outside)
     settings = BuildSettings(parse_levels(levels), exact_mpp, regions, tissue, drawn, apply_icc)
-    begun = continued(store, settings).tissue.method
+    begun = with_stored_tissue_method(store, settings).tissue.method
     if regions == "tissue" and begun != settings.tissue.method:
         echo(
             f"{store}: tissue is found by {begun}, as in this store so far, not by "
