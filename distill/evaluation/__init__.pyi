@@ -8,7 +8,7 @@ from .metrics.bootstrap import DRAWS, UNITS
 from .metrics.calibration import probabilities
 from .plan import EvaluationPlan, EvaluationRequest, plan_evaluation
 from .predictions import AGGREGATES, UNIT_COLUMNS, Predictions, guarded_csv
-from .scores import FORMAT, KINDS, TABLES, Score, ScoreTable, lacking, notes, score_columns
+from .scores import FORMAT, KINDS, TABLES, Score, ScoreTable, missing_scores, notes, score_columns
 from .scoring import BootstrapSettings
 from .table import evaluation_tables
 
@@ -42,7 +42,7 @@ __all__ = [
     "evaluation_tables",
     "find_caveats",
     "guarded_csv",
-    "lacking",
+    "missing_scores",
     "leakage",
     "notes",
     "plan_evaluation",

@@ -153,7 +153,7 @@ def score_columns(table: ScoreTable, blocks: Iterable[Report] = ()) -> dict[str,
     return {title: score for _, title, score in sorted(found, key=lambda one: one[0])}
 
 
-def lacking(block: Report) -> set[tuple[str, str]]:
+def missing_scores(block: Report) -> set[tuple[str, str]]:
     """Return group and name of the optional scores that a block with labelled cases lacks."""
     return {(one.group, one.name) for one in REGISTRY if one.optional and not one.stands_in(block)}
 

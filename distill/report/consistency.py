@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from distill.evaluation import BootstrapSettings, Predictions, lacking, resampling, scoring
+from distill.evaluation import BootstrapSettings, Predictions, missing_scores, resampling, scoring
 
 _NEEDED = (
     "subset", "split", "training_patients", "aggregate", "calibration", "skipped", "confusion",
@@ -56,7 +56,7 @@ def _same(block: Mapping[str, Any], answers: Predictions) -> bool:
     for unit in ("crop", "slide", "patient"):
         if unit in rows.columns and block["scored"][f"{unit}s"] != rows[unit].nunique():
             return False
-    absent = lacking(block)
+    absent = missing_scores(block)
     return all(
         _close(entry, float(number))
         for score, value in values.items()

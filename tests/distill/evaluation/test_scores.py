@@ -42,8 +42,8 @@ def test_what_may_be_lacking_stands_where_all_have_it() -> None:
     assert titles(ScoreTable.MACRO, with_it, with_it)[-1] == "paper's accuracy"
     assert titles(ScoreTable.MACRO, with_it, {"scored": {"slides": 0}})[-1] == "paper's accuracy"
     assert "paper's accuracy" not in titles(ScoreTable.MACRO, with_it, without)
-    assert scores.lacking(without) == {("macro", "paper_accuracy")}
-    assert scores.lacking(with_it) == set()
+    assert scores.missing_scores(without) == {("macro", "paper_accuracy")}
+    assert scores.missing_scores(with_it) == set()
 
 
 @pytest.mark.parametrize(
