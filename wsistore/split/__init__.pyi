@@ -10,7 +10,7 @@ from .files import (
     save_splits,
 )
 from .from_csv import read_split_csv
-from .publication import broken_off, finish, require_finished
+from .publication import interrupted_splits, finish, require_finished
 from .request import SUBSETS, SplitRequest
 from .same_files import FINGERPRINT, patient_groups, with_fingerprints
 from .set_counts import SplitInfo, count_split
@@ -27,7 +27,7 @@ __all__ = [
     "SplitInfo",
     "SplitRequest",
     "assign",
-    "broken_off",
+    "interrupted_splits",
     "changed_since",
     "check_split",
     "checkable",

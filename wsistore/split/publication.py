@@ -70,7 +70,7 @@ def finish(store: StoreRoot) -> list[str]:
         return []
     folder = store.folder / layout.SPLITS
     atomic.clear(folder)
-    names = broken_off(store)
+    names = interrupted_splits(store)
     for name in names:
         pending = _pending(folder, name)
         # another command that finds this does the same: what it has moved or removed is done
@@ -87,7 +87,7 @@ def finish(store: StoreRoot) -> list[str]:
     return names
 
 
-def broken_off(store: StoreRoot) -> list[str]:
+def interrupted_splits(store: StoreRoot) -> list[str]:
     """Return the names of splits whose files are on their way into place."""
     if not isinstance(store, LocalRoot):
         return []
@@ -101,7 +101,7 @@ def require_finished(store: StoreRoot, name: str) -> None:
     Raises:
         StoreError: they may be.
     """
-    pending = broken_off(store)
+    pending = interrupted_splits(store)
     for each in (name, name.rpartition("-")[0]):
         if each in pending:
             raise StoreError(

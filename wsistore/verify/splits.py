@@ -11,7 +11,7 @@ from wsistore.errors import StoreError, UsageError
 from wsistore.slides import ALL_CLASSES, ClassMap
 from wsistore.split import (
     FINGERPRINT,
-    broken_off,
+    interrupted_splits,
     changed_since,
     class_map,
     faults,
@@ -72,7 +72,7 @@ def check_splits(store: Path, records: Mapping[str, SlideRecord], unread: set[st
             "is being replaced, or was when 'wsistore split' was killed",
             "run that 'wsistore split' again",
         )
-        for name in broken_off(LocalRoot(store))
+        for name in interrupted_splits(LocalRoot(store))
     ]
     for path in (path for path in files if path.suffix == ".json" and _named(store, path)):
         file = f"{layout.SPLITS}/{path.name}"
