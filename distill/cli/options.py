@@ -55,10 +55,10 @@ def stack(*decorators: Decorator[Any]) -> Decorator[Any]:
     return decorate
 
 
-def said(name: str) -> bool:
+def is_given(name: str) -> bool:
     """Return whether the command line of the running command gives an option, by parameter name.
 
-    What a preset says, or a default, is not said: it may have no effect beside other options.
+    What a preset says, or a default, is not given: it may have no effect beside other options.
     """
     context = click.get_current_context(silent=True)
     return context is not None and (
@@ -67,7 +67,7 @@ def said(name: str) -> bool:
 
 
 def refuse_without_effect(needs: Mapping[str, str]) -> None:
-    """Refuse options that are said and would do nothing.
+    """Refuse options that are given and would do nothing.
 
     Args:
         needs: parameter names, and why each does nothing beside the others given.
@@ -76,6 +76,6 @@ def refuse_without_effect(needs: Mapping[str, str]) -> None:
         UsageError: naming the option and the reason.
     """
     for name, why in needs.items():
-        if said(name):
+        if is_given(name):
             flag = f"--{name.replace('_', '-')}"
             raise UsageError(f"{flag} has no effect {why}; leave it out")
