@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from wsistore.slides.labels import Label, Labels, unmatched
-from wsistore.slides.near_names import alike, file_key, quoted
+from wsistore.slides.near_names import similar_names, file_key, quoted
 from wsistore.slides.slide import SlideFile
 
 UNKNOWN_WORDS = frozenset({
@@ -119,10 +119,10 @@ def _warnings(given: Sequence[Label]) -> Iterator[str]:
             f"{slides_text(count)} the patient {word!r}, which is taken as one person, whom no "
             "split parts; leave the cell empty if it means unknown"
         )
-    for group in alike(labels):
+    for group in similar_names(labels):
         counts = (f"{_other(name, group[0])} ({labels.count(name)})" for name in group)
         yield f"the classes {' and '.join(counts)} may be one; they are taken as {len(group)}"
-    for group in alike(named):
+    for group in similar_names(named):
         names = " and ".join(_other(name, group[0]) for name in group)
         yield (
             f"the patients {names} may be one; they are taken as {len(group)}, and a split may put "

@@ -34,7 +34,7 @@ def file_key(name: str) -> str:
     return key(stem)
 
 
-def alike(names: Iterable[str]) -> list[tuple[str, ...]]:
+def similar_names(names: Iterable[str]) -> list[tuple[str, ...]]:
     """Return the groups of different names that have one `key`, each sorted."""
     groups: dict[str, set[str]] = defaultdict(set)
     for name in names:

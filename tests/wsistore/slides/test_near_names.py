@@ -2,7 +2,7 @@ import unicodedata
 
 import pytest
 
-from wsistore.slides.near_names import alike, file_key, key, quoted
+from wsistore.slides.near_names import similar_names, file_key, key, quoted
 
 CAFE = "Café"
 
@@ -35,7 +35,7 @@ def test_a_file_is_known_without_folder_and_extensions() -> None:
 
 
 def test_groups_are_of_different_names() -> None:
-    assert alike(["b", "A", "a", "a", "B ", "c"]) == [("A", "a"), ("B ", "b")]
+    assert similar_names(["b", "A", "a", "a", "B ", "c"]) == [("A", "a"), ("B ", "b")]
     assert quoted(unicodedata.normalize("NFD", CAFE), CAFE).endswith(
         "(the same letters, coded otherwise)"
     )
