@@ -9,8 +9,8 @@ __all__ = [
     "Slide",
     "SlidePlan",
     "build",
-    "with_stored_tissue_method",
     "open_slide",
     "plan_slides",
     "reader_names",
+    "with_stored_tissue_method",
 ]

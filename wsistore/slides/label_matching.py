@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from wsistore.slides.labels import Label, Labels, unmatched
-from wsistore.slides.near_names import similar_names, file_key, quoted
+from wsistore.slides.near_names import file_key, quoted, similar_names
 from wsistore.slides.slide import SlideFile
 
 UNKNOWN_WORDS = frozenset({

@@ -10,7 +10,7 @@ from .files import (
     save_splits,
 )
 from .from_csv import read_split_csv
-from .publication import interrupted_splits, finish, require_finished
+from .publication import finish, interrupted_splits, require_finished
 from .request import SUBSETS, SplitRequest
 from .same_files import FINGERPRINT, patient_groups, with_fingerprints
 from .set_counts import SplitInfo, count_split
@@ -27,7 +27,6 @@ __all__ = [
     "SplitInfo",
     "SplitRequest",
     "assign",
-    "interrupted_splits",
     "changed_since",
     "check_split",
     "checkable",
@@ -37,6 +36,7 @@ __all__ = [
     "faults",
     "finish",
     "fold_faults",
+    "interrupted_splits",
     "leaks",
     "make_split",
     "patient_groups",

@@ -11,11 +11,11 @@ from wsistore.errors import StoreError, UsageError
 from wsistore.slides import ALL_CLASSES, ClassMap
 from wsistore.split import (
     FINGERPRINT,
-    interrupted_splits,
     changed_since,
     class_map,
     faults,
     fold_faults,
+    interrupted_splits,
     read_record,
 )
 from wsistore.storage import LocalRoot, layout

@@ -2,7 +2,7 @@ import unicodedata
 
 import pytest
 
-from wsistore.slides.near_names import similar_names, file_key, key, quoted
+from wsistore.slides.near_names import file_key, key, quoted, similar_names
 
 CAFE = "Café"
 
