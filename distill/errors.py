@@ -1,8 +1,16 @@
 """Errors a user can meet. Each message is one sentence that names the file and what to change."""
 
+import wsistore
+
 
 class DistillError(Exception):
-    """Base of every error that distill raises on purpose; the CLI exits 1 on it."""
+    """Base of every error that distill raises on purpose; the CLI exits 1 on it.
+
+    Its message is `wsistore.shortened`, whatever it quotes.
+    """
+
+    def __str__(self) -> str:
+        return wsistore.shortened(super().__str__())
 
 
 class UsageError(DistillError):

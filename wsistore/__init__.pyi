@@ -1,4 +1,4 @@
-from .build import Slide, open_slide, reader_names
+from .build import Slide, check_settings, open_slide, reader_names
 from .errors import (
     ResolutionError,
     SlideError,
@@ -8,6 +8,7 @@ from .errors import (
     WsistoreError,
     naming,
     refusal,
+    shortened,
 )
 from .files import (
     Lock,
@@ -18,6 +19,8 @@ from .files import (
     atomic,
     file_name,
     in_use,
+    json_record,
+    json_value,
     parse_json,
     parse_toml,
     require_locks,
@@ -67,6 +70,7 @@ __all__ = [
     "__version__",
     "absolute",
     "atomic",
+    "check_settings",
     "drawing",
     "end_with",
     "end_with_parent",
@@ -75,6 +79,8 @@ __all__ = [
     "find_slides",
     "in_use",
     "in_workers",
+    "json_record",
+    "json_value",
     "naming",
     "open",
     "open_slide",
@@ -87,6 +93,7 @@ __all__ = [
     "refusal",
     "report_progress",
     "require_locks",
+    "shortened",
     "slide_id",
     "statistics",
     "terminal",

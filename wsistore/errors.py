@@ -23,8 +23,30 @@ _ADVICE = {
 }
 
 
+LONGEST = 500
+"""Characters of a message, at most. More are for nobody: a decoder's, or a file's, of many."""
+
+
+def shortened(text: str, longest: int = LONGEST) -> str:
+    """Return a text of at most so many characters; a count of all stands for what is left out.
+
+    The beginning says what is wrong with which file, the end what to do.
+    """
+    if len(text) <= longest:
+        return text
+    note = f" … ({len(text):,} characters) … "
+    end = (longest - len(note)) // 3
+    return text[: longest - len(note) - end] + note + text[-end:]
+
+
 class WsistoreError(Exception):
-    """Base of every error that wsistore raises on purpose; the CLI exits 1 on it."""
+    """Base of every error that wsistore raises on purpose; the CLI exits 1 on it.
+
+    Its message is `shortened`, whatever it quotes.
+    """
+
+    def __str__(self) -> str:
+        return shortened(super().__str__())
 
 
 class UsageError(WsistoreError):

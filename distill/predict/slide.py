@@ -136,7 +136,7 @@ def predict_slide(slide: wsistore.SlideFile, job: SlideJob) -> SlideLogits:
 def _told(said: str, slide: wsistore.SlideFile, job: SlideJob) -> str:
     """Return what an error says without the folders that the user gave, on one line."""
     folders = [slide.path.parent, job.run.parent, *filter(None, (job.annotations,))]
-    return texts.visible(texts.without_folders(said, *folders))
+    return wsistore.shortened(texts.visible(texts.without_folders(said, *folders)))
 
 
 def failed_slide(slide: wsistore.SlideFile, reason: str) -> SlideLogits:

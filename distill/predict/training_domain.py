@@ -7,7 +7,7 @@ from typing import Any
 
 import wsistore
 from distill.data import MIN_CROPS, ColorStatistics, measure_colors, rows_of
-from distill.errors import UsageError
+from distill.errors import RunError, UsageError
 from distill.runs import Run, settings_sha256, split_sha256
 
 
@@ -43,6 +43,10 @@ def domain_of(run: Run, store: str | None) -> TrainingDomain:
     if store is not None:
         _require_same(run, store, data.get("settings_sha256"))
     if "store_settings" in data:
+        try:
+            wsistore.check_settings(data["store_settings"], run.weights.level)
+        except wsistore.StoreError as error:
+            raise RunError(f"{run.path / 'config.json'}: store_settings: {error}") from error
         recorded = data.get("colours")
         if recorded is None:
             few = f"it was trained on fewer than {MIN_CROPS} slides"
@@ -54,6 +58,7 @@ def domain_of(run: Run, store: str | None) -> TrainingDomain:
             "name the store that it was trained on with --store"
         )
     opened = wsistore.open(store)
+    wsistore.check_settings(opened.settings, run.weights.level)
     colors, unknown = _measured(run, opened)
     return TrainingDomain(opened.settings, colors, unknown)
 

@@ -9,6 +9,7 @@ import wsistore
 from distill.errors import RunError, UsageError
 from distill.files import fill, load, read_json
 from distill.runs.checkpoint import read_progress
+from distill.runs.config import read_config
 from distill.runs.provenance import sha256
 from distill.runs.weights import FORMAT, LOWEST, Weights, read_weights
 
@@ -47,7 +48,7 @@ class Run:
             raise RunError(f"{path} is not a run folder (it has no config.json of {FORMAT})")
         if not (path / "weights.json").exists():
             raise RunError(f"{path} has no weights: its training ended before the first epoch did")
-        return cls(path, read_json(path / "config.json"), read_weights(path / "weights.json"))
+        return cls(path, read_config(path / "config.json"), read_weights(path / "weights.json"))
 
     def require_unchanged(self) -> None:
         """Refuse to publish what was made with weights that the folder does not hold any more.
@@ -146,8 +147,8 @@ def class_map_of(recorded: Any, where: Path) -> wsistore.ClassMap:
         return wsistore.ClassMap()
     try:
         return wsistore.ClassMap.from_json(recorded)
-    except (TypeError, KeyError, AttributeError, wsistore.UsageError) as error:
-        raise RunError(f"{where} has a damaged {CLASS_MAP} ({error!r})") from error
+    except (ValueError, wsistore.UsageError) as error:
+        raise RunError(f"{where} has a damaged {CLASS_MAP} ({error})") from error
 
 
 def is_run(path: Path) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+import click
 import pytest
 
 from tests.behavior.fuzzing import harness
@@ -103,6 +104,10 @@ def quotes(*_: object) -> str:
     raise SlideError("unexpected KeyError: 'x'")
 
 
+def says_much(*_: object) -> str:
+    raise click.ClickException("one line\n" + "x" * 1001)
+
+
 def names(*_: object) -> str:
     raise NamedFaultError("zarr.json: is damaged; mend it")
 
@@ -119,6 +124,7 @@ def raises(*_: object) -> str:
         (lambda *_: "another", True, DEFECT),
         (refuses, True, REFUSED),
         (quotes, False, DEFECT),
+        (says_much, False, DEFECT),
         (names, True, NAMED),
         (raises, False, DEFECT),
     ],

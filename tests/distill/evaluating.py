@@ -17,6 +17,7 @@ from distill.runs.checkpoint import TrainingState
 from distill.runs.weights import Weights
 from distill.runs.writer import RunWriter
 from tests.distill.commands import distill
+from wsistore.build.settings import BuildSettings
 from wsistore.tables.records import SlideRow
 
 CLASSES = ['a, odd "name"', "b", "c"]
@@ -31,9 +32,8 @@ def crop_sizes(number: int) -> tuple[int, int]:
 def make_store(path: Path, rows: list[tuple[str, str, str, str, str]], sizes: Any = None) -> Path:
     """A store as docs/reference/store-format.md lays it out; rows are of a split table."""
     levels = []
-    zarr.create_group(
-        path, attributes={"wsistore": {"format": 1, "levels": ["10x", "2.5x"], "regions": {}}}
-    )
+    settings = BuildSettings(("10x", "2.5x")).record()
+    zarr.create_group(path, attributes={"wsistore": {"format": 1, **settings}})
     for number, (crop, *_) in enumerate(rows):
         for level, factor in (("10x", 1), ("2.5x", 4)):
             height, width = (n // factor for n in (sizes or crop_sizes)(number))

@@ -1,7 +1,7 @@
 from .builder import Result, build, with_stored_tissue_method
 from .plan import SlidePlan, plan_slides
 from .settings import BuildSettings
-from .slide import Slide, open_slide, reader_names
+from .slide import Slide, check_settings, open_slide, reader_names
 
 __all__ = [
     "BuildSettings",
@@ -9,6 +9,7 @@ __all__ = [
     "Slide",
     "SlidePlan",
     "build",
+    "check_settings",
     "open_slide",
     "plan_slides",
     "reader_names",

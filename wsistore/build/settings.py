@@ -7,16 +7,17 @@ nor a compiler.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from wsistore.annotations import AnnotationSource
-from wsistore.errors import StoreError
-from wsistore.files import file_name
+from wsistore.errors import StoreError, UsageError, shortened
+from wsistore.files import ParseError, file_name, json_record
 from wsistore.formatting import visible, without_folders
+from wsistore.levels import parse_levels
 from wsistore.readers import AUTO
-from wsistore.regions import METHODS, AnnotationSettings, TissueSettings
+from wsistore.regions import REGION_KINDS, AnnotationSettings, TissueSettings
 from wsistore.slides import Label
 from wsistore.storage import layout
 from wsistore.tables import SlideRow
@@ -62,21 +63,19 @@ class BuildSettings:
         Raises:
             StoreError: they are not those of this wsistore, so that its crops would be others.
         """
+        known = {field.name for field in fields(cls)}
         try:
-            tissue = dict(record["tissue"])
-            if tissue["method"] not in METHODS:
-                known = " or ".join(METHODS)
-                raise ValueError(f"tissue was found by {tissue['method']}, not {known}")
-            found = cls(
-                tuple(record["levels"]),
-                record["exact_mpp"],
-                record["regions"],
-                TissueSettings(**tissue),
-                AnnotationSettings(**record.get("annotations", {})),
-                record["apply_icc"],
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise StoreError(f"build settings of another wsistore: {error!r}") from error
+            if lacking := sorted(known - {"annotations"} - record.keys()):
+                raise ParseError(f"no {' and no '.join(lacking)}")
+            given = {name: value for name, value in record.items() if name in known}
+            found = json_record(cls, given, "the record")
+            if found.levels != parse_levels(found.levels):
+                raise ParseError(f"levels {', '.join(found.levels)}")
+            if found.regions not in REGION_KINDS:
+                kinds = " or ".join(REGION_KINDS)
+                raise ParseError(f"regions of kind {found.regions!r}, not {kinds}")
+        except (ParseError, UsageError) as error:
+            raise StoreError(f"build settings of another wsistore: {error}") from error
         return found
 
 
@@ -119,7 +118,7 @@ class SlideTask:
         return SlideRow(
             slide=self.slide,
             outcome=outcome,
-            reason=self.said(reason),
+            reason=shortened(self.said(reason)),
             file=file_name(self.path.name),
             patient=self.label.patient or self.slide,
             label=self.label.label,

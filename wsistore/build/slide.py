@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wsistore.errors import StoreError, shortened
 from wsistore.formatting import visible
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Slide:
     def row(self) -> SlideRow:
         """The slide's row; a vendor level that was passed over is in its warning."""
         row: SlideRow = self._found.row
-        notes = map(visible, self._found.native.notes)
+        notes = (visible(shortened(note)) for note in self._found.native.notes)
         later = [note for note in notes if note not in row.warning]
         return replace(row, warning="; ".join((*filter(None, (row.warning,)), *later)))
 
@@ -155,6 +156,23 @@ class Slide:
         return read_thumbnail(self._found.native, 1.0, max(longer / size, 1.0)).image
 
 
+def check_settings(settings: Mapping[str, Any], level: str) -> None:
+    """Refuse settings that `open_slide` cannot use, before there is a slide.
+
+    Args:
+        settings: as `Store.settings` gives them.
+        level: name of the level that is wanted.
+
+    Raises:
+        StoreError: the settings are of another wsistore, or lack the level.
+    """
+    from wsistore.build.settings import BuildSettings
+
+    known = BuildSettings.of(settings)
+    if level not in known.levels:
+        raise StoreError(f"the settings have no level {level}; they have {', '.join(known.levels)}")
+
+
 def reader_names() -> tuple[str, ...]:
     """Return what `open_slide` takes as ``reader`` beside ``"auto"``, in the order of trying."""
     from wsistore.readers import READERS
@@ -198,13 +216,11 @@ def open_slide(
     from wsistore.annotations import AnnotationSource
     from wsistore.build.settings import BuildSettings, SlideTask
     from wsistore.build.slide_crops import open_slide_crops
-    from wsistore.errors import StoreError
     from wsistore.files import absolute
     from wsistore.slides import Label
 
+    check_settings(settings, level)
     known = BuildSettings.of(settings)
-    if level not in known.levels:
-        raise StoreError(f"the settings have no level {level}; they have {', '.join(known.levels)}")
     # of the others, only the coarsest has a part in what is made: boxes are multiples of it
     names = tuple(dict.fromkeys((level, known.levels[-1])))
     source = AnnotationSource(annotations, annotation_offset)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from wsistore.annotations import Cover
 from wsistore.build.plan import SlidePlan, open_planned
-from wsistore.errors import SlideError
+from wsistore.errors import SlideError, shortened
 from wsistore.levels import Box, Level
 from wsistore.readers import NativeLevels, Reader, seam_warning
 from wsistore.regions import Regions, cover_of, find_annotated, find_regions
@@ -79,7 +79,7 @@ def open_slide_crops(
         # what was never scanned gets the color of what was scanned and is empty
         reader.fill = _rgb(found.glass)
         warnings = (*plan.warnings, *native.notes, *((seams,) if seams else ()), *found.notes)
-        row = _slide_row(task, plan, found, "; ".join(warnings))
+        row = _slide_row(task, plan, found, "; ".join(map(shortened, warnings)))
         _require_whole_pixels(found, plan.levels[-1])
         yield SlideCrops(
             reader,

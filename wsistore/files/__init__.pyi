@@ -1,4 +1,5 @@
 from . import atomic, limits
+from .json_record import json_record, json_value
 from .locks import NO_LOCK_FLAG, Lock, LockedError, NoLocksError, is_free, require_locks
 from .output_lock import OutputLock, in_use
 from .parsing import ParseError, parse_json, parse_toml
@@ -21,6 +22,8 @@ __all__ = [
     "hidden",
     "in_use",
     "is_free",
+    "json_record",
+    "json_value",
     "limits",
     "nfc",
     "parse_json",

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from wsistore.errors import UsageError
+from wsistore.files import json_record
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,11 +106,10 @@ class ClassMap:
         """Return the map that `to_json` wrote.
 
         Raises:
-            TypeError, KeyError, AttributeError: it is of another shape.
+            ParseError: it is of another shape.
             UsageError: it contradicts itself.
         """
-        merge = {str(name): tuple(map(str, parts)) for name, parts in data["merge"].items()}
-        return cls(tuple(map(str, data["exclude"])), merge)
+        return json_record(cls, data, "the map of classes")
 
 
 ALL_CLASSES = ClassMap()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wsistore.errors import StoreError, UsageError
-from wsistore.files import parse_json
+from wsistore.files import json_value, parse_json
 from wsistore.slides import ALL_CLASSES, ClassMap
 from wsistore.split.publication import finish, publish, require_finished
 from wsistore.split.request import SplitRequest
@@ -66,12 +66,29 @@ def read_record(store: StoreLike, name: str) -> Record | None:
         return None
     try:
         data = parse_json(path.read_text())
-        request = data["request"] and SplitRequest.from_json(data["request"])
-        # records of earlier versions know no classes: theirs are the store's
-        classes = ClassMap.from_json(data["classes"]) if "classes" in data else ALL_CLASSES
-        return Record(request, classes, data["source"], data["files"], data["version"])
+        found = _from_json(data)
+        for file in found.files:
+            layout.split_path(open_root(store), file.removesuffix(".csv"))
+        return found
     except (OSError, ValueError, TypeError, KeyError, AttributeError, UsageError) as error:
         raise StoreError(f"{path}: is no record of a split: {error!r}") from error
+
+
+def _from_json(data: Mapping[str, Any]) -> Record:
+    """Return the record that `_to_json` wrote.
+
+    Raises:
+        ParseError, TypeError, KeyError, UsageError: it is another thing.
+    """
+    request = data["request"]
+    return Record(
+        None if request is None else SplitRequest.from_json(request),
+        # records of earlier versions know no classes: theirs are the store's
+        ClassMap.from_json(data["classes"]) if "classes" in data else ALL_CLASSES,
+        json_value(Mapping[str, str], data["source"], "its source"),
+        json_value(Mapping[str, str], data["files"], "its files"),
+        json_value(str, data["version"], "its version"),
+    )
 
 
 def class_map(store: StoreLike, name: str) -> ClassMap:

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from wsistore.errors import UsageError
+from wsistore.files import json_record
 from wsistore.split.allocation import counts
 
 SUBSETS = ("train", "val", "test")
@@ -135,7 +136,7 @@ class SplitRequest:
         """Return the request that `to_json` wrote.
 
         Raises:
-            TypeError, KeyError: fields are missing or unknown.
+            ParseError: fields are unknown or of another type.
             UsageError: the numbers contradict each other.
         """
-        return cls(**{**data, "aux": tuple(data["aux"])})
+        return json_record(cls, data, "its request")

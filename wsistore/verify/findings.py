@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from wsistore.errors import shortened
 from wsistore.files import absolute, file_name
 from wsistore.formatting import visible, without_folders
 from wsistore.tables import SlideRecord
@@ -45,7 +46,7 @@ class Fault:
     do: str
 
     def __str__(self) -> str:
-        return visible(f"{self.file}: {self.what}; {self.do}")
+        return f"{visible(self.file)}: {shortened(visible(self.what))}; {visible(self.do)}"
 
 
 @dataclass
@@ -118,17 +119,18 @@ class Report:
         }
 
     def _said(self, text: str) -> str:
-        return without_folders(text, self.store)
+        return shortened(without_folders(text, self.store))
 
     def lines(self) -> list[str]:
         """Return the report for people: faults, then notes, then what was read."""
         found = [str(fault) for fault in self.faults]
-        found += [visible(f"note: {note}") for note in self.notes]
+        found += [f"note: {shortened(visible(note))}" for note in self.notes]
         if self.tiles or self.not_compared:
             counts = ", ".join(f"{count} at {level}" for level, count in self.tiles.items())
             found.append(f"tiles compared with the slides: {counts or 'none'}")
             found += [
-                visible(f"not compared: {slide}: {why}") for slide, why in self.not_compared.items()
+                f"not compared: {visible(slide)}: {shortened(visible(why))}"
+                for slide, why in self.not_compared.items()
             ]
         read = ", ".join(f"{self.counts[key]} {key}" for key in self.counts if key != "bytes")
         verdict = "whole" if self.whole else f"{len(self.faults)} faults"

@@ -178,7 +178,7 @@ class TargetsReader:
 def _about(path: Path) -> TargetsMetadata:
     try:
         metadata = wsistore.parse_json((path / "zarr.json").read_text(encoding="utf-8"))
-        value = metadata["attributes"][schema.KEY]
+        value = dict(metadata["attributes"][schema.KEY])
     except FileNotFoundError as error:
         raise TargetsError(f"{path} holds no targets (it has no zarr.json)") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -191,10 +191,15 @@ def _about(path: Path) -> TargetsMetadata:
     wanted = {field.name for field in fields(TargetsMetadata)}
     if odd := sorted(wanted ^ value.keys()):
         raise TargetsError(f"{path / 'zarr.json'}: missing or unexpected {', '.join(odd)}")
-    mpp = value["mpp"]
-    if not isinstance(mpp, int | float) or isinstance(mpp, bool) or not 0 < mpp < math.inf:
-        raise TargetsError(f"{path / 'zarr.json'}: mpp is {mpp!r}, not a finite number above 0")
-    return TargetsMetadata(**value)
+    try:
+        about = wsistore.json_record(TargetsMetadata, value)
+    except ValueError as error:
+        raise TargetsError(f"{path / 'zarr.json'} is damaged: {error}") from error
+    if not 0 < about.mpp < math.inf:
+        raise TargetsError(f"{path / 'zarr.json'}: mpp is {about.mpp}, not a finite number above 0")
+    if about.stride < 1:
+        raise TargetsError(f"{path / 'zarr.json'}: stride is {about.stride}, not at least 1")
+    return about
 
 
 def _places(path: Path) -> dict[str, _Place]:

@@ -47,8 +47,8 @@ MEMORY = 8 << 30
 """Bytes of address space of a process."""
 _BATCH = 300
 _NOT_FOR_USERS = re.compile(r"unexpected \w+:|Traceback \(|recursion depth|RecursionError")
-_LONGEST = 25_000
-"""Characters of a message, at most: twice what the longest mutation puts in, and may be quoted."""
+_LONGEST = 1000
+"""Characters of a line that is said, at most: a message and the places of a few files."""
 
 
 @cache
@@ -146,8 +146,9 @@ def _refusal(said: str) -> tuple[str, str]:
     """Judge what is said in place of content."""
     if _NOT_FOR_USERS.search(said):
         return DEFECT, f"not a sentence for users: {said}"
-    if not said.strip() or len(said) > _LONGEST:
-        return DEFECT, f"a message of {len(said)} characters: {said[:_LONGEST]}"
+    longest = max(map(len, said.splitlines()), default=0)
+    if not said.strip() or longest > _LONGEST:
+        return DEFECT, f"a line of {longest} characters: {said[:_LONGEST]}"
     return REFUSED, said
 
 

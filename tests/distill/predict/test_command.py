@@ -197,6 +197,20 @@ def test_an_older_run_needs_its_store(
     assert_same_answers(tmp_path / "out", evaluation, store)
 
 
+def test_a_damaged_record_of_the_store_is_refused_before_a_slide_is_read(
+    run: Path, slides: list[Path], tmp_path: Path
+) -> None:
+    config = strict(run / "config.json")
+    config["data"]["store_settings"]["regions"] = "wholewhole"
+    (run / "config.json").write_text(json.dumps(config))
+    result = predict(run, *slides, "--out", tmp_path / "out")
+    assert result.exit_code == 1
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert f"{run}/config.json: store_settings: " in result.stderr
+    assert "regions of kind 'wholewhole', not tissue or whole or annotations" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.usefixtures("worker_processes")
 def test_a_slide_that_crashes_is_named_and_the_others_predicted(
     run: Path, slides: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -1,6 +1,7 @@
 """What slides a run expects, told from the store of an older run."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,9 +46,27 @@ def test_a_split_that_changed_says_nothing_of_colors(store: Path, tmp_path: Path
 
 
 def test_a_damaged_record_is_an_error(store: Path, tmp_path: Path) -> None:
-    data = {"store_settings": {}, "colours": {"mean": 1}}
+    settings = wsistore.open(store).settings
+    data = {"store_settings": settings, "colours": {"mean": 1}}
     run = Run.open(make_run(tmp_path / "run", store, data=data))
     with pytest.raises(RunError, match=r"colours in config\.json are damaged"):
         domain_of(run, None)
     with pytest.raises(UsageError, match="--store"):
         domain_of(Run.open(make_run(tmp_path / "old", store)), None)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"regions": "wholewhole"}, "regions of kind 'wholewhole'"),
+        ({"levels": ["5x"]}, "no level 10x; they have 5x"),
+        ({"tissue": 3}, "tissue is 3, not an object"),
+    ],
+)
+def test_settings_of_no_build_are_refused_by_file(
+    change: dict[str, Any], said: str, store: Path, tmp_path: Path
+) -> None:
+    data = {"store_settings": {**wsistore.open(store).settings, **change}, "colours": None}
+    run = Run.open(make_run(tmp_path / "run", store, data=data))
+    with pytest.raises(RunError, match=rf"run/config\.json: store_settings: .*{said}"):
+        domain_of(run, None)

@@ -116,6 +116,31 @@ def test_settings_survive_a_store_and_json(tmp_path: Path, slide: Path) -> None:
         BuildSettings.of({"levels": ["5x"]})
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"regions": "wholewhole"}, "regions of kind 'wholewhole', not tissue or whole or anno"),
+        ({"regions": ["whole"]}, "regions is a list"),
+        ({"levels": "5x"}, "levels is a text"),
+        ({"levels": ["2.5x", "5x"]}, r"levels 2\.5x, 5x"),
+        ({"levels": ["fine"]}, "'fine' is not a magnification"),
+        ({"levels": []}, "no level is given"),
+        ({"exact_mpp": "no"}, "exact_mpp is a text"),
+        ({"tissue": {"mpp": 0.0}}, "mpp is 0.0, not a finite number above 0"),
+        ({"tissue": {"gap_um": -1}}, "gap_um is -1, not a finite number of at least 0"),
+        ({"tissue": {"min_density": 1.0}}, "min_density 1.0 is above 0.08"),
+        ({"tissue": {"luck": 1}}, "unknown luck"),
+        ({"annotations": {"outside": "black"}}, "outside is 'black', not keep or glass"),
+        ({"annotations": {"margin_um": "1"}}, "margin_um is a text"),
+    ],
+)
+def test_settings_that_nobody_wrote_are_refused(change: dict[str, Any], said: str) -> None:
+    whole = BuildSettings(LEVELS).record()
+    wsistore.check_settings(whole, "5x")
+    with pytest.raises(StoreError, match=f"^build settings of another wsistore: .*{said}"):
+        wsistore.check_settings({**whole, **change}, "5x")
+
+
 def test_a_slide_without_tissue_is_empty_and_one_too_coarse_fails(tmp_path: Path) -> None:
     path = tmp_path / "glass.tif"
     tifffile.imwrite(path, np.full((600, 600, 3), 242, np.uint8), photometric="rgb")

@@ -228,6 +228,14 @@ SPLITS: list[tuple[str, Break, str, str]] = [
      "splits/main.csv", "these crops are not listed: b/0"),
     ("record of a split damaged", cut("splits/main.json", -9), "splits/main.json",
      "is no record of a split"),
+    *((f"record of a split with {what}", sub("splits/main.json", old, new), "splits/main.json",
+       said)
+      for what, old, new, said in (
+          ("a text for files", '"files": {', '"files": "1", "source": {', "its files is a text"),
+          ("a number for a hash", '"main.csv": ', '"main.csv": 1, "b": ', "'main.csv' is 1"),
+          ("another's file", '"main.csv": ', '"../../x.csv": ', "'../../x'"),
+          ("a text for classes", '"exclude": []', '"exclude": "ab"', "exclude is a text"),
+      )),
     ("file of a record lost", remove("splits/main.csv"), "splits/main.json",
      "names main.csv, which is missing"),
     ("no split", add("splits/notes.txt"), "splits/notes.txt", "is no split"),

@@ -6,7 +6,9 @@ nothing tells whether that is its colors. `tools.tiff_matrix` writes each kind a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC, PREDICTOR, TiffPage
@@ -140,12 +142,19 @@ def describe(page: TiffPage) -> str:
     """Return a page's kind in words: ``"4 × uint8 RGB (LZW, extra sample unspecified)"``."""
     parts = [_name(COMPRESSION, page.compression)]
     if extra := extra_samples(page):
-        parts.append("extra " + ", ".join(_name(EXTRASAMPLE, kind) for kind in extra))
+        parts.append("extra " + ", ".join(_extra_names(extra)))
     if page.planarconfig != 1 and page.samplesperpixel > 1:
         parts.append("planes apart")
     photometric = _name(PHOTOMETRIC, page.photometric)
     depth = page.dtype if page.bitspersample in (8, 16, 32, 64) else f"{page.bitspersample}-bit"
     return f"{page.samplesperpixel} × {depth} {photometric} ({', '.join(parts)})"
+
+
+def _extra_names(kinds: tuple[int, ...]) -> Iterator[str]:
+    """Yield what samples are, equal ones in a row once: a file may say that it has 65,535."""
+    for kind, equal in groupby(kinds):
+        count = len(list(equal))
+        yield (f"{count} × " if count > 1 else "") + _name(EXTRASAMPLE, kind)
 
 
 def _require_plain_ycbcr(page: TiffPage) -> None:

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -293,6 +294,31 @@ def test_what_is_no_targets_is_one_sentence(tmp_path: Path) -> None:
     value["attributes"]["distill_targets"]["format"] = 2
     file.write_text(json.dumps(value))
     with pytest.raises(TargetsError, match="is of format 2; this version reads 1"):
+        TargetsReader(tmp_path / "t")
+
+
+@pytest.mark.parametrize(
+    ("about", "said"),
+    [
+        ([[]], "is not of teacher targets"),
+        ("text", "is not of teacher targets"),
+        (None, "is not of teacher targets"),
+        ({"classes": "ab"}, "is damaged: the record's classes is a text, not a list"),
+        ({"teacher": [1]}, "is damaged: the record's teacher is a list, not an object"),
+        ({"mpp": True}, "is damaged: the record's mpp is true, not a number"),
+        ({"mpp": 0}, "mpp is 0, not a finite number above 0"),
+        ({"stride": 0}, "stride is 0, not at least 1"),
+    ],
+)
+def test_metadata_of_other_types_is_one_sentence(tmp_path: Path, about: Any, said: str) -> None:
+    write(tmp_path / "t")
+    file = tmp_path / "t" / "zarr.json"
+    value = json.loads(file.read_text())
+    known = value["attributes"]["distill_targets"]
+    changed = {**known, **about} if isinstance(about, dict) else about
+    value["attributes"]["distill_targets"] = changed
+    file.write_text(json.dumps(value))
+    with pytest.raises(TargetsError, match=rf"zarr\.json:? {said}"):
         TargetsReader(tmp_path / "t")
 
 

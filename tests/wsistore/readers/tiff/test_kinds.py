@@ -24,7 +24,7 @@ from tools.tiff_files import (
 from tools.tiff_kinds_read import Kind, read_kinds
 from tools.tiff_kinds_refused import Refused, refused_kinds
 from tools.tiff_matrix import measure
-from wsistore.errors import SlideError
+from wsistore.errors import LONGEST, SlideError
 from wsistore.readers import open_slide
 from wsistore.readers.base import orientation_notes
 from wsistore.readers.ycbcr import rgb_of_ycbcr
@@ -43,6 +43,16 @@ def test_a_kind_is_refused_by_name(tmp_path: Path, kind: Refused) -> None:
     with pytest.raises(SlideError) as caught:
         open_slide(tmp_path / "a.tif")
     assert kind.says in str(caught.value)
+
+
+def test_samples_alike_are_counted_not_listed(tmp_path: Path) -> None:
+    pixels = np.zeros((64, 64, 3 + 300), np.uint8)
+    options = {"photometric": "rgb", "planarconfig": "contig", "metadata": None}
+    kinds = [0] * 299 + [1]
+    tifffile.imwrite(tmp_path / "a.tif", pixels, tile=(64, 64), extrasamples=kinds, **options)
+    with pytest.raises(SlideError, match="extra 299 × UNSPECIFIED, ASSOCALPHA") as caught:
+        open_slide(tmp_path / "a.tif")
+    assert len(str(caught.value)) <= LONGEST
 
 
 def test_ndpi_whose_tiles_share_rows_of_chroma_is_left_to_openslide(tmp_path: Path) -> None:
