@@ -56,6 +56,8 @@ def _region_settings(
         raise UsageError(f"--margin {margin:g} is not a width in µm")
     if outside is not None and regions != "annotations":
         raise UsageError("--outside needs --regions annotations")
+    if not (math.isfinite(min_area) and min_area >= 0):
+        raise UsageError(f"--min-area {min_area:g} is not an area in mm²")
     tissue = TissueSettings(min_area_mm2=min_area)
     drawn = AnnotationSettings(outside=outside or AnnotationSettings.outside)
     if margin is not None and regions == "tissue":

@@ -247,6 +247,8 @@ def test_usage_errors_exit_2_and_make_nothing(slide: Path, drawn: Path, tmp_path
         (("--annotations", drawn), "is no folder"),
         (("--margin", "-1"), "not a width in µm"),
         (("--margin", "nan"), "not a width in µm"),
+        (("--min-area", "nan"), "--min-area nan is not an area in mm²"),
+        (("--min-area", "-1"), "--min-area -1 is not an area in mm²"),
     ):
         result = build(slide, "--out", tmp_path / "s", *arguments)
         assert result.exit_code == 2, result.output
