@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wsistore.errors import StoreError, UsageError
-from wsistore.files import json_value, parse_json
+from wsistore.files import ParseError, json_value, parse_json
 from wsistore.slides import ALL_CLASSES, ClassMap
 from wsistore.split.publication import finish, publish, require_finished
 from wsistore.split.request import SplitRequest
@@ -70,16 +70,21 @@ def read_record(store: StoreLike, name: str) -> Record | None:
         for file in found.files:
             layout.split_path(open_root(store), file.removesuffix(".csv"))
         return found
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, UsageError) as error:
-        raise StoreError(f"{path}: is no record of a split: {error!r}") from error
+    except (OSError, ValueError, UsageError) as error:
+        raise StoreError(f"{path}: is no record of a split: {error}") from error
 
 
-def _from_json(data: Mapping[str, Any]) -> Record:
+def _from_json(data: Any) -> Record:
     """Return the record that `_to_json` wrote.
 
     Raises:
-        ParseError, TypeError, KeyError, UsageError: it is another thing.
+        ParseError: it is another thing.
+        UsageError: what was asked for contradicts itself.
     """
+    if not isinstance(data, Mapping):
+        raise ParseError("it is no JSON object")
+    if lacking := sorted({"request", "source", "files", "version"} - data.keys()):
+        raise ParseError(f"it lacks {' and '.join(lacking)}")
     request = data["request"]
     return Record(
         None if request is None else SplitRequest.from_json(request),

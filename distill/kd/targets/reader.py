@@ -178,7 +178,7 @@ class TargetsReader:
 def _about(path: Path) -> TargetsMetadata:
     try:
         metadata = wsistore.parse_json((path / "zarr.json").read_text(encoding="utf-8"))
-        value = dict(metadata["attributes"][schema.KEY])
+        value = wsistore.json_value(dict[str, Any], metadata["attributes"][schema.KEY], schema.KEY)
     except FileNotFoundError as error:
         raise TargetsError(f"{path} holds no targets (it has no zarr.json)") from error
     except (OSError, ValueError, KeyError, TypeError) as error:

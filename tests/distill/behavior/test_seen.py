@@ -98,7 +98,9 @@ def test_the_validation_set_itself_is_scored_counted_and_said(tmp_path: Path, st
 
 def test_who_chose_the_teachers_epoch_is_seen_by_the_student(tmp_path: Path, store: Path) -> None:
     teacher = chosen(make_run(tmp_path / "teacher", store))
-    student = make_run(tmp_path / "student", store, teacher={"run": str(teacher)})
+    student = make_run(
+        tmp_path / "student", store, teacher={"run": str(teacher), "weights_sha256": "0"}
+    )
     write_split(store, "second", table(p6="test"))
     with pytest.raises(
         SubsetError, match=r"student was made from .*teacher, and the epoch of that was chosen on p"

@@ -52,7 +52,9 @@ def test_a_patient_is_found_again_in_another_split_and_another_store(
 def test_the_teachers_patients_are_training_patients_too(tmp_path: Path, store: Path) -> None:
     first = [(*row[:4], "train" if row[2] == "p0" else "other") for row in rows()]
     teacher = make_run(tmp_path / "teacher", make_store(tmp_path / "teachers", first))
-    student = make_run(tmp_path / "student", store, teacher={"run": str(teacher)})
+    student = make_run(
+        tmp_path / "student", store, teacher={"run": str(teacher), "weights_sha256": "0"}
+    )
     opened, run = wsistore.open(store), Run.open(student)
     assert training_patients(run, opened) == {"p0", "p5", "p6", "p7", "p8"}
     with pytest.raises(SubsetError, match="patient p0 of test"):

@@ -347,7 +347,8 @@ def test_a_slide_that_the_run_has_seen_is_said_under_any_name(
     config = json.loads((run / "config.json").read_text())
     teacher = Path(shutil.copytree(run, tmp_path / "teacher"))
     for place, part, sets in ((run, slides[0], "train"), (teacher, slides[1], "val")):
-        own = {**config, "teacher": {"run": str(teacher)} if place == run else None}
+        origin = {"run": str(teacher), "weights_sha256": sha256(run / "weights.safetensors")}
+        own = {**config, "teacher": origin if place == run else None}
         own["class_map"] = {"exclude": ["benign"], "merge": {}}
         own["data"] = {**config["data"], "fingerprints": {sets: [marks[part.stem]]}}
         (place / "config.json").write_text(json.dumps(own))
