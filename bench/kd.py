@@ -37,9 +37,10 @@ from distill.data.batching import by_size
 from distill.data.dataset import Crops, LabeledCrops, Sample
 from distill.data.loader import SampleLoader
 from distill.data.normalization import channel_stats
+from distill.engine.optimizers import make_optimizer
 from distill.engine.settings import ComputeSettings, TrainingSettings
 from distill.engine.task import SupervisedTask, Task
-from distill.engine.trainer import make_optimizer, train_epoch
+from distill.engine.trainer import train_epoch
 from distill.kd.criterion import Criterion
 from distill.kd.stored_teacher import StoredTeacher
 from distill.kd.targets.reader import TargetsReader

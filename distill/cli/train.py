@@ -12,7 +12,12 @@ import click
 from distill.cli.exits import interrupted
 from distill.cli.kd_options import distillation, distillation_options
 from distill.cli.options import FOLDER, Grouped, option
-from distill.cli.training_options import class_options, finetune_options, training_options
+from distill.cli.training_options import (
+    class_options,
+    finetune_options,
+    training_options,
+    with_effect,
+)
 from distill.runs import Run
 from distill.settings import from_options
 from distill.training import TrainingOptions, train_finetune, train_kd, train_supervised
@@ -89,7 +94,7 @@ def finetune(student: Path, **given: Any) -> None:
 
 
 def _options(given: dict[str, Any]) -> TrainingOptions:
-    options: TrainingOptions = from_options(TrainingOptions, given)
+    options: TrainingOptions = from_options(TrainingOptions, with_effect(given))
     return options
 
 

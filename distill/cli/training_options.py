@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
-from distill.cli.options import Decorator, stack
+from distill.cli.options import Decorator, refuse_without_effect, stack
 from distill.cli.settings_options import option_of, options_of
 from distill.engine import OPTIMIZATION
 from distill.training import DATA, MACHINE, PRESETS, RUN, TrainingOptions
@@ -46,3 +47,18 @@ def _options(*without: str) -> Decorator[Any]:
 training_options = _options(*CLASSES)
 class_options = stack(*(option_of(TrainingOptions, name) for name in CLASSES))
 finetune_options = _options(*CLASSES, "level", "network", "init_from")
+
+
+def with_effect(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a command's parameters without those that do nothing beside the others.
+
+    A preset may say such a one, and another option, given beside it, take its effect.
+
+    Raises:
+        UsageError: if one of them was given.
+    """
+    needs = {}
+    if given["optimizer"] != "sgd":
+        needs["momentum"] = f"with --optimizer {given['optimizer']}"
+    refuse_without_effect(needs)
+    return {name: value for name, value in given.items() if name not in needs}

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 
 from distill.data import BatchingPolicy, one_by_one
 from distill.engine.distributed import ALONE, DistributedContext
+from distill.errors import UsageError
 from distill.settings import setting
 
 OPTIMIZATION = "Optimization"
 """Group of `--help` for what decides the weights."""
+MOMENTUM = 0.9
+"""Of --optimizer sgd, unless another is given."""
 
 
 @dataclass(frozen=True)
@@ -20,10 +23,15 @@ class TrainingSettings:
         epochs: number of passes over the training crops.
         seed: of the order and of the augmentation.
         accumulate: crops whose mean gradient makes one update.
-        lr: Adam's learning rate, constant.
-        weight_decay: Adam's L2 penalty, added to the gradient.
+        optimizer: what makes an update of a gradient; see `distill.engine.optimizers`.
+        momentum: of "sgd", 0.9 unless given; None for the others, which have none to choose.
+        lr: the learning rate.
+        weight_decay: λ; what it does depends on the optimizer.
         select: which weights to keep: "best" (lowest validation loss) or "last".
         patience: epochs without a lower validation loss after which to stop; None never stops.
+
+    Raises:
+        UsageError: if one of them has no meaning beside the others.
     """
 
     epochs: int = setting(
@@ -54,11 +62,31 @@ class TrainingSettings:
         tracked=True,
         recipe=True,
     )
+    optimizer: str = setting(
+        "adam",
+        group=OPTIMIZATION,
+        choices=("adam", "adamw", "sgd"),
+        help="What makes an update of a gradient.",
+        preset=True,
+        tracked=True,
+        recipe=True,
+    )
+    momentum: float | None = setting(
+        None,
+        group=OPTIMIZATION,
+        at_least=0,
+        at_most=1,
+        help="Momentum of --optimizer sgd.",
+        unset=f"{MOMENTUM} with sgd",
+        preset=True,
+        tracked=True,
+        recipe=True,
+    )
     lr: float = setting(
         1e-3,
         group=OPTIMIZATION,
         above=0,
-        help="Adam's learning rate.",
+        help="Learning rate.",
         preset=True,
         tracked=True,
         recipe=True,
@@ -67,7 +95,8 @@ class TrainingSettings:
         1e-4,
         group=OPTIMIZATION,
         at_least=0,
-        help="Adam's L2 penalty.",
+        help="Times a weight: with adam and sgd, added to its gradient (L2 penalty); with adamw, "
+        "taken off the weight itself, times the learning rate.",
         preset=True,
         tracked=True,
         recipe=True,
@@ -89,6 +118,12 @@ class TrainingSettings:
         tracked=True,
         recipe=True,
     )
+
+    def __post_init__(self) -> None:
+        if self.optimizer != "sgd" and self.momentum is not None:
+            raise UsageError(f"--momentum is of --optimizer sgd; {self.optimizer} has none")
+        if self.optimizer == "sgd" and self.momentum is None:
+            object.__setattr__(self, "momentum", MOMENTUM)
 
 
 @dataclass(frozen=True)

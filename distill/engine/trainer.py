@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
-from torch.optim import Adam, Optimizer
+from torch.optim import Optimizer
 
 from distill.data import (
     AugmentationParams,
@@ -24,6 +24,7 @@ from distill.data import (
 from distill.engine.callbacks import Callback
 from distill.engine.distributed import ALONE, DistributedContext
 from distill.engine.gradients import GradientAccumulator
+from distill.engine.optimizers import make_optimizer
 from distill.engine.settings import DEFAULT_COMPUTE, ComputeSettings, TrainingSettings
 from distill.engine.task import Metrics, Task
 from distill.errors import TrainingError
@@ -58,15 +59,10 @@ class RunningMean:
         return {name: sum(sums.get(name, 0.0) for sums, _ in parts) / count for name in names}
 
 
-def make_optimizer(task: Task[S], schedule: TrainingSettings) -> Optimizer:
-    """Return Adam over the task's parameters."""
-    return Adam(task.parameters(), lr=schedule.lr, weight_decay=schedule.weight_decay)
-
-
 def train_epoch(
     task: Task[S],
     samples: SampleLoader[S],
-    adam: Optimizer,
+    optimizer: Optimizer,
     schedule: TrainingSettings,
     epoch: int,
     observer: Callback,
@@ -88,7 +84,7 @@ def train_epoch(
     groups = _cut(task, samples, drawn, schedule.accumulate, setting)
     shares = [shard(group, processes.rank, processes.world) for group in groups]
     stream = samples.read(crops_in(shares))
-    gradients = GradientAccumulator(p for group in adam.param_groups for p in group["params"])
+    gradients = GradientAccumulator(p for group in optimizer.param_groups for p in group["params"])
     for group, own in zip(groups, shares, strict=True):
         pending: list[tuple[str, Tensor]] = []
         with processes.together():
@@ -104,8 +100,8 @@ def train_epoch(
                 del taken, sample, figures  # before the next batch is read
             _check(pending, epoch)
         gradients.publish(len(crops_in([group])), processes)
-        adam.step()
-        adam.zero_grad(set_to_none=True)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
         for _ in range(len(crops_in([group])) - len(pending)):
             observer.crop(epoch, "train")  # another process's
     return mean.result(processes)
@@ -169,28 +165,28 @@ def fit(
     Raises:
         TrainingError: if a loss is not finite, or memory is short.
     """
-    adam = make_optimizer(task, schedule)
+    optimizer = make_optimizer(task, schedule)
     parts = modules(task)
-    progress = writer.restore(parts, adam)
+    progress = writer.restore(parts, optimizer)
     if trained and val is not None and progress.epoch == 0 and progress.first != 0:
         began = time.perf_counter()
         figures = validate(task, val, 0, observer, setting)
         progress = TrainingState(best=figures["loss"], first=0)
         record: dict[str, Any] = {"epoch": 0, "val": figures, "kept": True}
         record["seconds"] = _since(began)
-        writer.epoch(record, parts, adam, progress)
+        writer.epoch(record, parts, optimizer, progress)
         observer.epoch(record)
     while progress.ended is None:
         began = time.perf_counter()
         epoch = progress.epoch + 1
         record = {"epoch": epoch}
-        record["train"] = train_epoch(task, train, adam, schedule, epoch, observer, setting)
+        record["train"] = train_epoch(task, train, optimizer, schedule, epoch, observer, setting)
         if val is not None:
             record["val"] = validate(task, val, epoch, observer, setting)
         progress = _advance(progress, schedule, record.get("val"))
         record["kept"] = progress.kept == epoch
         record["seconds"] = _since(began)
-        writer.epoch(record, parts, adam, progress)
+        writer.epoch(record, parts, optimizer, progress)
         observer.epoch(record)
     writer.end(progress)
     return progress

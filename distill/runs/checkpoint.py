@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
 Modules: TypeAlias = "Mapping[str, nn.Module]"
+ADAM = "Adam"
+STATES: Mapping[str, frozenset[str]] = {
+    ADAM: frozenset({"step", "exp_avg", "exp_avg_sq"}),
+    "AdamW": frozenset({"step", "exp_avg", "exp_avg_sq"}),
+    "SGD": frozenset({"momentum_buffer"}),
+}
+"""What an optimiser of torch.optim keeps of each parameter that it has moved. SGD without momentum
+keeps nothing."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +63,8 @@ def save_checkpoint(
 ) -> None:
     """Write everything needed to go on: modules, optimiser state, progress.
 
-    Tensors are named `MODULE/NAME` and `optimiser/MODULE/NAME/KEY`, with NAME the parameter's.
+    Tensors are named `MODULE/NAME` and `optimiser/MODULE/NAME/KEY`, with NAME the parameter's. The
+    metadata name the optimiser, unless it is Adam, which the first checkpoints did not say.
 
     Raises:
         ValueError: if the optimiser has a parameter that is in no module; see `modules`.
@@ -75,6 +84,8 @@ def save_checkpoint(
     }
     metadata |= {"ended": progress.ended} if progress.ended else {}
     metadata |= {"first": str(progress.first)} if progress.first != 1 else {}
+    kind = type(optimizer).__name__
+    metadata |= {"optimiser": kind} if kind != ADAM else {}
     save(path, tensors, metadata)
 
 
@@ -106,7 +117,9 @@ def load_checkpoint(path: Path, parts: Modules, optimizer: Optimizer) -> Trainin
         }
         count = sum(tensor.numel() for tensor in held.values())
         fill(module, held, str(path), f"the {part} of {count} values")
+    wanted, names = STATES[type(optimizer).__name__], {p: n for n, p in _parameters(parts).items()}
     for parameter, state in states.items():
+        _require_state(path, names[parameter], state, parameter, wanted)
         optimizer.state[parameter] = {
             key: value if key == "step" else value.to(parameter.device)
             for key, value in state.items()
@@ -138,7 +151,27 @@ def _states(
     if wanted != states.keys():
         odd = shortened(sorted(wanted ^ states.keys()))
         raise RunError(f"{path} and the optimiser do not hold the same parameters: {odd}")
+    kind = type(optimizer).__name__
+    if (held := metadata.get("optimiser", ADAM)) != kind:
+        raise RunError(f"{path} holds the state of {held}, and the optimiser is {kind}")
     return {parameters[name]: state for name, state in states.items()}
+
+
+def _require_state(
+    path: Path,
+    name: str,
+    state: Mapping[str, Tensor],
+    parameter: nn.Parameter,
+    wanted: frozenset[str],
+) -> None:
+    """Refuse a state that is not what the optimiser keeps of a parameter."""
+    if state.keys() != wanted:
+        odd = shortened(sorted(state.keys() ^ wanted))
+        raise RunError(f"{path}: the optimiser's state of {name} lacks or should not have {odd}")
+    for key, value in state.items():
+        if key != "step" and value.shape != parameter.shape:
+            shapes = f"{tuple(value.shape)} where {tuple(parameter.shape)} is wanted"
+            raise RunError(f"{path}: the optimiser's {key} of {name} is {shapes}")
 
 
 def _parameters(parts: Modules) -> dict[str, nn.Parameter]:

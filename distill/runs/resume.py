@@ -16,7 +16,12 @@ PLACES = frozenset(
 )  # fmt: skip
 """Keys of config.json, at any depth, that change no result but by rounding, or follow from
 hashes beside them: how the store was built, the colours of the training crops, their slides."""
-LATER: Mapping[str, Any] = {"val_subset": VAL, "class_map.exclude": []}
+LATER: Mapping[str, Any] = {
+    "val_subset": VAL,
+    "class_map.exclude": [],
+    "optimizer": "adam",
+    "momentum": None,
+}
 """Keys that runs of earlier versions do not record, and what was true of those."""
 
 

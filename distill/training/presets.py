@@ -27,7 +27,6 @@ class Preset:
         distillation: what to imitate of a teacher, and how.
         parameters: of the network with three classes.
         initialisation: how convolutions start.
-        optimizer: its name in torch.optim.
         batch: crops that go through the network at once.
         color: brightness, contrast and saturation lie in 1 ± this.
         hue: the hue moves by at most this, either way.
@@ -42,7 +41,6 @@ class Preset:
     distillation: DistillationSettings
     parameters: int
     initialisation: str
-    optimizer: str
     batch: int
     color: float
     hue: float
@@ -86,7 +84,9 @@ class Preset:
 
 DIPALMA2021 = Preset(
     network="resnet10",
-    training=TrainingSettings(epochs=100, accumulate=32, lr=1e-3, weight_decay=1e-4),
+    training=TrainingSettings(
+        epochs=100, accumulate=32, optimizer="adam", lr=1e-3, weight_decay=1e-4
+    ),
     distillation=DistillationSettings(
         criterion=Criterion(
             temperature=1.0,
@@ -101,7 +101,6 @@ DIPALMA2021 = Preset(
     ),
     parameters=1_231_011,
     initialisation="kaiming_normal, fan_out",
-    optimizer="Adam",
     batch=1,
     color=0.5,
     hue=0.2,

@@ -111,3 +111,67 @@ def test_what_learns_beside_the_network_is_kept_too(tmp_path: Path) -> None:
         save_checkpoint(path, parts(one.network), adam, AT)
     with pytest.raises(RunError, match="holds projection, which this training does not have"):
         load_checkpoint(path, parts(other.network), torch.optim.Adam(other.network.parameters()))
+
+
+OPTIMIZERS = {
+    "Adam": lambda given: torch.optim.Adam(given),
+    "AdamW": lambda given: torch.optim.AdamW(given),
+    "SGD": lambda given: torch.optim.SGD(given, momentum=0.9),
+}
+
+
+def stepped(kind: str) -> tuple[nn.Module, torch.optim.Optimizer]:
+    network = nn.Linear(3, 2)
+    optimizer = OPTIMIZERS[kind](network.parameters())
+    for _ in range(3):
+        network(torch.ones(1, 3)).sum().backward()
+        optimizer.step()
+    return network, optimizer
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS)
+def test_each_optimizers_state_comes_back_and_no_others(tmp_path: Path, kind: str) -> None:
+    network, optimizer = stepped(kind)
+    path = tmp_path / "checkpoint.safetensors"
+    save_checkpoint(path, parts(network), optimizer, AT)
+    for other in OPTIMIZERS:
+        fresh_network = nn.Linear(3, 2)
+        fresh = OPTIMIZERS[other](fresh_network.parameters())
+        if other != kind:
+            with pytest.raises(
+                RunError, match=f"the state of {kind}, and the optimiser is {other}"
+            ):
+                load_checkpoint(path, parts(fresh_network), fresh)
+            continue
+        assert load_checkpoint(path, parts(fresh_network), fresh) == AT
+        for mine, theirs in zip(fresh_network.parameters(), network.parameters(), strict=True):
+            assert fresh.state[mine].keys() == optimizer.state[theirs].keys() != set()
+            for key, value in optimizer.state[theirs].items():
+                assert torch.equal(fresh.state[mine][key], value)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("exp_avg", None, "lacks or should not have exp_avg"),
+        ("momentum_buffer", torch.ones(2), "lacks or should not have momentum_buffer"),
+        ("exp_avg_sq", torch.ones(3), r"exp_avg_sq of network/bias is \(3,\) where \(2,\) is"),
+    ],
+)
+def test_a_state_that_is_not_the_optimizers_is_refused(
+    tmp_path: Path, key: str, value: torch.Tensor | None, said: str
+) -> None:
+    network, adam = trained()
+    path = tmp_path / "checkpoint.safetensors"
+    save_checkpoint(path, parts(network), adam, AT)
+    tensors = load_file(path)
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+    name = f"optimiser/network/bias/{key}"
+    if value is None:
+        del tensors[name]
+    else:
+        tensors[name] = value
+    save_file(tensors, path, metadata)
+    with pytest.raises(RunError, match=said):
+        load_checkpoint(path, parts(network), adam)
