@@ -60,5 +60,8 @@ def with_effect(given: Mapping[str, Any]) -> dict[str, Any]:
     needs = {}
     if given["optimizer"] != "sgd":
         needs["momentum"] = f"with --optimizer {given['optimizer']}"
+    if given["schedule"] != "step":
+        why = f"with --schedule {given['schedule']}"
+        needs |= {"step_epochs": why, "step_factor": why}
     refuse_without_effect(needs)
     return {name: value for name, value in given.items() if name not in needs}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+from torch.nn.utils import clip_grad_norm_
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from distill.data import Sample
@@ -32,3 +33,20 @@ def make_optimizer(task: Task[S], schedule: TrainingSettings) -> Optimizer:
     if schedule.optimizer == "adam":
         return Adam(parameters, lr=lr, weight_decay=decay)
     raise ValueError(f"no optimizer is called {schedule.optimizer!r}")
+
+
+def make_update(optimizer: Optimizer, factor: float, clip_norm: float | None) -> None:
+    """Move the weights by the gradients that are in `grad`, and clear those.
+
+    Args:
+        optimizer: who moves them.
+        factor: what the learning rate that it was made with is multiplied by.
+        clip_norm: largest norm c of the gradient g, over all parameters: where ‖g‖₂ > c, it becomes
+            c g / (‖g‖₂ + 1e-6), as torch's `clip_grad_norm_` has it. None leaves g as it is.
+    """
+    if clip_norm is not None:
+        clip_grad_norm_([p for one in optimizer.param_groups for p in one["params"]], clip_norm)
+    for group in optimizer.param_groups:
+        group["lr"] = group.setdefault("initial_lr", group["lr"]) * factor
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)

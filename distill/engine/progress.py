@@ -101,6 +101,8 @@ def epoch_line(record: Mapping[str, Any], epochs: int) -> str:
         if subset in record:
             figures = "  ".join(f"{name} {value:.4f}" for name, value in record[subset].items())
             parts.append(f"{subset} {figures}")
+    if "lr" in record:
+        parts.append(f"lr {record['lr']:.3g}")
     parts.append(f"({record['seconds']:.1f} s)")
     if record["kept"]:
         parts.append("kept")

@@ -21,10 +21,12 @@ from distill.data import (
     sample_params,
     shard,
 )
+from distill.engine.averaging import WeightAverage
 from distill.engine.callbacks import Callback
 from distill.engine.distributed import ALONE, DistributedContext
 from distill.engine.gradients import GradientAccumulator
-from distill.engine.optimizers import make_optimizer
+from distill.engine.optimizers import make_optimizer, make_update
+from distill.engine.schedules import lr_factor, lr_record
 from distill.engine.settings import DEFAULT_COMPUTE, ComputeSettings, TrainingSettings
 from distill.engine.task import Metrics, Task
 from distill.errors import TrainingError
@@ -67,12 +69,13 @@ def train_epoch(
     epoch: int,
     observer: Callback,
     setting: ComputeSettings = DEFAULT_COMPUTE,
+    average: WeightAverage | None = None,
 ) -> dict[str, float]:
     """Pass once over the training crops; return the mean of each figure.
 
     With groups G of `accumulate` crops in the epoch's order, each update uses the gradient
     (1 / |G|) Σ_{i ∈ G} ∇ loss_i. The last group is what is left, with |G| its own size. Each
-    process computes the gradients of its share of each group.
+    process computes the gradients of its share of each group. `average` is told of each update.
 
     Raises:
         TrainingError: if a loss is not finite (before it reaches the weights), or memory is short.
@@ -85,7 +88,7 @@ def train_epoch(
     shares = [shard(group, processes.rank, processes.world) for group in groups]
     stream = samples.read(crops_in(shares))
     gradients = GradientAccumulator(p for group in optimizer.param_groups for p in group["params"])
-    for group, own in zip(groups, shares, strict=True):
+    for number, (group, own) in enumerate(zip(groups, shares, strict=True)):
         pending: list[tuple[str, Tensor]] = []
         with processes.together():
             for batch in own:
@@ -100,8 +103,10 @@ def train_epoch(
                 del taken, sample, figures  # before the next batch is read
             _check(pending, epoch)
         gradients.publish(len(crops_in([group])), processes)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        factor = lr_factor(schedule, len(groups), (epoch - 1) * len(groups) + number)
+        make_update(optimizer, factor, schedule.clip_norm)
+        if average is not None:
+            average.update()
         for _ in range(len(crops_in([group])) - len(pending)):
             observer.crop(epoch, "train")  # another process's
     return mean.result(processes)
@@ -156,7 +161,8 @@ def fit(
     """Train from where the writer's run stands, publish every epoch, and return how it ended.
 
     `select` "best" keeps the weights of the lowest validation loss, the first of equals. "last"
-    keeps those of the last epoch, and so does "best" where there is nothing to validate on.
+    keeps those of the last epoch, and so does "best" where there is nothing to validate on. With
+    `ema` it is the average of weights that is validated and kept.
 
     Weights that were `trained` before are validated before the first update, as epoch 0: an epoch
     is kept for being better than the start, not only than other epochs, and patience counts from
@@ -166,11 +172,13 @@ def fit(
         TrainingError: if a loss is not finite, or memory is short.
     """
     optimizer = make_optimizer(task, schedule)
-    parts = modules(task)
+    average = WeightAverage(modules(task), schedule.ema)
+    parts = average.parts
     progress = writer.restore(parts, optimizer)
     if trained and val is not None and progress.epoch == 0 and progress.first != 0:
         began = time.perf_counter()
-        figures = validate(task, val, 0, observer, setting)
+        with average.shown():
+            figures = validate(task, val, 0, observer, setting)
         progress = TrainingState(best=figures["loss"], first=0)
         record: dict[str, Any] = {"epoch": 0, "val": figures, "kept": True}
         record["seconds"] = _since(began)
@@ -179,10 +187,13 @@ def fit(
     while progress.ended is None:
         began = time.perf_counter()
         epoch = progress.epoch + 1
-        record = {"epoch": epoch}
-        record["train"] = train_epoch(task, train, optimizer, schedule, epoch, observer, setting)
+        record = {"epoch": epoch, **lr_record(schedule, len(train), epoch)}
+        record["train"] = train_epoch(
+            task, train, optimizer, schedule, epoch, observer, setting, average
+        )
         if val is not None:
-            record["val"] = validate(task, val, epoch, observer, setting)
+            with average.shown():
+                record["val"] = validate(task, val, epoch, observer, setting)
         progress = _advance(progress, schedule, record.get("val"))
         record["kept"] = progress.kept == epoch
         record["seconds"] = _since(began)

@@ -1,5 +1,5 @@
 from . import curves
-from .checkpoint import TrainingState, modules
+from .checkpoint import AVERAGE, Modules, TrainingState, modules
 from .class_maps import class_map, disagreement
 from .curves import curve_columns
 from .init_from import start_from
@@ -18,10 +18,12 @@ from .weights import LOWEST, Weights
 from .writer import NonWritingRank, RunWriter, Writer
 
 __all__ = [
+    "AVERAGE",
     "CHECKPOINT",
     "CLASS_MAP",
     "LOWEST",
     "PLACES",
+    "Modules",
     "NonWritingRank",
     "Run",
     "RunWriter",

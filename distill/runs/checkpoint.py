@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
 Modules: TypeAlias = "Mapping[str, nn.Module]"
+AVERAGE = "average_"
+"""Before the name of a module: the moving average of its weights."""
 ADAM = "Adam"
 STATES: Mapping[str, frozenset[str]] = {
     ADAM: frozenset({"step", "exp_avg", "exp_avg_sq"}),
@@ -56,6 +58,11 @@ def modules(task: Any) -> Modules:
     a mapping of names to modules. They go into the checkpoint, never into the weights.
     """
     return {"network": task.network, **getattr(task, "beside", {})}
+
+
+def published(parts: Modules) -> nn.Module:
+    """Return the network whose weights a run publishes: the average, where one is kept."""
+    return parts.get(f"{AVERAGE}network", parts["network"])
 
 
 def save_checkpoint(

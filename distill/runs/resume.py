@@ -21,6 +21,12 @@ LATER: Mapping[str, Any] = {
     "class_map.exclude": [],
     "optimizer": "adam",
     "momentum": None,
+    "lr_schedule": "constant",
+    "warmup_epochs": 0,
+    "step_epochs": None,
+    "step_factor": None,
+    "clip_norm": None,
+    "ema": None,
 }
 """Keys that runs of earlier versions do not record, and what was true of those."""
 

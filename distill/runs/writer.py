@@ -21,6 +21,7 @@ from distill.runs.checkpoint import (
     Modules,
     TrainingState,
     load_checkpoint,
+    published,
     read_progress,
     save_checkpoint,
 )
@@ -134,7 +135,7 @@ class RunWriter:
             self._lines = _lines(self.path / "metrics.jsonl", progress.first, progress.epoch)
             self._metrics()
             if progress.kept == progress.epoch:
-                self._keep(parts["network"], progress.kept)
+                self._keep(published(parts), progress.kept)
         return progress
 
     def epoch(
@@ -150,7 +151,7 @@ class RunWriter:
         self._require_own()
         save_checkpoint(self.path / CHECKPOINT, parts, optimizer, progress)
         if progress.kept == progress.epoch:
-            self._keep(parts["network"], progress.kept)
+            self._keep(published(parts), progress.kept)
         if time.monotonic() - self._drawn > _CURVES_EVERY:
             self._draw()
 

@@ -20,6 +20,9 @@ RECIPES = {
     "adamw": ("--optimizer", "adamw", "--weight-decay", "0.05"),
     "sgd": ("--optimizer", "sgd", "--lr", "0.01"),
     "sgd, no momentum": ("--optimizer", "sgd", "--momentum", "0"),
+    "cosine": ("--schedule", "cosine", "--warmup-epochs", "1"),
+    "step": ("--schedule", "step", "--step-epochs", "1", "--step-factor", "0.5"),
+    "clipped average": ("--clip-norm", "0.5", "--ema", "0.9"),
 }
 
 
@@ -40,7 +43,7 @@ def stop_after(monkeypatch: pytest.MonkeyPatch, epoch: int) -> None:
     monkeypatch.setattr(RunWriter, "epoch", interrupted)
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", sorted(RECIPES))
 def test_resumed_is_uninterrupted(
     real_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -79,7 +82,7 @@ def test_what_older_runs_do_not_record_is_the_default() -> None:
     """Keys that came later: each is a setting whose default older runs had."""
     now = recorded(TrainingOptions(store="s", level="5x", out=Path("o")))
     ours = {key: value for key, value in LATER.items() if key in now}
-    assert {"optimizer", "momentum"} <= ours.keys()
+    assert {"optimizer", "momentum", "lr_schedule", "clip_norm", "ema"} <= ours.keys()
     assert ours == {key: now[key] for key in ours}
 
 

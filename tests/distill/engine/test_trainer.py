@@ -245,3 +245,22 @@ def test_bf16_computes_in_bf16_and_learns_in_float32() -> None:
         train_epoch(task, listed(IMAGES), recording, TrainingSettings(), 1, Quiet(), setting)
         assert set(seen) == {dtype}
         assert recording.seen[0].dtype == torch.float32
+
+
+@pytest.mark.parametrize("limit", [1e-3, 0.7, 1e6])
+@pytest.mark.parametrize("most", [1, 3])
+def test_the_gradient_of_the_whole_group_is_clipped(limit: float, most: int) -> None:
+    task = Linear()
+    recording = Recording(task.parameters())
+    setting = ComputeSettings(cut=by_size(1000, most))
+    schedule = TrainingSettings(accumulate=5, clip_norm=limit)
+    train_epoch(task, listed(IMAGES), recording, schedule, 1, Quiet(), setting)
+    indices = order(0, 1, 7)
+    for group, seen in zip((indices[:5], indices[5:]), recording.seen, strict=True):
+        task.network.zero_grad()
+        batch = IMAGES[group].reshape(len(group), -1).double()
+        task.network(batch).square().mean().backward()
+        norm = torch.nn.utils.clip_grad_norm_(task.parameters(), limit)
+        assert (seen.norm() < norm) == bool(norm > limit)
+        wanted = torch.cat([p.grad.flatten() for p in task.parameters()])
+        torch.testing.assert_close(seen, wanted, rtol=1e-12, atol=1e-14)
