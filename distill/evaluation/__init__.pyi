@@ -8,6 +8,7 @@ from .metrics.bootstrap import DRAWS, UNITS
 from .metrics.calibration import probabilities
 from .plan import EvaluationPlan, EvaluationRequest, plan_evaluation
 from .predictions import AGGREGATES, UNIT_COLUMNS, Predictions, guarded_csv
+from .report_file import read_report
 from .scores import FORMAT, KINDS, TABLES, Score, ScoreTable, missing_scores, notes, score_columns
 from .scoring import BootstrapSettings
 from .table import evaluation_tables
@@ -47,6 +48,7 @@ __all__ = [
     "notes",
     "plan_evaluation",
     "probabilities",
+    "read_report",
     "resampling",
     "score_columns",
     "scoring",

@@ -11,7 +11,7 @@ import pandas as pd
 import wsistore
 from distill.errors import RunError, SubsetError, UsageError
 from distill.evaluation.predictions import read_guarded_csv
-from distill.files import read_json
+from distill.evaluation.report_file import read_report
 from distill.runs import Run, sha256, slide_fingerprints
 
 HINT = "--allow-training-patients evaluates anyway"
@@ -235,7 +235,7 @@ def _temperatures(run: Run, store: wsistore.Store) -> Iterator[Use]:
     """Yield what the run's evaluations have fitted temperatures of its present weights on."""
     weights = None
     for file in sorted(run.path.glob("evaluation/*/metrics.json")):
-        report = read_json(file)
+        report = read_report(file)
         if not (fitted := report.get("calibration")):
             continue
         weights = weights or sha256(run.path / "weights.safetensors")

@@ -12,7 +12,7 @@ from typing import Any
 import wsistore
 from distill.cost import cost, parameters, peak_memory
 from distill.errors import DistillError
-from distill.evaluation import FORMAT
+from distill.evaluation import FORMAT, read_report
 from distill.files import read_json
 from distill.networks import ResNet
 from distill.output_folder import own_name
@@ -103,7 +103,7 @@ def evaluations(run: Run) -> tuple[list[dict[str, Any]], int]:
     wanted = sha256(run.path / "weights.safetensors")
     found, others = [], 0
     for file in sorted(run.path.glob("evaluation/*/metrics.json")):
-        report = read_json(file)
+        report = read_report(file)
         if report.get("weights_sha256") != wanted or report.get("format") != FORMAT:
             others += 1
             continue

@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from distill.errors import RunError, UsageError
-from distill.evaluation import FORMAT
-from distill.files import read_json
+from distill.evaluation import FORMAT, read_report
 from distill.runs import Run
 
 
@@ -84,7 +82,7 @@ def _fitted(file: Path, weights: str) -> Calibration | str:
     Raises:
         RunError: it cannot be read, or is no evaluation.
     """
-    report: dict[str, Any] = read_json(file)
+    report = read_report(file)
     if report.get("format") != FORMAT:
         raise RunError(f"{file} is no evaluation of {FORMAT}; evaluate the run again")
     try:

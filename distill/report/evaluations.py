@@ -11,8 +11,14 @@ from typing import Any
 import wsistore
 from distill.data import labels_of
 from distill.errors import RunError, UsageError
-from distill.evaluation import FORMAT, TABLES, BootstrapSettings, Predictions, leakage
-from distill.files import read_json
+from distill.evaluation import (
+    FORMAT,
+    TABLES,
+    BootstrapSettings,
+    Predictions,
+    leakage,
+    read_report,
+)
 from distill.report.consistency import bootstrap, scores_match_predictions
 from distill.report.formatting import folder_names
 from distill.runs import Run, disagreement, sha256, split_sha256
@@ -123,7 +129,7 @@ def _require(
 
 
 def _read(name: str, run: Run, folder: Path, again: _Again) -> Evaluated:
-    metrics = read_json(folder / "metrics.json")
+    metrics = read_report(folder / "metrics.json")
     if metrics.get("format") != FORMAT:
         raise RunError(f"{folder / 'metrics.json'} is not of {FORMAT}; {again(run)}")
     answers = Predictions.read(folder / "predictions.csv")

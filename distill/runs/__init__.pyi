@@ -12,6 +12,7 @@ from .provenance import (
     slide_fingerprints,
     split_sha256,
 )
+from .record_types import require_types
 from .resume import PLACES, resume_differences
 from .run import CHECKPOINT, CLASS_MAP, Run, check_out, check_resume, class_map_of
 from .weights import LOWEST, Weights
@@ -41,6 +42,7 @@ __all__ = [
     "environment",
     "location",
     "modules",
+    "require_types",
     "resume_differences",
     "settings_sha256",
     "sha256",

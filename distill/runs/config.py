@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import wsistore
 from distill.errors import RunError
 from distill.files import read_json
+from distill.runs.record_types import require_types
 
 _OBJECT = Mapping[str, Any] | None
 _TYPES: Mapping[str, Any] = {
@@ -20,7 +20,7 @@ _TYPES: Mapping[str, Any] = {
     "val_subset": str,
     "seed": int,
     "crops": Mapping[str, int],
-    "left_out": Mapping[str, Mapping[str, str]] | None,
+    "left_out": Mapping[str, Mapping[str, str]],
     "data": Mapping[str, Any],
     "data.store_settings": Mapping[str, Any],
     "data.settings_sha256": str | None,
@@ -55,19 +55,7 @@ def read_config(path: Path) -> dict[str, Any]:
         RunError: it cannot be read, or an entry that is read later holds another type than it has.
     """
     config = read_json(path)
-    for name, hint in _TYPES.items():
-        *outer, last = name.split(".")
-        held: Any = config
-        for key in outer:
-            held = held.get(key) or {}
-        if last not in held:
-            continue
-        try:
-            wsistore.json_value(hint, held[last], f"its {name}")
-        except ValueError as error:
-            raise RunError(f"{path} is damaged: {error}") from error
-        if isinstance(held[last], str) and "\0" in held[last]:  # no path or name has one
-            raise RunError(f"{path} is damaged: its {name} holds a NUL character")
+    require_types(path, config, _TYPES)
     for name, keys in _NEEDED.items():
         for key in keys:
             if (origin := config.get(name)) and key not in origin:

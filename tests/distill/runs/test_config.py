@@ -37,6 +37,7 @@ def test_a_whole_one_is_read_as_it_is(tmp_path: Path) -> None:
         ({"data": None}, "its data is null, not an object"),
         ({"data": {"store_settings": [1]}}, r"its data\.store_settings is a list"),
         ({"data": {"fingerprints": {"train": "abc"}}}, r"its data\.fingerprints's 'train' is a t"),
+        ({"left_out": None}, "its left_out is null, not an object"),
         ({"left_out": {"train": 3}}, "its left_out's 'train' is 3, not an object"),
         ({"seed": "0"}, "its seed is a text, not a whole number"),
         ({"store": 5}, "its store is 5, not a text"),

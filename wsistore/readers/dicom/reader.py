@@ -46,31 +46,36 @@ class WsiDicomReader(BaseReader):
             raise SlideError("not DICOM")
         if importlib.util.find_spec("wsidicom") is None:
             raise SlideError(f"wsidicom is not installed ({INSTALL})")
+        self._slide: Any = None
+        try:
+            self._open(data_path(path))
+        # pydicom and wsidicom raise many kinds; all of them mean one thing to the user
+        except Exception as error:
+            if self._slide is not None:
+                self._slide.close()
+            if isinstance(error, SlideError):
+                raise
+            raise SlideError(without_target(_reason(error), path)) from error
+
+    def _open(self, path: Path) -> None:
         # imported where it is needed: it is an extra
         import wsidicom
 
-        try:
-            files = _series(data_path(path))
-            require_one_pyramid(volume_sizes(files))
-            self._slide: Any = wsidicom.WsiDicom.open(files)
-            self._levels = [level.level for level in self._slide.pyramid]
-            self.level_sizes = tuple(
-                (int(level.size.width), int(level.size.height)) for level in self._slide.pyramid
-            )
-            self.tile_rows = int(self._slide.tile_size.height)
-            self.frame_size = int(self._slide.tile_size.width), self.tile_rows
-        except SlideError:
-            raise
-        # pydicom and wsidicom raise many kinds; all of them mean one thing to the user
-        except Exception as error:
-            raise SlideError(without_target(_reason(error), path)) from error
+        files = _series(path)
+        require_one_pyramid(volume_sizes(files))
+        self._slide = wsidicom.WsiDicom.open(files)
+        self._levels = [level.level for level in self._slide.pyramid]
+        self.level_sizes = tuple(
+            (int(level.size.width), int(level.size.height)) for level in self._slide.pyramid
+        )
+        self.tile_rows = int(self._slide.tile_size.height)
+        self.frame_size = int(self._slide.tile_size.width), self.tile_rows
         colors = {found.size: found for found in frame_colors(files)}
         known = [colors[size] for size in self.level_sizes if size in colors]
         file, base = _base(files, self.level_sizes[0])
         sparse = base.get("DimensionOrganizationType") == "TILED_SPARSE"
         for found in known:
             if found.unknown or (found.left_ycbcr and sparse):
-                self._slide.close()
                 raise SlideError(found.unknown or _SPARSE)
         self._ycbcr = [size in colors and colors[size].left_ycbcr for size in self.level_sizes]
         notes = [
@@ -158,8 +163,12 @@ def _discreet(error: Exception, file: Path) -> str:
     import pydicom
 
     said = _reason(error)
-    dataset = pydicom.dcmread(file, stop_before_pixels=True)
-    texts = (str(element.value).strip() for element in dataset.iterall() if element.VR != "SQ")
+    try:
+        dataset = pydicom.dcmread(file, stop_before_pixels=True)
+        texts = [str(element.value).strip() for element in dataset.iterall() if element.VR != "SQ"]
+    # where an element cannot be read, nobody knows whether it is quoted
+    except Exception:
+        return type(error).__name__
     quotes = any(len(text) > _SHORT and text in said for text in texts)
     return type(error).__name__ if quotes else said
 

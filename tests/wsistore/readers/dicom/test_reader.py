@@ -243,6 +243,36 @@ def test_a_warning_quotes_nothing_of_the_patient(
             )
 
 
+def test_an_element_that_cannot_be_read_decides_nothing_and_quotes_nothing(
+    tmp_path: Path, pixels: np.ndarray
+) -> None:
+    def number(dataset: Dataset) -> None:
+        dataset.AccessionNumber = "A1234567"
+
+    write_dicom(tmp_path / "a.dcm", pixels, change=number)
+    data = (tmp_path / "a.dcm").read_bytes()
+    known, unknown = (bytes((8, 0, 0x50, 0)) + kind for kind in (b"SH", b"SJ"))
+    assert data.count(known) == 1
+    (tmp_path / "a.dcm").write_bytes(data.replace(known, unknown))
+    with open_slide(tmp_path, "wsidicom") as slide:
+        assert np.array_equal(slide.read(0, 0, 0, 500, 300), pixels)
+        (note,) = slide.properties.notes
+        assert note.startswith("parts of its metadata cannot be read (NotImplementedError)")
+
+
+@pytest.mark.parametrize("step", ["frame_colors", "_base", "WsiDicomReader._stated"])
+def test_whatever_a_step_of_opening_raises_is_the_slides(
+    step: str, tmp_path: Path, pixels: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise NotImplementedError("of no kind that anybody knows")
+
+    write_dicom(tmp_path / "a.dcm", pixels)
+    monkeypatch.setattr(f"wsistore.readers.dicom.reader.{step}", fail)
+    with pytest.raises(SlideError, match="wsidicom: of no kind that anybody knows"):
+        open_slide(tmp_path, "wsidicom")
+
+
 @pytest.mark.filterwarnings("ignore:The value length")
 def test_the_real_slide_with_broken_metadata_equals_its_svs(cases: Path, cmu: Path) -> None:
     folder = cases / "dicom-optional-metadata" / "wsic-dicom"

@@ -1,0 +1,42 @@
+"""metrics.json of an evaluation, read back: what readers take from it is what they take it for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from distill.errors import RunError
+from distill.evaluation.scores import FORMAT
+from distill.files import read_json
+from distill.runs import require_types
+
+_OBJECT = Mapping[str, Any]
+_TYPES: Mapping[str, Any] = {
+    "weights_sha256": str,
+    "split": str,
+    "split_sha256": str,
+    "subset": str,
+    "aggregate": str,
+    "skipped": _OBJECT,
+    "calibration": _OBJECT | None,
+    "bootstrap": _OBJECT,
+    "slides": _OBJECT,
+    "patients": _OBJECT,
+    "cost": _OBJECT,
+}
+_NEEDED = ("slides", "patients", "cost")
+
+
+def read_report(path: Path) -> dict[str, Any]:
+    """Return what a metrics.json holds, of whatever format.
+
+    Raises:
+        RunError: it cannot be read, or an entry that is read later holds another type than it has
+            or is missing.
+    """
+    report = read_json(path)
+    require_types(path, report, _TYPES)
+    if report.get("format") == FORMAT and (lacking := [k for k in _NEEDED if k not in report]):
+        raise RunError(f"{path} is damaged: it lacks {' and '.join(lacking)}")
+    return report
