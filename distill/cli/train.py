@@ -15,9 +15,11 @@ from distill.cli.options import FOLDER, Grouped, option
 from distill.cli.training_options import (
     class_options,
     finetune_options,
+    label_options,
     training_options,
     with_effect,
 )
+from distill.engine import LabelSettings
 from distill.runs import Run
 from distill.settings import from_options
 from distill.training import TrainingOptions, train_finetune, train_kd, train_supervised
@@ -31,6 +33,7 @@ def train() -> None:
 
 @train.command(cls=Grouped)
 @training_options
+@label_options
 @class_options
 def teacher(**given: Any) -> None:
     """Train the high-resolution teacher on the labels of STORE.
@@ -40,11 +43,12 @@ def teacher(**given: Any) -> None:
       distill train teacher STORE --split main --level 10x --out runs/teacher
     """
     with _interruptible(given["out"]):
-        train_supervised("train teacher", _options(given), terminal.echo)
+        train_supervised("train teacher", _options(given), terminal.echo, _labels(given))
 
 
 @train.command(cls=Grouped)
 @training_options
+@label_options
 @class_options
 def baseline(**given: Any) -> None:
     """Train the same network from scratch at low resolution, for comparison.
@@ -54,7 +58,7 @@ def baseline(**given: Any) -> None:
       distill train baseline STORE --split main --level 1.25x --out runs/baseline
     """
     with _interruptible(given["out"]):
-        train_supervised("train baseline", _options(given), terminal.echo)
+        train_supervised("train baseline", _options(given), terminal.echo, _labels(given))
 
 
 @train.command(cls=Grouped)
@@ -77,6 +81,7 @@ def kd(**given: Any) -> None:
 
 @train.command(cls=Grouped)
 @finetune_options
+@label_options
 @option("Data", "--student", required=True, type=FOLDER, help="Run of the student.")
 def finetune(student: Path, **given: Any) -> None:
     """Train the fully connected layer of a student on the labels of STORE, and nothing else.
@@ -90,12 +95,17 @@ def finetune(student: Path, **given: Any) -> None:
     about = Run.open(student).weights
     options = _options({**given, "level": about.level, "network": about.network})
     with _interruptible(given["out"]):
-        train_finetune(student, options, terminal.echo)
+        train_finetune(student, options, terminal.echo, _labels(given))
 
 
 def _options(given: dict[str, Any]) -> TrainingOptions:
     options: TrainingOptions = from_options(TrainingOptions, with_effect(given))
     return options
+
+
+def _labels(given: dict[str, Any]) -> LabelSettings:
+    settings: LabelSettings = from_options(LabelSettings, given)
+    return settings
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import click
 
 from distill.cli.options import Decorator, refuse_without_effect, stack
 from distill.cli.settings_options import option_of, options_of
-from distill.engine import OPTIMIZATION
+from distill.engine import OPTIMIZATION, LabelSettings
 from distill.training import DATA, MACHINE, PRESETS, RUN, TrainingOptions
 
 CLASSES = ("exclude_class", "merge")
@@ -45,6 +45,7 @@ def _options(*without: str) -> Decorator[Any]:
 
 
 training_options = _options(*CLASSES)
+label_options = options_of(LabelSettings, (OPTIMIZATION,))
 class_options = stack(*(option_of(TrainingOptions, name) for name in CLASSES))
 finetune_options = _options(*CLASSES, "level", "network", "init_from")
 

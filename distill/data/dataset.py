@@ -22,7 +22,8 @@ class Sample:
 
     Attributes:
         crop: the crop's id.
-        index: its place in the data set, from 0.
+        index: its place in the data set, from 0; plus the size of the data set for each time that
+            its crop came before in the epoch, see `distill.data.sampling.balanced_order`.
         images: level name to (3, H, W) uint8, RGB.
     """
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Generic, cast
+from dataclasses import replace
+from typing import Generic, TypeVar, cast
 
-from distill.data.dataset import CropDataset, S_co
+from distill.data.dataset import CropDataset, S_co, Sample
 from distill.data.prefetch import AHEAD_BYTES, read_ahead
 from distill.data.rng import RandomStream, rng_for
+from distill.data.sampling import balanced_order
+
+S = TypeVar("S", bound=Sample)
 
 
 def order(seed: int, epoch: int, count: int) -> list[int]:
@@ -46,6 +50,8 @@ class SampleLoader(Generic[S_co]):
         workers: processes that read ahead; 0 reads in this one.
         ahead: bytes they read ahead, at most; see `distill.data.prefetch.read_ahead`.
         room: where samples are kept after they were read; data sets can share one. None keeps none.
+        balance: class number of each sample: every epoch has as many of each class then, see
+            `distill.data.sampling.balanced_order`. None has each sample once.
     """
 
     def __init__(
@@ -55,12 +61,14 @@ class SampleLoader(Generic[S_co]):
         workers: int = 0,
         ahead: int = AHEAD_BYTES,
         room: SampleCache | None = None,
+        balance: Sequence[int] | None = None,
     ) -> None:
         self._crops = crops
         self._seed = seed
         self._workers = workers
         self._ahead = ahead
         self._room = room or SampleCache()
+        self._balance = balance
         self._kept: dict[int, S_co] = {}
 
     def __len__(self) -> int:
@@ -68,11 +76,11 @@ class SampleLoader(Generic[S_co]):
 
     def crop(self, index: int) -> str:
         """Return the id of a sample's crop."""
-        return self._crops.crops[index]
+        return self._crops.crops[self._place(index)]
 
     def size(self, index: int, level: str) -> tuple[int, int]:
         """Return (height, width) of a sample at a level, without reading it."""
-        return self._crops.sizes(level)[index]
+        return self._crops.sizes(level)[self._place(index)]
 
     def held(self, index: int) -> int:
         """Return the bytes of a sample's pixels, all levels together, without reading it."""
@@ -80,9 +88,11 @@ class SampleLoader(Generic[S_co]):
         return sum(3 * height * width for height, width in sizes)
 
     def order(self, epoch: int) -> list[int]:
-        """Return the places of all samples in the order of an epoch."""
+        """Return the numbers of an epoch's samples, in its order."""
         if self._seed is None:
             return list(range(len(self)))
+        if self._balance is not None:
+            return balanced_order(self._seed, epoch, self._balance)
         return order(self._seed, epoch, len(self))
 
     def read(self, indices: Sequence[int]) -> Iterator[S_co]:
@@ -92,16 +102,20 @@ class SampleLoader(Generic[S_co]):
             SubsetError, wsistore.WsistoreError: if a crop cannot be read.
         """
         there = frozenset(self._kept)
-        coming = self._read([index for index in indices if index not in there])
-        for index in indices:
-            if index in there:
-                yield self._kept[index]
+        places = [self._place(index) for index in indices]
+        coming = self._read([place for place in places if place not in there])
+        for index, place in zip(indices, places, strict=True):
+            if place in there:
+                yield _numbered(self._kept[place], index)
                 continue
             sample = next(coming)
-            if index not in self._kept and self._room.takes(self.held(index)):
-                self._kept[index] = sample
-            yield sample
+            if place not in self._kept and self._room.takes(self.held(place)):
+                self._kept[place] = sample
+            yield _numbered(sample, index)
             del sample  # a crop larger than --read-ahead must not be there while the next is read
+
+    def _place(self, index: int) -> int:
+        return index % len(self)
 
     def _read(self, indices: Sequence[int]) -> Iterator[S_co]:
         if not self._workers:
@@ -114,3 +128,8 @@ class SampleLoader(Generic[S_co]):
     def epoch(self, number: int) -> Iterator[S_co]:
         """Yield every sample once, in the order of epoch `number`; errors as in `read`."""
         return self.read(self.order(number))
+
+
+def _numbered(sample: S, index: int) -> S:
+    """Return the sample under another number: of a crop that comes again."""
+    return sample if sample.index == index else replace(sample, index=index)

@@ -11,6 +11,7 @@ class RandomStream(IntEnum):
     ORDER = 1
     AUGMENTATION = 2
     STUDENT_COLORS = 3
+    SAMPLING = 4
 
 
 def rng_for(seed: int, purpose: RandomStream, epoch: int, index: int) -> np.random.Generator:

@@ -1,5 +1,6 @@
 from .callbacks import Callback, CallbackList
 from .distributed import DistributedContext, init_distributed
+from .label_settings import LabelSettings, class_weights
 from .loggers import TRACKERS, require
 from .progress import Console
 from .settings import OPTIMIZATION, ComputeSettings, TrainingSettings
@@ -14,10 +15,12 @@ __all__ = [
     "ComputeSettings",
     "Console",
     "DistributedContext",
+    "LabelSettings",
     "Metrics",
     "SupervisedTask",
     "Task",
     "TrainingSettings",
+    "class_weights",
     "fit",
     "init_distributed",
     "require",

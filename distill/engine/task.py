@@ -57,7 +57,17 @@ class Task(Protocol[S_contra]):
 
 
 class SupervisedTask:
-    """Teacher and baseline: cross-entropy with the crop's label, at one level."""
+    """Teacher and baseline: cross-entropy with the crop's label, at one level.
+
+    Args:
+        network: the network.
+        level: its level.
+        standard: mean and deviation to standardise with.
+        device: where to compute.
+        look: how the network is run.
+        label_smoothing: see `distill.engine.label_settings.LabelSettings`.
+        class_weights: what the loss counts, by class number; None for the same.
+    """
 
     def __init__(
         self,
@@ -66,6 +76,9 @@ class SupervisedTask:
         standard: ChannelStats,
         device: torch.device,
         look: CropRunner = UNBOUNDED,
+        *,
+        label_smoothing: float = 0.0,
+        class_weights: Sequence[float] | None = None,
     ) -> None:
         self.network = network.to(device)
         self.level = level
@@ -73,6 +86,9 @@ class SupervisedTask:
         self._standard = standard
         self._device = device
         self._look = look
+        self._smoothing = label_smoothing
+        weights = None if class_weights is None else torch.tensor(class_weights, device=device)
+        self._weights: Tensor | None = weights
 
     def parameters(self) -> Iterable[nn.Parameter]:
         """Return every parameter of the network."""
@@ -85,12 +101,24 @@ class SupervisedTask:
     def losses(
         self, samples: Sequence[LabeledSample], draws: Sequence[AugmentationParams | None]
     ) -> list[Metrics]:
-        """Return "loss", the cross-entropy, and "accuracy", 1 if the class is right, else 0."""
+        """Return "loss", the cross-entropy, and "accuracy", 1 if the class is right, else 0.
+
+        With label smoothing s, weights w and K classes, the loss of a crop of class y is torch's:
+        (1 - s) w_y (-log p_y) + (s / K) Σ_c w_c (-log p_c). Where no gradient is wanted, as in
+        validation, it is -log p_y: validation losses of all recipes can be compared.
+        """
         images = [sample.images[self.level] for sample in samples]
         outputs = self._look(self.network, images, draws, self._standard, self._device)
         logits = torch.cat([output.logits for output in outputs])
         labels = torch.tensor([sample.label for sample in samples], device=self._device)
-        losses = F.cross_entropy(logits, labels, reduction="none")
+        learning = torch.is_grad_enabled()
+        losses = F.cross_entropy(
+            logits,
+            labels,
+            weight=self._weights if learning else None,
+            label_smoothing=self._smoothing if learning else 0.0,
+            reduction="none",
+        )
         right = (logits.detach().argmax(1) == labels).to(torch.float32)
         return [
             {"loss": loss, "accuracy": one}

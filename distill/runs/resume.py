@@ -27,6 +27,9 @@ LATER: Mapping[str, Any] = {
     "step_factor": None,
     "clip_norm": None,
     "ema": None,
+    "label_smoothing": 0.0,
+    "class_weights": "none",
+    "sampling": "each",
 }
 """Keys that runs of earlier versions do not record, and what was true of those."""
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
 from distill.data import AugmentationParams, ChannelStats, LabeledSample, Subset
-from distill.engine import Metrics, SupervisedTask
+from distill.engine import LabelSettings, Metrics, SupervisedTask
 from distill.errors import RunError, SubsetError
 from distill.networks import UNBOUNDED, CropRunner, smallest_input
 from distill.runs import Run, TrainingState
@@ -47,6 +48,7 @@ class FinetuneTask(SupervisedTask):
         standard: what it was trained with.
         device: where to compute.
         look: how the network is run.
+        of_loss: further arguments of `SupervisedTask`.
     """
 
     def __init__(
@@ -56,8 +58,9 @@ class FinetuneTask(SupervisedTask):
         standard: ChannelStats,
         device: torch.device,
         look: CropRunner = UNBOUNDED,
+        **of_loss: Any,
     ) -> None:
-        super().__init__(network, level, standard, device, look)
+        super().__init__(network, level, standard, device, look, **of_loss)
         self._layer = fully_connected(self.network)
         self.network.requires_grad_(False)
         self._layer.requires_grad_(True)
@@ -74,7 +77,9 @@ class FinetuneTask(SupervisedTask):
         return super().losses(samples, draws)
 
 
-def train_finetune(student: Path, options: TrainingOptions, say: Say) -> TrainingState:
+def train_finetune(
+    student: Path, options: TrainingOptions, say: Say, learned: LabelSettings | None = None
+) -> TrainingState:
     """Train the fully connected layer of a student on labels, at the student's level.
 
     Network, classes, level and standardisation are the student's.
@@ -83,6 +88,7 @@ def train_finetune(student: Path, options: TrainingOptions, say: Say) -> Trainin
         student: its run.
         options: what was asked for; level and network are ignored.
         say: prints one line.
+        learned: how labels are learned from; None for the paper's way.
 
     Returns:
         How the training ended, and the epoch whose weights were kept.
@@ -101,17 +107,17 @@ def train_finetune(student: Path, options: TrainingOptions, say: Say) -> Trainin
         for subset in data.subsets:
             _require_classes(subset, about.classes, student)
         standard = ChannelStats(about.mean, about.std)
-        task = FinetuneTask(
-            run.load_network(here.device), about.level, standard, here.device, here.look
-        )
+        crops = _Labeled(options, about.level, about.classes, learned or LabelSettings(), data)
+        network = run.load_network(here.device)
+        task = FinetuneTask(network, about.level, standard, here.device, here.look, **crops.of_loss)
         weights = here.weights(about.network, about.classes, about.level, standard, data)
         phase = {
             "command": "train finetune",
             "student": run.origin(),
             "class_map": told.to_json(),
+            **crops.record,
         }
-        crops = _Labeled(options, about.level, about.classes)
-        return fit_run(here, task, crops, weights, phase, data, trained=True)
+        return fit_run(here, task, crops, weights, phase, data, trained=True, balance=crops.balance)
 
 
 def _require_classes(subset: Subset, classes: list[str], student: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, TypeVar
 
@@ -36,6 +36,7 @@ def fit_run(
     data: Data,
     *,
     trained: bool,
+    balance: Sequence[int] | None = None,
 ) -> TrainingState:
     """Train and write the run; return how it ended.
 
@@ -47,6 +48,7 @@ def fit_run(
         phase: what config.json says beside the options; "command" at least.
         data: the crops.
         trained: whether the network starts from trained weights; see `distill.engine.trainer.fit`.
+        balance: class numbers of the training crops, if each class shall come equally often.
 
     Raises:
         UsageError: if an option asks for crops, or for work, that are not there.
@@ -71,7 +73,7 @@ def fit_run(
         room = SampleCache(options.cache_mib * 2**20)
         progress = fit(
             task,
-            _samples(options, crops(data.train), schedule.seed, room),
+            _samples(options, crops(data.train), schedule.seed, room, balance),
             _samples(options, crops(data.val), None, room) if data.val else None,
             schedule,
             writer,
@@ -137,9 +139,14 @@ def _batches(here: Session, task: Task[S]) -> BatchingPolicy:
 
 
 def _samples(
-    options: TrainingOptions, crops: CropDataset[S], seed: int | None, room: SampleCache
+    options: TrainingOptions,
+    crops: CropDataset[S],
+    seed: int | None,
+    room: SampleCache,
+    balance: Sequence[int] | None = None,
 ) -> SampleLoader[S]:
-    return SampleLoader(crops, seed, options.workers, options.read_ahead_mib * 2**20, room)
+    ahead = options.read_ahead_mib * 2**20
+    return SampleLoader(crops, seed, options.workers, ahead, room, balance)
 
 
 def _announcement(config: Mapping[str, Any], task: Task[S], epochs: int, done: int) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from distill.engine import TrainingSettings
+from distill.engine import LabelSettings, TrainingSettings
 from distill.kd import PAPER, Criterion, DistillationSettings
 from distill.settings import Declared, settings_of, values_of
 from distill.training.options import TrainingOptions
@@ -24,6 +24,7 @@ class Preset:
     Attributes:
         network: key of `distill.networks.NETWORKS`.
         training: how to train.
+        labels: how labels are learned from.
         distillation: what to imitate of a teacher, and how.
         parameters: of the network with three classes.
         initialisation: how convolutions start.
@@ -38,6 +39,7 @@ class Preset:
 
     network: str
     training: TrainingSettings
+    labels: LabelSettings
     distillation: DistillationSettings
     parameters: int
     initialisation: str
@@ -75,8 +77,8 @@ class Preset:
 
     def _settings(self) -> Iterator[tuple[Declared, Any]]:
         values = {"network": self.network, **values_of(self.training)}
-        values |= values_of(self.distillation)
-        for cls in (TrainingOptions, DistillationSettings):
+        values |= values_of(self.labels) | values_of(self.distillation)
+        for cls in (TrainingOptions, LabelSettings, DistillationSettings):
             for one in settings_of(cls):
                 if one.says.preset:
                     yield one, values[one.name]
@@ -87,6 +89,7 @@ DIPALMA2021 = Preset(
     training=TrainingSettings(
         epochs=100, accumulate=32, optimizer="adam", lr=1e-3, weight_decay=1e-4
     ),
+    labels=LabelSettings(label_smoothing=0.0, class_weights="none", sampling="each"),
     distillation=DistillationSettings(
         criterion=Criterion(
             temperature=1.0,

@@ -7,13 +7,14 @@ from typing import Any
 
 import wsistore
 from distill.data import Subset, measure_colors
+from distill.engine import LabelSettings
 from distill.kd import DistillationSettings
 from distill.runs import Weights, crops_sha256, settings_sha256, slide_fingerprints
 from distill.settings import keys
 from distill.training.options import TrainingOptions
 from distill.training.presets import PRESETS
 
-SETTINGS: tuple[type, ...] = (TrainingOptions, DistillationSettings)
+SETTINGS: tuple[type, ...] = (TrainingOptions, LabelSettings, DistillationSettings)
 """Where the settings of training commands are declared."""
 
 

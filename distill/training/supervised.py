@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from distill.data import LabeledCrops, Subset, channel_stats, class_names
-from distill.engine import SupervisedTask
+from distill.engine import LabelSettings, SupervisedTask, class_weights
 from distill.errors import UsageError
 from distill.networks import smallest_input
 from distill.runs import TrainingState, class_map
+from distill.settings import recorded
 from distill.training.fit_run import fit_run
 from distill.training.new_network import new_network
-from distill.training.open_session import Say, open_session
+from distill.training.open_session import Data, Say, open_session
 from distill.training.options import TrainingOptions
 
 
-def train_supervised(command: str, options: TrainingOptions, say: Say) -> TrainingState:
+def train_supervised(
+    command: str, options: TrainingOptions, say: Say, learned: LabelSettings | None = None
+) -> TrainingState:
     """Train a network on labels at one level: a teacher, or a baseline.
 
     Args:
         command: "train teacher" or "train baseline", for config.json.
         options: what was asked for.
         say: prints one line.
+        learned: how labels are learned from; None for the paper's way.
 
     Returns:
         How the training ended, and the epoch whose weights were kept.
@@ -37,22 +42,53 @@ def train_supervised(command: str, options: TrainingOptions, say: Say) -> Traini
         classes = class_names(data.train, data.val)
         standard = channel_stats(here.store.levels, data.train.crops, level)
         network, initial = new_network(options, classes)
+        crops = _Labeled(options, level, classes, learned or LabelSettings(), data)
         phase = {"command": command, "init_from": initial, "class_map": told.to_json()}
-        task = SupervisedTask(network, level, standard, here.device, here.look)
+        task = SupervisedTask(network, level, standard, here.device, here.look, **crops.of_loss)
         weights = here.weights(name, classes, level, standard, data)
-        crops = _Labeled(options, level, classes)
-        return fit_run(here, task, crops, weights, phase, data, trained=initial is not None)
+        phase |= crops.record
+        trained = initial is not None
+        return fit_run(
+            here, task, crops, weights, phase, data, trained=trained, balance=crops.balance
+        )
 
 
 class _Labeled:
-    """Makes the labelled data set of a subset."""
+    """Makes the labelled data set of a subset, and says how its labels are learned from.
 
-    def __init__(self, options: TrainingOptions, level: str, classes: list[str]) -> None:
+    Attributes:
+        of_loss: arguments of `SupervisedTask`.
+        record: what config.json says of it.
+        balance: class numbers of the training crops, if each class shall come equally often.
+
+    Raises:
+        UsageError: if weights of classes are asked for that cannot be.
+    """
+
+    def __init__(
+        self,
+        options: TrainingOptions,
+        level: str,
+        classes: list[str],
+        learned: LabelSettings,
+        data: Data,
+    ) -> None:
         self._store, self._level, self._classes = options.store, level, classes
+        weights = class_weights(learned.class_weights, data.train.labels, classes)
+        self.of_loss: dict[str, Any] = {
+            "label_smoothing": learned.label_smoothing,
+            "class_weights": None if weights is None else list(weights.values()),
+        }
+        self.record = recorded(learned)
+        if weights is not None:
+            self.record["class_weight_values"] = weights
+        self.balance = self._numbers(data.train) if learned.sampling == "balanced" else None
 
     def __call__(self, subset: Subset) -> LabeledCrops:
-        labels = [self._classes.index(str(label)) for label in subset.labels]
-        return LabeledCrops(self._store, subset.crops, [self._level], labels)
+        return LabeledCrops(self._store, subset.crops, [self._level], self._numbers(subset))
+
+    def _numbers(self, subset: Subset) -> list[int]:
+        return [self._classes.index(str(label)) for label in subset.labels]
 
 
 def _require_other(run: Path, out: Path, what: str) -> None:

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from distill.cli.options import Grouped
 from distill.cli.settings_options import options_of
-from distill.engine import OPTIMIZATION, TrainingSettings
+from distill.engine import OPTIMIZATION, LabelSettings, TrainingSettings
 from distill.kd import DistillationSettings
 from distill.settings import from_options, keys, part, recorded, setting, settings_of, values_of
 from distill.training import TrainingOptions, recipe, tracked, train_supervised
@@ -72,7 +72,7 @@ def test_a_new_setting_is_on_record_and_told(real_store: Path, tmp_path: Path) -
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     assert config["warmup"] == 5
     assert "unsaid" not in config
-    classes = (WarmOptions, DistillationSettings)
+    classes = (WarmOptions, LabelSettings, DistillationSettings)
     assert tracked(config, classes)["warmup"] == recipe(config, classes)["warmup"] == 5
     assert tracked(config, classes).items() > tracked(config).items()
 
@@ -82,7 +82,12 @@ def test_every_recorded_setting_is_in_config_json(real_store: Path, tmp_path: Pa
     taught = ("--level", "2.5x", "--teacher", tmp_path / "teacher")
     train("kd", real_store, tmp_path / "kd", *taught)
     config = json.loads((tmp_path / "kd" / "config.json").read_text())
+    labeled = json.loads((tmp_path / "teacher" / "config.json").read_text())
+    of_labels = keys((LabelSettings,), lambda says: says.record is not None)
+    assert len(of_labels) >= 3
+    assert [name for name in of_labels if name in config or name not in labeled] == []
     wanted = keys(SETTINGS, lambda says: says.record is not None)
+    wanted = [name for name in wanted if name not in of_labels]
     assert len(wanted) > 25
     assert [name for name in wanted if name not in config] == []
     unrecorded = set(keys(SETTINGS, lambda says: says.record is None))

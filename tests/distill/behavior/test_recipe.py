@@ -4,15 +4,19 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors import safe_open
+from safetensors.torch import load_file
 
+from distill.engine import LabelSettings
 from distill.runs.resume import LATER
 from distill.runs.writer import RunWriter
 from distill.settings import recorded
-from distill.training import TrainingOptions
+from distill.training import TrainingOptions, recipe, tracked
 from tests.distill.commands import QUICK, done
 from tests.distill.commands import distill as run
 from tests.distill.commands import train as train_run
+from tests.distill.engine.test_distributed import torchrun
 
 BITWISE = ("weights.safetensors", "weights.json", "checkpoint.safetensors", "outcome.json")
 LEVEL = ("--level", "2.5x", "--epochs", "3")
@@ -22,6 +26,8 @@ RECIPES = {
     "sgd, no momentum": ("--optimizer", "sgd", "--momentum", "0"),
     "cosine": ("--schedule", "cosine", "--warmup-epochs", "1"),
     "step": ("--schedule", "step", "--step-epochs", "1", "--step-factor", "0.5"),
+    "labels": ("--label-smoothing", "0.1", "--class-weights", "balanced"),
+    "balanced": ("--sampling", "balanced"),
     "clipped average": ("--clip-norm", "0.5", "--ema", "0.9"),
 }
 
@@ -81,8 +87,9 @@ def test_another_recipe_is_not_resumed(
 def test_what_older_runs_do_not_record_is_the_default() -> None:
     """Keys that came later: each is a setting whose default older runs had."""
     now = recorded(TrainingOptions(store="s", level="5x", out=Path("o")))
+    now |= recorded(LabelSettings())
     ours = {key: value for key, value in LATER.items() if key in now}
-    assert {"optimizer", "momentum", "lr_schedule", "clip_norm", "ema"} <= ours.keys()
+    assert {"optimizer", "momentum", "lr_schedule", "clip_norm", "ema", "sampling"} <= ours.keys()
     assert ours == {key: now[key] for key in ours}
 
 
@@ -91,3 +98,59 @@ def test_momentum_without_sgd_is_refused(real_store: Path, tmp_path: Path) -> No
     found = run(*words, "--momentum", "0.5")
     assert found.exit_code == 2
     assert "--momentum has no effect with --optimizer adam" in found.output
+
+
+EVERYTHING = (
+    "--optimizer", "adamw", "--schedule", "cosine", "--warmup-epochs", "1", "--clip-norm", "0.5",
+    "--ema", "0.9", "--label-smoothing", "0.1", "--sampling", "balanced",
+)  # fmt: skip
+
+
+def test_two_processes_train_what_one_trains(real_store: Path, tmp_path: Path) -> None:
+    words = (*LEVEL, *EVERYTHING, "--accumulate", "3", "--batch-pixels", "0")
+    train_run("baseline", real_store, tmp_path / "one", *words)
+    done = torchrun("train", "baseline", real_store, "--out", tmp_path / "two", *QUICK, *words)
+    assert done.returncode == 0, done.stderr
+    one, two = (load_file(tmp_path / name / "checkpoint.safetensors") for name in ("one", "two"))
+    assert one.keys() == two.keys()
+    assert any(name.startswith("average_network/") for name in one)
+    for name, value in one.items():
+        torch.testing.assert_close(two[name], value, rtol=1e-6, atol=1e-9, msg=name)
+    for a, b in zip(lines(tmp_path / "one"), lines(tmp_path / "two"), strict=True):
+        assert a["lr"] == b["lr"]
+
+
+def test_a_student_is_averaged_with_its_projection(real_store: Path, tmp_path: Path) -> None:
+    """And has no option of labels, for it reads none."""
+    train_run("teacher", real_store, tmp_path / "teacher", "--level", "10x", *EVERYTHING)
+    config = json.loads((tmp_path / "teacher" / "config.json").read_text())
+    assert recipe(config)["label_smoothing"] == tracked(config)["label_smoothing"]
+    words = (*LEVEL, "--teacher", tmp_path / "teacher", *EVERYTHING[:-4])
+    train_run("kd", real_store, tmp_path / "kd", *words)
+    kept = load_file(tmp_path / "kd" / "weights.safetensors")
+    held = load_file(tmp_path / "kd" / "checkpoint.safetensors")
+    last = json.loads((tmp_path / "kd" / "weights.json").read_text())["epoch"] == 3
+    averaged = [torch.equal(held[f"average_network/{name}"], kept[name]) for name in kept]
+    assert all(averaged) == last
+    for option in ("--label-smoothing", "--class-weights", "--sampling"):
+        assert option not in run("train", "kd", "--help").output
+        assert option in run("train", "finetune", "--help").output
+
+
+def test_weights_of_classes_are_checked_and_on_record(real_store: Path, tmp_path: Path) -> None:
+    words = ("train", "baseline", real_store, "--out", tmp_path / "run", *QUICK, *LEVEL)
+    for asked, said in {
+        "coarse=2": "give each class once, which are coarse, fine",
+        "coarse=2,fine=0": "fine=0 is not CLASS=W with a number W above 0",
+    }.items():
+        found = run(*words, "--class-weights", asked)
+        assert found.exit_code == 2
+        assert said in found.output
+    both = run(*words, "--class-weights", "balanced", "--sampling", "balanced")
+    assert (both.exit_code, "twice; give one" in both.output) == (2, True)
+    assert not (tmp_path / "run").exists()
+    done(*words, "--class-weights", "balanced")
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    # three coarse crops and two fine ones
+    assert config["class_weight_values"] == {"coarse": 5 / (2 * 3), "fine": 5 / (2 * 2)}
+    assert config["class_weights"] == recipe(config)["class_weights"] == "balanced"
