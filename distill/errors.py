@@ -10,7 +10,7 @@ class DistillError(Exception):
     """
 
     def __str__(self) -> str:
-        return wsistore.shortened(super().__str__())
+        return wsistore.shortened(super().__str__(), wsistore.WsistoreError.longest)
 
 
 class UsageError(DistillError):

@@ -24,7 +24,10 @@ _ADVICE = {
 
 
 LONGEST = 500
-"""Characters of a message, at most. More are for nobody: a decoder's, or a file's, of many."""
+"""Characters of what is said of a slide, at most. More are for nobody: a decoder's, of many."""
+
+LONGEST_COMMAND = 2000
+"""Characters of any other message: one that names many runs, and a command to give, stays whole."""
 
 
 def shortened(text: str, longest: int = LONGEST) -> str:
@@ -43,10 +46,15 @@ class WsistoreError(Exception):
     """Base of every error that wsistore raises on purpose; the CLI exits 1 on it.
 
     Its message is `shortened`, whatever it quotes.
+
+    Attributes:
+        longest: characters of a message.
     """
 
+    longest = LONGEST_COMMAND
+
     def __str__(self) -> str:
-        return shortened(super().__str__())
+        return shortened(super().__str__(), self.longest)
 
 
 class UsageError(WsistoreError):
@@ -63,6 +71,8 @@ class StorageError(StoreError, OSError):
 
 class SlideError(WsistoreError):
     """One slide cannot be used; the others go on."""
+
+    longest = LONGEST
 
 
 class DamagedSlideError(SlideError):

@@ -245,12 +245,27 @@ def _mean(scores: Sequence[Scores]) -> Scores:
 def _block(answers: Predictions, how: BootstrapSettings, paper: bool) -> dict[str, Any]:
     found, rows = cases([answers])
     (values,), (draws,) = resampling.observed_scores(found, paper=paper), _drawn(found, how, paper)
-    counts = classification.confusion(found.truth, found.predicted[0], len(answers.classes))
     return {
         **_about(answers.kind, rows, found, how, answers.classes),
-        "confusion": counts.tolist(),
+        **_counts(found, answers.classes),
         **resampling.to_entries(values, draws, answers.classes),
     }
+
+
+def counts(answers: Predictions) -> dict[str, Any]:
+    """Return ``confusion`` and ``absent_classes`` as the block of these answers has them."""
+    found, _ = cases([answers])
+    return {**_counts(found, answers.classes), "absent_classes": _absent(found, answers.classes)}
+
+
+def _counts(found: Cases, classes: Sequence[str]) -> dict[str, Any]:
+    table = classification.confusion(found.truth, found.predicted[0], len(classes))
+    return {"confusion": table.tolist()}
+
+
+def _absent(found: Cases, classes: Sequence[str]) -> list[str]:
+    present = set(found.truth.tolist())
+    return [name for k, name in enumerate(classes) if k not in present]
 
 
 def _drawn(found: Cases, how: BootstrapSettings, paper: bool) -> list[Scores]:
@@ -265,9 +280,8 @@ def _about(
     kind: str, rows: pd.DataFrame, found: Cases, how: BootstrapSettings, classes: Sequence[str]
 ) -> dict[str, Any]:
     counted = [one for one in KINDS if one in rows.columns]
-    present = set(found.truth.tolist())
     return {
         "scored": {f"{one}s": int(rows[one].nunique()) for one in counted},
         "bootstrap": how.about(kind),
-        "absent_classes": [name for k, name in enumerate(classes) if k not in present],
+        "absent_classes": _absent(found, classes),
     }

@@ -129,9 +129,17 @@ def _require(
 
 
 def _read(name: str, run: Run, folder: Path, again: _Again) -> Evaluated:
-    metrics = read_report(folder / "metrics.json")
+    try:
+        metrics = read_report(folder / "metrics.json")
+    except RunError as error:
+        raise RunError(f"{error}; {again(run)}") from error
     if metrics.get("format") != FORMAT:
         raise RunError(f"{folder / 'metrics.json'} is not of {FORMAT}; {again(run)}")
+    if (metrics.get("split"), metrics.get("subset")) != (again.split, again.subset):
+        raise RunError(
+            f"{folder / 'metrics.json'} is not of {again.subset} of split {again.split}; "
+            f"{again(run)}"
+        )
     answers = Predictions.read(folder / "predictions.csv")
     try:
         whole = scores_match_predictions(metrics, answers)
@@ -141,9 +149,11 @@ def _read(name: str, run: Run, folder: Path, again: _Again) -> Evaluated:
         raise RunError(
             f"{folder / 'metrics.json'} and predictions.csv do not belong together; {again(run)}"
         )
-    if "epoch_patients" not in metrics:  # of an evaluation from before it was recorded
+    lacking = [way for way in (leakage.EPOCH, leakage.TEMPERATURE)
+               if f"{way}_patients" not in metrics]  # fmt: skip
+    if lacking:  # of an evaluation from before they were recorded
         seen = leakage.count(run, again.store, answers.table)
-        metrics |= {f"{way}_patients": seen[way] for way in (leakage.EPOCH, leakage.TEMPERATURE)}
+        metrics |= {f"{way}_patients": seen[way] for way in lacking}
     weights = sha256(run.path / "weights.safetensors")
     return Evaluated(name, run, weights, metrics, answers, _epochs(run.path / "metrics.jsonl"))
 

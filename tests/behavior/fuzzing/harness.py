@@ -37,7 +37,7 @@ from tests.behavior.fuzzing.slides import change_dicom, slide_targets
 from tests.behavior.fuzzing.stores import store_targets
 from tests.behavior.fuzzing.tables import table_targets
 from wsistore.build.ingest import load_compiled
-from wsistore.errors import WsistoreError
+from wsistore.errors import LONGEST_COMMAND, WsistoreError
 from wsistore.parallel.executor import Death, in_workers
 
 CPU_SECONDS = 60
@@ -47,8 +47,8 @@ MEMORY = 8 << 30
 """Bytes of address space of a process."""
 _BATCH = 300
 _NOT_FOR_USERS = re.compile(r"unexpected \w+:|Traceback \(|recursion depth|RecursionError")
-_LONGEST = 1000
-"""Characters of a line that is said, at most: a message and the places of a few files."""
+_LONGEST = LONGEST_COMMAND + 500
+"""Characters of a line that is said, at most: a message, and what stands before it."""
 
 
 @cache

@@ -91,6 +91,26 @@ def _value(folder: Path) -> None:
     _change(folder, lambda metrics: metrics["macro"]["f1"].update(value=0.99))
 
 
+def _confusion(folder: Path) -> None:
+    _change(folder, lambda metrics: metrics["confusion"][0].reverse())
+
+
+def _no_matrix(folder: Path) -> None:
+    _change(folder, lambda metrics: metrics.update(confusion="xyz"))
+
+
+def _absent(folder: Path) -> None:
+    _change(folder, lambda metrics: metrics.update(absent_classes=[CLASSES[0]]))
+
+
+def _no_draws(folder: Path) -> None:
+    _change(folder, lambda metrics: metrics["bootstrap"].update(draws=None))
+
+
+def _other_split(folder: Path) -> None:
+    _change(folder, lambda metrics: metrics.update(split="xyz"))
+
+
 def _format(folder: Path) -> None:
     _change(folder, lambda metrics: metrics.update(format="distill-evaluation/1"))
 
@@ -113,6 +133,11 @@ def _change(folder: Path, how: Callable[[dict], object]) -> None:
         (_entry, r"is damaged \(KeyError\('f1'\)\)"),
         (_bootstrap, r"is damaged \(KeyError\('draws'\)\)"),
         (_interval, r"is damaged \(ValueError"),
+        (_confusion, "do not belong together"),
+        (_no_matrix, "is damaged: its confusion is a text, not a list"),
+        (_absent, "do not belong together"),
+        (_no_draws, r"is damaged: its bootstrap\.draws is null, not a whole number"),
+        (_other_split, "is not of test of split main"),
         (_format, "is not of distill-evaluation/2"),
     ],
 )
