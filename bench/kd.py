@@ -49,7 +49,7 @@ from distill.kd.task import KDTask
 from distill.kd.teach_plan import TeachSettings
 from distill.kd.teacher import NetworkTeacher, PendingTargets
 from distill.kd.teaching import teach
-from distill.networks import build
+from distill.networks import build_resnet
 from distill.networks.execution.runner import BATCH_PIXELS, CropRunner
 
 CPU = torch.device("cpu")
@@ -158,11 +158,11 @@ def epochs(store: Path, folder: Path, options: argparse.Namespace) -> None:
     criterion = Criterion()
     held = ClockedTeacher(TargetsReader(targets), criterion.question(), CPU)
     question = criterion.question()
-    looks = NetworkTeacher(build("resnet10", 2, seed=1), HIGH, high, CPU, question, LOOK)
+    looks = NetworkTeacher(build_resnet("resnet10", 2, seed=1), HIGH, high, CPU, question, LOOK)
     tasks: dict[str, Task[Any]] = {
-        "a": SupervisedTask(build("resnet10", 2), LOW, low, CPU, LOOK),
-        "b": KDTask(build("resnet10", 2), LOW, low, held, criterion, CPU, look=LOOK),
-        "c": KDTask(build("resnet10", 2), LOW, low, looks, criterion, CPU, look=LOOK),
+        "a": SupervisedTask(build_resnet("resnet10", 2), LOW, low, CPU, LOOK),
+        "b": KDTask(build_resnet("resnet10", 2), LOW, low, held, criterion, CPU, look=LOOK),
+        "c": KDTask(build_resnet("resnet10", 2), LOW, low, looks, criterion, CPU, look=LOOK),
     }
     many = crops * options.repeat  # so that an epoch's start weighs as in a real data set
     data: dict[str, Any] = {

@@ -13,7 +13,7 @@ from PIL import Image
 
 import wsistore
 from distill.data.normalization import ChannelStats
-from distill.networks import build
+from distill.networks import build_resnet
 from distill.runs.checkpoint import TrainingState
 from distill.runs.weights import Weights
 from distill.runs.writer import RunWriter
@@ -60,7 +60,7 @@ def teacher_run(folder: Path, standard: ChannelStats) -> Path:
     """Return the run of a teacher that was never trained: it takes the same time."""
     path = folder / "teacher"
     if not path.exists():
-        network = build("resnet10", 2, seed=1)
+        network = build_resnet("resnet10", 2, seed=1)
         weights = Weights("resnet10", ["a", "b"], HIGH, 1.0, standard.mean, standard.std, 1, "")
         adam = torch.optim.Adam(network.parameters())
         writer = RunWriter(path, {}, weights)

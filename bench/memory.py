@@ -19,7 +19,7 @@ from typing import Any
 import torch
 
 from distill.data.normalization import ChannelStats
-from distill.networks import build
+from distill.networks import build_resnet
 from distill.networks.execution.memory import memory_needed
 from distill.networks.execution.modes import ExecutionPlan, execution_plans, forward, plan_name
 from distill.networks.execution.streamed_input import StreamedInput
@@ -41,7 +41,7 @@ def peak_bytes() -> int:
 def one(height: int, width: int, way: ExecutionPlan) -> dict[str, Any]:
     """Run one way in this process."""
     torch.set_num_threads(2)
-    network = build("resnet10", 3)
+    network = build_resnet("resnet10", 3)
     forward(network, torch.zeros(1, 3, 64, 64), execution_plans(network)[0]).logits.sum().backward()
     network.zero_grad()
     before = peak_bytes()
@@ -72,7 +72,7 @@ def fresh(height: int, width: int, way: ExecutionPlan) -> dict[str, Any]:
 
 def compare(height: int, width: int) -> None:
     """Print a line a way; tiled stem against plain last."""
-    network = build("resnet10", 3)
+    network = build_resnet("resnet10", 3)
     ways = [way for way in execution_plans(network) if way.count("tiled") in (0, 1, 2, len(way))]
     print(f"{height} × {width} pixels; GiB, seconds")
     found = {}
@@ -98,7 +98,9 @@ def main() -> None:
 if __name__ == "__main__":
     if len(sys.argv) == 4:
         height, width = int(sys.argv[1]), int(sys.argv[2])
-        (chosen,) = (w for w in execution_plans(build("resnet10", 3)) if ",".join(w) == sys.argv[3])
+        (chosen,) = (
+            w for w in execution_plans(build_resnet("resnet10", 3)) if ",".join(w) == sys.argv[3]
+        )
         print(json.dumps(one(height, width, chosen)))
     elif len(sys.argv) == 3:
         compare(int(sys.argv[1]), int(sys.argv[2]))

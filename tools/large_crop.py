@@ -18,7 +18,7 @@ from torch import nn
 
 from distill.data.augmentation import sample_params
 from distill.data.normalization import ChannelStats
-from distill.networks import build
+from distill.networks import build_resnet
 from distill.networks.execution.memory import memory_needed
 from distill.networks.execution.modes import forward, plan_name, tiled_prefix
 from distill.networks.execution.streamed_input import StreamedInput
@@ -42,7 +42,7 @@ def main() -> None:
     chosen = parser.parse_args()
 
     torch.set_num_threads(2)
-    network = build(chosen.network, 3)
+    network = build_resnet(chosen.network, 3)
     way = tiled_prefix(chosen.tiled, len(network.parts()))
     need = memory_needed(network, chosen.height, chosen.width, way) / 2**30
     print(f"{chosen.network}, {chosen.height} × {chosen.width} pixels, {plan_name(way)}")

@@ -28,7 +28,6 @@ import tarfile
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, chdir
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -42,7 +41,9 @@ from torch import Tensor, nn
 
 from distill.cli.main import main as distill
 from distill.kd.targets.writer import TargetsWriter
-from distill.networks import NETWORKS, ResNet
+from distill.networks import ResNet
+from distill.networks.build import resnet_of
+from distill.networks.registry import Network
 from distill.runs.writer import RunWriter
 from wsistore.cli.main import main as wsistore
 
@@ -176,16 +177,13 @@ def make(out: Path) -> None:
 def thin() -> ExitStack:
     """Return a context in which new networks of the commands have few weights that are not zero."""
     stack = ExitStack()
-    thinned = {
-        name: replace(network, make=_thinned(network.make)) for name, network in NETWORKS.items()
-    }
-    stack.enter_context(patch.dict(NETWORKS, thinned))
+    stack.enter_context(patch("distill.networks.build.resnet_of", _thinned(resnet_of)))
     return stack
 
 
-def _thinned(whole: Callable[[int], ResNet]) -> Callable[[int], ResNet]:
-    def made(classes: int) -> ResNet:
-        network = whole(classes)
+def _thinned(whole: Callable[[Network, int], ResNet]) -> Callable[[Network, int], ResNet]:
+    def made(about: Network, classes: int) -> ResNet:
+        network = whole(about, classes)
         with torch.no_grad():
             for module in network.modules():
                 if isinstance(module, nn.Conv2d):

@@ -12,7 +12,8 @@ import torch
 from rich.console import Console
 
 import wsistore
-from distill.cli.options import Grouped, option
+from distill.cli.options import Grouped, is_given, option
+from distill.cli.settings_options import options_of
 from distill.cost import (
     COUNTERS,
     FORMAT,
@@ -28,9 +29,18 @@ from distill.cost import (
 )
 from distill.errors import DistillError, UsageError
 from distill.files import publish
-from distill.networks import NETWORKS, ResNet, build, resolve_device, smallest_input
+from distill.networks import (
+    NETWORK,
+    Classifier,
+    NetworkSettings,
+    NetworkSpec,
+    build,
+    resolve_device,
+    smallest_input,
+)
 from distill.output_folder import lock_output, own_name
 from distill.runs import Run
+from distill.settings import from_options
 from wsistore import terminal
 
 CLASSES = 3
@@ -42,8 +52,8 @@ WIDTH = 110
 class _Subject:
     """The network that is asked about: of a run, or freshly made by its name."""
 
-    network: ResNet
-    name: str
+    network: Classifier
+    spec: NetworkSpec
     classes: int
     run: str | None
     level: str | None
@@ -87,6 +97,7 @@ class _Subject:
     metavar="K",
     help=f"Classes of an ARCH; a run has its own.  [default: {CLASSES}]",
 )
+@options_of(NetworkSettings, (NETWORK,), without=("network",))
 @option("Machine", "--no-measure", is_flag=True, help="Count only; measure no seconds.")
 @option(
     "Machine",
@@ -134,17 +145,20 @@ def command(
     as_json: bool,
     file: Path | None,
     overwrite: bool,
+    **network_options: Any,
 ) -> None:
     """Say what a forward pass of a run's network, or of an architecture, costs.
 
     GMAC and GFLOP per crop and per slide, parameters, memory to answer and to train, and seconds
     measured on this machine, over the real crop sizes of a store (--store) or for given ones
-    (--size). ARCH is resnet10, resnet18, resnet34 or resnet50.
+    (--size). ARCH is what --network of a training takes: resnet10, resnet18, resnet34, resnet50,
+    timm/NAME or torchvision/NAME.
 
     \b
     Examples:
       distill cost resnet10 --size 1934x1550 --size 121x97
       distill cost resnet10 --store STORE --level 10x --level 1.25x
+      distill cost timm/tf_efficientnet_lite0 --enlarge 4 --size 28x28
       distill cost runs/student --store STORE --subset test --csv cost.csv
       distill cost runs/teacher --store STORE --level all --no-measure --json
     """
@@ -159,8 +173,8 @@ def command(
     if threads is not None:
         torch.set_num_threads(threads)
     where = resolve_device(device)
-    asked = _subject(subject, classes)
-    smallest = smallest_input(asked.name)
+    asked = _subject(subject, classes, network_options)
+    smallest = smallest_input(asked.spec)
     if store is None:
         crops = sizes.given(given, smallest)
     else:
@@ -181,7 +195,7 @@ def command(
         counted |= untold if no_measure else measured(network, one, counted, where, repeats)
     report = {
         "format": FORMAT,
-        "network": asked.name,
+        "network": asked.spec.text,
         "run": asked.run,
         "classes": asked.classes,
         "parameters": parameters(network),
@@ -218,7 +232,7 @@ def _require_measured(blocks: Iterable[Mapping[str, Any]]) -> None:
         raise DistillError(f"not measured: {'; '.join(reasons)}; --no-measure asks for no seconds")
 
 
-def _subject(text: str, classes: int | None) -> _Subject:
+def _subject(text: str, classes: int | None, options: Mapping[str, Any]) -> _Subject:
     """Open a run, or make a network by its name.
 
     Raises:
@@ -227,19 +241,23 @@ def _subject(text: str, classes: int | None) -> _Subject:
     """
     path = Path(text)
     if not path.is_dir():
-        if text not in NETWORKS:
-            known = ", ".join(NETWORKS)
-            raise UsageError(f"{text} is neither a run folder nor an architecture: {known}")
         count = classes or CLASSES
-        return _Subject(build(text, count).eval(), text, count, None, None)
+        asked: NetworkSettings = from_options(NetworkSettings, {**options, "network": text})
+        try:
+            spec = asked.spec
+        except UsageError as error:
+            raise UsageError(f"{text} is no run folder, and {error}") from error
+        return _Subject(build(spec, count).eval(), spec, count, None, None)
     if classes is not None:
         raise UsageError(f"--classes is for an ARCH; {path} is a run and has its own")
+    if given := [name for name in options if is_given(name)]:
+        flag = given[0].replace("_", "-")
+        raise UsageError(f"--{flag} is for an ARCH; {path} is a run and has its own")
     run = Run.open(path)
     network = run.load_network()
-    assert isinstance(network, ResNet)
     about = run.weights
     name = own_name(path)
-    return _Subject(network, about.network, len(about.classes), name, about.level)
+    return _Subject(network, about.spec, len(about.classes), name, about.level)
 
 
 def _watch(name: str, console: Console) -> Watch:

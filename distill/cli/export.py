@@ -15,7 +15,7 @@ from distill.cli.options import Grouped, option
 from distill.errors import UsageError
 from distill.export import card, facts, onnx_model, parity
 from distill.files import encode
-from distill.networks import ResNet
+from distill.networks import Classifier
 from distill.output_folder import lock_output
 from distill.runs import Run
 from wsistore import atomic, terminal
@@ -80,8 +80,7 @@ def command(
     if not overwrite:
         _require_free(out)
     network = run.load_network()
-    assert isinstance(network, ResNet)
-    least = onnx_model.least_side(run.weights.network)
+    least = onnx_model.least_side(run.weights.spec)
     stderr = terminal.console(stderr=True)
     with stderr.status("exporting"):
         content, differences = _checked(network, run, takes, least)
@@ -133,7 +132,7 @@ def _require_free(path: Path) -> None:
 
 
 def _checked(
-    network: ResNet, run: Run, takes: onnx_model.Takes, least: int
+    network: Classifier, run: Run, takes: onnx_model.Takes, least: int
 ) -> tuple[bytes, list[parity.Difference]]:
     """Return the file's bytes and what was found, if it computes what the network does.
 
@@ -168,7 +167,7 @@ def _metadata(run: Run, takes: onnx_model.Takes, least: int, difference: float) 
     return told
 
 
-def _card(run: Run, network: ResNet, store: str | None) -> dict[str, Any]:
+def _card(run: Run, network: Classifier, store: str | None) -> dict[str, Any]:
     evaluations, others = facts.evaluations(run)
     return {
         "format": card.FORMAT,

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from distill.cli.exits import interrupted
-from distill.cli.options import FOLDER, Grouped, option, refuse_without_effect
+from distill.cli.options import FOLDER, Grouped, option, refuse_without_effect, stack
 from distill.cli.settings_options import option_of
 from distill.cli.training_options import (
     batch_option,
@@ -18,7 +18,8 @@ from distill.cli.training_options import (
 )
 from distill.data import Sample
 from distill.kd import PAPER_RESIZE, DistillationSettings, TeachSettings, teach
-from distill.networks import NETWORKS
+from distill.networks import NetworkSettings
+from distill.settings import from_options, settings_of
 from wsistore import terminal
 
 
@@ -69,13 +70,12 @@ from wsistore import terminal
     default=0,
     help="Of the draws; the run with the same --seed has the same draws.",
 )
-@option(
-    "Targets",
-    "--network",
-    type=click.Choice(sorted(NETWORKS)),
-    default="resnet10",
-    help="Network of the students; decides the size of their feature map.",
+@option_of(
+    NetworkSettings,
+    "network",
+    help="Network of the students; it and the options below decide the size of their feature map.",
 )
+@stack(*(option_of(NetworkSettings, name) for name in ("network_option", "enlarge", "stem_stride")))
 @option_of(DistillationSettings, "resize", group="Targets", default=PAPER_RESIZE)
 @option(
     "Targets",
@@ -110,7 +110,16 @@ def command(
     if given["hint"] == "none":
         refuse_without_effect({"resize": "with --hint none"})
     levels = tuple(dict.fromkeys(student_levels))
-    request = TeachSettings(resizers=resize, student_levels=levels, memory_gib=memory, **given)
+    architecture = from_options(NetworkSettings, given)
+    for one in settings_of(NetworkSettings):
+        given.pop(one.parameter, None)
+    request = TeachSettings(
+        resizers=resize,
+        student_levels=levels,
+        memory_gib=memory,
+        architecture=architecture,
+        **given,
+    )
     try:
         teach(request, terminal.echo, watch)
     except KeyboardInterrupt as interruption:

@@ -93,7 +93,7 @@ def finetune(student: Path, **given: Any) -> None:
       distill train finetune STORE --split main --student runs/kd --out runs/finetuned
     """
     about = Run.open(student).weights
-    options = _options({**given, "level": about.level, "network": about.network})
+    options = _options({**given, "level": about.level})
     with _interruptible(given["out"]):
         train_finetune(student, options, terminal.echo, _labels(given))
 

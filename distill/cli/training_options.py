@@ -10,7 +10,9 @@ import click
 from distill.cli.options import Decorator, refuse_without_effect, stack
 from distill.cli.settings_options import option_of, options_of
 from distill.engine import OPTIMIZATION, LabelSettings
-from distill.training import DATA, MACHINE, PRESETS, RUN, TrainingOptions
+from distill.networks import NETWORK, NetworkSettings
+from distill.settings import settings_of
+from distill.training import DATA, MACHINE, PRESETS, RUN, PretrainedSettings, TrainingOptions
 
 CLASSES = ("exclude_class", "merge")
 """Settings of the commands that read labels and choose the classes themselves."""
@@ -35,11 +37,12 @@ device_option = option_of(TrainingOptions, "device")
 threads_option = option_of(TrainingOptions, "threads")
 memory_option = option_of(TrainingOptions, "memory_gib")
 batch_option = option_of(TrainingOptions, "batch_pixels")
+network_options = options_of(NetworkSettings, (NETWORK,))
 machine_options = stack(device_option, option_of(TrainingOptions, "workers"), threads_option)
 
 
 def _options(*without: str) -> Decorator[Any]:
-    groups = (DATA, RUN, OPTIMIZATION, MACHINE)
+    groups = (DATA, RUN, NETWORK, OPTIMIZATION, MACHINE)
     options = options_of(TrainingOptions, groups, without=without, special={"preset": _PRESET})
     return stack(store_argument, options)
 
@@ -47,7 +50,8 @@ def _options(*without: str) -> Decorator[Any]:
 training_options = _options(*CLASSES)
 label_options = options_of(LabelSettings, (OPTIMIZATION,))
 class_options = stack(*(option_of(TrainingOptions, name) for name in CLASSES))
-finetune_options = _options(*CLASSES, "level", "network", "init_from")
+_OF_A_NETWORK = [one.name for c in (NetworkSettings, PretrainedSettings) for one in settings_of(c)]
+finetune_options = _options(*CLASSES, "level", "init_from", *_OF_A_NETWORK)
 
 
 def with_effect(given: Mapping[str, Any]) -> dict[str, Any]:

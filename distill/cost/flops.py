@@ -3,9 +3,13 @@
 One MAC is one multiply-add. `Cost.mac` follows fvcore's `FlopCountAnalysis`, whose "flop" is a MAC:
 
     convolution, linear, matrix product   one per multiply-add
-    group norm                            5 per element with an affine transform, 4 without
+    group norm, layer norm                5 per element with an affine transform, 4 without
+    batch norm, as in evaluation          2 per element with an affine transform, 1 without
+    bilinear enlarging                    4 per element of the result
+    average pool to a given size          1 per element
 
-Element-wise sums, ReLU, pooling and means are not counted. `Cost.flop` follows
+Element-wise sums, activations, other pooling, means and attention's softmax are not counted.
+`Cost.flop` follows
 `torch.utils.flop_counter.FlopCounterMode`: convolutions and matrix products alone, two per
 multiply-add. So `flop` is exactly twice the first line above.
 
@@ -57,13 +61,13 @@ def cost(network: nn.Module, height: int, width: int) -> Cost:
     shapes = {name: p.to("meta") for name, p in network.named_parameters()}
     shapes |= {name: b.to("meta") for name, b in network.named_buffers()}
     image = torch.empty(1, 3, height, width, device="meta")
-    counter = FlopCounterMode(display=False, custom_mapping=_NORMS)
+    counter = FlopCounterMode(display=False, custom_mapping=_COUNTED)
     with _evaluating(network), torch.no_grad(), counter:
         torch.func.functional_call(network, shapes, (image,))
     counts: dict[Any, int] = dict(counter.get_flop_counts()["Global"])
-    norms = sum(counts.pop(kind, 0) for kind in _NORMS)
+    beside = sum(counts.pop(kind, 0) for kind in _COUNTED)
     flop = sum(counts.values())
-    return Cost(mac=flop // 2 + norms, flop=flop)
+    return Cost(mac=flop // 2 + beside, flop=flop)
 
 
 def gmac(network: nn.Module, height: int, width: int) -> float:
@@ -163,9 +167,31 @@ def _evaluating(network: nn.Module) -> Iterator[None]:
             module.training = training
 
 
-def _group_norm(image: torch.Size, scale: torch.Size | None, *_: Any, **__: Any) -> int:
-    """MAC of a group norm over an input of this shape, as fvcore counts them."""
-    return image.numel() * (4 if scale is None else 5)
+def _norm(with_affine: int, without: int, place: int) -> Callable[..., int]:
+    """Return what counts a norm whose scale, or None, is the argument at a place, by its input."""
+
+    def count(*shapes: Any, **_: Any) -> int:
+        return int(shapes[0].numel() * (without if shapes[place] is None else with_affine))
+
+    return count
 
 
-_NORMS = {torch.ops.aten.native_group_norm: _group_norm}
+def _enlarging(*_: Any, out_shape: Any = None, **__: Any) -> int:
+    """MAC of a bilinear interpolation, by its result."""
+    return 4 * int(torch.Size(out_shape).numel())
+
+
+def _pooling(shape: torch.Size, *_: Any, **__: Any) -> int:
+    """MAC of an average over cells of a given number, by its input."""
+    return shape.numel()
+
+
+_COUNTED = {
+    torch.ops.aten.native_group_norm: _norm(5, 4, 1),
+    torch.ops.aten.native_layer_norm: _norm(5, 4, 2),
+    torch.ops.aten.native_batch_norm: _norm(2, 1, 1),
+    torch.ops.aten._native_batch_norm_legit_no_training: _norm(2, 1, 1),
+    torch.ops.aten.upsample_bilinear2d: _enlarging,
+    torch.ops.aten._adaptive_avg_pool2d: _pooling,
+}
+"""What fvcore counts beside products, as operators of the meta device."""

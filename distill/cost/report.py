@@ -13,7 +13,7 @@ from distill.cost import timing
 from distill.cost.flops import Watch, agree, each, summary
 from distill.cost.memory import Memory, inference, peak_memory
 from distill.cost.sizes import Sizes
-from distill.networks import ResNet, available_gib
+from distill.networks import Classifier, available_gib
 from distill.types import Floats
 
 FORMAT = "distill-cost/1"
@@ -29,7 +29,7 @@ UNITS = {
 }
 
 
-def block(network: ResNet, crops: Sizes, watch: Watch = iter) -> dict[str, Any]:
+def block(network: Classifier, crops: Sizes, watch: Watch = iter) -> dict[str, Any]:
     """Count a network on some crops and estimate its memory; nothing is run but fvcore's check.
 
     Args:
@@ -62,7 +62,7 @@ def block(network: ResNet, crops: Sizes, watch: Watch = iter) -> dict[str, Any]:
 
 
 def measured(
-    network: ResNet, crops: Sizes, counts: Mapping[str, Any], device: torch.device, repeats: int
+    network: Classifier, crops: Sizes, counts: Mapping[str, Any], device: torch.device, repeats: int
 ) -> dict[str, Any]:
     """Time the median crop, and all crops of the slide whose GMAC are the (lower) median.
 

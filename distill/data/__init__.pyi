@@ -21,7 +21,7 @@ from .normalization import (
     to_input,
     to_unit,
 )
-from .padding import batch_by_size
+from .padding import WASTE, batch_by_size
 from .prefetch import read_crops
 from .subsets import (
     VAL,
@@ -44,6 +44,7 @@ __all__ = [
     "MIN_CROPS",
     "OPERATIONS",
     "VAL",
+    "WASTE",
     "AugmentationParams",
     "BatchingPolicy",
     "ChannelStats",

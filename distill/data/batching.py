@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from distill.data.padding import batch_by_size
+from distill.data.padding import WASTE, batch_by_size
 
 Batch = tuple[int, ...]
 Update = list[Batch]
@@ -35,20 +35,21 @@ def one_by_one(
     return [[(index,) for index in group] for group in updates(order, accumulate)]
 
 
-def by_size(limit: int, most: int, held: int = 2**30) -> BatchingPolicy:
+def by_size(limit: int, most: int, held: int = 2**30, waste: float = WASTE) -> BatchingPolicy:
     """Return a policy whose batches hold crops of like sizes; see `distill.data.padding`.
 
     Args:
         limit: most pixels of a padded batch.
         most: most crops of a batch.
         held: most bytes of all levels of a batch's crops.
+        waste: less than this fraction of a batch is padding; 0 batches crops of one size alone.
     """
 
     def cut(order: Sequence[int], accumulate: int, extent: Callable[[int], Extent]) -> list[Update]:
         groups = []
         for group in updates(order, accumulate):
             sizes, bytes_ = zip(*(extent(index) for index in group), strict=True)
-            batches = batch_by_size(sizes, limit, most, bytes_, held)
+            batches = batch_by_size(sizes, limit, most, bytes_, held, waste)
             groups.append([tuple(group[place] for place in batch.places) for batch in batches])
         return groups
 

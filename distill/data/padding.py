@@ -59,11 +59,12 @@ def batch_by_size(
     most: int,
     held: Sequence[int] | None = None,
     most_held: int = 0,
+    waste: float = WASTE,
 ) -> list[PaddedBatch]:
     """Cut crops into batches of like sizes.
 
     From the largest area to the smallest, each crop joins the batch in which it leaves the least
-    padding, and opens one of its own where that would be `WASTE` or more, or past a limit. To cut
+    padding, and opens one of its own where that would be `waste` or more, or past a limit. To cut
     one of these batches again gives that batch.
 
     Args:
@@ -73,6 +74,7 @@ def batch_by_size(
         most: most crops of a batch.
         held: bytes that are read for each crop; None does not count them.
         most_held: most such bytes of a batch. A crop that has more makes a batch alone.
+        waste: less than this fraction of a batch is padding; 0 batches crops of one size alone.
 
     Returns:
         Batches that hold every place of `sizes` once.
@@ -88,7 +90,7 @@ def batch_by_size(
         fitting = [
             (b.waste, n, b)
             for b, n in choices
-            if b.waste < WASTE and b.pixels <= limit and b.held <= most_held
+            if (b.waste < waste or b.area == b.pixels) and b.pixels <= limit and b.held <= most_held
         ]
         if fitting:
             _, number, batch = min(fitting, key=lambda choice: choice[:2])

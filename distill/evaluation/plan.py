@@ -102,7 +102,7 @@ def plan_evaluation(run: Run, store: wsistore.Store, request: EvaluationRequest)
 def _select(run: Run, store: wsistore.Store, split: str, name: str, *, labeled: bool) -> Subset:
     """Crops of a subset that the run can take; SubsetError where one is of an unknown class."""
     about = run.weights
-    smallest = smallest_input(about.network)
+    smallest = smallest_input(about.spec)
     subset = select(
         store, split, name, [about.level], smallest, labeled=labeled, classes=run.class_map
     )

@@ -12,7 +12,7 @@ from distill.data import ChannelStats, read_crops
 from distill.errors import DistillError
 from distill.explain.gradcam import gradcam_plus_plus
 from distill.explain.grid import Map, cell_grid
-from distill.networks import NETWORKS, CropRunner, ResNet
+from distill.networks import CropRunner, feature_map
 from distill.runs import Run
 
 
@@ -53,9 +53,8 @@ class ActivationMapper:
 
     def __init__(self, run: Run, device: torch.device, look: CropRunner) -> None:
         self.run, self._device, self._look = run, device, look
-        network = run.load_network(device)
-        assert isinstance(network, ResNet)  # all that a run can hold
-        self._network = network
+        self._network = run.load_network(device)
+        self._stride = feature_map(self._network).stride
 
     @torch.inference_mode()
     def see(self, store: wsistore.Store, crop: str, target: str | None) -> ActivationMap:
@@ -89,7 +88,7 @@ class ActivationMapper:
         return ActivationMap(
             about.level,
             grid,
-            cell_grid(grid, NETWORKS[about.network].stride),
+            cell_grid(grid, self._stride),
             dict(zip(about.classes, logits.softmax(0).tolist(), strict=True)),
             about.classes[row],
             found.double().cpu().numpy(),

@@ -15,9 +15,13 @@ are 0, and the m-th derivative of Y is Y · (w_k/n)^m. Put in, with Σ_ab A_k^ab
     α_k^ij   = 1 / (2 + w_k · mean(A_k))                               the same in every cell
     weight_k = n · α_k · Y · relu(w_k/n) = Y · relu(w_k) / (2 + w_k · mean(A_k))
 
-n cancels. Y is one number for the whole map, which the paper divides away when it scales each map
-to its own maximum; we leave Y out instead, so that maps of different crops have one unit. A is not
-negative (it comes after a ReLU). Hence no denominator is below 2, and the sum needs no ReLU.
+n cancels. Where a library's network gives a map that has numbers below 0, mean(A_k) in the
+denominator is that of its positive part, and the sum is cut off at 0, as in the paper.
+
+Y is one number for the whole map, which the paper divides away when it scales each map
+to its own maximum; we leave Y out instead, so that maps of different crops have one unit. In our
+networks A is not negative (it comes after a ReLU). Hence no denominator is below 2, and the sum
+needs no ReLU.
 
 What is undefined in the paper's formula, 0/0, occurs only where w_k ≤ 0 (α_k at w_k = 0, or at
 w_k · mean(A_k) = -2), and there relu(∂Y/∂A) = 0: such a channel has no part in the map.
@@ -32,21 +36,22 @@ from torch import Tensor
 
 
 def channel_weights(features: Tensor, class_weights: Tensor) -> Tensor:
-    """Return relu(w_k) / (2 + relu(w_k) · mean(A_k)), (C,).
+    """Return relu(w_k) / (2 + relu(w_k) · mean(relu(A_k))), (C,).
 
     Args:
-        features: A, (C, h, w) float, not negative.
+        features: A, (C, h, w) float.
         class_weights: w, (C,): the row of the linear layer's weights that makes the class's logit.
     """
     for_class = torch.relu(class_weights)
-    return for_class / (2 + for_class * features.mean((1, 2)))
+    return for_class / (2 + for_class * features.relu().mean((1, 2)))
 
 
 def gradcam_plus_plus(features: Tensor, class_weights: Tensor) -> Tensor:
     """Return the map of one class without the factor exp(S), (h, w) in units of a logit.
 
     Args:
-        features: A, (C, h, w) float, not negative: the map that goes into the global mean.
+        features: A, (C, h, w) float: the map that goes into the global mean.
         class_weights: w, (C,): the row of the linear layer's weights that makes the class's logit.
     """
-    return torch.einsum("k,kij->ij", channel_weights(features, class_weights), features)
+    found = torch.einsum("k,kij->ij", channel_weights(features, class_weights), features)
+    return found.relu()

@@ -80,7 +80,7 @@ def plan_explanation(runs: Sequence[Run], request: ExplainRequest) -> ExplainPla
     check_place(request.out, store, request.overwrite)
     check_runs(runs, request.target)
     levels = [run.weights.level for run in runs]
-    smallest = max(smallest_input(run.weights.network) for run in runs)
+    smallest = max(smallest_input(run.weights.spec) for run in runs)
     for run in runs:
         if run.weights.level not in store.level_names:
             there = ", ".join(store.level_names)

@@ -14,7 +14,7 @@ from distill.cost import cost, parameters, peak_memory
 from distill.errors import DistillError
 from distill.evaluation import FORMAT, read_report
 from distill.files import read_json
-from distill.networks import ResNet
+from distill.networks import Classifier
 from distill.output_folder import own_name
 from distill.runs import Run, sha256, split_sha256
 from distill.training import recipe
@@ -122,7 +122,7 @@ def evaluations(run: Run) -> tuple[list[dict[str, Any]], int]:
     return found, others
 
 
-def costs(network: ResNet) -> dict[str, Any]:
+def costs(network: Classifier) -> dict[str, Any]:
     """Return parameters, and multiply-adds, operations and memory of one million pixels."""
     counted = cost(network, SIDE, SIDE)
     needed = peak_memory(network, SIDE, SIDE)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from distill.data import normalize, to_unit
 from distill.errors import UsageError
 from distill.export.portable_norm import PORTABLE
-from distill.networks import Output, ResNet, smallest_input
+from distill.networks import Classifier, NetworkSpec, Output, ResNet, smallest_input
 from distill.runs import Weights
 
 Takes = Literal["uint8", "float"]
@@ -53,7 +53,7 @@ class Exported(nn.Module):
             `distill.data.normalization.to_input` makes of them.
     """
 
-    def __init__(self, network: ResNet, about: Weights, takes: Takes) -> None:
+    def __init__(self, network: Classifier, about: Weights, takes: Takes) -> None:
         super().__init__()
         self.network = copy.deepcopy(network).cpu().requires_grad_(False)
         self.takes = takes
@@ -63,6 +63,8 @@ class Exported(nn.Module):
     def forward(self, image: Tensor) -> Answer:
         """(N, 3, H, W) uint8 RGB, or standardised float32, to `Answer`."""
         features = self._input(image)
+        if not isinstance(self.network, ResNet):
+            return self._answer(self.network(features))
         for part in self.network.parts():
             features = part.run(features, PORTABLE)
         return self._answer(Output(self.network.classify(features), features))
@@ -94,7 +96,7 @@ def require() -> None:
             ) from error
 
 
-def least_side(network: str) -> int:
+def least_side(network: NetworkSpec) -> int:
     """Return the smallest height and width, in pixels, that an export of a network is made for."""
     return max(LEAST_SIDE, smallest_input(network))
 

@@ -175,7 +175,7 @@ def _online(
         criterion.question(),
         look,
     )
-    smallest = smallest_input(about.network)
+    smallest = smallest_input(about.spec)
     return TeacherSource(
         teacher,
         criterion,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import wsistore
@@ -21,7 +21,7 @@ from distill.data import (
 from distill.errors import SubsetError, UsageError
 from distill.kd.losses import PAPER
 from distill.kd.targets.schema import CropTargets, TargetsMetadata, pixels_sha256
-from distill.networks import FeatureMap, smallest_input
+from distill.networks import FeatureMap, NetworkSettings, NetworkSpec, smallest_input
 from distill.runs import CLASS_MAP, Run, sha256
 
 DRAW_RULE = "distill.augment.draw(seed, view, index), view from 1, index in the subset"
@@ -45,7 +45,7 @@ class TeachSettings:
     plain_subset: str | None = "val"
     views: int = 10
     seed: int = 0
-    network: str = "resnet10"
+    architecture: NetworkSettings = field(default_factory=NetworkSettings)
     resizers: tuple[str, ...] = PAPER
     hint: str = "float32"
     attention: bool = False
@@ -56,6 +56,11 @@ class TeachSettings:
     batch_pixels: int | None = None
     overwrite: bool = False
     no_lock: bool = False
+
+    @property
+    def student(self) -> NetworkSpec:
+        """The network of the students; its feature map's size counts."""
+        return self.architecture.spec
 
     def folder(self, level: str) -> Path:
         """Return where the targets of students at a level go.
@@ -96,7 +101,7 @@ def subsets(
     request: TeachSettings,
     student_level: str,
     level: str,
-    network: str,
+    network: NetworkSpec,
     say: Callable[[str], None],
 ) -> list[tuple[Subset, bool]]:
     """Return the subsets to teach, and whether the view is plain.
@@ -104,7 +109,7 @@ def subsets(
     Raises:
         DistillError: if a level or a subset stands in the way.
     """
-    smallest = max(smallest_input(request.network), smallest_input(network))
+    smallest = max(smallest_input(request.student), smallest_input(network))
     levels = (level, student_level)
     found = []
     for name, is_plain in _names(store, request).items():

@@ -46,7 +46,7 @@ def teach(request: TeachSettings, say: Say, watch: Watch = lambda samples, total
     about = run.weights
     if request.level not in (None, about.level):
         raise UsageError(f"{run.path} was trained at {about.level}, not at --level {request.level}")
-    map_ = feature_map(build(request.network, len(about.classes)))
+    map_ = feature_map(build(request.student, len(about.classes)))
     pixel = request.hint != "none"
     question = TargetSpec(pixel=pixel, resizers=request.resizers, attention=request.attention)
     network = run.load_network(device)
@@ -57,7 +57,7 @@ def teach(request: TeachSettings, say: Say, watch: Watch = lambda samples, total
     with ExitStack() as stack:
         writers: list[TargetsWriter] = []
         for level in request.student_levels:
-            chosen = teach_plan.subsets(store, request, level, about.level, about.network, say)
+            chosen = teach_plan.subsets(store, request, level, about.level, about.spec, say)
             lessons = teach_plan.crop_targets(store, request, level, chosen, map_)
             artifact = teach_plan.about(store, request, level, run, chosen, map_, teacher.channels)
             out = request.folder(level)

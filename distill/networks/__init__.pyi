@@ -1,25 +1,46 @@
+from .backbone_classifier import BackboneClassifier
+from .build import build, build_resnet, smallest_input
+from .classifier import Classifier, Output
 from .execution.device import available_gib, resolve_device
-from .execution.memory import memory_of_plans
+from .execution.live_memory import LiveMemory
+from .execution.memory import memory_of_plans, memory_of_whole
 from .execution.runner import BATCH_PIXELS, UNBOUNDED, CropRunner, inference_runner
 from .feature_maps import FeatureMap, feature_map
 from .operations import PlainOperations
-from .registry import NETWORKS, build, smallest_input
-from .resnet import Output, ResNet
+from .pretrained import MATCHES, WeightsMatch, fill_backbone, read_tensors
+from .registry import NETWORKS
+from .resnet import ResNet
+from .settings import NETWORK, NetworkSettings
+from .spec import NetworkSpec, check_name, parse_options
 
 __all__ = [
     "BATCH_PIXELS",
+    "MATCHES",
+    "NETWORK",
     "NETWORKS",
     "UNBOUNDED",
+    "BackboneClassifier",
+    "Classifier",
     "CropRunner",
     "FeatureMap",
+    "LiveMemory",
+    "NetworkSettings",
+    "NetworkSpec",
     "Output",
     "PlainOperations",
     "ResNet",
+    "WeightsMatch",
     "available_gib",
     "build",
+    "build_resnet",
+    "check_name",
     "feature_map",
+    "fill_backbone",
     "inference_runner",
     "memory_of_plans",
+    "memory_of_whole",
+    "parse_options",
+    "read_tensors",
     "resolve_device",
     "smallest_input",
 ]

@@ -1,11 +1,9 @@
-"""The networks that can be trained, by name."""
+"""Our own networks, by name: plain data, of which `distill.networks.build` makes modules."""
 
-from collections.abc import Callable
+from __future__ import annotations
+
 from dataclasses import dataclass
-
-import torch
-
-from distill.networks.resnet import BasicBlock, Bottleneck, ResNet
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -13,53 +11,30 @@ class Network:
     """What is known of a network without building it.
 
     Attributes:
-        make: number of classes to the network.
+        block: of two 3 × 3 convolutions, or a bottleneck.
+        blocks: how many in each stage.
+        planes: of the first stage; each later stage has twice as many.
         smallest: the smallest height and width it can take, in pixels.
-        channels: of the last feature map.
         stride: pixels of the input per cell of the last feature map; ⌈n / stride⌉ cells of n.
     """
 
-    make: Callable[[int], ResNet]
+    block: Literal["basic", "bottleneck"]
+    blocks: tuple[int, int, int, int]
+    planes: int
     smallest: int
-    channels: int
     stride: int = 32
+
+    @property
+    def channels(self) -> int:
+        """Channels of the last feature map."""
+        return 8 * self.planes * (4 if self.block == "bottleneck" else 1)
 
 
 NETWORKS: dict[str, Network] = {
     # the authors' "thin" network. Its first 32 planes are groups of one: a map of 1 × 1 fails.
-    "resnet10": Network(lambda k: ResNet(k, BasicBlock, (1, 1, 1, 1), 32), 5, 256),
+    "resnet10": Network("basic", (1, 1, 1, 1), 32, 5),
     # torchvision's, with GroupNorm(32, planes) for its batch norms
-    "resnet18": Network(lambda k: ResNet(k, BasicBlock, (2, 2, 2, 2), 64), 1, 512),
-    "resnet34": Network(lambda k: ResNet(k, BasicBlock, (3, 4, 6, 3), 64), 1, 512),
-    "resnet50": Network(lambda k: ResNet(k, Bottleneck, (3, 4, 6, 3), 64), 1, 2048),
+    "resnet18": Network("basic", (2, 2, 2, 2), 64, 1),
+    "resnet34": Network("basic", (3, 4, 6, 3), 64, 1),
+    "resnet50": Network("bottleneck", (3, 4, 6, 3), 64, 1),
 }
-
-
-def build(name: str, classes: int, *, seed: int = 0) -> ResNet:
-    """Return a freshly initialised network, on the CPU, in training mode.
-
-    The initial weights are a function of (name, classes, seed); torch's global generator is left
-    as it was.
-
-    Args:
-        name: a key of `NETWORKS`.
-        classes: number of classes K, at least 1.
-        seed: 0 to 2⁶³ - 1.
-
-    Raises:
-        KeyError: if there is no such network.
-    """
-    network = NETWORKS[name]
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return network.make(classes)
-
-
-def smallest_input(name: str) -> int:
-    """Return the smallest height and width, in pixels, that the network can take.
-
-    A group norm divides by the deviation within a group; a group of one number has none, and torch
-    raises. With 32 planes in 32 groups that is a 1 × 1 map: the stem makes ⌈n/4⌉ cells of n pixels,
-    so n = 5 is the first that works. With 64 planes any size does.
-    """
-    return NETWORKS[name].smallest

@@ -1,25 +1,14 @@
 """Residual networks with group normalisation: stem, stages of blocks, global mean, linear layer."""
 
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from torch import Tensor, nn
 
+from distill.networks.classifier import Classifier
 from distill.networks.operations import PLAIN, Operations
 
 GROUPS = 32
 T = TypeVar("T")
-
-
-class Output(NamedTuple):
-    """What a network returns.
-
-    Attributes:
-        logits: (B, K) float, one score per class before softmax.
-        features: (B, C, h, w) float, the last feature map, after ReLU.
-    """
-
-    logits: Tensor
-    features: Tensor
 
 
 def _conv(planes_in: int, planes_out: int, size: int, stride: int) -> nn.Conv2d:
@@ -119,7 +108,7 @@ class Bottleneck(_Residual):
         return ops.norm(self.norm3, ops.conv(self.conv3, y))
 
 
-class ResNet(nn.Module):
+class ResNet(Classifier):
     """Stem, four stages of blocks, global mean, one linear layer.
 
     Args:
@@ -161,16 +150,6 @@ class ResNet(nn.Module):
         features: Tensor = self.stages(self.stem(image))
         return features
 
-    def classify(self, features: Tensor) -> Tensor:
-        """(B, C, h, w) to logits (B, K): the mean over the map, then the linear layer."""
-        logits: Tensor = self.head(features.mean((2, 3)))
-        return logits
-
-    def forward(self, image: Tensor) -> Output:
-        """(B, 3, H, W) standardised float to `Output`.
-
-        Raises:
-            ValueError: if a group norm sees a single number per group (see `smallest_input`).
-        """
-        features = self.extract(image)
-        return Output(self.classify(features), features)
+    def stage_parameters(self) -> list[list[nn.Parameter]]:
+        """Return those of the stem and of the four stages."""
+        return [list(part.parameters()) for part in (self.stem, *self.stages)]

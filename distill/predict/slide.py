@@ -160,7 +160,7 @@ def _predict(given: wsistore.SlideFile, job: SlideJob) -> SlideLogits:
         crops, colors, left_out = [], [], {}
         for number, crop in enumerate(slide.crops):
             height, width = slide.size(number, about.level)
-            least = smallest_input(about.network)
+            least = smallest_input(about.spec)
             if (fault := too_small(height, width, about.level, least)) is not None:
                 left_out[crop.crop] = fault
                 continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +11,21 @@ from torch import nn
 import wsistore
 from distill.errors import RunError, UsageError
 from distill.files import fill, load
+from distill.networks import NetworkSpec
 from distill.runs.provenance import sha256
 from distill.runs.run import is_run
+from distill.runs.weights import SETTINGS
 
 
-def start_from(source: Path, network: nn.Module, name: str, classes: list[str]) -> dict[str, Any]:
+def start_from(
+    source: Path, network: nn.Module, spec: NetworkSpec, classes: list[str]
+) -> dict[str, Any]:
     """Fill a new network with the weights of a run, or of a safetensors file.
 
     Args:
         source: a run folder, or a file.
         network: receives the weights.
-        name: what it is, a key of `distill.networks.NETWORKS`.
+        spec: what it is.
         classes: the classes of the new run, in order.
 
     Returns:
@@ -40,10 +45,11 @@ def start_from(source: Path, network: nn.Module, name: str, classes: list[str]) 
             "kinds can run code; convert it first"
         )
     tensors, metadata = load(file)
-    theirs = metadata.get("network", name)
-    if theirs != name:
+    theirs = _network(file, metadata, spec)
+    if theirs != spec:
         raise RunError(
-            f"{file} is of network {theirs}, and this run's is {name}; choose --network {theirs}"
+            f"{file} is of network {theirs.text}, and this run's is {spec.text}; choose --network "
+            f"{theirs.text}"
         )
     of = _classes(file, metadata["classes"]) if "classes" in metadata else classes
     if of != classes:
@@ -51,13 +57,23 @@ def start_from(source: Path, network: nn.Module, name: str, classes: list[str]) 
             f"{file} is of classes {', '.join(of)}, and this run's are {', '.join(classes)}; "
             "choose another --init-from"
         )
-    fill(network, tensors, str(file), f"network {name} with {len(classes)} classes")
+    fill(network, tensors, str(file), f"network {spec.name} with {len(classes)} classes")
     run = file.parent if is_run(file.parent) else None
     return {
         "run": str(run.resolve()) if run else None,
         "file": str(file.resolve()),
         "weights_sha256": sha256(file),
     }
+
+
+def _network(file: Path, metadata: Mapping[str, str], default: NetworkSpec) -> NetworkSpec:
+    if "network" not in metadata:
+        return default
+    try:
+        settings = wsistore.parse_json(metadata.get(SETTINGS, "{}"))
+        return NetworkSpec.from_settings(metadata["network"], settings)
+    except (TypeError, ValueError, UsageError) as error:
+        raise RunError(f"{file}: its network is damaged ({error})") from error
 
 
 def _classes(file: Path, text: str) -> list[str]:

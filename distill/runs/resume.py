@@ -30,6 +30,12 @@ LATER: Mapping[str, Any] = {
     "label_smoothing": 0.0,
     "class_weights": "none",
     "sampling": "each",
+    "enlarge": 1,
+    "stem_stride": None,
+    "norm_to": "batch",
+    "freeze": "none",
+    "pretrained": None,
+    "normalization": "train",
 }
 """Keys that runs of earlier versions do not record, and what was true of those."""
 

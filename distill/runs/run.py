@@ -15,7 +15,8 @@ from distill.runs.weights import FORMAT, LOWEST, Weights, read_weights
 
 if TYPE_CHECKING:
     import torch
-    from torch import nn
+
+    from distill.networks import Classifier
 
 CLASS_MAP = "class_map"
 """Key of config.json, and of what targets say of their teacher."""
@@ -111,20 +112,17 @@ class Run:
         """
         return class_map_of(self.config.get(CLASS_MAP), self.path / "config.json")
 
-    def load_network(self, device: torch.device | str = "cpu") -> nn.Module:
+    def load_network(self, device: torch.device | str = "cpu") -> Classifier:
         """Return the network with its trained weights, in evaluation mode, on `device`.
 
         Raises:
             RunError: if the weights are missing, damaged, of another network, or of another epoch
                 than weights.json says.
         """
-        from distill.networks import NETWORKS, build  # what only reads a run needs no torch
+        from distill.networks import build  # what only reads a run needs no torch
 
         file = self.path / "weights.safetensors"
         about = self.weights
-        if about.network not in NETWORKS:
-            known = ", ".join(NETWORKS)
-            raise RunError(f"{self.path} is of network {about.network}; known networks: {known}")
         tensors, metadata = load(file)
         target = f"network {about.network} with {len(about.classes)} classes"
         made = f"{file} (network {metadata.get('network')}, epoch {metadata.get('epoch')})"
@@ -132,7 +130,7 @@ class Run:
             raise RunError(
                 f"{made} does not belong to weights.json ({target}, epoch {about.epoch})"
             )
-        network = build(about.network, len(about.classes))
+        network = build(about.spec, len(about.classes))
         fill(network, tensors, made, target)
         return network.to(device).eval()
 

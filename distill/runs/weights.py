@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distill.errors import RunError
+from distill.errors import RunError, UsageError
 from distill.files import encode, read_json
+from distill.networks import NetworkSpec
 
 if TYPE_CHECKING:
     from distill.data import Channels
 
 FORMAT = "distill-run/1"
+SETTINGS = "network_settings"
 LOWEST = "lowest validation loss"
 """Why an epoch was chosen: what `Weights.chosen` says where validation crops chose it."""
 
@@ -24,7 +27,7 @@ class Weights:
     """What weights.json says about weights.safetensors.
 
     Attributes:
-        network: name of the network, a key of `distill.networks.NETWORKS`.
+        network: name of the network; see `distill.networks.NetworkSpec`.
         classes: names of the classes, in the order of the logits.
         level: the level it takes.
         mpp: µm per pixel of that level, the median over the training crops.
@@ -33,6 +36,7 @@ class Weights:
         epoch: the epoch the weights are from, counted from 1; 0 if no epoch was better than the
             trained weights that the training started from, and they are these.
         chosen: why that epoch.
+        network_settings: what of the network is not as its name says; in the file only if any is.
     """
 
     network: str
@@ -43,18 +47,30 @@ class Weights:
     std: Channels
     epoch: int
     chosen: str
+    network_settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def spec(self) -> NetworkSpec:
+        """The network."""
+        return NetworkSpec.from_settings(self.network, self.network_settings)
 
     def metadata(self) -> dict[str, str]:
         """Return what weights.safetensors itself says, so that the two files hold together."""
-        return {
+        told = {
             "network": self.network,
             "classes": json.dumps(self.classes),
             "epoch": str(self.epoch),
         }
+        if self.network_settings:
+            told[SETTINGS] = json.dumps(self.network_settings, sort_keys=True)
+        return told
 
     def to_json(self) -> bytes:
         """Return the content of weights.json."""
-        return encode(asdict(self))
+        value = asdict(self)
+        if not self.network_settings:
+            del value[SETTINGS]
+        return encode(value)
 
 
 def read_weights(path: Path) -> Weights:
@@ -64,12 +80,12 @@ def read_weights(path: Path) -> Weights:
         RunError: if it cannot be read, or says too little or too much.
     """
     value = read_json(path)
-    wanted = {field.name for field in fields(Weights)}
-    if value.keys() != wanted:
-        odd = ", ".join(sorted(value.keys() ^ wanted))
+    wanted = {one.name for one in fields(Weights)} - {SETTINGS}
+    if value.keys() - {SETTINGS} != wanted:
+        odd = ", ".join(sorted((value.keys() - {SETTINGS}) ^ wanted))
         raise RunError(f"{path} is not of {FORMAT}: missing or unexpected {odd}")
     try:
-        return Weights(
+        made = Weights(
             network=str(value["network"]),
             classes=[str(name) for name in value["classes"]],
             level=str(value["level"]),
@@ -78,8 +94,11 @@ def read_weights(path: Path) -> Weights:
             std=_channels("std", value["std"], above=0),
             epoch=int(value["epoch"]),
             chosen=str(value["chosen"]),
+            network_settings=dict(value.get(SETTINGS, {})),
         )
-    except (TypeError, ValueError) as error:
+        assert made.spec  # which says so where there is no such network
+        return made
+    except (TypeError, ValueError, UsageError) as error:
         raise RunError(f"{path} is damaged ({error})") from error
 
 

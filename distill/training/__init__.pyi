@@ -2,6 +2,7 @@ from .finetune import train_finetune
 from .kd import train_kd
 from .options import DATA, MACHINE, RUN, TrainingOptions
 from .presets import PRESETS
+from .pretrained import PretrainedSettings
 from .run_record import recipe, tracked
 from .supervised import train_supervised
 
@@ -10,6 +11,7 @@ __all__ = [
     "MACHINE",
     "PRESETS",
     "RUN",
+    "PretrainedSettings",
     "TrainingOptions",
     "recipe",
     "tracked",

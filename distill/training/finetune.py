@@ -13,7 +13,7 @@ from torch import nn
 from distill.data import AugmentationParams, ChannelStats, LabeledSample, Subset
 from distill.engine import LabelSettings, Metrics, SupervisedTask
 from distill.errors import RunError, SubsetError
-from distill.networks import UNBOUNDED, CropRunner, smallest_input
+from distill.networks import UNBOUNDED, Classifier, CropRunner, NetworkSettings, smallest_input
 from distill.runs import Run, TrainingState
 from distill.training.fit_run import fit_run
 from distill.training.open_session import Say, open_session
@@ -27,6 +27,8 @@ def fully_connected(network: nn.Module) -> nn.Linear:
     Raises:
         RunError: if it has none, or several.
     """
+    if isinstance(network, Classifier):
+        return network.head
     layers = [module for module in network.modules() if isinstance(module, nn.Linear)]
     if len(layers) != 1:
         raise RunError(
@@ -100,20 +102,21 @@ def train_finetune(
     _require_other(student, options.out, "student")
     run = Run.open(student)
     about = run.weights
-    options = replace(options, level=about.level, network=about.network)
+    options = replace(options, level=about.level, architecture=NetworkSettings.of(about.spec))
     with open_session(options, say) as here:
         told = run.class_map
-        data = here.data([about.level], smallest_input(about.network), labeled=True, classes=told)
+        data = here.data([about.level], smallest_input(about.spec), labeled=True, classes=told)
         for subset in data.subsets:
             _require_classes(subset, about.classes, student)
         standard = ChannelStats(about.mean, about.std)
         crops = _Labeled(options, about.level, about.classes, learned or LabelSettings(), data)
         network = run.load_network(here.device)
         task = FinetuneTask(network, about.level, standard, here.device, here.look, **crops.of_loss)
-        weights = here.weights(about.network, about.classes, about.level, standard, data)
+        weights = here.weights(about.spec, about.classes, about.level, standard, data)
         phase = {
             "command": "train finetune",
             "student": run.origin(),
+            "normalization": run.config.get("normalization", "train"),
             "class_map": told.to_json(),
             **crops.record,
         }

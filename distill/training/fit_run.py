@@ -135,7 +135,8 @@ def _batches(here: Session, task: Task[S]) -> BatchingPolicy:
     limit = here.look.limit(task.network)
     most = max(1, here.options.schedule.accumulate // here.processes.world)
     held = here.options.read_ahead_mib * 2**20
-    return by_size(limit, most, held) if limit else one_by_one
+    padding = here.look.padding(task.network)
+    return by_size(limit, most, held, padding) if limit else one_by_one
 
 
 def _samples(

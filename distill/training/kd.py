@@ -20,7 +20,7 @@ from distill.networks import build, smallest_input
 from distill.runs import TrainingState
 from distill.settings import recorded
 from distill.training.fit_run import fit_run
-from distill.training.new_network import new_network
+from distill.training.new_network import NewNetwork, new_network
 from distill.training.open_session import Data, Say, Session, open_session
 from distill.training.options import TrainingOptions
 from distill.training.supervised import _require_other
@@ -49,16 +49,16 @@ def train_kd(
     """
     _require_apart(options, distillation)
     with open_session(options, say) as here:
-        name, level = options.network, options.level
+        spec, level = options.network, options.level
         source = open_source(
-            distillation, here.store, options.split, level, build(name, 1), here.device, here.glance
+            distillation, here.store, options.split, level, build(spec, 1), here.device, here.glance
         )
         there, data = _taught(here, source, distillation.subset)
-        measured = _measured(here, data, smallest_input(name))
-        standard = channel_stats(here.store.levels, measured.crops, level)
-        network, initial = new_network(options, source.classes)
+        measured = _measured(here, data, smallest_input(spec))
+        made = new_network(options, source.classes, here.say)
+        standard = made.standard or channel_stats(here.store.levels, measured.crops, level)
         task = KDTask(
-            network,
+            made.network,
             level,
             standard,
             source.teacher,
@@ -70,8 +70,8 @@ def train_kd(
         )
         if source.criterion.attention_weight:
             _check_attention(here, data, source.criterion, task.stride)
-        phase = _phase(distillation, source, initial, measured)
-        weights = here.weights(name, source.classes, level, standard, data)
+        phase = _phase(distillation, source, made, measured)
+        weights = here.weights(spec, source.classes, level, standard, data)
         if there.val is not None and data.val is None and options.schedule.select == "best":
             why = f"because the targets have no {there.val.name} crops"
             weights = replace(weights, chosen=f"last epoch, {why}")
@@ -79,21 +79,21 @@ def train_kd(
         def crops(subset: Subset) -> Crops:
             return Crops(options.store, subset.crops, task.levels)
 
-        return fit_run(here, task, crops, weights, phase, data, trained=initial is not None)
+        return fit_run(here, task, crops, weights, phase, data, trained=made.initial is not None)
 
 
 def _phase(
     distillation: DistillationSettings,
     source: TeacherSource,
-    initial: dict[str, Any] | None,
+    made: NewNetwork,
     measured: Subset,
 ) -> dict[str, Any]:
     """Return what config.json of a student says beside the options of every training."""
     return {
         "command": "train kd",
-        "init_from": initial,
+        **made.record,
         **recorded(replace(distillation, criterion=source.criterion)),
-        "standardised_by": measured.name,
+        "standardised_by": measured.name if made.standard is None else "network",
         "class_map": source.class_map.to_json(),
         **source.record,
     }

@@ -22,7 +22,7 @@ from distill.data import (
 )
 from distill.engine import DistributedContext, init_distributed, require
 from distill.files import read_json
-from distill.networks import BATCH_PIXELS, CropRunner, available_gib, resolve_device
+from distill.networks import BATCH_PIXELS, CropRunner, NetworkSpec, available_gib, resolve_device
 from distill.runs import LOWEST, Weights, check_out, check_resume
 from distill.training.options import TrainingOptions
 
@@ -100,7 +100,12 @@ class Session:
         return Data(found[0], found[1] if len(found) > 1 else None)
 
     def weights(
-        self, network: str, classes: list[str], level: str, standard: ChannelStats, data: Data
+        self,
+        network: NetworkSpec,
+        classes: list[str],
+        level: str,
+        standard: ChannelStats,
+        data: Data,
     ) -> Weights:
         """Return what weights.json will say, but for the epoch."""
         if self.options.schedule.select == "last":
@@ -110,7 +115,10 @@ class Session:
         else:
             chosen = LOWEST
         mpp = median_mpp(self.store, data.train.crops, level)
-        return Weights(network, classes, level, mpp, standard.mean, standard.std, 0, chosen)
+        return Weights(
+            network.name, classes, level, mpp, standard.mean, standard.std, 0, chosen,
+            network.settings(),
+        )  # fmt: skip
 
 
 @contextmanager

@@ -12,9 +12,10 @@ import torch
 from distill.data import VAL
 from distill.engine import OPTIMIZATION, TRACKERS, TrainingSettings
 from distill.errors import UsageError
-from distill.networks import BATCH_PIXELS, NETWORKS, resolve_device
+from distill.networks import BATCH_PIXELS, NetworkSettings, NetworkSpec, resolve_device
 from distill.runs import environment, location, split_sha256
 from distill.settings import part, recorded, setting
+from distill.training.pretrained import PretrainedSettings
 
 DATA, RUN, MACHINE = "Data", "Run", "Machine"
 """Groups of `--help` beside those of the loop and of distillation."""
@@ -89,15 +90,8 @@ class TrainingOptions:
         "meanwhile.",
         record=None,
     )
-    network: str = setting(
-        "resnet10",
-        group=OPTIMIZATION,
-        rank=-2,
-        choices=tuple(sorted(NETWORKS)),
-        help="Network to train.",
-        preset=True,
-        tracked=True,
-    )
+    architecture: NetworkSettings = part(NetworkSettings)
+    pretrained: PretrainedSettings = part(PretrainedSettings)
     schedule: TrainingSettings = part(TrainingSettings)
     preset: str | None = setting(
         None,
@@ -194,6 +188,21 @@ class TrainingOptions:
             raise UsageError(
                 "--resume continues the run in --out and --overwrite removes it; give one"
             )
+
+        if self.pretrained.weights and self.init_from:
+            raise UsageError(
+                "--weights fills the backbone with pretrained weights and --init-from the whole "
+                "network with a run's; give one of them"
+            )
+        if self.pretrained.weights and self.network.norm_to == "group":
+            raise UsageError(
+                "--norm-to group replaces the norms that --weights were trained with; leave one out"
+            )
+
+    @property
+    def network(self) -> NetworkSpec:
+        """The network to train."""
+        return self.architecture.spec
 
     def resolved(self) -> dict[str, Any]:
         """Return every option as config.json records it, and what says which split and code."""

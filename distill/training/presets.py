@@ -22,7 +22,7 @@ class Preset:
     """A recipe: values of those settings that are declared as a preset's, and what no option is.
 
     Attributes:
-        network: key of `distill.networks.NETWORKS`.
+        network: its name.
         training: how to train.
         labels: how labels are learned from.
         distillation: what to imitate of a teacher, and how.

@@ -26,7 +26,7 @@ def tracked(config: Mapping[str, Any], classes: Sequence[type] = SETTINGS) -> di
 
 def recipe(config: Mapping[str, Any], classes: Sequence[type] = SETTINGS) -> dict[str, Any]:
     """Return what of a configuration says how a network was trained, for its model card."""
-    rows = ("preset", *keys(classes, lambda says: says.recipe), "standardised_by")
+    rows = ("preset", *keys(classes, lambda says: says.recipe), "normalization", "standardised_by")
     return {name: config[name] for name in rows if name in config}
 
 

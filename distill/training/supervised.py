@@ -36,18 +36,19 @@ def train_supervised(
         wsistore.WsistoreError: if the store or the split cannot be opened.
     """
     with open_session(options, say) as here:
-        name, level = options.network, options.level
+        network, level = options.network, options.level
         told = class_map(here.store, options.split, options.exclude_class, options.merge)
-        data = here.data([level], smallest_input(name), labeled=True, classes=told)
+        data = here.data([level], smallest_input(network), labeled=True, classes=told)
         classes = class_names(data.train, data.val)
-        standard = channel_stats(here.store.levels, data.train.crops, level)
-        network, initial = new_network(options, classes)
+        made = new_network(options, classes, here.say)
+        standard = made.standard or channel_stats(here.store.levels, data.train.crops, level)
         crops = _Labeled(options, level, classes, learned or LabelSettings(), data)
-        phase = {"command": command, "init_from": initial, "class_map": told.to_json()}
-        task = SupervisedTask(network, level, standard, here.device, here.look, **crops.of_loss)
-        weights = here.weights(name, classes, level, standard, data)
-        phase |= crops.record
-        trained = initial is not None
+        phase = {"command": command, **made.record, "class_map": told.to_json(), **crops.record}
+        task = SupervisedTask(
+            made.network, level, standard, here.device, here.look, **crops.of_loss
+        )
+        weights = here.weights(network, classes, level, standard, data)
+        trained = made.initial is not None
         return fit_run(
             here, task, crops, weights, phase, data, trained=trained, balance=crops.balance
         )

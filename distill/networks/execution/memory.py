@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -10,7 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
-from distill.networks import ResNet
+from distill.networks import Classifier, ResNet
+from distill.networks.execution.live_memory import peak_of_pass
 from distill.networks.execution.modes import ExecutionPlan, execution_plans, tiled_prefix
 from distill.networks.execution.tiled import STRIP
 
@@ -43,8 +45,10 @@ def memory_of_plans(
     }
 
 
-def pixels_that_fit(network: ResNet, memory: int) -> int:
-    """Return how many pixels, padding included, a masked batch may have in `memory` bytes."""
+def pixels_that_fit(network: Classifier, memory: int, *, learns: bool = True) -> int:
+    """Return how many pixels, padding included, a batch may have in `memory` bytes."""
+    if not isinstance(network, ResNet):
+        return _pixels_of_whole(network, memory, learns)
     side = 1024
     plain = _peak(_maps(network, side, side), execution_plans(network)[0], side**2) - OVERHEAD
     return max(0, (memory - OVERHEAD) * side**2 // (MASKED_FACTOR * plain))
@@ -74,6 +78,26 @@ def memory_needed(network: ResNet, height: int, width: int, way: ExecutionPlan) 
     process has anyway (Python, torch, the network, its optimiser) is not counted.
     """
     return _peak(_maps(network, height, width), way, height * width)
+
+
+def memory_of_whole(
+    network: nn.Module, height: int, width: int, *, learns: bool, drawn: bool = False
+) -> int:
+    """Estimate the peak bytes of one whole crop's pass through any network, in float32.
+
+    Forward, and backward if it `learns`, are run on torch's meta device, where nothing is computed;
+    on top come what `OVERHEAD` counts, and the colour changes of a crop that is `drawn`.
+    """
+    pixels = height * width
+    peak = 3 * pixels + peak_of_pass(network, height, width, learns=learns) + OVERHEAD
+    return max(peak, (3 + AUGMENTATION_BYTES) * pixels + OVERHEAD if drawn else 0)
+
+
+@functools.lru_cache(maxsize=64)
+def _pixels_of_whole(network: nn.Module, memory: int, learns: bool) -> int:
+    side = 224
+    own = memory_of_whole(network, side, side, learns=learns) - OVERHEAD
+    return max(0, (memory - OVERHEAD) * side**2 // own)
 
 
 class _Maps(NamedTuple):

@@ -7,12 +7,24 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from distill.data import AugmentationParams, ChannelStats, batch_by_size, network_input, output_size
+from distill.data import (
+    WASTE,
+    AugmentationParams,
+    ChannelStats,
+    batch_by_size,
+    network_input,
+    output_size,
+)
 from distill.errors import TrainingError
-from distill.networks import Output, ResNet
+from distill.networks import Classifier, Output, ResNet
 from distill.networks.execution import masked
 from distill.networks.execution.device import available_gib
-from distill.networks.execution.memory import memory_of_forward, memory_of_plans, pixels_that_fit
+from distill.networks.execution.memory import (
+    memory_of_forward,
+    memory_of_plans,
+    memory_of_whole,
+    pixels_that_fit,
+)
 from distill.networks.execution.modes import ExecutionPlan, forward
 from distill.networks.execution.streamed_input import StreamedInput
 
@@ -25,8 +37,8 @@ class CropRunner:
     """Runs networks on crops within a budget of memory; values and gradients do not depend on it.
 
     Args:
-        memory: bytes for the maps of one pass; None for no limit. Networks other than ours always
-            run on one whole crop at a time.
+        memory: bytes for the maps of one pass; None for no limit. Networks other than ours run on
+            whole crops, several of one size together.
         batch_pixels: most pixels, padding included, of crops that pass through a network together;
             0 takes crops one by one.
         learns: whether a backward pass follows. Without one a crop needs far less memory.
@@ -40,6 +52,7 @@ class CropRunner:
         self._learns = learns
         self._ways: dict[tuple[int, int, int, bool, int], ExecutionPlan | None] = {}
         self._limits: dict[int, int] = {}
+        self._needs: dict[tuple[int, int, int, bool], int] = {}
 
     def __call__(
         self,
@@ -74,9 +87,13 @@ class CropRunner:
                     network, images[one], draws[one], standard, device, held[one]
                 )
                 continue
-            assert isinstance(network, ResNet)
             inputs = [network_input(images[i], draws[i], standard, device) for i in places]
-            found |= zip(places, masked.forward(network, *masked.pad(inputs)), strict=True)
+            if isinstance(network, ResNet):
+                outputs = masked.forward(network, *masked.pad(inputs))
+            else:
+                assert isinstance(network, Classifier)
+                outputs = _together(network, inputs)
+            found |= zip(places, outputs, strict=True)
         return [found[place] for place in range(len(images))]
 
     def batches(
@@ -92,16 +109,25 @@ class CropRunner:
         sizes = [
             output_size(draw, *image.shape[1:]) for image, draw in zip(images, draws, strict=True)
         ]
-        return [batch.places for batch in batch_by_size(sizes, self.limit(network), len(images))]
+        batches = batch_by_size(
+            sizes, self.limit(network), len(images), waste=self.padding(network)
+        )
+        return [batch.places for batch in batches]
+
+    @staticmethod
+    def padding(network: nn.Module) -> float:
+        """Return the fraction of a network's batches that may be padding: none but in ours."""
+        return WASTE if isinstance(network, ResNet) else 0.0
 
     def limit(self, network: nn.Module) -> int:
         """Return the most pixels of a batch for a network; 0 if crops go one by one."""
-        if not isinstance(network, ResNet):
+        if not isinstance(network, Classifier):
             return 0
         if self.memory is None:
             return self.batch_pixels
         if id(network) not in self._limits:
-            self._limits[id(network)] = pixels_that_fit(network, self.memory)
+            fits = pixels_that_fit(network, self.memory, learns=self._learns)
+            self._limits[id(network)] = fits
         return min(self.batch_pixels, self._limits[id(network)])
 
     def _alone(
@@ -126,7 +152,10 @@ class CropRunner:
         self, network: nn.Module, height: int, width: int, drawn: bool = False, held: int = 0
     ) -> ExecutionPlan | None:
         """Return the way to run the network, None for at once."""
-        if self.memory is None or not isinstance(network, ResNet):
+        if self.memory is None or not isinstance(network, Classifier):
+            return None
+        if not isinstance(network, ResNet):
+            self._require_whole(network, height, width, drawn, held)
             return None
         key = (id(network), height, width, drawn, held)
         if key not in self._ways:
@@ -135,6 +164,30 @@ class CropRunner:
             needed = {way: need + held for way, need in needed.items()}
             self._ways[key] = _choose(network, (height, width), needed, self.memory, self._learns)
         return self._ways[key]
+
+    def _require_whole(
+        self, network: nn.Module, height: int, width: int, drawn: bool, held: int
+    ) -> None:
+        """Refuse a crop whose pass as a whole does not fit; these networks know no other."""
+        assert self.memory is not None
+        key = (id(network), height, width, drawn)
+        if key not in self._needs:
+            self._needs[key] = memory_of_whole(
+                network, height, width, learns=self._learns, drawn=drawn
+            )
+        if (need := self._needs[key] + held) > self.memory:
+            raise TrainingError(
+                f"a crop of {height} × {width} pixels needs {need / 2**30:.1f} GiB, and --memory "
+                f"is {self.memory / 2**30:.1f}; this network cannot work in strips: raise it, or "
+                "choose a coarser level"
+            )
+
+
+def _together(network: Classifier, inputs: Sequence[Tensor]) -> list[Output]:
+    """Run a network on images of one size; each result is as the image alone would give it."""
+    # apart again: a loss may want the gradient of one image's logits by that image's features
+    own = [one.unsqueeze(0) for one in network.extract(torch.cat(list(inputs))).unbind()]
+    return [Output(network.classify(features), features) for features in own]
 
 
 def _choose(

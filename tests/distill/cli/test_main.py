@@ -254,8 +254,10 @@ def test_a_split_without_validation_keeps_the_last_epoch_and_says_so(store, tmp_
 def test_help_groups_the_options_and_shows_an_example(command: str) -> None:
     text = distill("train", command, "--help").output
     groups = [line for line in text.splitlines() if line.endswith(" options:")]
-    wanted = ["Data", "Run", "Optimization", "Machine", "Distillation", "Other"]
+    wanted = ["Data", "Run", "Network", "Optimization", "Machine", "Distillation", "Other"]
     if command != "kd":
         wanted.remove("Distillation")
+    if command == "finetune":
+        wanted.remove("Network")
     assert groups == [f"{name} options:" for name in wanted]
     assert f"  distill train {command} STORE --split main " in text

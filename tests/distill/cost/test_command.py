@@ -140,7 +140,7 @@ def test_too_little_memory_to_measure_is_said_and_exits_1(
         (("resnet10",), "give either --store"),
         (("resnet10", "--size", "64x64", "--store", "x"), "give either --store"),
         (("resnet10", "--size", "64x64", "--level", "10x"), "--size needs neither"),
-        (("resnet11", "--size", "64x64"), "neither a run folder nor an architecture: resnet10"),
+        (("resnet11", "--size", "64x64"), "is no run folder, and network"),
         (("resnet10", "--size", "64x64", "--device", "tpu"), "--device tpu"),
     ],
 )

@@ -125,3 +125,32 @@ def test_costs_at_the_median_sizes_of_the_paper(network: nn.Module, name: str) -
     megapixels = height * width / 1e6
     # with the group norms; the rounding up of map sizes tells in small inputs
     assert found.mac / 1e9 / megapixels == pytest.approx(5.10, rel=0.01 if megapixels > 1 else 0.2)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        networks.NetworkSpec("resnet10", enlarge=2),
+        networks.NetworkSpec("resnet10", stem_stride=1),
+        networks.NetworkSpec("timm/test_efficientnet"),
+        networks.NetworkSpec("timm/test_convnext"),
+        networks.NetworkSpec("torchvision/resnet18"),
+        networks.NetworkSpec("torchvision/swin_t"),
+    ],
+    ids=lambda spec: spec.text,
+)
+def test_networks_of_libraries_are_counted_as_fvcore_counts_them(
+    spec: networks.NetworkSpec,
+) -> None:
+    if spec.library == "timm":
+        pytest.importorskip("timm", reason="timm is an optional extra")
+    found = flops.agree(networks.build(spec, 3).eval(), 96, 64)
+    assert found.mac == found.fvcore_mac
+
+
+def test_a_transformer_s_attention_is_counted_though_fvcore_does_not_see_it() -> None:
+    pytest.importorskip("timm", reason="timm is an optional extra")
+    network = networks.build("timm/test_vit", 3).eval()
+    found = flops.agree(network, 96, 64)
+    tokens, width, blocks = 6 * 4 + 1, 64, 6
+    assert found.mac - found.fvcore_mac == blocks * 2 * tokens**2 * width

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from distill.explain.grid import averaged, cell_grid, smooth
-from distill.networks import NETWORKS, ResNet
+from distill.networks import NETWORKS, ResNet, build_resnet
 from distill.networks.resnet import BasicBlock, Bottleneck
 from wsistore import AxisGrid, PixelGrid
 
@@ -58,7 +58,7 @@ def test_a_cell_looks_at_the_center_of_the_pixel_that_its_grid_says(
 @pytest.mark.parametrize("name", NETWORKS)
 def test_all_that_moves_a_cell_is_odd_and_padded_evenly(name: str) -> None:
     found = 0
-    for module in NETWORKS[name].make(2).modules():
+    for module in build_resnet(name, 2).modules():
         if isinstance(module, nn.Conv2d | nn.MaxPool2d):
             kernel, padding, dilation = (
                 torch.as_tensor(value)

@@ -82,7 +82,7 @@ def test_another_architecture_is_refused_by_both_names(run: Path) -> None:
     with pytest.raises(RunError, match=r"network resnet99, epoch 1.*resnet10 with 3 classes"):
         Run.open(run).load_network()
     (run / "weights.json").write_text(json.dumps({**about, "network": "resnet99"}))
-    with pytest.raises(RunError, match=r"network resnet99; known networks: resnet10"):
+    with pytest.raises(RunError, match=r"network resnet99 is none of resnet10"):
         Run.open(run).load_network()
 
 

@@ -8,11 +8,10 @@ import torch
 from safetensors.torch import load_file
 
 import wsistore
-from distill.cost.memory import _Live
 from distill.data.augmentation import sample_params
 from distill.data.normalization import ChannelStats, network_input
 from distill.errors import TrainingError
-from distill.networks import build
+from distill.networks import LiveMemory, build
 from distill.networks.execution.memory import AUGMENTATION_BYTES, memory_of_forward, memory_of_plans
 from distill.networks.execution.modes import forward, plan_name
 from distill.networks.execution.runner import UNBOUNDED, CropRunner
@@ -72,7 +71,7 @@ def test_estimates_are_the_same_while_nothing_is_learnt() -> None:
 
 def test_a_draw_takes_no_more_than_the_estimate_says() -> None:
     chosen, (height, width) = sample_params(0, 1, 5), SIZE
-    live = _Live()
+    live = LiveMemory()
     with torch.no_grad(), live:
         image = torch.empty(3, height, width, dtype=torch.uint8, device="meta")
         network_input(image, chosen, STANDARD, torch.device("meta"))
