@@ -33,5 +33,9 @@ class TargetsError(DistillError):
     """Teacher targets are missing, damaged, or do not fit what is to be trained with them."""
 
 
+class EmbeddingsError(DistillError):
+    """Stored vectors of tiles are missing, damaged, or not of what is asked about."""
+
+
 class ExportError(DistillError):
     """A network cannot be exported so that it computes what the run's network does."""

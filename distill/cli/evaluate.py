@@ -12,6 +12,7 @@ from rich.console import Console
 
 import wsistore
 from distill.cli.options import FOLDER, Grouped, option
+from distill.cli.settings_options import option_of
 from distill.cli.training_options import machine_options, memory_option
 from distill.data import Sample
 from distill.errors import UsageError
@@ -33,6 +34,7 @@ from distill.evaluation import (
 )
 from distill.output_folder import lock_output, own_name
 from distill.runs import Run
+from distill.training import EmbeddedSettings
 from wsistore import terminal
 
 SEEN = {
@@ -49,6 +51,11 @@ WIDTH = 110
 @click.argument("store", type=FOLDER)
 @option("Data", "--split", default="main", metavar="NAME", help="Split of the store.")
 @option("Data", "--subset", default="test", metavar="NAME", help="Subset to evaluate on.")
+@option_of(
+    EmbeddedSettings,
+    "embeddings",
+    help="Stored vectors of the crops, for runs that are heads on such; of distill embed.",
+)
 @option(
     "Data",
     "--allow-training-patients",
@@ -135,6 +142,10 @@ def evaluate_command(
     )
     opened = wsistore.open(store)
     found = [Run.open(path) for path in runs]
+    if given["embeddings"] is not None and not any(run.embedded for run in found):
+        raise UsageError(
+            "--embeddings has no effect: no run is a head on stored vectors; leave it out"
+        )
     for run in found:
         lock_output(request.folder(run), option=None)
     plans = [plan_evaluation(run, opened, request) for run in found]

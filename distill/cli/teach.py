@@ -20,6 +20,7 @@ from distill.data import Sample
 from distill.kd import PAPER_RESIZE, DistillationSettings, TeachSettings, teach
 from distill.networks import NetworkSettings
 from distill.settings import from_options, settings_of
+from distill.training import EmbeddedSettings
 from wsistore import terminal
 
 
@@ -37,6 +38,11 @@ from wsistore import terminal
     "has it. none: no crop gets one.",
 )
 @option("Data", "--level", default=None, metavar="N×", help="The teacher's level, to be sure.")
+@option_of(
+    EmbeddedSettings,
+    "embeddings",
+    help="Stored vectors of the crops, for a teacher that is a head on such; of distill embed.",
+)
 @option(
     "Data",
     "--student-level",
@@ -109,6 +115,9 @@ def command(
 
     if given["hint"] == "none":
         refuse_without_effect({"resize": "with --hint none"})
+    if given["embeddings"] is not None:
+        without = ("views", "seed", "workers", "memory", "batch_pixels")
+        refuse_without_effect(dict.fromkeys(without, "with --embeddings"))
     levels = tuple(dict.fromkeys(student_levels))
     architecture = from_options(NetworkSettings, given)
     for one in settings_of(NetworkSettings):

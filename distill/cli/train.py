@@ -11,18 +11,28 @@ import click
 
 from distill.cli.exits import interrupted
 from distill.cli.kd_options import distillation, distillation_options
-from distill.cli.options import FOLDER, Grouped, option
+from distill.cli.options import FOLDER, Grouped, option, refuse_without_effect
 from distill.cli.training_options import (
+    OF_IMAGES,
     class_options,
     finetune_options,
     label_options,
+    teacher_options,
     training_options,
     with_effect,
 )
 from distill.engine import LabelSettings
+from distill.errors import UsageError
 from distill.runs import Run
 from distill.settings import from_options
-from distill.training import TrainingOptions, train_finetune, train_kd, train_supervised
+from distill.training import (
+    EmbeddedSettings,
+    TrainingOptions,
+    train_finetune,
+    train_kd,
+    train_on_embeddings,
+    train_supervised,
+)
 from wsistore import terminal
 
 
@@ -32,18 +42,31 @@ def train() -> None:
 
 
 @train.command(cls=Grouped)
-@training_options
+@teacher_options
 @label_options
 @class_options
 def teacher(**given: Any) -> None:
     """Train the high-resolution teacher on the labels of STORE.
 
+    With --embeddings, a head learns from what a pretrained network said of the crops' tiles.
+
     \b
-    Example:
+    Examples:
       distill train teacher STORE --split main --level 10x --out runs/teacher
+      distill train teacher STORE --embeddings embeddings --head attention --out runs/teacher
     """
+    embedded = from_options(EmbeddedSettings, given)
+    if embedded.embeddings is None:
+        refuse_without_effect({"head": "without --embeddings"})
+        if given["level"] is None:
+            raise UsageError("give --level, or --embeddings")
+        with _interruptible(given["out"]):
+            train_supervised("train teacher", _options(given), terminal.echo, _labels(given))
+        return
+    refuse_without_effect(dict.fromkeys(OF_IMAGES, "with --embeddings"))
+    options = _options({**given, "level": given["level"] or ""})
     with _interruptible(given["out"]):
-        train_supervised("train teacher", _options(given), terminal.echo, _labels(given))
+        train_on_embeddings(options, embedded, terminal.echo, _labels(given))
 
 
 @train.command(cls=Grouped)

@@ -12,7 +12,15 @@ from distill.cli.settings_options import option_of, options_of
 from distill.engine import OPTIMIZATION, LabelSettings
 from distill.networks import NETWORK, NetworkSettings
 from distill.settings import settings_of
-from distill.training import DATA, MACHINE, PRESETS, RUN, PretrainedSettings, TrainingOptions
+from distill.training import (
+    DATA,
+    MACHINE,
+    PRESETS,
+    RUN,
+    EmbeddedSettings,
+    PretrainedSettings,
+    TrainingOptions,
+)
 
 CLASSES = ("exclude_class", "merge")
 """Settings of the commands that read labels and choose the classes themselves."""
@@ -41,17 +49,29 @@ network_options = options_of(NetworkSettings, (NETWORK,))
 machine_options = stack(device_option, option_of(TrainingOptions, "workers"), threads_option)
 
 
-def _options(*without: str) -> Decorator[Any]:
+def _options(*without: str, special: dict[str, Any] | None = None) -> Decorator[Any]:
     groups = (DATA, RUN, NETWORK, OPTIMIZATION, MACHINE)
-    options = options_of(TrainingOptions, groups, without=without, special={"preset": _PRESET})
+    special = {"preset": _PRESET, **(special or {})}
+    options = options_of(TrainingOptions, groups, without=without, special=special)
     return stack(store_argument, options)
 
 
 training_options = _options(*CLASSES)
 label_options = options_of(LabelSettings, (OPTIMIZATION,))
 class_options = stack(*(option_of(TrainingOptions, name) for name in CLASSES))
+_UNLESS_EMBEDDED = {
+    "required": False,
+    "default": None,
+    "help": "Level of the input, e.g. 10x; not needed with --embeddings.",
+}
+teacher_options = stack(
+    _options(*CLASSES, special={"level": _UNLESS_EMBEDDED}),
+    *(option_of(EmbeddedSettings, name) for name in ("embeddings", "head")),
+)
 _OF_A_NETWORK = [one.name for c in (NetworkSettings, PretrainedSettings) for one in settings_of(c)]
 finetune_options = _options(*CLASSES, "level", "init_from", *_OF_A_NETWORK)
+OF_IMAGES = (*_OF_A_NETWORK, "workers", "read_ahead", "precision", "memory", "batch_pixels")
+"""Parameters of options that do nothing where vectors are learnt from."""
 
 
 def with_effect(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,18 +13,19 @@ import torch
 import wsistore
 from distill import cost
 from distill.data import Subset, median_mpp, rows_of
+from distill.embeddings import load_head, online
 from distill.errors import DistillError
 from distill.evaluation import leakage, scoring
-from distill.evaluation.inference import Watch, logits, unwatched
+from distill.evaluation.inference import Watch, embedded_logits, logits, unwatched
 from distill.evaluation.metrics.calibration import Temperature, fit_temperature, probabilities
 from distill.evaluation.plan import EvaluationPlan
 from distill.evaluation.predictions import Predictions, guarded_csv
 from distill.evaluation.scores import FORMAT, TABLES
 from distill.files import encode
-from distill.networks import CropRunner, inference_runner, resolve_device
+from distill.networks import inference_runner, resolve_device
 from distill.output_folder import own_name
 from distill.runs import sha256, slide_fingerprints
-from distill.types import Indices
+from distill.types import Floats, Indices
 
 
 @dataclass(frozen=True)
@@ -49,9 +51,9 @@ def evaluate(plan: EvaluationPlan, watch: Watch = unwatched) -> Evaluation:
     """
     request, classes = plan.request, plan.run.weights.classes
     device = resolve_device(request.device)
-    network, look = plan.run.load_network(device), inference_runner(device, request.memory_gib)
-    temperature = _fit(network, plan, watch, look) if plan.calibration else None
-    raw = logits(network, plan.run, plan.store, plan.subset.crops, request.workers, watch, look)
+    network, ask = _answers(plan, device, watch)
+    temperature = _fit(ask, plan) if plan.calibration else None
+    raw = ask(plan.subset.crops)
     answers = Predictions(
         "crop",
         tuple(classes),
@@ -88,12 +90,23 @@ def evaluate(plan: EvaluationPlan, watch: Watch = unwatched) -> Evaluation:
     return Evaluation(plan, answers, report)
 
 
-def _fit(
-    network: torch.nn.Module, plan: EvaluationPlan, watch: Watch, look: CropRunner
-) -> Temperature:
+def _answers(
+    plan: EvaluationPlan, device: torch.device, watch: Watch
+) -> tuple[torch.nn.Module, Callable[[Sequence[str]], Floats]]:
+    """Return the network, to count what it costs, and what gives the logits of crops by id."""
+    run, request, vectors = plan.run, plan.request, plan.vectors
+    if vectors is not None:
+        head = load_head(run, device)
+        network = online(run, vectors, load_head(run))
+        return network, lambda crops: embedded_logits(head, run, vectors, crops)
+    whole, look = run.load_network(device), inference_runner(device, request.memory_gib)
+    return whole, lambda crops: logits(whole, run, plan.store, crops, request.workers, watch, look)
+
+
+def _fit(ask: Callable[[Sequence[str]], Floats], plan: EvaluationPlan) -> Temperature:
     assert plan.calibration is not None
     subset, classes = plan.calibration, plan.run.weights.classes
-    raw = logits(network, plan.run, plan.store, subset.crops, plan.request.workers, watch, look)
+    raw = ask(subset.crops)
     truth: Indices = np.array([classes.index(str(label)) for label in subset.labels], dtype=np.intp)
     try:
         return fit_temperature(raw, truth)

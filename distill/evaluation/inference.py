@@ -9,6 +9,7 @@ import torch
 
 import wsistore
 from distill.data import ChannelStats, Crops, Sample, SampleLoader
+from distill.embeddings import EmbeddingsReader, Head
 from distill.errors import DistillError
 from distill.networks import UNBOUNDED, CropRunner
 from distill.runs import Run
@@ -73,3 +74,29 @@ def crop_logits(
         raise DistillError(f"{run.path} gives crop {crop} a logit not finite")
     logits: Floats = output.logits[0].double().cpu().numpy()
     return logits
+
+
+@torch.inference_mode()
+def embedded_logits(
+    head: Head, run: Run, vectors: EmbeddingsReader, crops: Sequence[str]
+) -> Floats:
+    """Return the logits of each class for each crop, (N, K) float64, of a head on stored vectors.
+
+    Args:
+        head: of the run, in evaluation mode.
+        run: the run, for messages.
+        vectors: of the crops.
+        crops: ids.
+
+    Raises:
+        DistillError: if a logit is not finite.
+        EmbeddingsError: if vectors cannot be read.
+    """
+    device = head.center.device
+    found = []
+    for crop in crops:
+        answer = head(vectors.bag(crop).to(device))
+        if not bool(answer.isfinite().all()):
+            raise DistillError(f"{run.path} gives crop {crop} a logit not finite")
+        found.append(answer.double().cpu().numpy())
+    return np.stack(found)

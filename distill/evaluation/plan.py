@@ -11,6 +11,7 @@ import pandas as pd
 
 import wsistore
 from distill.data import Subset, require_current, select
+from distill.embeddings import EmbeddingsReader, vectors_of
 from distill.errors import SubsetError, UsageError
 from distill.evaluation import leakage
 from distill.evaluation.scoring import BootstrapSettings
@@ -33,6 +34,7 @@ class EvaluationRequest:
     memory_gib: float | None = None
     allow_training_patients: bool = False
     overwrite: bool = False
+    embeddings: Path | None = None
 
     def folder(self, run: Run) -> Path:
         """Return where the evaluation of a run goes."""
@@ -53,6 +55,7 @@ class EvaluationPlan:
         seen: how many of its patients the run has seen, by a way of
             `distill.evaluation.leakage.HOW`; None where nobody can tell.
         calibration: labelled crops to fit the temperature on; None where none is wanted.
+        vectors: what the run's head is asked about; None where it is a whole network.
     """
 
     run: Run
@@ -62,6 +65,7 @@ class EvaluationPlan:
     table: pd.DataFrame
     seen: Mapping[str, int | None]
     calibration: Subset | None = None
+    vectors: EmbeddingsReader | None = None
 
 
 def plan_evaluation(run: Run, store: wsistore.Store, request: EvaluationRequest) -> EvaluationPlan:
@@ -74,6 +78,7 @@ def plan_evaluation(run: Run, store: wsistore.Store, request: EvaluationRequest)
             none is labelled, a label is no class of the run, only one patient could be drawn, or a
             patient is one that the run was trained on, or in both subsets.
         RunError: if it cannot be told which patients the run was trained on.
+        EmbeddingsError: if a crop has no vectors that the run's head could be asked about.
         wsistore.WsistoreError: if the store has no such split.
     """
     about, name = run.weights, request.subset
@@ -85,6 +90,7 @@ def plan_evaluation(run: Run, store: wsistore.Store, request: EvaluationRequest)
     if about.level not in store.level_names:
         there = ", ".join(store.level_names)
         raise SubsetError(f"{run.path} takes level {about.level}; {store.url} only has {there}")
+    vectors = vectors_of(run, request.embeddings)
     subset = _select(run, store, request.split, name, labeled=False)
     table = _rows(store, request.split, subset)
     patients = table["patient"][table["label"].notna()].nunique()
@@ -96,13 +102,15 @@ def plan_evaluation(run: Run, store: wsistore.Store, request: EvaluationRequest)
     allowed = request.allow_training_patients
     seen = leakage.check(run, store, table, request.split, name, allowed=allowed)
     calibration = _calibration(run, store, request, table)
-    return EvaluationPlan(run, store, request, subset, table, seen, calibration)
+    if vectors is not None:
+        vectors.require(store, subset.crops + (calibration.crops if calibration else ()))
+    return EvaluationPlan(run, store, request, subset, table, seen, calibration, vectors)
 
 
 def _select(run: Run, store: wsistore.Store, split: str, name: str, *, labeled: bool) -> Subset:
     """Crops of a subset that the run can take; SubsetError where one is of an unknown class."""
     about = run.weights
-    smallest = smallest_input(about.spec)
+    smallest = 1 if run.embedded else smallest_input(about.spec)
     subset = select(
         store, split, name, [about.level], smallest, labeled=labeled, classes=run.class_map
     )

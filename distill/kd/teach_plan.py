@@ -10,6 +10,7 @@ from pathlib import Path
 import wsistore
 from distill.data import (
     VAL,
+    AugmentationParams,
     Subset,
     has_subset,
     left_out_note,
@@ -18,6 +19,7 @@ from distill.data import (
     sample_params,
     select,
 )
+from distill.embeddings import EmbeddingsReader
 from distill.errors import SubsetError, UsageError
 from distill.kd.losses import PAPER
 from distill.kd.targets.schema import CropTargets, TargetsMetadata, pixels_sha256
@@ -25,6 +27,7 @@ from distill.networks import FeatureMap, NetworkSettings, NetworkSpec, smallest_
 from distill.runs import CLASS_MAP, Run, sha256
 
 DRAW_RULE = "distill.augment.draw(seed, view, index), view from 1, index in the subset"
+STORED_RULE = "the views of the embeddings, see docs/reference/embeddings-format.md"
 NO_SUBSET = "none"
 """In place of a plain subset, says that no crop gets a plain view."""
 LEVEL = "{level}"
@@ -56,6 +59,7 @@ class TeachSettings:
     batch_pixels: int | None = None
     overwrite: bool = False
     no_lock: bool = False
+    embeddings: Path | None = None
 
     @property
     def student(self) -> NetworkSpec:
@@ -101,15 +105,17 @@ def subsets(
     request: TeachSettings,
     student_level: str,
     level: str,
-    network: NetworkSpec,
+    network: NetworkSpec | None,
     say: Callable[[str], None],
 ) -> list[tuple[Subset, bool]]:
     """Return the subsets to teach, and whether the view is plain.
 
+    `network` is the teacher's, that must take the crops; None where none looks at them.
+
     Raises:
         DistillError: if a level or a subset stands in the way.
     """
-    smallest = max(smallest_input(request.student), smallest_input(network))
+    smallest = max(smallest_input(one) for one in (request.student, network) if one is not None)
     levels = (level, student_level)
     found = []
     for name, is_plain in _names(store, request).items():
@@ -132,8 +138,12 @@ def crop_targets(
     student_level: str,
     chosen: list[tuple[Subset, bool]],
     map_: FeatureMap,
+    stored: tuple[AugmentationParams | None, ...] | None = None,
 ) -> list[CropTargets]:
-    """Return the crops of the subsets with their draws and the cells of a student's map."""
+    """Return the crops of the subsets with their draws and the cells of a student's map.
+
+    The draws are `stored`, the same for all crops, or else those of the request's seed.
+    """
     rows = store.levels[store.levels["level"] == student_level].set_index("crop")
     sizes = {str(c): (int(h), int(w)) for c, h, w in rows[["height", "width"]].itertuples()}
     views = range(1, request.views + 1)
@@ -141,7 +151,9 @@ def crop_targets(
         CropTargets(
             crop,
             *map_.cells(*sizes[crop]),
-            (None,) if plain else tuple(sample_params(request.seed, view, index) for view in views),
+            (None,)
+            if plain
+            else stored or tuple(sample_params(request.seed, view, index) for view in views),
         )
         for subset, plain in chosen
         for index, crop in enumerate(subset.crops)
@@ -156,6 +168,7 @@ def about(
     chosen: list[tuple[Subset, bool]],
     map_: FeatureMap,
     channels: int | None,
+    vectors: EmbeddingsReader | None = None,
 ) -> TargetsMetadata:
     """Return what is true of all targets for students at a level."""
     weights = run.weights
@@ -175,7 +188,9 @@ def about(
         split=request.split,
         split_sha256=sha256(store.path / "splits" / f"{request.split}.csv"),
         pixels_sha256=pixels_sha256(store.levels, crops, (weights.level, student_level)),
-        draws={"rule": DRAW_RULE, "seed": request.seed, "views": request.views},
+        draws={"rule": DRAW_RULE, "seed": request.seed, "views": request.views}
+        if vectors is None
+        else {"rule": STORED_RULE, "views": vectors.about.views},
         teacher={
             **run.origin(),
             # targets travel: a path as seen from them tells nothing of what lies above both

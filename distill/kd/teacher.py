@@ -137,43 +137,62 @@ class NetworkTeacher:
             held = [samples[i].beside(self.levels[0]) for i in places]
             seen = self._look(self.network, pixels, chosen, self._standard, self._device, held)
             for place, one in zip(places, seen, strict=True):
-                found[place] = self._says(*one, sizes[place])
+                classify = getattr(self.network, "classify", None)
+                found[place] = answer(classify, self._question, *one, sizes[place])
         return [found[place] for place in range(len(images))]
 
-    def _says(
-        self, logits: Tensor | None, features: Tensor, sizes: Sequence[tuple[int, int]]
-    ) -> list[TeacherOutput]:
-        if logits is None and self._question.logits:
-            raise ValueError("the teacher's network gives no logits; use --soft-weight 0")
-        attention = None
-        if self._question.attention:
-            assert logits is not None
-            attention = self._attention(logits, features)
-        return [self._at(logits, features, attention, size) for size in sizes]
 
-    def _at(
-        self,
-        logits: Tensor | None,
-        features: Tensor,
-        attention: Tensor | None,
-        size: tuple[int, int],
-    ) -> TeacherOutput:
-        maps: tuple[Tensor, ...] = ()
-        constant = None
-        if self._question.pixel:
-            maps = tuple(resized(features, size, self._question.resizers))
-            if self._question.distance == "mse":
-                mean, constant = hint(maps)
-                maps = (mean,)
-        if attention is not None:
-            attention = resized_attention(attention, size)
-        return TeacherOutput(logits, maps, constant, attention)
+def answer(
+    classify: Callable[[Tensor], Tensor] | None,
+    question: TargetSpec,
+    logits: Tensor | None,
+    features: Tensor,
+    sizes: Sequence[tuple[int, int]],
+) -> list[TeacherOutput]:
+    """Return what is asked of a teacher's logits and last map, for students of several sizes.
 
-    @torch.enable_grad()
-    def _attention(self, logits: Tensor, features: Tensor) -> Tensor:
-        leaf = features.detach().requires_grad_()
-        classify = self.network.classify
-        assert callable(classify)
-        top = classify(leaf)[0, int(logits.argmax())]
-        (gradient,) = torch.autograd.grad(top, leaf)
-        return attention_map(features, gradient).detach()
+    Args:
+        classify: map to logits, for attention.
+        question: what is asked.
+        logits: (1, K), or None.
+        features: (1, C, h, w).
+        sizes: rows and columns of each student's map.
+
+    Raises:
+        ValueError: if logits are asked for and there are none.
+    """
+    if logits is None and question.logits:
+        raise ValueError("the teacher's network gives no logits; use --soft-weight 0")
+    attention = None
+    if question.attention:
+        assert logits is not None
+        assert classify is not None
+        attention = _attention(classify, logits, features)
+    return [_at(question, logits, features, attention, size) for size in sizes]
+
+
+def _at(
+    question: TargetSpec,
+    logits: Tensor | None,
+    features: Tensor,
+    attention: Tensor | None,
+    size: tuple[int, int],
+) -> TeacherOutput:
+    maps: tuple[Tensor, ...] = ()
+    constant = None
+    if question.pixel:
+        maps = tuple(resized(features, size, question.resizers))
+        if question.distance == "mse":
+            mean, constant = hint(maps)
+            maps = (mean,)
+    if attention is not None:
+        attention = resized_attention(attention, size)
+    return TeacherOutput(logits, maps, constant, attention)
+
+
+@torch.enable_grad()
+def _attention(classify: Callable[[Tensor], Tensor], logits: Tensor, features: Tensor) -> Tensor:
+    leaf = features.detach().requires_grad_()
+    top = classify(leaf)[0, int(logits.argmax())]
+    (gradient,) = torch.autograd.grad(top, leaf)
+    return attention_map(features, gradient).detach()

@@ -9,15 +9,24 @@ import torch
 
 import wsistore
 from distill.data import ChannelStats, Crops, Sample, SampleLoader
+from distill.embeddings import EmbeddingsReader, vectors_of
 from distill.errors import TrainingError, UsageError
 from distill.kd import teach_plan
+from distill.kd.embedded_teacher import EmbeddedTeacher, draws
 from distill.kd.targets.arrays import check_targets_out, is_targets, require_same
 from distill.kd.targets.target import TargetSpec, TeacherOutput
 from distill.kd.targets.views import View, group_views, plan_views
 from distill.kd.targets.writer import TargetsWriter
 from distill.kd.teach_plan import TeachSettings
 from distill.kd.teacher import NetworkTeacher
-from distill.networks import BATCH_PIXELS, build, feature_map, inference_runner, resolve_device
+from distill.networks import (
+    BATCH_PIXELS,
+    FeatureMap,
+    build,
+    feature_map,
+    inference_runner,
+    resolve_device,
+)
 from distill.runs import Run
 
 Say = Callable[[str], None]
@@ -36,7 +45,7 @@ def teach(request: TeachSettings, say: Say, watch: Watch = lambda samples, total
         DistillError: if an option, the teacher or the store's content stands in the way.
         wsistore.WsistoreError: if the store or the split cannot be opened, or a crop be read.
     """
-    there = _check_out(request)
+    _check_out(request)
     if not request.no_lock:
         wsistore.require_locks(request.out)
     device = resolve_device(request.device)
@@ -49,30 +58,59 @@ def teach(request: TeachSettings, say: Say, watch: Watch = lambda samples, total
     map_ = feature_map(build(request.student, len(about.classes)))
     pixel = request.hint != "none"
     question = TargetSpec(pixel=pixel, resizers=request.resizers, attention=request.attention)
-    network = run.load_network(device)
-    batch = BATCH_PIXELS[device.type] if request.batch_pixels is None else request.batch_pixels
-    look = inference_runner(device, request.memory_gib, batch)
-    standard = ChannelStats(about.mean, about.std)
-    teacher = NetworkTeacher(network, about.level, standard, device, question, look)
-    with ExitStack() as stack:
-        writers: list[TargetsWriter] = []
-        for level in request.student_levels:
-            chosen = teach_plan.subsets(store, request, level, about.level, about.spec, say)
-            lessons = teach_plan.crop_targets(store, request, level, chosen, map_)
-            artifact = teach_plan.about(store, request, level, run, chosen, map_, teacher.channels)
-            out = request.folder(level)
-            if level in there:
-                require_same(out, artifact, lessons)
-                say(f"{out}: is there already")
-                continue
-            writer = TargetsWriter(
-                out, artifact, lessons, overwrite=request.overwrite, lock=not request.no_lock
-            )
-            writers.append(stack.enter_context(writer))
-            say(_summary(writer))
-        _answer(writers, teacher, request, store, look.limit(network), watch)
+    vectors = vectors_of(run, request.embeddings)
+    if vectors is not None:
+        vectors.require(store, teach_plan.order(store, request))
+        stored = EmbeddedTeacher(run, vectors, question, device)
+        with ExitStack() as stack:
+            writers = _writers(stack, request, store, run, map_, stored.channels, vectors, say)
+            _read(writers, stored, request, store)
+    elif request.embeddings is not None:
+        raise UsageError(f"--embeddings has no effect: {run.path} is a whole network; leave it out")
+    else:
+        network = run.load_network(device)
+        batch = BATCH_PIXELS[device.type] if request.batch_pixels is None else request.batch_pixels
+        look = inference_runner(device, request.memory_gib, batch)
+        standard = ChannelStats(about.mean, about.std)
+        teacher = NetworkTeacher(network, about.level, standard, device, question, look)
+        with ExitStack() as stack:
+            writers = _writers(stack, request, store, run, map_, teacher.channels, None, say)
+            _answer(writers, teacher, request, store, look.limit(network), watch)
     for writer in writers:
         say(f"{writer.path}: {len(writer.views)} views of {len(writer.lessons)} crops")
+
+
+def _writers(
+    stack: ExitStack,
+    request: TeachSettings,
+    store: wsistore.Store,
+    run: Run,
+    map_: FeatureMap,
+    channels: int | None,
+    vectors: EmbeddingsReader | None,
+    say: Say,
+) -> list[TargetsWriter]:
+    """Open the targets of each level that are not there yet; the stack closes them."""
+    about = run.weights
+    there = _check_out(request)
+    looks = None if vectors is not None else about.spec
+    writers: list[TargetsWriter] = []
+    for level in request.student_levels:
+        chosen = teach_plan.subsets(store, request, level, about.level, looks, say)
+        stored = None if vectors is None else draws(vectors)
+        lessons = teach_plan.crop_targets(store, request, level, chosen, map_, stored)
+        artifact = teach_plan.about(store, request, level, run, chosen, map_, channels, vectors)
+        out = request.folder(level)
+        if level in there:
+            require_same(out, artifact, lessons)
+            say(f"{out}: is there already")
+            continue
+        writer = TargetsWriter(
+            out, artifact, lessons, overwrite=request.overwrite, lock=not request.no_lock
+        )
+        writers.append(stack.enter_context(writer))
+        say(_summary(writer))
+    return writers
 
 
 def _check_out(request: TeachSettings) -> list[str]:
@@ -131,6 +169,23 @@ def _answer(
                 if want.view == writer.done:
                     writer.add(said)
     next(coming, None)  # the end of the progress bar
+
+
+def _read(
+    writers: Sequence[TargetsWriter],
+    teacher: EmbeddedTeacher,
+    request: TeachSettings,
+    store: wsistore.Store,
+) -> None:
+    """Read the vectors of each view once, and tell every writer that lacks it."""
+    order = teach_plan.order(store, request)
+    for look in plan_views([writer.lessons for writer in writers], order):
+        left = [want for want in look.wanted if want.view >= writers[want.artifact].done]
+        if not left:
+            continue
+        said = teacher.answers(look.crop, look.draw, [want.size for want in left])
+        for want, one in zip(left, said, strict=True):
+            writers[want.artifact].add(one)
 
 
 def _taught(

@@ -12,12 +12,14 @@ from .registry import NETWORKS
 from .resnet import ResNet
 from .settings import NETWORK, NetworkSettings
 from .spec import NetworkSpec, check_name, parse_options
+from .tile_encoder import POOLINGS, TileEncoder, build_encoder, vector_length
 
 __all__ = [
     "BATCH_PIXELS",
     "MATCHES",
     "NETWORK",
     "NETWORKS",
+    "POOLINGS",
     "UNBOUNDED",
     "BackboneClassifier",
     "Classifier",
@@ -29,9 +31,11 @@ __all__ = [
     "Output",
     "PlainOperations",
     "ResNet",
+    "TileEncoder",
     "WeightsMatch",
     "available_gib",
     "build",
+    "build_encoder",
     "build_resnet",
     "check_name",
     "feature_map",
@@ -43,4 +47,5 @@ __all__ = [
     "read_tensors",
     "resolve_device",
     "smallest_input",
+    "vector_length",
 ]

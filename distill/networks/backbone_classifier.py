@@ -27,10 +27,7 @@ class BackboneClassifier(Classifier):
 
     def enlarged(self, image: Tensor) -> Tensor:
         """(B, 3, H, W) to (B, 3, enlarge · H, enlarge · W)."""
-        if self.enlarge == 1:
-            return image
-        size = [side * self.enlarge for side in image.shape[2:]]
-        return F.interpolate(image, size=size, mode="bilinear", align_corners=False)
+        return enlarged(image, self.enlarge)
 
     def extract(self, image: Tensor) -> Tensor:
         """(B, 3, H, W) to the last feature map (B, C, h, w)."""
@@ -40,3 +37,11 @@ class BackboneClassifier(Classifier):
     def stage_parameters(self) -> list[list[nn.Parameter]]:
         """Return the backbone's."""
         return self.backbone.stage_parameters()
+
+
+def enlarged(image: Tensor, times: int) -> Tensor:
+    """(B, 3, H, W) to (B, 3, times · H, times · W), bilinearly (`align_corners=False`)."""
+    if times == 1:
+        return image
+    size = [side * times for side in image.shape[2:]]
+    return F.interpolate(image, size=size, mode="bilinear", align_corners=False)

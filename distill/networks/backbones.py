@@ -21,6 +21,9 @@ Channels = tuple[float, float, float]
 IMAGENET: tuple[Channels, Channels] = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 """Mean and deviation that torchvision's weights were trained with, each."""
 
+MLP_LAYERS = ("Mlp", "GluMlp", "SwiGLU", "SwiGLUPacked")
+"""Classes of timm.layers that the option mlp_layer of a transformer can name."""
+
 POOLS = ("avgpool", "adaptive_avg_pool2d", "mean")
 """What torchvision's networks call the pooling of their last map."""
 
@@ -61,12 +64,17 @@ class Backbone(nn.Module):
 class TimmBackbone(Backbone):
     """Reads `forward_features`; the patch tokens of a transformer become a map again.
 
+    Args:
+        model: its name there.
+        options: what its function takes beside.
+        any_size: whether a transformer is made to take images of any size, if it can.
+
     Raises:
         UsageError: if timm is not installed, knows no such network, or not with these options.
     """
 
-    def __init__(self, model: str, options: Mapping[str, Any]) -> None:
-        made = _timm_model(model, options)
+    def __init__(self, model: str, options: Mapping[str, Any], any_size: bool = True) -> None:
+        made = _timm_model(model, options, any_size)
         config = made.pretrained_cfg
         super().__init__(made, (tuple(config["mean"]), tuple(config["std"])))
 
@@ -186,7 +194,9 @@ def make(library: str, model: str, options: Mapping[str, Any]) -> Backbone:
     Raises:
         UsageError: see the classes.
     """
-    return {"timm": TimmBackbone, "torchvision": TorchvisionBackbone}[library](model, options)
+    if library == "timm":
+        return TimmBackbone(model, options)
+    return TorchvisionBackbone(model, options)
 
 
 def group_norms(module: nn.Module) -> nn.Module:
@@ -225,8 +235,8 @@ def set_stem_stride(module: nn.Module, stride: int) -> None:
     raise UsageError(f"--stem-stride {stride}: the network has no layer with a stride")
 
 
-def _timm_model(model: str, options: Mapping[str, Any]) -> Any:
-    """Return timm's network; a transformer that can take crops of any size does by default."""
+def _timm_model(model: str, options: Mapping[str, Any], any_size: bool) -> Any:
+    """Return timm's network; a transformer that can take crops of any size does if asked."""
     try:
         import timm
     except ImportError as error:
@@ -236,12 +246,29 @@ def _timm_model(model: str, options: Mapping[str, Any]) -> Any:
     if not timm.is_model(model):
         raise UsageError(f"network timm/{model}: timm has no such network")
     failed: Exception | None = None
-    for sizes in ({"dynamic_img_size": True, "dynamic_img_pad": True}, {}):
+    given = {**options, **_mlp_layer(options)}
+    for sizes in ({"dynamic_img_size": True, "dynamic_img_pad": True}, {})[not any_size :]:
         try:
-            return timm.create_model(model, pretrained=False, num_classes=0, **{**sizes, **options})
+            return timm.create_model(model, pretrained=False, num_classes=0, **{**sizes, **given})
         except (TypeError, ValueError, RuntimeError, AttributeError) as error:
             failed = error
     raise UsageError(f"network timm/{model}{_with(options)} cannot be made: {failed}") from failed
+
+
+def _mlp_layer(options: Mapping[str, Any]) -> dict[str, type[nn.Module]]:
+    """Return the class that the option mlp_layer names; timm itself resolves the other layers.
+
+    Raises:
+        UsageError: if it names none of `MLP_LAYERS`.
+    """
+    if "mlp_layer" not in options:
+        return {}
+    import timm.layers
+
+    name = options["mlp_layer"]
+    if name not in MLP_LAYERS:
+        raise UsageError(f"--network-option mlp_layer={name} is none of {', '.join(MLP_LAYERS)}")
+    return {"mlp_layer": getattr(timm.layers, name)}
 
 
 def _to(side: int, patch: int) -> int:

@@ -14,7 +14,7 @@ from .provenance import (
 )
 from .record_types import require_types
 from .resume import PLACES, resume_differences
-from .run import CHECKPOINT, CLASS_MAP, Run, check_out, check_resume, class_map_of
+from .run import CHECKPOINT, CLASS_MAP, EMBEDDINGS, Run, check_out, check_resume, class_map_of
 from .weights import LOWEST, Weights
 from .writer import NonWritingRank, RunWriter, Writer
 
@@ -22,6 +22,7 @@ __all__ = [
     "AVERAGE",
     "CHECKPOINT",
     "CLASS_MAP",
+    "EMBEDDINGS",
     "LOWEST",
     "PLACES",
     "Modules",

@@ -15,11 +15,14 @@ from distill.runs.weights import FORMAT, LOWEST, Weights, read_weights
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
 
     from distill.networks import Classifier
 
 CLASS_MAP = "class_map"
 """Key of config.json, and of what targets say of their teacher."""
+EMBEDDINGS = "embeddings"
+"""Key of config.json for the stored vectors that a head learnt from."""
 CHECKPOINT = "checkpoint.safetensors"
 
 
@@ -112,27 +115,50 @@ class Run:
         """
         return class_map_of(self.config.get(CLASS_MAP), self.path / "config.json")
 
+    @property
+    def embedded(self) -> dict[str, Any] | None:
+        """What stored vectors its head learnt from; None if it is a whole network."""
+        told = self.config.get(EMBEDDINGS)
+        return told if isinstance(told, dict) else None
+
     def load_network(self, device: torch.device | str = "cpu") -> Classifier:
         """Return the network with its trained weights, in evaluation mode, on `device`.
 
         Raises:
             RunError: if the weights are missing, damaged, of another network, or of another epoch
-                than weights.json says.
+                than weights.json says; or of a head on stored vectors alone.
         """
         from distill.networks import build  # what only reads a run needs no torch
 
-        file = self.path / "weights.safetensors"
-        about = self.weights
-        tensors, metadata = load(file)
-        target = f"network {about.network} with {len(about.classes)} classes"
-        made = f"{file} (network {metadata.get('network')}, epoch {metadata.get('epoch')})"
-        if metadata != about.metadata():
+        if self.embedded is not None:
             raise RunError(
-                f"{made} does not belong to weights.json ({target}, epoch {about.epoch})"
+                f"{self.path} is a head on stored vectors and holds no whole network; distill "
+                "evaluate and distill teach take it, with --embeddings"
             )
+        about = self.weights
         network = build(about.spec, len(about.classes))
-        fill(network, tensors, made, target)
+        self.fill(network, f"network {about.network} with {len(about.classes)} classes")
         return network.to(device).eval()
+
+    def fill(self, network: nn.Module, target: str) -> None:
+        """Copy the trained weights into a network that has just been made.
+
+        Args:
+            network: receives them.
+            target: what it is, for messages.
+
+        Raises:
+            RunError: if the weights are missing, damaged, of another network, or of another epoch
+                than weights.json says.
+        """
+        file = self.path / "weights.safetensors"
+        tensors, metadata = load(file)
+        made = f"{file} (network {metadata.get('network')}, epoch {metadata.get('epoch')})"
+        if metadata != self.weights.metadata():
+            raise RunError(
+                f"{made} does not belong to weights.json ({target}, epoch {self.weights.epoch})"
+            )
+        fill(network, tensors, made, target)
 
 
 def class_map_of(recorded: Any, where: Path) -> wsistore.ClassMap:

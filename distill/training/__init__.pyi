@@ -1,3 +1,5 @@
+from .embedded import train_on_embeddings
+from .embedded_settings import EmbeddedSettings
 from .finetune import train_finetune
 from .kd import train_kd
 from .options import DATA, MACHINE, RUN, TrainingOptions
@@ -11,11 +13,13 @@ __all__ = [
     "MACHINE",
     "PRESETS",
     "RUN",
+    "EmbeddedSettings",
     "PretrainedSettings",
     "TrainingOptions",
     "recipe",
     "tracked",
     "train_finetune",
     "train_kd",
+    "train_on_embeddings",
     "train_supervised",
 ]

@@ -37,6 +37,7 @@ def fit_run(
     *,
     trained: bool,
     balance: Sequence[int] | None = None,
+    cut: BatchingPolicy | None = None,
 ) -> TrainingState:
     """Train and write the run; return how it ended.
 
@@ -49,6 +50,7 @@ def fit_run(
         data: the crops.
         trained: whether the network starts from trained weights; see `distill.engine.trainer.fit`.
         balance: class numbers of the training crops, if each class shall come equally often.
+        cut: how an update is cut into batches; None for what suits a network that sees images.
 
     Raises:
         UsageError: if an option asks for crops, or for work, that are not there.
@@ -78,7 +80,7 @@ def fit_run(
             schedule,
             writer,
             CallbackList(observers),
-            ComputeSettings(here.processes, _batches(here, task), options.precision),
+            ComputeSettings(here.processes, cut or _batches(here, task), options.precision),
             trained=trained,
         )
     _report(here, progress)

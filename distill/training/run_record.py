@@ -11,10 +11,16 @@ from distill.engine import LabelSettings
 from distill.kd import DistillationSettings
 from distill.runs import Weights, crops_sha256, settings_sha256, slide_fingerprints
 from distill.settings import keys
+from distill.training.embedded_settings import EmbeddedSettings
 from distill.training.options import TrainingOptions
 from distill.training.presets import PRESETS
 
-SETTINGS: tuple[type, ...] = (TrainingOptions, LabelSettings, DistillationSettings)
+SETTINGS: tuple[type, ...] = (
+    TrainingOptions,
+    EmbeddedSettings,
+    LabelSettings,
+    DistillationSettings,
+)
 """Where the settings of training commands are declared."""
 
 

@@ -23,10 +23,11 @@ import zarr
 from numpy.typing import NDArray
 
 import wsistore
+from distill.arrays import EMPTY_TOO, Tail, create
 from distill.errors import DistillError, UsageError
 from distill.files import load, publish, save
 from distill.kd.targets import schema
-from distill.kd.targets.arrays import EMPTY_TOO, Tail, check_targets_out, create, differs
+from distill.kd.targets.arrays import check_targets_out, differs
 from distill.kd.targets.schema import CropTargets, TargetsMetadata
 from distill.kd.targets.target import TeacherOutput
 from distill.output_folder import remove_earlier_lock

@@ -1,0 +1,122 @@
+"""`distill embed`: what a frozen network says of each tile of each crop, stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import click
+
+from distill.cli.exits import interrupted
+from distill.cli.options import FOLDER, Grouped, option, stack
+from distill.cli.settings_options import option_of
+from distill.cli.training_options import machine_options, no_lock_option, store_argument
+from distill.data import Sample
+from distill.embeddings import VIEWS, EmbedSettings, embed
+from distill.errors import UsageError
+from distill.networks import NETWORK, POOLINGS, NetworkSettings
+from distill.settings import from_options, settings_of
+from distill.training import PretrainedSettings, TrainingOptions
+from wsistore import terminal
+
+
+@click.command("embed", cls=Grouped)
+@store_argument
+@option("Data", "--level", required=True, metavar="N×", help="Level to look at, e.g. 10x.")
+@option("Data", "--split", default=None, metavar="NAME", help="Only crops of this split.")
+@option(
+    "Data",
+    "--subset",
+    default=None,
+    metavar="NAME[+NAME…]",
+    help="Only crops of these subsets of --split; several joined by +.",
+)
+@option("Run", "--out", required=True, type=FOLDER, help="Folder of embeddings to make.")
+@option("Run", "--overwrite", is_flag=True, help="Replace the embeddings that --out holds.")
+@no_lock_option
+@option_of(
+    NetworkSettings,
+    "network",
+    required=True,
+    default=None,
+    help="A library's network: timm/NAME, torchvision/NAME.",
+)
+@stack(*(option_of(NetworkSettings, name) for name in ("network_option", "enlarge", "stem_stride")))
+@option_of(
+    PretrainedSettings,
+    "weights",
+    required=True,
+    help="Its weights: .safetensors, or a .pt, .pth, .bin, .ckpt that holds tensors alone.",
+)
+@stack(*(option_of(PretrainedSettings, name) for name in ("weights_key", "weights_match")))
+@option(
+    NETWORK,
+    "--pool",
+    type=click.Choice(POOLINGS),
+    default="network",
+    help="A tile's vector: as the network itself pools for its classifier; the class token; the "
+    "mean of the patches; or the latter two, one behind the other.",
+)
+@option(
+    "Tiles",
+    "--tile",
+    type=click.IntRange(min=1),
+    default=None,
+    metavar="PX",
+    help="Pixels a side of a tile.  [default: what the network was made for]",
+)
+@option(
+    "Tiles",
+    "--overlap",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="PX",
+    help="Pixels that a tile shares with the next one.",
+)
+@option(
+    "Tiles",
+    "--views",
+    type=click.Choice(tuple(VIEWS)),
+    default="plain",
+    help="eight: the crop in its eight positions, mirrored and turned, for augmentation.",
+)
+@machine_options
+@option_of(TrainingOptions, "precision", help="bf16: products by autocast; vectors stay float32.")
+@option(
+    "Machine",
+    "--batch-size",
+    type=click.IntRange(min=1),
+    default=None,
+    metavar="N",
+    help="Tiles that pass through the network together; no vector depends on it but by rounding."
+    "  [default: 32 on the CPU, 256 on CUDA]",
+)
+def command(**given: Any) -> None:
+    """Store what a frozen network says of each tile of the crops of STORE.
+
+    A crop is cut into tiles, from the top left, the last ones shifted inward to end at its edges;
+    each gives a vector. `distill train teacher --embeddings` learns from them in seconds. What was
+    interrupted goes on where it ended when the same command is given again.
+
+    \b
+    Example:
+      distill embed STORE --network timm/vit_large_patch16_224 --network-option init_values=1e-5
+        --weights uni.bin --level 10x --out embeddings
+    """
+    stderr = terminal.console(stderr=True)
+
+    def watch(samples: Iterable[Sample], total: int) -> Iterable[Sample]:
+        return terminal.track(samples, "embedding", stderr, total)
+
+    if given["subset"] is not None and given["split"] is None:
+        raise UsageError("--subset is of a split; name it with --split")
+    architecture = from_options(NetworkSettings, given)
+    for one in settings_of(NetworkSettings):
+        given.pop(one.parameter, None)
+    request = EmbedSettings(architecture=architecture, **given)
+    try:
+        embed(request, terminal.echo, watch)
+    except KeyboardInterrupt as interruption:
+        part = request.out.with_name(f"{request.out.name}.part")
+        text = f"Interrupted: the same command goes on where {part} ends."
+        raise interrupted(interruption, text) from None

@@ -1,0 +1,73 @@
+"""Runs that are a head on stored vectors: which they are, and how they are loaded and asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from distill.embeddings.heads import HEADS, Head, build_head
+from distill.embeddings.reader import EmbeddingsReader, require_kind
+from distill.embeddings.schema import IDENTITY
+from distill.embeddings.tiled import TiledClassifier
+from distill.errors import RunError, UsageError
+from distill.networks import build_encoder
+from distill.runs import Run
+
+HEAD = "head"
+"""Key of config.json for the kind of head; `Run.embedded` has what it learnt from."""
+
+
+def record(vectors: EmbeddingsReader) -> dict[str, Any]:
+    """Return what config.json says of the vectors that a head learns from."""
+    about = vectors.about
+    return {"path": str(vectors.path.resolve()), **about.identity(), "views": about.views}
+
+
+def vectors_of(run: Run, path: Path | None) -> EmbeddingsReader | None:
+    """Return the vectors that a run's head is to be asked about; None if it is a whole network.
+
+    Args:
+        run: the run.
+        path: what --embeddings gives.
+
+    Raises:
+        UsageError: if the run needs vectors and has none, or they are of another kind.
+        EmbeddingsError: if they cannot be read.
+        RunError: if the run's record is damaged.
+    """
+    told = run.embedded
+    if told is None:
+        return None
+    if odd := sorted(set(IDENTITY) - told.keys()):
+        raise RunError(f"{run.path / 'config.json'} has damaged embeddings (no {', '.join(odd)})")
+    if path is None:
+        raise UsageError(
+            f"{run.path} is a head on stored vectors of {told['network']} at {told['level']}; give "
+            "those of the crops with --embeddings"
+        )
+    vectors = EmbeddingsReader(path)
+    require_kind(vectors, told, str(run.path))
+    return vectors
+
+
+def load_head(run: Run, device: torch.device | str = "cpu") -> Head:
+    """Return the head of a run with its trained weights, in evaluation mode, on `device`.
+
+    Raises:
+        RunError: if the weights are missing, damaged, or of another head.
+    """
+    kind, told = run.config.get(HEAD), run.embedded
+    if kind not in HEADS or told is None:
+        raise RunError(f"{run.path / 'config.json'} names no head but {kind!r}")
+    head = build_head(str(kind), int(told["channels"]), len(run.weights.classes))
+    run.fill(head, f"a head {kind} with {len(run.weights.classes)} classes")
+    return head.to(device).eval()
+
+
+def online(run: Run, vectors: EmbeddingsReader, head: Head) -> TiledClassifier:
+    """Return the run's whole network on shapes alone, to count what a crop costs."""
+    with torch.device("meta"):
+        encoder = build_encoder(run.weights.spec, vectors.about.pool)
+        return TiledClassifier(encoder, head.to("meta"), vectors.about.rule)

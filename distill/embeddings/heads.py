@@ -1,0 +1,109 @@
+"""Classifiers of a crop whose tiles have vectors: a linear layer on their mean, or attention."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from distill.embeddings.reader import EmbeddingsReader
+
+WIDTH = 128
+"""Units of the attention's hidden layer, as in Ilse et al. 2018."""
+
+
+class Head(nn.Module):
+    """The vectors of a crop's tiles, (n, D), to logits (K,).
+
+    Vectors are standardised first, channel by channel, with what `fit` has found: lengths differ
+    from network to network, and one learning rate should do for all.
+    """
+
+    center: Tensor
+    scale: Tensor
+
+    def __init__(self, channels: int, classes: int) -> None:
+        super().__init__()
+        self.register_buffer("center", torch.zeros(channels))
+        self.register_buffer("scale", torch.ones(channels))
+        self.classifier = nn.Linear(channels, classes)
+
+    def fit(self, vectors: EmbeddingsReader, crops: tuple[str, ...]) -> None:
+        """Take mean and deviation of each channel over all tiles of some crops, view 0.
+
+        Channels that are the same everywhere are only centered.
+        """
+        count = 0
+        total = torch.zeros(len(self.center), dtype=torch.float64)
+        squares = torch.zeros_like(total)
+        for crop in crops:
+            bag = vectors.bag(crop).double()
+            count, total = count + len(bag), total + bag.sum(0)
+            squares += bag.square().sum(0)
+        mean = total / count
+        deviation = (squares / count - mean.square()).clamp_min(0).sqrt()
+        # what float64 leaves of a channel that does not vary is no deviation
+        varies = deviation > 1e-6 * mean.abs()
+        self.center.copy_(mean)
+        self.scale.copy_(torch.where(varies, deviation, torch.ones_like(deviation)))
+
+    def reduced(self, bag: Tensor) -> Tensor:
+        """Return what is needed of a crop's vectors, (m, D): fewer rows of the same result."""
+        return bag
+
+    def pooled(self, bag: Tensor) -> Tensor:
+        """(n, D) standardised to one vector (D,)."""
+        raise NotImplementedError
+
+    def forward(self, bag: Tensor) -> Tensor:
+        """(n, D) as stored to logits (K,)."""
+        logits: Tensor = self.classifier(self.pooled((bag - self.center) / self.scale))
+        return logits
+
+    def classify(self, grid: Tensor) -> Tensor:
+        """(1, D, rows, columns) as stored to logits (1, K)."""
+        return self.forward(grid[0].flatten(1).T).unsqueeze(0)
+
+
+class LinearHead(Head):
+    """A linear layer on the mean of the vectors."""
+
+    def reduced(self, bag: Tensor) -> Tensor:
+        """Return the mean, (1, D)."""
+        return bag.mean(0, keepdim=True)
+
+    def pooled(self, bag: Tensor) -> Tensor:
+        """Return the mean, (D,)."""
+        return bag.mean(0)
+
+
+class AttentionHead(Head):
+    """Gated attention pooling and a linear layer (Ilse, Tomczak, Welling 2018, equation 9).
+
+    z = Σ a_k h_k with a = softmax over tiles of wᵀ (tanh(V h_k) ⊙ σ(U h_k)).
+    """
+
+    def __init__(self, channels: int, classes: int) -> None:
+        super().__init__(channels, classes)
+        self.content = nn.Linear(channels, WIDTH, bias=False)
+        self.gate = nn.Linear(channels, WIDTH, bias=False)
+        self.score = nn.Linear(WIDTH, 1, bias=False)
+
+    def attention(self, bag: Tensor) -> Tensor:
+        """(n, D) standardised to the weights of the tiles, (n,), which sum to 1."""
+        gated = torch.tanh(self.content(bag)) * torch.sigmoid(self.gate(bag))
+        scores: Tensor = self.score(gated)
+        return torch.softmax(scores[:, 0], 0)
+
+    def pooled(self, bag: Tensor) -> Tensor:
+        """Return the weighted sum, (D,)."""
+        return self.attention(bag) @ bag
+
+
+HEADS: dict[str, type[Head]] = {"linear": LinearHead, "attention": AttentionHead}
+
+
+def build_head(name: str, channels: int, classes: int, *, seed: int = 0) -> Head:
+    """Return a head with initial weights, a function of the arguments."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return HEADS[name](channels, classes)

@@ -1,0 +1,176 @@
+"""A teacher that learns from stored vectors: its network is frozen and not there, a head learns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from distill.data import (
+    AugmentationParams,
+    ChannelStats,
+    Extent,
+    LabeledCrops,
+    LabeledSample,
+    Subset,
+    Update,
+    class_names,
+)
+from distill.embeddings import (
+    EmbeddingsReader,
+    Head,
+    build_head,
+    number_of,
+    position,
+    record,
+)
+from distill.engine import Metrics
+from distill.errors import UsageError
+from distill.networks import NetworkSettings
+from distill.runs import EMBEDDINGS, TrainingState, class_map
+from distill.settings import recorded
+from distill.training.embedded_settings import EmbeddedSettings
+from distill.training.fit_run import fit_run
+from distill.training.open_session import Say, open_session
+from distill.training.options import TrainingOptions
+from distill.training.pretrained import BACKBONE, PretrainedSettings
+
+
+def train_on_embeddings(
+    options: TrainingOptions, embedded: EmbeddedSettings, say: Say
+) -> TrainingState:
+    """Train a head on the labels of crops whose tiles have vectors.
+
+    Args:
+        options: what was asked for; level and network are those of the vectors.
+        embedded: the vectors, and the head.
+        say: prints one line.
+
+    Returns:
+        How the training ended, and the epoch whose weights were kept.
+
+    Raises:
+        DistillError: if an option, the vectors, the store's content or the loss stands in the way.
+        wsistore.WsistoreError: if the store or the split cannot be opened.
+    """
+    assert embedded.embeddings is not None
+    vectors = EmbeddingsReader(embedded.embeddings, options.cache_mib * 2**20)
+    about = vectors.about
+    if options.level not in ("", about.level):
+        raise UsageError(
+            f"--level {options.level}: {vectors.path} is of {about.level}; leave --level out"
+        )
+    if options.init_from is not None:
+        raise UsageError("--init-from starts a whole network, and --embeddings a head; give one")
+    options = replace(
+        options,
+        level=about.level,
+        architecture=NetworkSettings.of(about.spec),
+        pretrained=PretrainedSettings(freeze=BACKBONE),
+        workers=0,
+    )
+    with open_session(options, say) as here:
+        told = class_map(here.store, options.split, options.exclude_class, options.merge)
+        data = here.data([about.level], 1, labeled=True, classes=told)
+        classes = class_names(data.train, data.val)
+        for subset in data.subsets:
+            vectors.require(here.store, subset.crops)
+        head = build_head(embedded.head, about.channels, len(classes), seed=options.schedule.seed)
+        head.fit(vectors, data.train.crops)
+        phase = {
+            "command": "train teacher",
+            "init_from": None,
+            "pretrained": {"sha256": about.weights_sha256, **about.weights},
+            "normalization": "network",
+            "class_map": told.to_json(),
+            **recorded(embedded),
+            EMBEDDINGS: record(vectors),
+        }
+        task = EmbeddedTask(head, vectors, here.device)
+        standard = ChannelStats(about.mean, about.std)
+        weights = here.weights(about.spec, classes, about.level, standard, data)
+        crops = _Named(options, about.level, classes)
+        return fit_run(here, task, crops, weights, phase, data, trained=False, cut=together)
+
+
+class EmbeddedTask:
+    """Cross-entropy of a head with the crop's label; no pixel is seen.
+
+    Args:
+        head: what learns.
+        vectors: of every crop that is learnt from.
+        device: where it learns.
+    """
+
+    def __init__(self, head: Head, vectors: EmbeddingsReader, device: torch.device) -> None:
+        self.network: nn.Module = head.to(device)
+        self.level = vectors.about.level
+        self.levels = (self.level,)
+        self._head, self._vectors, self._device = head, vectors, device
+        self._held: dict[tuple[str, int], Tensor] = {}
+
+    def parameters(self) -> Iterable[nn.Parameter]:
+        """Return every parameter of the head."""
+        return self._head.parameters()
+
+    def view(self, crop: str, draw: AugmentationParams | None) -> AugmentationParams | None:
+        """Return the view that stands for a draw: its flips and turns, if they are stored."""
+        if draw is None or self._vectors.views == 1:
+            return None
+        return position(number_of(draw), draw.epoch)
+
+    def losses(
+        self, samples: Sequence[LabeledSample], draws: Sequence[AugmentationParams | None]
+    ) -> list[Metrics]:
+        """Return "loss", the cross-entropy, and "accuracy", 1 if the class is right, else 0."""
+        bags = [
+            self._bag(sample.crop, number_of(draw))
+            for sample, draw in zip(samples, draws, strict=True)
+        ]
+        logits = torch.stack([self._head(bag) for bag in bags])
+        labels = torch.tensor([sample.label for sample in samples], device=self._device)
+        losses = F.cross_entropy(logits, labels, reduction="none")
+        right = (logits.detach().argmax(1) == labels).to(torch.float32)
+        return [
+            {"loss": loss, "accuracy": one}
+            for loss, one in zip(losses.unbind(), right.unbind(), strict=True)
+        ]
+
+    def _bag(self, crop: str, view: int) -> Tensor:
+        """Return what the head needs of a view; a single row is read once and kept."""
+        if (crop, view) in self._held:
+            return self._held[crop, view]
+        bag = self._head.reduced(self._vectors.bag(crop, view).to(self._device))
+        if len(bag) == 1:
+            self._held[crop, view] = bag
+        return bag
+
+
+def together(
+    order: Sequence[int], accumulate: int, extent: Callable[[int], Extent]
+) -> list[Update]:
+    """Cut an order into groups of `accumulate` crops; a batch is a group, for no crop is large."""
+    starts = range(0, len(order), accumulate)
+    return [[tuple(order[start : start + accumulate])] for start in starts]
+
+
+class NamedCrops(LabeledCrops):
+    """Labelled crops without pixels: their names and classes are all that is read."""
+
+    def __getitem__(self, index: int) -> LabeledSample:
+        """Return one sample."""
+        return self.sample(index, {})
+
+
+class _Named:
+    """Makes the data set of a subset."""
+
+    def __init__(self, options: TrainingOptions, level: str, classes: list[str]) -> None:
+        self._store, self._level, self._classes = options.store, level, classes
+
+    def __call__(self, subset: Subset) -> NamedCrops:
+        labels = [self._classes.index(str(label)) for label in subset.labels]
+        return NamedCrops(self._store, subset.crops, [self._level], labels)
