@@ -8,13 +8,20 @@ from typing import Any
 import click
 
 from distill.cli.exits import interrupted
-from distill.cli.options import FOLDER, Grouped, option, stack
+from distill.cli.options import FOLDER, Grouped, is_given, option, stack
 from distill.cli.settings_options import option_of
 from distill.cli.training_options import machine_options, no_lock_option, store_argument
 from distill.data import Sample
 from distill.embeddings import VIEWS, EmbedSettings, embed
 from distill.errors import UsageError
-from distill.networks import NETWORK, POOLINGS, NetworkSettings
+from distill.networks import (
+    KNOWN_ENCODERS,
+    NETWORK,
+    POOLINGS,
+    NetworkSettings,
+    NetworkSpec,
+    parse_options,
+)
 from distill.settings import from_options, settings_of
 from distill.training import PretrainedSettings, TrainingOptions
 from wsistore import terminal
@@ -34,12 +41,19 @@ from wsistore import terminal
 @option("Run", "--out", required=True, type=FOLDER, help="Folder of embeddings to make.")
 @option("Run", "--overwrite", is_flag=True, help="Replace the embeddings that --out holds.")
 @no_lock_option
+@option(
+    NETWORK,
+    "--preset",
+    type=click.Choice(tuple(KNOWN_ENCODERS)),
+    default=None,
+    help="Network, its options and --pool of a published tile encoder; options given beside it "
+    "are added.",
+)
 @option_of(
     NetworkSettings,
     "network",
-    required=True,
     default=None,
-    help="A library's network: timm/NAME, torchvision/NAME.",
+    help="A library's network: timm/NAME, torchvision/NAME; or give --preset.",
 )
 @stack(*(option_of(NetworkSettings, name) for name in ("network_option", "enlarge", "stem_stride")))
 @option_of(
@@ -99,9 +113,9 @@ def command(**given: Any) -> None:
     interrupted goes on where it ended when the same command is given again.
 
     \b
-    Example:
-      distill embed STORE --network timm/vit_large_patch16_224 --network-option init_values=1e-5
-        --weights uni.bin --level 10x --out embeddings
+    Examples:
+      distill embed STORE --preset uni --weights uni.bin --level 10x --out embeddings
+      distill embed STORE --network timm/resnet50 --weights r50.bin --level 10x --out embeddings
     """
     stderr = terminal.console(stderr=True)
 
@@ -110,13 +124,33 @@ def command(**given: Any) -> None:
 
     if given["subset"] is not None and given["split"] is None:
         raise UsageError("--subset is of a split; name it with --split")
-    architecture = from_options(NetworkSettings, given)
-    for one in settings_of(NetworkSettings):
-        given.pop(one.parameter, None)
-    request = EmbedSettings(architecture=architecture, **given)
+    request = EmbedSettings(architecture=_network(given), **given)
     try:
         embed(request, terminal.echo, watch)
     except KeyboardInterrupt as interruption:
         part = request.out.with_name(f"{request.out.name}.part")
         text = f"Interrupted: the same command goes on where {part} ends."
         raise interrupted(interruption, text) from None
+
+
+def _network(given: dict[str, Any]) -> NetworkSettings:
+    """Return the network that the options ask for, and take them out; a preset decides on --pool.
+
+    Raises:
+        UsageError: unless a network or a preset is given, or if both are.
+    """
+    preset = given.pop("preset")
+    names = [one.parameter for one in settings_of(NetworkSettings)]
+    asked = {name: given.pop(name) for name in names if name in given}
+    if (preset is None) == (asked["network"] is None):
+        raise UsageError("give either --network or --preset")
+    if preset is None:
+        alone: NetworkSettings = from_options(NetworkSettings, asked)
+        return alone
+    known = KNOWN_ENCODERS[preset]
+    settings = known.settings()
+    ours, theirs = (parse_options(o) for o in (settings.network_option, asked["network_option"]))
+    spec = NetworkSpec(known.network, {**ours, **theirs}, asked["enlarge"], asked["stem_stride"])
+    if not is_given("pool"):
+        given["pool"] = known.pool
+    return NetworkSettings.of(spec)

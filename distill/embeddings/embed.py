@@ -131,7 +131,8 @@ def embed(request: EmbedSettings, say: Say, watch: Watch = lambda samples, total
         begun = f", {writer.done} of them done before" if writer.done else ""
         say(
             f"embed: {writer.total} tiles of {len(crops)} crops at {about.level}{begun}, "
-            f"{channels} numbers each, {writer.total * channels * 4 / 2**20:.0f} MiB"
+            f"{channels} numbers each, {writer.total * channels * 4 / 2**20:.0f} MiB; colours "
+            f"are normalized by mean {_text(mean)} and deviation {_text(std)}"
         )
         _fill(writer, encoder.to(device), about, crops, request, device, watch)
     say(f"{request.out}: {writer.total} tiles of {len(crops)} crops")
@@ -158,6 +159,10 @@ def _crops(store: wsistore.Store, request: EmbedSettings, say: Say) -> list[str]
     if len(lacking) == len(wanted):
         raise SubsetError(f"{store.url} has no crop at {request.level} to embed")
     return [crop for crop in wanted if crop in there]
+
+
+def _text(channels: Sequence[float]) -> str:
+    return " ".join(f"{value:.3g}" for value in channels)
 
 
 def _fill(

@@ -6,6 +6,7 @@ from .execution.live_memory import LiveMemory
 from .execution.memory import memory_of_plans, memory_of_whole
 from .execution.runner import BATCH_PIXELS, UNBOUNDED, CropRunner, inference_runner
 from .feature_maps import FeatureMap, feature_map
+from .known_encoders import KNOWN_ENCODERS, KnownEncoder
 from .operations import PlainOperations
 from .pretrained import MATCHES, WeightsMatch, fill_backbone, read_tensors
 from .registry import NETWORKS
@@ -16,6 +17,7 @@ from .tile_encoder import POOLINGS, TileEncoder, build_encoder, vector_length
 
 __all__ = [
     "BATCH_PIXELS",
+    "KNOWN_ENCODERS",
     "MATCHES",
     "NETWORK",
     "NETWORKS",
@@ -25,6 +27,7 @@ __all__ = [
     "Classifier",
     "CropRunner",
     "FeatureMap",
+    "KnownEncoder",
     "LiveMemory",
     "NetworkSettings",
     "NetworkSpec",

@@ -1,0 +1,258 @@
+"""From a pretrained tile encoder to an evaluated student: five commands, and what is refused."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import wsistore
+from distill.data import ChannelStats, network_input
+from distill.embeddings import EmbeddingsReader, load_head, number_of
+from distill.embeddings.tiled import TiledClassifier
+from distill.files import load, save
+from distill.kd import TargetsReader, losses
+from distill.networks import NetworkSpec, build_encoder, fill_backbone, read_tensors
+from distill.runs import Run, sha256
+from tests.distill.commands import distill, done
+from tests.distill.embeddings.weights import CNN, VIT, pretrained
+
+pytest.importorskip("timm", reason="timm is an optional extra")
+QUICK = ("--epochs", "2", "--accumulate", "3", "--device", "cpu", "--threads", "1")
+ANY = ("--network-option", "dynamic_img_size=true")
+ONCE = ("--device", "cpu", "--threads", "1")
+
+
+def chain(store: Path, home: Path, name: str, head: str, views: str) -> None:
+    """The five commands of the how-to page."""
+    file = pretrained(home, name)
+    done("embed", store, "--network", name, *(ANY if name == VIT else ()), "--weights", file,
+         "--level", "10x", "--tile", 64, "--views", views, "--out", home / "emb",
+         *ONCE)  # fmt: skip
+    done("train", "teacher", store, "--embeddings", home / "emb", "--head", head,
+         "--out", home / "teacher", *QUICK)  # fmt: skip
+    done("teach", home / "teacher", store, "--embeddings", home / "emb", "--student-level", "2.5x",
+         "--out", home / "targets", *ONCE)  # fmt: skip
+    done("train", "kd", store, "--targets", home / "targets", "--level", "2.5x",
+         "--out", home / "student", *QUICK)  # fmt: skip
+    done("evaluate", home / "teacher", home / "student", store, "--embeddings", home / "emb",
+         "--subset", "val", "--draws", "20", *ONCE)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def vit(wide_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("vit")
+    chain(wide_store, home, VIT, "attention", "eight")
+    return home
+
+
+@pytest.fixture(scope="module")
+def cnn(wide_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("cnn")
+    chain(wide_store, home, CNN, "linear", "plain")
+    return home
+
+
+def metrics(run: Path) -> dict[str, object]:
+    found: dict[str, object] = json.loads(
+        (run / "evaluation" / "main-val" / "metrics.json").read_text()
+    )
+    return found
+
+
+@pytest.mark.parametrize("home", ["vit", "cnn"])
+def test_the_teacher_says_online_what_its_targets_and_scores_say(
+    home: str, wide_store: Path, request: pytest.FixtureRequest
+) -> None:
+    """Encoder and head on whole crops, view by view, against what the five commands wrote."""
+    folder: Path = request.getfixturevalue(home)
+    vectors = EmbeddingsReader(folder / "emb")
+    run = Run.open(folder / "teacher")
+    encoder = build_encoder(vectors.about.spec)
+    (file,) = folder.glob("*.safetensors")
+    fill_backbone(encoder.backbone, read_tensors(file), file, "")
+    whole = TiledClassifier(encoder, load_head(run), vectors.about.rule)
+    standard = ChannelStats(run.weights.mean, run.weights.std)
+    targets, store = TargetsReader(folder / "targets"), wsistore.open(wide_store)
+    seen = set()
+    for epoch in range(1, vectors.views + 1):
+        for crop in targets.teaches(targets.crops, plain=False):
+            number, draw = targets.view(crop, epoch)
+            pixels = torch.from_numpy(np.asarray(store[crop]["10x"]))
+            with torch.no_grad():
+                found = whole(network_input(pixels, draw, standard, torch.device("cpu")))
+            torch.testing.assert_close(targets.logits(number), found.logits, rtol=1e-4, atol=1e-4)
+            hint = losses.hint(losses.resized(found.features, targets.shape(crop, draw)))
+            torch.testing.assert_close(
+                targets.hint(crop, number, draw), hint.mean, rtol=1e-3, atol=1e-4
+            )
+            seen.add((crop, number_of(draw)))
+    assert len(seen) == targets.views == 5 * vectors.views + 2
+
+
+def test_the_run_folder_says_what_it_is_of(vit: Path) -> None:
+    config = json.loads((vit / "teacher" / "config.json").read_text())
+    (file,) = vit.glob("*.safetensors")
+    told = config["embeddings"]
+    assert config["head"] == "attention"
+    assert told["weights_sha256"] == config["pretrained"]["sha256"] == sha256(file)
+    assert (told["tile"], told["overlap"], told["views"]) == (64, 0, "eight")
+    assert config["network"] == VIT
+    assert config["freeze"] == "backbone"
+    assert config["normalization"] == "network"
+    about = Run.open(vit / "teacher").weights
+    assert about.spec == NetworkSpec(VIT, {"dynamic_img_size": True})
+
+
+def test_a_teacher_costs_what_its_tiles_cost(vit: Path, cnn: Path) -> None:
+    """Counted with the network in front, and more than its student."""
+    for home in (vit, cnn):
+        teacher, student = (metrics(home / name)["cost"] for name in ("teacher", "student"))
+        assert isinstance(teacher, dict)
+        assert isinstance(student, dict)
+        about = EmbeddingsReader(home / "emb").about
+        encoder = build_encoder(about.spec)
+        own = sum(parameter.numel() for parameter in encoder.parameters())
+        assert teacher["parameters"] > own
+        assert teacher["gmac_per_crop"]["mean"] > 0
+
+
+@pytest.mark.parametrize("head", ["linear", "attention"])
+def test_a_resumed_head_is_an_uninterrupted_one(
+    vit: Path, wide_store: Path, tmp_path: Path, head: str
+) -> None:
+    words = ("train", "teacher", wide_store, "--embeddings", vit / "emb", "--head", head)
+    done(*words, "--out", tmp_path / "whole", *QUICK, "--epochs", 4)
+    done(*words, "--out", tmp_path / "cut", *QUICK, "--epochs", 2)
+    config = json.loads((tmp_path / "cut" / "config.json").read_text())
+    (tmp_path / "cut" / "config.json").write_text(json.dumps({**config, "epochs": 4}))
+    (tmp_path / "cut" / "outcome.json").unlink()
+    checkpoint = tmp_path / "cut" / "checkpoint.safetensors"
+    tensors, metadata = load(checkpoint)
+    del metadata["ended"]  # as if it had been killed after the second epoch
+    save(checkpoint, tensors, metadata)
+    done(*words, "--out", tmp_path / "cut", *QUICK, "--epochs", 4, "--resume")
+    one, other = (tmp_path / name / "weights.safetensors" for name in ("whole", "cut"))
+    assert one.read_bytes() == other.read_bytes()
+
+
+def refused(said: str, *words: object) -> None:
+    result = distill(*words)
+    assert result.exit_code in (1, 2), result.output
+    assert said in " ".join(result.output.split()), result.output
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "give either --network or --preset"),
+        (("--network", CNN, "--preset", "uni"), "give either --network or --preset"),
+        (("--network", "resnet10"), "timm/NAME or torchvision/NAME"),
+        (("--network", CNN), "does not fit timm/test_efficientnet"),
+        (("--network", VIT, "--weights", "gone.pt"), "gone.pt does not exist"),
+        (("--network", VIT, "--level", "9x"), "has no level 9x; --level can be: 10x, 2.5x"),
+        (("--network", VIT, *ANY, "--tile", 65), "--tile 65 does not fit the network"),
+        (("--network", VIT, "--overlap", 160), "--overlap 160 must be at least 0"),
+        (("--network", VIT, "--subset", "val"), "name it with --split"),
+        (("--network", VIT, "--split", "other"), "other"),
+        (("--network", VIT, "--split", "main", "--subset", "dev"), "dev"),
+        (("--network", VIT, "--pool", "mean", "--out", "STORE"), "holds no embeddings"),
+    ],
+)
+def test_misuse_of_embed_is_one_sentence(
+    wide_store: Path, tmp_path: Path, words: tuple[object, ...], said: str
+) -> None:
+    file = pretrained(tmp_path, VIT)
+    given = [wide_store if word == "STORE" else word for word in words]
+    refused(
+        said,
+        *("embed", wide_store, "--weights", file, "--level", "10x", "--out", tmp_path / "emb"),
+        *ONCE,
+        *given,
+    )
+    assert not list(tmp_path.glob("emb*"))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("train", "teacher", "STORE", "--out", "OUT"), "give --level, or --embeddings"),
+        (("train", "teacher", "STORE", "--level", "10x", "--head", "linear", "--out", "OUT"),
+         "--head has no effect without --embeddings"),
+        (("train", "teacher", "STORE", "--embeddings", "EMB", "--level", "2.5x", "--out", "OUT"),
+         "is of 10x; leave --level out"),
+        (("train", "teacher", "STORE", "--embeddings", "EMB", "--network", CNN, "--out", "OUT"),
+         "--network has no effect with --embeddings"),
+        (("train", "teacher", "STORE", "--embeddings", "STORE", "--out", "OUT"),
+         "is not of embeddings"),
+        (("evaluate", "RUN", "STORE", "--subset", "val", "--overwrite"),
+         "give those of the crops with --embeddings"),
+        (("evaluate", "STUDENT", "STORE", "--subset", "val", "--embeddings", "EMB"),
+         "--embeddings has no effect"),
+        (("evaluate", "RUN", "STORE", "--subset", "val", "--overwrite", "--embeddings", "CNN"),
+         "give embeddings of the same kind"),
+        (("teach", "RUN", "STORE", "--student-level", "2.5x", "--out", "OUT"),
+         "give those of the crops with --embeddings"),
+        (("teach", "RUN", "STORE", "--embeddings", "EMB", "--views", 3, "--student-level", "2.5x",
+          "--out", "OUT"), "--views has no effect with --embeddings"),
+        (("train", "kd", "STORE", "--teacher", "RUN", "--level", "2.5x", "--out", "OUT"),
+         "is a head on stored vectors"),
+        (("train", "finetune", "STORE", "--student", "RUN", "--out", "OUT"),
+         "is a head on stored vectors"),
+        (("export", "RUN", "--onnx"), "is a head on stored vectors"),
+        (("explain", "RUN", "STORE", "--subset", "val", "--out", "OUT"),
+         "is a head on stored vectors"),
+        (("cost", "RUN", "--size", "64x64"), "is a head on stored vectors"),
+    ],
+)  # fmt: skip
+def test_misuse_of_what_is_stored_is_one_sentence(
+    vit: Path, cnn: Path, wide_store: Path, tmp_path: Path, words: tuple[object, ...], said: str
+) -> None:
+    places = {
+        "STORE": wide_store,
+        "OUT": tmp_path / "out",
+        "EMB": vit / "emb",
+        "CNN": cnn / "emb",
+        "RUN": vit / "teacher",
+        "STUDENT": vit / "student",
+    }
+    refused(said, *(places.get(str(word), word) for word in words))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_store_that_has_changed_since_is_refused(
+    vit: Path, wide_store: Path, tmp_path: Path
+) -> None:
+    """Its tables say that a crop has other pixels than those that were looked at."""
+    store = Path(shutil.copytree(wide_store, tmp_path / "store"))
+    group = store / "slides" / "s5" / "zarr.json"
+    about = json.loads(group.read_text())
+    text = json.dumps(about)
+    opened = wsistore.open(store)
+    rows = opened.levels.set_index(["crop", "level"])
+    was = int(rows.loc[("s5/0", "10x"), "sum_r"])
+    assert str(was) in text
+    group.write_text(text.replace(str(was), str(was + 1)))
+    table = store / "levels.csv"
+    table.write_text(table.read_text().replace(str(was), str(was + 1)))
+    assert int(wsistore.open(store).levels.set_index(["crop", "level"]).loc[
+        ("s5/0", "10x"), "sum_r"]) == was + 1  # fmt: skip
+    words = ("evaluate", vit / "teacher", store, "--embeddings", vit / "emb", "--subset", "val",
+             "--overwrite", *ONCE)  # fmt: skip
+    refused("was made of other pixels", *words)
+    refused("of crop s5/0 at 10x: the store has changed", *words)
+
+
+def test_crops_without_vectors_are_named(vit: Path, wide_store: Path, tmp_path: Path) -> None:
+    (file,) = vit.glob("*.safetensors")
+    done("embed", wide_store, "--network", VIT, *ANY, "--weights", file, "--level", "10x",
+         "--tile", 64, "--split", "main", "--subset", "train", "--out", tmp_path / "emb",
+         *ONCE)  # fmt: skip
+    refused(
+        "has no vectors of crop s5/0 and 1 more",
+        *("evaluate", vit / "teacher", wide_store, "--embeddings", tmp_path / "emb"),
+        *("--subset", "val", "--overwrite"),
+    )
