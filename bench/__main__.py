@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 
-from bench import bootstrap, build, info, kd, memory
+from bench import bootstrap, build, embed, info, kd, memory
 
 BENCHMARKS = {
     "bootstrap": bootstrap.main,
     "build": build.main,
+    "embed": embed.main,
     "info": info.main,
     "kd": kd.main,
     "memory": memory.main,

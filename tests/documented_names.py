@@ -25,9 +25,11 @@ _FILES = (
     "geojson", "safetensors", "onnx", "md", "html", "py", "pyi", "txt", "yml",
 )  # fmt: skip
 _KEYS = {
-    "attributes.distill_targets", "attributes.ome", "attributes.wsistore", "baseline.NAME",
-    "baseline.long", "bootstrap.unit", "data.store_settings", "distill.augment.draw", "kd.paper",
+    "attributes.distill_embeddings", "attributes.distill_targets", "attributes.ome",
+    "attributes.wsistore", "baseline.NAME", "baseline.long", "bootstrap.unit",
+    "data.store_settings", "distill.augment.draw", "kd.paper",
     "kd.soft", "kd.views30",
+    "EMB.part",
     "ops.conv", "ops.norm", "openslide.bounds", "properties.classification", "TARGETS.part",
     "tool.importlinter", "train.loss", "train.teacher", "val.loss",
 }  # fmt: skip

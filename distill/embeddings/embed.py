@@ -234,6 +234,9 @@ def encode(
     """
     standard = ChannelStats(about.mean, about.std)
     try:
+        if device.type == "cuda":
+            # or the copy would wait for the batch before, and the next be read too late
+            tiles = tiles.pin_memory()
         unit = to_unit(tiles.to(device, non_blocking=True))
         image = normalize(unit, standard.mean, standard.std)
         with torch.autocast(device.type, torch.bfloat16, enabled=about.precision == "bf16"):
