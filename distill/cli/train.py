@@ -59,7 +59,7 @@ def teacher(**given: Any) -> None:
     if embedded.embeddings is None:
         refuse_without_effect({"head": "without --embeddings"})
         if given["level"] is None:
-            raise UsageError("give --level, or --embeddings")
+            raise UsageError("Missing option '--level', or '--embeddings'.")
         with _interruptible(given["out"]):
             train_supervised("train teacher", _options(given), terminal.echo, _labels(given))
         return

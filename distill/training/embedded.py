@@ -20,6 +20,7 @@ from distill.data import (
     class_names,
 )
 from distill.embeddings import (
+    HEAD,
     EmbeddingsReader,
     Head,
     build_head,
@@ -31,7 +32,6 @@ from distill.engine import Metrics
 from distill.errors import UsageError
 from distill.networks import NetworkSettings
 from distill.runs import EMBEDDINGS, TrainingState, class_map
-from distill.settings import recorded
 from distill.training.embedded_settings import EmbeddedSettings
 from distill.training.fit_run import fit_run
 from distill.training.open_session import Say, open_session
@@ -86,7 +86,7 @@ def train_on_embeddings(
             "pretrained": {"sha256": about.weights_sha256, **about.weights},
             "normalization": "network",
             "class_map": told.to_json(),
-            **recorded(embedded),
+            HEAD: embedded.head,
             EMBEDDINGS: record(vectors),
         }
         task = EmbeddedTask(head, vectors, here.device)

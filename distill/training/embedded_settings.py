@@ -29,6 +29,7 @@ class EmbeddedSettings:
         choices=tuple(HEADS),
         help="With --embeddings: a linear layer on the mean of a crop's vectors, or on their sum "
         "weighted by gated attention.",
+        record=None,  # it is, where a head learns
         tracked=True,
         recipe=True,
     )

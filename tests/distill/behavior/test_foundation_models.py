@@ -179,7 +179,7 @@ def test_misuse_of_embed_is_one_sentence(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("train", "teacher", "STORE", "--out", "OUT"), "give --level, or --embeddings"),
+        (("train", "teacher", "STORE", "--out", "OUT"), "Missing option '--level', or '--embeddings'."),
         (("train", "teacher", "STORE", "--level", "10x", "--head", "linear", "--out", "OUT"),
          "--head has no effect without --embeddings"),
         (("train", "teacher", "STORE", "--embeddings", "EMB", "--level", "2.5x", "--out", "OUT"),
