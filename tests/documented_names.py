@@ -31,7 +31,7 @@ _KEYS = {
     "kd.soft", "kd.views30",
     "EMB.part",
     "ops.conv", "ops.norm", "openslide.bounds", "properties.classification", "TARGETS.part",
-    "teacher.backbone",    "tool.importlinter", "train.loss", "train.teacher", "val.loss",
+    "teacher.backbone", "tool.importlinter", "train.loss", "train.teacher", "val.loss",
 }  # fmt: skip
 """Keys, columns and sections of files, names of methods that files hold, and parts of a network:
 dotted, and no names of Python."""

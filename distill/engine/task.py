@@ -98,6 +98,14 @@ class SupervisedTask:
         """Return the draw itself."""
         return draw
 
+    def logits(
+        self, samples: Sequence[LabeledSample], draws: Sequence[AugmentationParams | None]
+    ) -> Tensor:
+        """Return what the network says of each crop under its draw, (B, K)."""
+        images = [sample.images[self.level] for sample in samples]
+        outputs = self._look(self.network, images, draws, self._standard, self._device)
+        return torch.cat([output.logits for output in outputs])
+
     def losses(
         self, samples: Sequence[LabeledSample], draws: Sequence[AugmentationParams | None]
     ) -> list[Metrics]:
@@ -107,9 +115,7 @@ class SupervisedTask:
         (1 - s) w_y (-log p_y) + (s / K) Σ_c w_c (-log p_c). Where no gradient is wanted, as in
         validation, it is -log p_y: validation losses of all recipes can be compared.
         """
-        images = [sample.images[self.level] for sample in samples]
-        outputs = self._look(self.network, images, draws, self._standard, self._device)
-        logits = torch.cat([output.logits for output in outputs])
+        logits = self.logits(samples, draws)
         labels = torch.tensor([sample.label for sample in samples], device=self._device)
         learning = torch.is_grad_enabled()
         losses = F.cross_entropy(

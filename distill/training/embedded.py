@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from distill.data import (
     AugmentationParams,
@@ -28,7 +28,7 @@ from distill.embeddings import (
     position,
     record,
 )
-from distill.engine import Metrics
+from distill.engine import LabelSettings, SupervisedTask
 from distill.errors import UsageError
 from distill.networks import NetworkSettings
 from distill.runs import EMBEDDINGS, TrainingState, class_map
@@ -37,10 +37,14 @@ from distill.training.fit_run import fit_run
 from distill.training.open_session import Say, open_session
 from distill.training.options import TrainingOptions
 from distill.training.pretrained import BACKBONE, PretrainedSettings
+from distill.training.supervised import _Labeled
 
 
 def train_on_embeddings(
-    options: TrainingOptions, embedded: EmbeddedSettings, say: Say
+    options: TrainingOptions,
+    embedded: EmbeddedSettings,
+    say: Say,
+    learned: LabelSettings | None = None,
 ) -> TrainingState:
     """Train a head on the labels of crops whose tiles have vectors.
 
@@ -48,6 +52,7 @@ def train_on_embeddings(
         options: what was asked for; level and network are those of the vectors.
         embedded: the vectors, and the head.
         say: prints one line.
+        learned: how labels are learned from; None for the defaults.
 
     Returns:
         How the training ended, and the epoch whose weights were kept.
@@ -80,7 +85,7 @@ def train_on_embeddings(
             vectors.require(here.store, subset.crops)
         head = build_head(embedded.head, about.channels, len(classes), seed=options.schedule.seed)
         head.fit(vectors, data.train.crops)
-        phase = {
+        phase: dict[str, Any] = {
             "command": "train teacher",
             "init_from": None,
             "pretrained": {"sha256": about.weights_sha256, **about.weights},
@@ -89,32 +94,35 @@ def train_on_embeddings(
             HEAD: embedded.head,
             EMBEDDINGS: record(vectors),
         }
-        task = EmbeddedTask(head, vectors, here.device)
+        crops = _Named(options, about.level, classes, learned or LabelSettings(), data)
+        phase |= crops.record
+        task = EmbeddedTask(head, vectors, here.device, **crops.of_loss)
         standard = ChannelStats(about.mean, about.std)
         weights = here.weights(about.spec, classes, about.level, standard, data)
-        crops = _Named(options, about.level, classes)
-        return fit_run(here, task, crops, weights, phase, data, trained=False, cut=together)
+        return fit_run(
+            here, task, crops, weights, phase, data,
+            trained=False, balance=crops.balance, cut=together,
+        )  # fmt: skip
 
 
-class EmbeddedTask:
+class EmbeddedTask(SupervisedTask):
     """Cross-entropy of a head with the crop's label; no pixel is seen.
 
     Args:
         head: what learns.
         vectors: of every crop that is learnt from.
         device: where it learns.
+        of_loss: see `SupervisedTask`.
     """
 
-    def __init__(self, head: Head, vectors: EmbeddingsReader, device: torch.device) -> None:
-        self.network: nn.Module = head.to(device)
-        self.level = vectors.about.level
-        self.levels = (self.level,)
-        self._head, self._vectors, self._device = head, vectors, device
+    def __init__(
+        self, head: Head, vectors: EmbeddingsReader, device: torch.device, **of_loss: Any
+    ) -> None:
+        about = vectors.about
+        standard = ChannelStats(about.mean, about.std)
+        super().__init__(head, about.level, standard, device, **of_loss)
+        self._head, self._vectors = head, vectors
         self._held: dict[tuple[str, int], Tensor] = {}
-
-    def parameters(self) -> Iterable[nn.Parameter]:
-        """Return every parameter of the head."""
-        return self._head.parameters()
 
     def view(self, crop: str, draw: AugmentationParams | None) -> AugmentationParams | None:
         """Return the view that stands for a draw: its flips and turns, if they are stored."""
@@ -122,22 +130,13 @@ class EmbeddedTask:
             return None
         return position(number_of(draw), draw.epoch)
 
-    def losses(
+    def logits(
         self, samples: Sequence[LabeledSample], draws: Sequence[AugmentationParams | None]
-    ) -> list[Metrics]:
-        """Return "loss", the cross-entropy, and "accuracy", 1 if the class is right, else 0."""
-        bags = [
-            self._bag(sample.crop, number_of(draw))
-            for sample, draw in zip(samples, draws, strict=True)
-        ]
-        logits = torch.stack([self._head(bag) for bag in bags])
-        labels = torch.tensor([sample.label for sample in samples], device=self._device)
-        losses = F.cross_entropy(logits, labels, reduction="none")
-        right = (logits.detach().argmax(1) == labels).to(torch.float32)
-        return [
-            {"loss": loss, "accuracy": one}
-            for loss, one in zip(losses.unbind(), right.unbind(), strict=True)
-        ]
+    ) -> Tensor:
+        """Return what the head says of each crop in its view, (B, K)."""
+        pairs = zip(samples, draws, strict=True)
+        bags = [self._bag(sample.crop, number_of(draw)) for sample, draw in pairs]
+        return torch.stack([self._head(bag) for bag in bags])
 
     def _bag(self, crop: str, view: int) -> Tensor:
         """Return what the head needs of a view; a single row is read once and kept."""
@@ -165,12 +164,9 @@ class NamedCrops(LabeledCrops):
         return self.sample(index, {})
 
 
-class _Named:
-    """Makes the data set of a subset."""
+class _Named(_Labeled):
+    """Makes the data set of a subset, without pixels."""
 
-    def __init__(self, options: TrainingOptions, level: str, classes: list[str]) -> None:
-        self._store, self._level, self._classes = options.store, level, classes
-
-    def __call__(self, subset: Subset) -> NamedCrops:
-        labels = [self._classes.index(str(label)) for label in subset.labels]
-        return NamedCrops(self._store, subset.crops, [self._level], labels)
+    def __call__(self, subset: Subset) -> LabeledCrops:
+        made = super().__call__(subset)
+        return NamedCrops(made.path, made.crops, made.levels, made.labels)

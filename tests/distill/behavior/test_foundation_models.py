@@ -179,7 +179,8 @@ def test_misuse_of_embed_is_one_sentence(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("train", "teacher", "STORE", "--out", "OUT"), "Missing option '--level', or '--embeddings'."),
+        (("train", "teacher", "STORE", "--out", "OUT"),
+         "Missing option '--level', or '--embeddings'."),
         (("train", "teacher", "STORE", "--level", "10x", "--head", "linear", "--out", "OUT"),
          "--head has no effect without --embeddings"),
         (("train", "teacher", "STORE", "--embeddings", "EMB", "--level", "2.5x", "--out", "OUT"),
@@ -256,3 +257,23 @@ def test_crops_without_vectors_are_named(vit: Path, wide_store: Path, tmp_path: 
         *("evaluate", vit / "teacher", wide_store, "--embeddings", tmp_path / "emb"),
         *("--subset", "val", "--overwrite"),
     )
+
+
+def test_a_head_obeys_the_recipe(vit: Path, wide_store: Path, tmp_path: Path) -> None:
+    """Each option gives another head; what config.json says is what was asked for."""
+    ways: dict[str, tuple[str, ...]] = {
+        "plain": (),
+        "smooth": ("--label-smoothing", "0.3"),
+        "weights": ("--class-weights", "coarse=5,fine=1"),
+        "balanced": ("--sampling", "balanced"),
+        "sgd": ("--optimizer", "sgd"),
+    }
+    found = {}
+    for name, words in ways.items():
+        done("train", "teacher", wide_store, "--embeddings", vit / "emb", "--out",
+             tmp_path / name, *QUICK, *words)  # fmt: skip
+        found[name] = load(tmp_path / name / "weights.safetensors")[0]["classifier.weight"]
+    for name in [*ways][1:]:
+        assert not torch.equal(found[name], found["plain"]), name
+    config = json.loads((tmp_path / "smooth" / "config.json").read_text())
+    assert config["label_smoothing"] == 0.3
