@@ -1,5 +1,9 @@
 """Networks that make one vector of a tile."""
 
+import json
+import re
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -8,6 +12,7 @@ from distill.networks import (
     KNOWN_ENCODERS,
     NetworkSpec,
     build_encoder,
+    parse_options,
     vector_length,
 )
 
@@ -24,6 +29,8 @@ MILLIONS = {
     "conch-trunk": 86.25,
 }
 """Parameters, as published: 303 M, 681 M, 631 M, 1.1 B, 1.1 B, 1.1 B; CONCH's trunk is a ViT-B."""
+
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "how-to" / "foundation-models.md"
 
 
 def tiles(side: int, count: int = 3) -> torch.Tensor:
@@ -127,3 +134,23 @@ def test_published_encoders_are_made_at_their_real_shapes(name: str) -> None:
     assert vector_length(encoder, known.side) == known.length
     count = sum(parameter.numel() for parameter in encoder.parameters()) / 1e6
     assert count == pytest.approx(MILLIONS[name], abs=0.01)
+
+
+@pytest.mark.parametrize("name", KNOWN_ENCODERS)
+def test_the_tables_of_the_page_say_what_a_preset_is(name: str) -> None:
+    known = KNOWN_ENCODERS[name]
+    text = PAGE.read_text(encoding="utf-8")
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in text.splitlines()
+        if re.match(r"\|.*`" + name + "`", line)
+    ]
+    models, options = rows
+    network, side, vector = models[2:5]
+    assert f"timm/{network.strip('`')}" == known.network
+    assert (int(side), vector) == (known.side, f"{known.length}, {known.pool}")
+    given = parse_options(options[1].strip("`").split())
+    assert json.dumps(given, sort_keys=True) == json.dumps(dict(known.options), sort_keys=True)
+    numbers = [float(one) for one in re.findall(r"\d\.\d+", options[2])]
+    imagenet = [0.485, 0.456, 0.406, 0.229, 0.224, 0.225]
+    assert (numbers or imagenet) == [*known.figures[0], *known.figures[1]]
