@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tools.package_map import PICTURE, picture, reduced
+from wsistore.storage import METADATA, layout
 
 ROOT = Path(__file__).resolve().parents[1]
 MODULES = sorted(p for name in ("wsistore", "distill") for p in (ROOT / name).rglob("*.py"))
@@ -108,3 +109,47 @@ def test_the_picture_of_the_packages_is_the_one_that_their_imports_draw() -> Non
 
 def test_a_longer_way_of_arrows_replaces_the_shorter() -> None:
     assert reduced({("a", "b"), ("b", "c"), ("a", "c")}) == {("a", "b"), ("b", "c")}
+
+
+def store_files_spelled(path: Path) -> list[str]:
+    """Return where a module spells a file of a store; a sentence may name one."""
+    names = {layout.SPLITS, layout.CROPS_CSV, layout.LEVELS_CSV, layout.SLIDES_CSV, METADATA}
+    return [
+        f"{path.relative_to(ROOT)}:{node.lineno} spells {node.value}"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and names & set(node.value.split("/"))
+    ]
+
+
+OWN_FILES = {"distill/kd/targets/schema.py": {METADATA, "crops.csv"},
+             "distill/predict/folder.py": {"slides.csv"}}  # fmt: skip
+"""What distill itself writes under names that a store has too, by where it spells them."""
+
+
+def test_distill_spells_no_file_of_a_store() -> None:
+    own = {(place, name) for place, names in OWN_FILES.items() for name in names}
+    found = {
+        (said.partition(":")[0], said.rpartition(" ")[2])
+        for path in MODULES
+        if path.is_relative_to(ROOT / "distill")
+        for said in store_files_spelled(path)
+    }
+    assert found == own
+
+
+def test_a_spelled_file_of_a_store_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"{__name__}.ROOT", tmp_path)
+    path = tmp_path / "leakage.py"
+    path.write_text(
+        '"""Reads crops.csv."""\nTABLES = ("crops.csv",)\n'
+        'def split(store, name):\n    return f"{store}/splits/{name}.csv", store / "splits"\n'
+    )
+    assert sorted(store_files_spelled(path)) == [
+        "leakage.py:2 spells crops.csv",
+        "leakage.py:4 spells /splits/",
+        "leakage.py:4 spells splits",
+    ]

@@ -9,7 +9,7 @@ from .metrics.calibration import probabilities
 from .plan import EvaluationPlan, EvaluationRequest, plan_evaluation
 from .predictions import AGGREGATES, UNIT_COLUMNS, Predictions, guarded_csv
 from .report_file import read_report
-from .scores import FORMAT, KINDS, TABLES, Score, ScoreTable, missing_scores, notes, score_columns
+from .scores import FORMAT, KINDS, Score, ScoreTable, missing_scores, notes, score_columns
 from .scoring import BootstrapSettings
 from .table import evaluation_tables
 
@@ -22,7 +22,6 @@ __all__ = [
     "FORMAT",
     "HOW",
     "KINDS",
-    "TABLES",
     "TEMPERATURE",
     "TRAINING",
     "UNITS",

@@ -20,7 +20,7 @@ from distill.evaluation.inference import Watch, embedded_logits, logits, unwatch
 from distill.evaluation.metrics.calibration import Temperature, fit_temperature, probabilities
 from distill.evaluation.plan import EvaluationPlan
 from distill.evaluation.predictions import Predictions, guarded_csv
-from distill.evaluation.scores import FORMAT, TABLES
+from distill.evaluation.scores import FORMAT
 from distill.files import encode
 from distill.networks import inference_runner, resolve_device
 from distill.output_folder import own_name
@@ -133,7 +133,7 @@ def _sizes(plan: EvaluationPlan) -> list[tuple[int, int]]:
 
 
 def _about(plan: EvaluationPlan, temperature: Temperature | None) -> dict[str, Any]:
-    about, request, store = plan.run.weights, plan.request, plan.store.path
+    about, request, store = plan.run.weights, plan.request, plan.store
     return {
         "format": FORMAT,
         "run": own_name(plan.run.path),
@@ -142,10 +142,10 @@ def _about(plan: EvaluationPlan, temperature: Temperature | None) -> dict[str, A
         "epoch": about.epoch,
         "level": about.level,
         "mpp": median_mpp(plan.store, plan.subset.crops, about.level),
-        "store": own_name(store),
-        "store_sha256": {name: sha256(store / name) for name in TABLES},
+        "store": own_name(store.path),
+        "store_sha256": store.tables_sha256(),
         "split": request.split,
-        "split_sha256": sha256(leakage.split_file(store, request.split)),
+        "split_sha256": store.split_sha256(request.split),
         "subset": request.subset,
         **{f"{way}_patients": number for way, number in plan.seen.items()},
         "class_map": plan.run.class_map.to_json(),

@@ -140,7 +140,7 @@ def check(
         raise RunError(f"cannot tell who {run.path} was trained on ({error}); {HINT}") from error
     fingerprints = slide_fingerprints(store)
     if not allowed:
-        digest = sha256(split_file(store.path, split))
+        digest = store.split_sha256(split)
         for use in found:
             itself = (use.split_sha256, use.subset) == (digest, subset)
             seen = rows[use.of(rows, fingerprints)]
@@ -162,11 +162,6 @@ def count(run: Run, store: wsistore.Store, rows: pd.DataFrame) -> dict[str, int 
     except RunError:
         return dict.fromkeys(HOW)
     return _counts(found, rows, slide_fingerprints(store), HOW)
-
-
-def split_file(store: Path, name: str) -> Path:
-    """Return the file of a split, whether it exists or not."""
-    return store / "splits" / f"{name}.csv"
 
 
 def _counts(
@@ -211,15 +206,29 @@ def _uses(run: Run, store: wsistore.Store) -> Iterator[Use]:
 
 def _use(run: Run, how: str, store: wsistore.Store, split: str, digest: str, subset: str) -> Use:
     place = str(run.config["store"])
-    for home in (store.path, Path(place)):
-        file = split_file(home, split)
-        if file.is_file() and sha256(file) == digest:
-            opened = wsistore.open(home)
+    for home in (store, Path(place)):
+        opened = _holding(home, split, digest)
+        if opened is not None:
             try:
                 return _as_use(run, how, digest, subset, opened.subset(split, subset), opened)
             except wsistore.StoreError as error:
                 raise RunError(str(error)) from error
     raise RunError(f"split {split} of {place} is gone or has changed since {run.path} was trained")
+
+
+def _holding(home: wsistore.Store | Path, split: str, digest: str) -> wsistore.Store | None:
+    """Return a store if it has the split with this SHA-256; None if not, or if it is no store.
+
+    Raises:
+        wsistore.StorageError: it cannot be reached.
+    """
+    try:
+        store = wsistore.open(home) if isinstance(home, Path) else home
+        return store if store.split_sha256(split) == digest else None
+    except wsistore.StorageError:  # unreachable: nobody knows what is there
+        raise
+    except wsistore.WsistoreError:
+        return None
 
 
 def _as_use(

@@ -12,8 +12,6 @@ from enum import StrEnum
 from typing import Any
 
 FORMAT = "distill-evaluation/2"
-TABLES = ("crops.csv", "levels.csv")
-"""Files whose SHA-256 stand for the store; levels.csv holds exact sums of every crop's pixels."""
 
 KINDS = ("crops", "slides", "patients")
 Report = Mapping[str, Any]

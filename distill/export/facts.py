@@ -11,12 +11,11 @@ from typing import Any
 
 import wsistore
 from distill.cost import cost, parameters, peak_memory
-from distill.errors import DistillError
 from distill.evaluation import FORMAT, read_report
 from distill.files import read_json
 from distill.networks import Classifier
 from distill.output_folder import own_name
-from distill.runs import Run, sha256, split_sha256
+from distill.runs import Run, sha256
 from distill.training import recipe
 
 SIDE = 1000
@@ -64,10 +63,11 @@ def data(run: Run, store: str | Path | None) -> dict[str, Any]:
     }
     at = place if store is None else store
     try:
-        same = bool(name) and split_sha256(at, name) == digest
-        found["subsets"] = _subsets(wsistore.open(at), name) if same else None
-        reason = None if same else "the split at hand is not the one of the run"
-    except (DistillError, wsistore.WsistoreError):
+        opened = wsistore.open(at) if name else None
+        if opened is not None and opened.split_sha256(name) == digest:
+            return {**found, "subsets": _subsets(opened, name)}
+        reason = "the split at hand is not the one of the run"
+    except wsistore.WsistoreError:
         reason = "the run's store and split are not at hand"
     return {**found, "subsets_unknown": reason}
 

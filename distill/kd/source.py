@@ -198,10 +198,11 @@ def _stored(
 ) -> TeacherSource:
     targets = TargetsReader(path)
     about = targets.about
+    store.split(split)  # says so in its own words where there is none, or half of one
     expected = {
         "student level": (about.student_level, level, "--level"),
         "split": (about.split, split, "--split"),
-        "split SHA-256": (about.split_sha256, _split_sha256(store, split), "--split"),
+        "split SHA-256": (about.split_sha256, store.split_sha256(split), "--split"),
         "stride": (about.stride, feature_map(student).stride, "--network"),
     }
     for name, (theirs, ours, flag) in expected.items():
@@ -226,18 +227,13 @@ def _stored(
         "teacher": _teacher(about.teacher, path),
         "targets": {
             "path": str(path.resolve()),
-            "zarr_json_sha256": sha256(path / "zarr.json"),
+            "zarr_json_sha256": sha256(targets.metadata_file),
             "draws": about.draws,
             "hint_dtype": about.hint_dtype,
         },
     }
-    told = class_map_of(about.teacher.get(CLASS_MAP), path / "zarr.json")
+    told = class_map_of(about.teacher.get(CLASS_MAP), targets.metadata_file)
     return TeacherSource(teacher, criterion, about.classes, about.level, 1, record, told, targets)
-
-
-def _split_sha256(store: wsistore.Store, split: str) -> str:
-    store.split(split)  # says so in its own words where there is none
-    return sha256(store.path / "splits" / f"{split}.csv")
 
 
 def restrict_to_targets(

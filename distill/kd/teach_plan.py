@@ -24,7 +24,7 @@ from distill.errors import SubsetError, UsageError
 from distill.kd.losses import PAPER
 from distill.kd.targets.schema import CropTargets, TargetsMetadata, pixels_sha256
 from distill.networks import FeatureMap, NetworkSettings, NetworkSpec, smallest_input
-from distill.runs import CLASS_MAP, Run, sha256
+from distill.runs import CLASS_MAP, Run
 
 DRAW_RULE = "distill.augment.draw(seed, view, index), view from 1, index in the subset"
 STORED_RULE = "the views of the embeddings, see docs/reference/embeddings-format.md"
@@ -186,7 +186,7 @@ def about(
         logits=True,
         attention=request.attention,
         split=request.split,
-        split_sha256=sha256(store.path / "splits" / f"{request.split}.csv"),
+        split_sha256=store.split_sha256(request.split),
         pixels_sha256=pixels_sha256(store.levels, crops, (weights.level, student_level)),
         draws={"rule": DRAW_RULE, "seed": request.seed, "views": request.views}
         if vectors is None

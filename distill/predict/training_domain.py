@@ -8,7 +8,7 @@ from typing import Any
 import wsistore
 from distill.data import MIN_CROPS, ColorStatistics, measure_colors, rows_of
 from distill.errors import RunError, UsageError
-from distill.runs import Run, settings_sha256, split_sha256
+from distill.runs import Run
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,9 @@ def domain_of(run: Run, store: str | None) -> TrainingDomain:
         wsistore.WsistoreError: the store cannot be opened.
     """
     data = run.config.get("data", {})
-    if store is not None:
-        _require_same(run, store, data.get("settings_sha256"))
+    opened = None if store is None else wsistore.open(store)
+    if opened is not None:
+        _require_same(run, opened, data.get("settings_sha256"))
     if "store_settings" in data:
         try:
             wsistore.check_settings(data["store_settings"], run.weights.level)
@@ -52,21 +53,20 @@ def domain_of(run: Run, store: str | None) -> TrainingDomain:
             few = f"it was trained on fewer than {MIN_CROPS} slides"
             return TrainingDomain(data["store_settings"], None, few)
         return TrainingDomain(data["store_settings"], ColorStatistics.of(recorded))
-    if store is None:
+    if opened is None:
         raise UsageError(
             f"{run.path} does not record how the slides of its store were built, as runs do now; "
             "name the store that it was trained on with --store"
         )
-    opened = wsistore.open(store)
     wsistore.check_settings(opened.settings, run.weights.level)
     colors, unknown = _measured(run, opened)
     return TrainingDomain(opened.settings, colors, unknown)
 
 
-def _require_same(run: Run, store: str, digest: str | None) -> None:
-    if digest is not None and settings_sha256(store) != digest:
+def _require_same(run: Run, store: wsistore.Store, digest: str | None) -> None:
+    if digest is not None and store.settings_sha256() != digest:
         raise UsageError(
-            f"--store {store} was built with other settings than the store that {run.path} was "
+            f"--store {store.url} was built with other settings than the store that {run.path} was "
             f"trained on ({run.config.get('store')})"
         )
 
@@ -74,7 +74,7 @@ def _require_same(run: Run, store: str, digest: str | None) -> None:
 def _measured(run: Run, store: wsistore.Store) -> tuple[ColorStatistics | None, str]:
     """Return the colours of the training slides of a run that does not record them, or why not."""
     split = str(run.config.get("split"))
-    if split not in store.splits or split_sha256(store.url, split) != run.config["split_sha256"]:
+    if split not in store.splits or store.split_sha256(split) != run.config["split_sha256"]:
         return None, f"split {split} of {store.url} is gone or has changed since"
     crops: set[str] = set()
     left_out = run.config.get("left_out", {})

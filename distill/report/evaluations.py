@@ -11,17 +11,10 @@ from typing import Any
 import wsistore
 from distill.data import labels_of
 from distill.errors import RunError, UsageError
-from distill.evaluation import (
-    FORMAT,
-    TABLES,
-    BootstrapSettings,
-    Predictions,
-    leakage,
-    read_report,
-)
+from distill.evaluation import FORMAT, BootstrapSettings, Predictions, leakage, read_report
 from distill.report.consistency import bootstrap, scores_match_predictions
 from distill.report.formatting import folder_names
-from distill.runs import Run, disagreement, sha256, split_sha256
+from distill.runs import Run, disagreement, sha256
 
 
 @dataclass(frozen=True)
@@ -81,8 +74,7 @@ def collect(paths: Sequence[Path], store: wsistore.Store, split: str, subset: st
     folders = [run.path / "evaluation" / f"{split}-{subset}" for run in runs]
     _require(runs, folders, store, split, subset)
     again = _Again(store, split, subset)
-    hashes = {name: sha256(store.path / name) for name in TABLES}
-    digest = split_sha256(store.path, split)
+    hashes, digest = store.tables_sha256(), store.split_sha256(split)
     found = []
     for name, run, folder in zip(folder_names(paths), runs, folders, strict=True):
         one = _read(name, run, folder, again)

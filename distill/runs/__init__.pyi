@@ -7,10 +7,8 @@ from .provenance import (
     crops_sha256,
     environment,
     location,
-    settings_sha256,
     sha256,
     slide_fingerprints,
-    split_sha256,
 )
 from .record_types import require_types
 from .resume import PLACES, resume_differences
@@ -45,9 +43,7 @@ __all__ = [
     "modules",
     "require_types",
     "resume_differences",
-    "settings_sha256",
     "sha256",
     "slide_fingerprints",
-    "split_sha256",
     "start_from",
 ]

@@ -11,8 +11,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import fsspec
-
 import wsistore
 from distill.errors import DistillError
 
@@ -22,35 +20,6 @@ PACKAGES = ("resolution-distillation", "torch", "torchvision", "numpy", "zarr", 
 def location(store: str | Path) -> str:
     """Return where a store is, for a record: a whole path, or a URL as it was given."""
     return str(store) if "://" in str(store) else str(Path(store).resolve())
-
-
-def read_bytes(store: str | Path, *parts: str) -> bytes:
-    """Return the bytes of a file of a store, which may be a folder or an fsspec URL.
-
-    Raises:
-        DistillError: if the file cannot be read.
-    """
-    path = "/".join([str(store).rstrip("/"), *parts])
-    try:
-        if "://" in path:
-            with fsspec.open(path, "rb") as file:
-                content: bytes = file.read()
-            return content
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise DistillError(f"{path} cannot be read ({error.strerror or error})") from error
-
-
-def split_sha256(store: str | Path, split: str) -> str:
-    """Return the SHA-256 of a split's file."""
-    return hashlib.sha256(read_bytes(store, "splits", f"{split}.csv")).hexdigest()
-
-
-def settings_sha256(store: str | Path) -> str:
-    """Return the SHA-256 of the settings that every slide of the store was built with."""
-    attributes = wsistore.parse_json(read_bytes(store, "zarr.json"))["attributes"]["wsistore"]
-    text = json.dumps(attributes, sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def crops_sha256(store: wsistore.Store, crops: Sequence[str], levels: Sequence[str]) -> str:

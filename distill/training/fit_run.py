@@ -61,7 +61,13 @@ def fit_run(
     about = data_record(options, here.store, data.subsets, task.levels, weights.level)
     processes = here.processes.world
     config = run_config(
-        options, phase, weights, about, processes=processes, identity=uuid.uuid4().hex
+        options,
+        here.store,
+        phase,
+        weights,
+        about,
+        processes=processes,
+        identity=uuid.uuid4().hex,
     )
     with ExitStack() as stack:
         writer: Writer = NonWritingRank(options.out, resume=options.resume)

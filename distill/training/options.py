@@ -9,11 +9,12 @@ from typing import Any
 
 import torch
 
+import wsistore
 from distill.data import VAL
 from distill.engine import OPTIMIZATION, TRACKERS, TrainingSettings
 from distill.errors import UsageError
 from distill.networks import BATCH_PIXELS, NetworkSettings, NetworkSpec, resolve_device
-from distill.runs import environment, location, split_sha256
+from distill.runs import environment, location
 from distill.settings import part, recorded, setting
 from distill.training.pretrained import PretrainedSettings
 
@@ -204,9 +205,13 @@ class TrainingOptions:
         """The network to train."""
         return self.architecture.spec
 
-    def resolved(self) -> dict[str, Any]:
-        """Return every option as config.json records it, and what says which split and code."""
+    def resolved(self, store: wsistore.Store) -> dict[str, Any]:
+        """Return every option as config.json records it, and what says which split and code.
+
+        Args:
+            store: that of `store`, open.
+        """
         found = recorded(self)
         first = {name: found.pop(name) for name in ("store", "split")}
-        digest = split_sha256(self.store, self.split)
+        digest = store.split_sha256(self.split)
         return {**first, "split_sha256": digest, **found, "environment": environment()}

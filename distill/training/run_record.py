@@ -9,7 +9,7 @@ import wsistore
 from distill.data import Subset, measure_colors
 from distill.engine import LabelSettings
 from distill.kd import DistillationSettings
-from distill.runs import Weights, crops_sha256, settings_sha256, slide_fingerprints
+from distill.runs import Weights, crops_sha256, slide_fingerprints
 from distill.settings import keys
 from distill.training.embedded_settings import EmbeddedSettings
 from distill.training.options import TrainingOptions
@@ -38,6 +38,7 @@ def recipe(config: Mapping[str, Any], classes: Sequence[type] = SETTINGS) -> dic
 
 def run_config(
     options: TrainingOptions,
+    store: wsistore.Store,
     phase: Mapping[str, Any],
     weights: Weights,
     data: Mapping[str, Any],
@@ -49,6 +50,7 @@ def run_config(
 
     Args:
         options: what was asked for, resolved.
+        store: of the crops.
         phase: what one training command says beside the options; "command" at least.
         weights: what will be true of the weights.
         data: what the run learns from, see `data_record`.
@@ -57,7 +59,7 @@ def run_config(
     """
     config: dict[str, Any] = {
         **phase,
-        **options.resolved(),
+        **options.resolved(store),
         "network": weights.network,
         "level": weights.level,
         "mpp": weights.mpp,
@@ -95,7 +97,7 @@ def data_record(
         "crops": {subset.name: len(subset) for subset in subsets},
         "left_out": {subset.name: dict(subset.left_out) for subset in subsets},
         "data": {
-            "settings_sha256": settings_sha256(options.store),
+            "settings_sha256": store.settings_sha256(),
             "crops_sha256": {
                 subset.name: crops_sha256(store, subset.crops, levels) for subset in subsets
             },

@@ -14,6 +14,7 @@ from wsistore.files import file_name
 from wsistore.storage import StoreLike, StoreRoot, layout, open_root
 from wsistore.store.channel_statistics import Statistics, statistics
 from wsistore.store.crop import Crop
+from wsistore.store.digests import file_sha256, settings_sha256
 from wsistore.tables import read_settings, read_split, read_table
 
 if TYPE_CHECKING:
@@ -133,12 +134,42 @@ class Store:
 
         path = layout.split_path(self.root, name)
         require_finished(self.root, name)
-        if not path.exists():
-            raise StoreError(f"{self.url}: has no split {name!r}{self._which()}")
-        return read_split(path)
+        return read_split(self._existing(path, name))
 
-    def _which(self) -> str:
-        return f" (it has {', '.join(self.splits) or 'none'})" if self.root.listable else ""
+    def _existing(self, path: StoreRoot, split: str) -> StoreRoot:
+        if not path.exists():
+            which = f" (it has {', '.join(self.splits) or 'none'})" if self.root.listable else ""
+            raise StoreError(f"{self.url}: has no split {split!r}{which}")
+        return path
+
+    def split_sha256(self, name: str) -> str:
+        """Return the SHA-256 of the bytes of ``splits/NAME.csv``, in hexadecimal.
+
+        The file counts as it is, whatever its record says, also while the split is being replaced.
+
+        Raises:
+            UsageError: the name cannot be one.
+            StoreError: there is no such split, or its file cannot be read.
+        """
+        return file_sha256(self._existing(layout.split_path(self.root, name), name))
+
+    def tables_sha256(self) -> dict[str, str]:
+        """Return the SHA-256 of the bytes of ``crops.csv`` and of ``levels.csv``, by these names.
+
+        They stand for the store: ``levels.csv`` holds exact sums of every crop's pixels.
+
+        Raises:
+            StoreError: a table is missing or cannot be read.
+        """
+        names = (layout.CROPS_CSV, layout.LEVELS_CSV)
+        return {name: file_sha256(self.root / name) for name in names}
+
+    def settings_sha256(self) -> str:
+        """Return the SHA-256 of `settings`, which every slide of the store was built with.
+
+        The bytes are those of ``json.dumps(settings, sort_keys=True, ensure_ascii=False)``, UTF-8.
+        """
+        return settings_sha256(self.settings)
 
     def statistics(self, level: str, crops: Collection[str] | None = None) -> Statistics:
         """Return the channels' mean and deviation over all pixels of some crops; reads no pixel.

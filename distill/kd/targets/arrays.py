@@ -79,6 +79,6 @@ def require_same(path: Path, about: TargetsMetadata, lessons: Sequence[CropTarge
 def is_targets(path: Path) -> bool:
     """Say whether a folder holds teacher targets."""
     try:
-        return schema.KEY in wsistore.parse_json((path / "zarr.json").read_text())["attributes"]
+        return schema.KEY in wsistore.parse_json((path / schema.METADATA).read_text())["attributes"]
     except (OSError, ValueError, KeyError, TypeError):
         return False

@@ -61,6 +61,11 @@ class TargetsReader:
             raise TargetsError(f"{path} is damaged: {schema.DRAWS} has shape {self.draws.shape}")
 
     @property
+    def metadata_file(self) -> Path:
+        """The file that `about` is read from; its SHA-256 tells two artifacts apart."""
+        return self.path / schema.METADATA
+
+    @property
     def crops(self) -> tuple[str, ...]:
         """Ids of the crops, in the order of crops.csv."""
         return tuple(self._places)
@@ -177,12 +182,14 @@ class TargetsReader:
 
 def _about(path: Path) -> TargetsMetadata:
     try:
-        metadata = wsistore.parse_json((path / "zarr.json").read_text(encoding="utf-8"))
+        metadata = wsistore.parse_json((path / schema.METADATA).read_text(encoding="utf-8"))
         value = wsistore.json_value(dict[str, Any], metadata["attributes"][schema.KEY], schema.KEY)
     except FileNotFoundError as error:
-        raise TargetsError(f"{path} holds no targets (it has no zarr.json)") from error
+        raise TargetsError(f"{path} holds no targets (it has no {schema.METADATA})") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TargetsError(f"{path / 'zarr.json'} is not of teacher targets ({error})") from error
+        raise TargetsError(
+            f"{path / schema.METADATA} is not of teacher targets ({error})"
+        ) from error
     if (path / schema.PROGRESS).exists():
         raise TargetsError(f"{path} is not finished; run distill teach again to go on")
     number = value.pop("format", None)
@@ -190,15 +197,17 @@ def _about(path: Path) -> TargetsMetadata:
         raise TargetsError(f"{path} is of format {number}; this version reads {schema.FORMAT}")
     wanted = {field.name for field in fields(TargetsMetadata)}
     if odd := sorted(wanted ^ value.keys()):
-        raise TargetsError(f"{path / 'zarr.json'}: missing or unexpected {', '.join(odd)}")
+        raise TargetsError(f"{path / schema.METADATA}: missing or unexpected {', '.join(odd)}")
     try:
         about = wsistore.json_record(TargetsMetadata, value)
     except ValueError as error:
-        raise TargetsError(f"{path / 'zarr.json'} is damaged: {error}") from error
+        raise TargetsError(f"{path / schema.METADATA} is damaged: {error}") from error
     if not 0 < about.mpp < math.inf:
-        raise TargetsError(f"{path / 'zarr.json'}: mpp is {about.mpp}, not a finite number above 0")
+        raise TargetsError(
+            f"{path / schema.METADATA}: mpp is {about.mpp}, not a finite number above 0"
+        )
     if about.stride < 1:
-        raise TargetsError(f"{path / 'zarr.json'}: stride is {about.stride}, not at least 1")
+        raise TargetsError(f"{path / schema.METADATA}: stride is {about.stride}, not at least 1")
     return about
 
 

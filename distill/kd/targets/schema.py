@@ -17,6 +17,7 @@ FORMAT = 1
 """Version of the format; a reader refuses a newer one."""
 
 KEY = "distill_targets"
+METADATA = "zarr.json"
 CROPS_CSV = "crops.csv"
 LOGITS, CONSTANT, HINT, ATTENTION, DRAWS = "logits", "constant", "hint", "attention", "draws"
 DRAW_COLUMNS = (

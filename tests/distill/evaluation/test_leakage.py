@@ -87,6 +87,17 @@ def test_a_split_without_the_set_that_the_run_learnt_from_proves_nothing(tmp_pat
     assert plan.seen == {"training": None, "epoch": None, "temperature": None}
 
 
+def test_a_folder_that_is_no_store_any_more_proves_nothing(
+    run: Path, store: Path, tmp_path: Path
+) -> None:
+    elsewhere = make_store(tmp_path / "elsewhere", rows()[:-1])
+    opened = wsistore.open(elsewhere)
+    assert training_patients(Run.open(run), opened) == {"p5", "p6", "p7", "p8"}
+    (store / "zarr.json").unlink()
+    with pytest.raises(RunError, match=r"split main of .*store is gone or has changed since"):
+        training_patients(Run.open(run), opened)
+
+
 def test_a_store_that_moved_is_still_known(run: Path, store: Path, tmp_path: Path) -> None:
     store.rename(tmp_path / "moved")
     plan = plan_evaluation(

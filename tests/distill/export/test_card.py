@@ -1,5 +1,6 @@
 """What a card says where things are missing, or too good."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -40,12 +41,22 @@ def test_evaluations_of_other_weights_are_left_out_and_counted(
 
 
 def test_another_split_is_not_counted(run: Path, store: Path, tmp_path: Path) -> None:
-    (tmp_path / "splits").mkdir()
-    (tmp_path / "splits" / "main.csv").write_text("crop,slide,patient,label,subset\n")
-    found = facts.data(Run.open(run), tmp_path)
+    other = tmp_path / "store"
+    shutil.copytree(store, other)
+    split = other / "splits" / "main.csv"
+    split.write_text("crop,slide,patient,label,subset\n")
+    found = facts.data(Run.open(run), other)
     assert found["subsets"] is None
     assert found["subsets_unknown"] == "the split at hand is not the one of the run"
     assert found["left_out"] == {"train": 1}
+    shutil.copy(store / "splits" / "main.csv", split)
+    found = facts.data(Run.open(run), other)
+    assert found["subsets"]["test"]["crops"] > 0
+    assert found["subsets_unknown"] is None
+    (other / "zarr.json").unlink()
+    found = facts.data(Run.open(run), other)
+    assert found["subsets"] is None
+    assert found["subsets_unknown"] == "the run's store and split are not at hand"
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,6 @@ from click.testing import Result
 import wsistore
 from distill.networks import build as build_network
 from distill.runs.checkpoint import TrainingState
-from distill.runs.provenance import settings_sha256
 from distill.runs.weights import Weights
 from distill.runs.writer import RunWriter
 from tests.distill.commands import distill, done
@@ -61,7 +60,7 @@ def make_run(
         "split": "main",
         "split_sha256": "0" * 64,  # nobody can tell whom it has seen
         "data": {
-            "settings_sha256": settings_sha256(store),
+            "settings_sha256": opened.settings_sha256(),
             "store_settings": opened.settings,
             "colours": colors,
         },
