@@ -14,14 +14,29 @@ COLOR_RANGE = 0.5
 HUE_RANGE = 0.2
 """The hue moves by at most this fraction of the colour circle, either way."""
 
-_APPLY: dict[str, Callable[[Tensor, float], Tensor]] = {
-    "brightness": tv.adjust_brightness,
-    "contrast": tv.adjust_contrast,
-    "saturation": tv.adjust_saturation,
-    "hue": tv.adjust_hue,
+
+@dataclass(frozen=True)
+class ColorOperation:
+    """One way to change the colours of an image, by a strength that is drawn.
+
+    Attributes:
+        apply: from (…, 3, H, W) float in 0..1, RGB, and a strength, to an image like it.
+        identity: the strength that changes nothing but by rounding.
+        reach: strengths are drawn evenly from identity ± reach.
+    """
+
+    apply: Callable[[Tensor, float], Tensor]
+    identity: float
+    reach: float
+
+
+OPERATIONS: dict[str, ColorOperation] = {
+    "brightness": ColorOperation(tv.adjust_brightness, 1.0, COLOR_RANGE),
+    "contrast": ColorOperation(tv.adjust_contrast, 1.0, COLOR_RANGE),
+    "saturation": ColorOperation(tv.adjust_saturation, 1.0, COLOR_RANGE),
+    "hue": ColorOperation(tv.adjust_hue, 0.0, HUE_RANGE),
 }
-OPERATIONS = tuple(_APPLY)
-"""Names of the colour operations."""
+"""The colour operations by name, one word each; strengths are drawn in this order."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +44,10 @@ class AugmentationParams:
     """One random choice of everything augmentation changes.
 
     Attributes:
-        brightness: factor, 1 leaves the image as it is.
-        contrast: factor, 1 leaves the image as it is.
-        saturation: factor, 1 leaves the image as it is.
-        hue: shift as a fraction of the colour circle, 0 leaves the image as it is.
-        order: the names of these four, in the order in which they are applied.
+        colors: names of colour operations and their strengths, in the order in which they are
+            applied. Brightness, contrast and saturation are factors, and 1 leaves the image as it
+            is; the hue is a shift as a fraction of the colour circle, and 0 leaves it. What is not
+            named is not applied.
         hflip: mirror left to right.
         vflip: mirror top to bottom, after `hflip`.
         turns: quarter turns counter-clockwise, 0 to 3, after the flips.
@@ -41,15 +55,24 @@ class AugmentationParams:
             that speaks from memory answers with one of the draws that it saw, and chooses by this.
     """
 
-    brightness: float
-    contrast: float
-    saturation: float
-    hue: float
-    order: tuple[str, ...]
+    colors: tuple[tuple[str, float], ...]
     hflip: bool
     vflip: bool
     turns: int
     epoch: int = field(default=0, compare=False)
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """Names of the colour operations, in the order in which they are applied."""
+        return tuple(name for name, _ in self.colors)
+
+    def strength(self, name: str) -> float:
+        """Return the strength of a colour operation.
+
+        Raises:
+            KeyError: if it is not applied.
+        """
+        return dict(self.colors)[name]
 
 
 def sample_params(seed: int, epoch: int, index: int) -> AugmentationParams:
@@ -75,21 +98,19 @@ def with_own_colors(chosen: AugmentationParams, seed: int, index: int) -> Augmen
 
 def unchanged(epoch: int) -> AugmentationParams:
     """Return the draw of an epoch that changes nothing of an image but by rounding."""
-    return AugmentationParams(1.0, 1.0, 1.0, 0.0, OPERATIONS, False, False, 0, epoch)
+    colors = tuple((name, operation.identity) for name, operation in OPERATIONS.items())
+    return AugmentationParams(colors, hflip=False, vflip=False, turns=0, epoch=epoch)
 
 
 def _draw(seed: int, purpose: RandomStream, epoch: int, index: int) -> AugmentationParams:
     rng = rng_for(seed, purpose, epoch, index)
-    brightness, contrast, saturation = rng.uniform(1 - COLOR_RANGE, 1 + COLOR_RANGE, size=3)
-    hue = rng.uniform(-HUE_RANGE, HUE_RANGE)
-    names = OPERATIONS
+    strengths = [
+        (name, float(rng.uniform(one.identity - one.reach, one.identity + one.reach)))
+        for name, one in OPERATIONS.items()
+    ]
     hflip, vflip = rng.integers(2, size=2)
     return AugmentationParams(
-        brightness=float(brightness),
-        contrast=float(contrast),
-        saturation=float(saturation),
-        hue=float(hue),
-        order=tuple(names[i] for i in rng.permutation(len(names))),
+        colors=tuple(strengths[i] for i in rng.permutation(len(strengths))),
         hflip=bool(hflip),
         vflip=bool(vflip),
         turns=int(rng.integers(4)),
@@ -120,7 +141,7 @@ def apply_color(
 ) -> Tensor:
     """Apply the colour operations in the draw's order, or those named; shape and range stay."""
     for name in params.order if names is None else names:
-        image = _APPLY[name](image, getattr(params, name))
+        image = OPERATIONS[name].apply(image, params.strength(name))
     return image
 
 

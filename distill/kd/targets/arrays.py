@@ -12,25 +12,36 @@ import numpy as np
 import zarr
 
 import wsistore
-from distill.errors import UsageError
-from distill.kd.targets import schema
+from distill.errors import TargetsError, UsageError
+from distill.kd.targets import draws, schema
 from distill.kd.targets.schema import CropTargets, TargetsMetadata
 
 
 def differs(path: Path, about: TargetsMetadata, lessons: Sequence[CropTargets]) -> str | None:
-    """Say in what targets, finished or not, are others than these; None if they are the same."""
+    """Say in what targets, finished or not, are others than these; None if they are the same.
+
+    Targets of an earlier format may be the same.
+
+    Raises:
+        TargetsError: if their draws are damaged.
+    """
     held: Any = dict(zarr.open_group(str(path), mode="r").attrs)[schema.KEY]
-    wanted = {"format": schema.FORMAT, **asdict(about)}
-    for key, value in json.loads(json.dumps(wanted)).items():
+    if held.get("format") not in schema.FORMATS:
+        return f"format {held.get('format')}, not {schema.FORMAT}"
+    for key, value in json.loads(json.dumps(asdict(about))).items():
         if key == "teacher" and _same_weights(held.get(key), value):
             held[key], value = ({**one, "run": None} for one in (held[key], value))
         if held.get(key) != value:
             return f"{key} {held.get(key)}, not {value}"
     if (path / schema.CROPS_CSV).read_bytes() != schema.crops_csv(lessons):
         return "crops and views others, not these"
-    stored = np.asarray(zarr.open_array(str(path / schema.DRAWS), mode="r")[:])
-    draws = schema.encode(draw for lesson in lessons for draw in lesson.draws)
-    return None if np.array_equal(stored, draws) else "draws others, not these"
+    if schema.DRAWS_SHA256 in held:
+        stored = draws.read_table(path, held[schema.DRAWS_SHA256])
+    else:
+        array = zarr.open_array(str(path / draws.FORMAT_1_ARRAY), mode="r")
+        stored = draws.read_array(path, np.asarray(array[:]))
+    wanted = [draw for lesson in lessons for draw in lesson.draws]
+    return None if draws.same_draws(stored, wanted) else "draws others, not these"
 
 
 def _same_weights(held: Mapping[str, Any] | None, wanted: Mapping[str, Any]) -> bool:
@@ -67,7 +78,7 @@ def require_same(path: Path, about: TargetsMetadata, lessons: Sequence[CropTarge
     """
     try:
         difference = differs(path, about, lessons)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TargetsError) as error:
         raise UsageError(f"{path} is damaged ({error}); replace it with --overwrite") from error
     if difference:
         raise UsageError(

@@ -19,7 +19,7 @@ from torch import Tensor
 import wsistore
 from distill.data import AugmentationParams
 from distill.errors import TargetsError
-from distill.kd.targets import schema
+from distill.kd.targets import draws, schema
 from distill.kd.targets.schema import TargetsMetadata
 
 HELD_BYTES = 256 * 2**20
@@ -44,6 +44,7 @@ class TargetsReader:
     Attributes:
         path: the folder.
         about: what is true of all targets.
+        draws: (V,), as `distill.kd.targets.draws.read_table` returns them.
     """
 
     def __init__(self, path: Path) -> None:
@@ -53,12 +54,17 @@ class TargetsReader:
             TargetsError: if there are none, or they are not finished, newer, or damaged.
         """
         self.path = path
-        self.about = _about(path)
+        self.about, draws_sha256 = _about(path)
         self._places = _places(path)
         self._arrays: dict[str, zarr.Array[Any] | NDArray[Any]] = {}
-        self.draws = self._small(schema.DRAWS)
-        if self.draws.shape != (self.views, len(schema.DRAW_COLUMNS)):
-            raise TargetsError(f"{path} is damaged: {schema.DRAWS} has shape {self.draws.shape}")
+        if draws_sha256 is None:
+            self.draws = draws.read_array(path, self._small(draws.FORMAT_1_ARRAY))
+        else:
+            self.draws = draws.read_table(path, draws_sha256)
+        if len(self.draws) != self.views:
+            raise TargetsError(
+                f"{path} is damaged: {len(self.draws)} draws of {self.views} views; teach again"
+            )
 
     @property
     def metadata_file(self) -> Path:
@@ -97,10 +103,7 @@ class TargetsReader:
             kind = "plain view" if epoch is None else "view"
             raise TargetsError(f"{self.path} has no {kind} of crop {crop}")
         number = choices[0 if epoch is None else (epoch - 1) % len(choices)]
-        try:
-            return number, schema.decode(self.draws[number], epoch or 0)
-        except ValueError as error:
-            raise TargetsError(f"{self.path} is damaged: view {number}: {error}") from error
+        return number, draws.decode(self.draws[number], epoch or 0)
 
     def logits(self, number: int) -> Tensor:
         """Return the logits of a view, (1, K) float32."""
@@ -129,8 +132,9 @@ class TargetsReader:
         """Numbers of the views to train with, and of the plain ones."""
         place = self._places[crop]
         numbers = range(place.first_view, place.first_view + place.views)
-        plain = [number for number in numbers if self.draws[number, 0]]
-        return [number for number in numbers if not self.draws[number, 0]] or plain, plain
+        is_plain = self.draws["plain"]
+        plain = [number for number in numbers if is_plain[number]]
+        return [number for number in numbers if not is_plain[number]] or plain, plain
 
     def _cells(
         self, name: str, crop: str, number: int, draw: AugmentationParams | None
@@ -180,7 +184,8 @@ class TargetsReader:
             raise TargetsError(f"{self.path / name} cannot be opened ({why})") from error
 
 
-def _about(path: Path) -> TargetsMetadata:
+def _about(path: Path) -> tuple[TargetsMetadata, str | None]:
+    """Return what is true of all targets, and the SHA-256 of draws.csv; None in format 1."""
     try:
         metadata = wsistore.parse_json((path / schema.METADATA).read_text(encoding="utf-8"))
         value = wsistore.json_value(dict[str, Any], metadata["attributes"][schema.KEY], schema.KEY)
@@ -193,22 +198,29 @@ def _about(path: Path) -> TargetsMetadata:
     if (path / schema.PROGRESS).exists():
         raise TargetsError(f"{path} is not finished; run distill teach again to go on")
     number = value.pop("format", None)
-    if not isinstance(number, int) or number > schema.FORMAT:
-        raise TargetsError(f"{path} is of format {number}; this version reads {schema.FORMAT}")
+    if type(number) is not int or number not in schema.FORMATS:
+        known = " and ".join(map(str, schema.FORMATS))
+        raise TargetsError(f"{path} is of format {number}; this version reads {known}")
     wanted = {field.name for field in fields(TargetsMetadata)}
+    wanted |= {schema.DRAWS_SHA256} if number > 1 else set()
     if odd := sorted(wanted ^ value.keys()):
         raise TargetsError(f"{path / schema.METADATA}: missing or unexpected {', '.join(odd)}")
     try:
+        sha256 = wsistore.json_value(
+            str | None, value.pop(schema.DRAWS_SHA256, None), f"the record's {schema.DRAWS_SHA256}"
+        )
         about = wsistore.json_record(TargetsMetadata, value)
     except ValueError as error:
         raise TargetsError(f"{path / schema.METADATA} is damaged: {error}") from error
+    if number > 1 and sha256 is None:
+        raise TargetsError(f"{path / schema.METADATA} is damaged: {schema.DRAWS_SHA256} is null")
     if not 0 < about.mpp < math.inf:
         raise TargetsError(
             f"{path / schema.METADATA}: mpp is {about.mpp}, not a finite number above 0"
         )
     if about.stride < 1:
         raise TargetsError(f"{path / schema.METADATA}: stride is {about.stride}, not at least 1")
-    return about
+    return about, sha256
 
 
 def _places(path: Path) -> dict[str, _Place]:

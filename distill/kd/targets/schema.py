@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from distill.data import OPERATIONS, AugmentationParams
+from distill.data import AugmentationParams
 
-FORMAT = 1
-"""Version of the format; a reader refuses a newer one."""
+FORMAT = 2
+"""Version of the format of new targets; in format 1 the draws are an array of numbers."""
+FORMATS = (1, FORMAT)
+"""Versions that are read; targets that were begun in one are finished in it."""
+DRAWS_SHA256 = "draws_sha256"
+"""Attribute: SHA-256 of the bytes of draws.csv; targets of format 1 have none."""
 
 KEY = "distill_targets"
 METADATA = "zarr.json"
 CROPS_CSV = "crops.csv"
-LOGITS, CONSTANT, HINT, ATTENTION, DRAWS = "logits", "constant", "hint", "attention", "draws"
-DRAW_COLUMNS = (
-    "plain", "brightness", "contrast", "saturation", "hue",
-    "first", "second", "third", "fourth", "hflip", "vflip", "turns",
-)  # fmt: skip
+LOGITS, CONSTANT, HINT, ATTENTION = "logits", "constant", "hint", "attention"
 PROGRESS = "progress.safetensors"
 """Is there as long as targets are being written."""
 
@@ -46,7 +45,7 @@ class TargetsMetadata:
         split: name of the split.
         split_sha256: of the bytes of the split's file.
         pixels_sha256: see `pixels_sha256`.
-        draws: where the draws come from, for people; what counts is the array of draws.
+        draws: where the draws come from, for people; what counts is draws.csv.
         teacher: whatever identifies the teacher; a run has run, weights_sha256, level, mpp, epoch.
     """
 
@@ -113,40 +112,6 @@ def table(lessons: Sequence[CropTargets]) -> pd.DataFrame:
 def crops_csv(lessons: Sequence[CropTargets]) -> bytes:
     """Return the content of crops.csv."""
     return table(lessons).to_csv(index=False, lineterminator="\n").encode()
-
-
-def encode(draws: Iterable[AugmentationParams | None]) -> NDArray[np.float64]:
-    """Return draws as rows of `DRAW_COLUMNS`; a plain view is 1 and then changes nothing."""
-    rows = []
-    for draw in draws:
-        if draw is None:
-            rows.append([1.0, 1, 1, 1, 0, 0, 1, 2, 3, 0, 0, 0])
-            continue
-        order = [OPERATIONS.index(name) for name in draw.order]
-        color = [draw.brightness, draw.contrast, draw.saturation, draw.hue]
-        rows.append([0.0, *color, *order, draw.hflip, draw.vflip, draw.turns])
-    return np.array(rows, np.float64).reshape(-1, len(DRAW_COLUMNS))
-
-
-def decode(row: NDArray[np.float64], epoch: int = 0) -> AugmentationParams | None:
-    """Return one row as a draw, or None for a plain view; `epoch` becomes the draw's.
-
-    Raises:
-        ValueError: if the order is none, or a flip or the turns are no such number.
-    """
-    plain, brightness, contrast, saturation, hue, *rest = (float(value) for value in row)
-    order, (hflip, vflip, turns) = [int(value) for value in rest[:4]], rest[4:]
-    if (
-        sorted(order) != [0, 1, 2, 3]
-        or not {plain, hflip, vflip} <= {0, 1}
-        or turns not in range(4)
-    ):
-        raise ValueError(f"{row.tolist()} is no draw")
-    if plain:
-        return None
-    names = tuple(OPERATIONS[number] for number in order)
-    chosen = (brightness, contrast, saturation, hue, names, bool(hflip), bool(vflip), int(turns))
-    return AugmentationParams(*chosen, epoch=epoch)
 
 
 def pixels_sha256(levels: pd.DataFrame, crops: Sequence[str], names: Sequence[str]) -> str:

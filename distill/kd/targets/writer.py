@@ -8,6 +8,7 @@ the last progress is simply written again, with the same content.
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import time
 import uuid
@@ -28,6 +29,7 @@ from distill.errors import DistillError, UsageError
 from distill.files import load, publish, save
 from distill.kd.targets import schema
 from distill.kd.targets.arrays import check_targets_out, differs
+from distill.kd.targets.draws import DRAWS_CSV, draws_csv
 from distill.kd.targets.schema import CropTargets, TargetsMetadata
 from distill.kd.targets.target import TeacherOutput
 from distill.output_folder import remove_earlier_lock
@@ -75,6 +77,7 @@ class TargetsWriter:
         self.done = 0
         self._aside = path.with_name(f"{path.name}.part")
         self._id = uuid.uuid4().hex
+        self._format: dict[str, Any] = {"format": schema.FORMAT}
         self._lock = wsistore.OutputLock(path, lock)
         self._lock.acquire()
         try:
@@ -189,11 +192,12 @@ class TargetsWriter:
         for stale in self._aside.iterdir():
             shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
         publish(self._aside / OWNER, self._id.encode())
+        table = draws_csv(draw for _, draw in self.views)
+        self._format[schema.DRAWS_SHA256] = hashlib.sha256(table).hexdigest()
         attributes = {schema.KEY: self._attributes()}
         zarr.create_group(store=str(self._aside), attributes=attributes)
         publish(self._aside / schema.CROPS_CSV, schema.crops_csv(lessons))
-        draws = schema.encode(draw for _, draw in self.views)
-        create(self._aside / schema.DRAWS, draws.shape, "float64", ("view", "parameter"))[:] = draws
+        publish(self._aside / DRAWS_CSV, table)
         for name, tail in self._tail.items():
             axes = ("cell", "channel") if tail.width else ("cell",)
             full, chunk = (self._cells, *tail.width), (CHUNK, *tail.width)
@@ -203,7 +207,7 @@ class TargetsWriter:
         self._save()
 
     def _attributes(self) -> dict[str, Any]:
-        return {"format": schema.FORMAT, **asdict(self.about)}
+        return {**self._format, **asdict(self.about)}
 
     def _resume(self, lessons: Sequence[CropTargets]) -> None:
         if difference := differs(self._aside, self.about, lessons):
@@ -213,6 +217,10 @@ class TargetsWriter:
         publish(self._aside / OWNER, self._id.encode())
         # they, or the teacher, may lie elsewhere than when this was begun
         group = zarr.open_group(str(self._aside), mode="r+")
+        held: Any = group.attrs[schema.KEY]
+        # its draws are there already, and are finished in the format that they are in
+        names = ("format", schema.DRAWS_SHA256)
+        self._format = {name: held[name] for name in names if name in held}
         group.attrs[schema.KEY] = self._attributes()
         # a killed process may have left files that it had not renamed yet, of ours or of zarr's
         wsistore.atomic.clear(self._aside)

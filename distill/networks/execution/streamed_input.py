@@ -48,26 +48,29 @@ class StreamedInput:
         turned = draw is not None and draw.turns % 2 == 1
         height, width = image.shape[1:]
         self.shape = (1, 3, width, height) if turned else (1, 3, height, width)
-        self._gray: Tensor | None = None if draw is None else self._mean_gray(draw)
+        contrasts = draw is not None and "contrast" in draw.order
+        self._gray = self._mean_gray(draw) if draw is not None and contrasts else None
 
     def rows(self, top: int, bottom: int) -> Tensor:
         """Return (1, 3, bottom - top, width) float."""
         draw, gray = self._draw, self._gray
-        if draw is None or gray is None:
+        if draw is None:
             unit = self._unit(self._image[:, top:bottom])
         else:
             pixels = apply_geometry(draw, self._image[:, *self._behind(draw, top, bottom)])
-            contrast = draw.order.index("contrast")
-            unit = apply_color(draw, self._unit(pixels), draw.order[:contrast])
-            unit = (draw.contrast * unit + (1 - draw.contrast) * gray).clamp(0, 1)
-            unit = apply_color(draw, unit, draw.order[contrast + 1 :])
+            before, after = _around_contrast(draw)
+            unit = apply_color(draw, self._unit(pixels), before)
+            if gray is not None:
+                contrast = draw.strength("contrast")
+                unit = (contrast * unit + (1 - contrast) * gray).clamp(0, 1)
+            unit = apply_color(draw, unit, after)
         return normalize(unit, self._standard.mean, self._standard.std).unsqueeze(0)
 
     def _unit(self, pixels: Tensor) -> Tensor:
         return to_unit(pixels.to(self._device)).to(self._dtype)
 
     def _mean_gray(self, draw: AugmentationParams) -> Tensor:
-        before = draw.order[: draw.order.index("contrast")]
+        before, _ = _around_contrast(draw)
         total = torch.zeros((), dtype=torch.float64, device=self._device)
         for pixels in torch.split(self._image, ROWS, 1):
             unit = apply_color(draw, self._unit(pixels), before)
@@ -85,3 +88,10 @@ class StreamedInput:
         back = draw.hflip != (draw.turns == 1)
         span = (width - bottom, width - top) if back else (top, bottom)
         return slice(None), slice(*span)
+
+
+def _around_contrast(draw: AugmentationParams) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the colour operations before the contrast and after it; all, none without it."""
+    order = draw.order
+    place = order.index("contrast") if "contrast" in order else len(order)
+    return order[:place], order[place + 1 :]

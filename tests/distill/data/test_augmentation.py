@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torchvision.transforms import v2
+from torchvision.transforms.v2 import functional as tv
 
 from distill.data.augmentation import (
     AugmentationParams,
@@ -17,7 +18,7 @@ from distill.data.augmentation import (
 )
 
 NOTHING = AugmentationParams(
-    1, 1, 1, 0, ("brightness", "contrast", "saturation", "hue"), False, False, 0
+    (("brightness", 1), ("contrast", 1), ("saturation", 1), ("hue", 0)), False, False, 0
 )
 GEOMETRIES = list(product([False, True], [False, True], range(4)))
 
@@ -47,11 +48,19 @@ def test_colors_are_those_of_torchvisions_color_jitter_given_the_same_factors() 
     names = ["brightness", "contrast", "saturation", "hue"]
     for index in range(20):
         chosen = sample_params(3, 1, index)
-        params = {f"{name}_factor": getattr(chosen, name) for name in names}
+        params = {f"{name}_factor": chosen.strength(name) for name in names}
         params["fn_idx"] = torch.tensor([names.index(name) for name in chosen.order])
         colored = jitter.transform(image, params)
         assert torch.equal(apply_color(chosen, image), colored)
         assert torch.equal(apply(chosen, image), apply_geometry(chosen, colored))
+
+
+def test_an_operation_that_a_draw_does_not_name_is_not_applied() -> None:
+    image = torch.rand(3, 17, 13)
+    chosen = AugmentationParams((("hue", 0.1), ("contrast", 1.3)), False, False, 0)
+    wanted = tv.adjust_contrast(tv.adjust_hue(image, 0.1), 1.3)
+    assert torch.equal(apply(chosen, image), wanted)
+    assert torch.equal(apply(replace(chosen, colors=()), image), image)
 
 
 def test_a_draw_is_a_function_of_seed_epoch_and_index_alone() -> None:
@@ -60,6 +69,21 @@ def test_a_draw_is_a_function_of_seed_epoch_and_index_alone() -> None:
     np.random.default_rng(0).random(10)
     assert [sample_params(*key) for key in reversed(keys)] == first[::-1]
     assert len(set(first)) == len(keys)
+
+
+def test_draws_are_those_of_earlier_versions() -> None:
+    """Stored targets and resumed runs count on it; the numbers are of the first version."""
+    assert sample_params(3, 7, 5) == AugmentationParams(
+        (
+            ("contrast", 0.8613337769683702),
+            ("brightness", 1.1207635269185445),
+            ("saturation", 0.5627671617154689),
+            ("hue", -0.14383900227504387),
+        ),
+        False,
+        False,
+        1,
+    )
 
 
 def test_own_colors_keep_the_geometry_and_are_drawn_apart() -> None:
@@ -71,7 +95,7 @@ def test_own_colors_keep_the_geometry_and_are_drawn_apart() -> None:
         )
     for name in ("brightness", "contrast", "saturation", "hue"):
         pairs = np.array(
-            [[getattr(d, name) for d in pair] for pair in zip(draws, own, strict=True)]
+            [[d.strength(name) for d in pair] for pair in zip(draws, own, strict=True)]
         )
         assert abs(np.corrcoef(pairs.T)[0, 1]) < 0.1  # 4.5 deviations of 2,000 independent pairs
         assert len(np.unique(pairs[:, 1])) == 2000
@@ -87,7 +111,7 @@ def test_draws_fill_their_ranges_evenly() -> None:
         ("saturation", 1, 0.5),
         ("hue", 0, 0.2),
     ]:
-        values = np.array([getattr(d, name) for d in draws])
+        values = np.array([d.strength(name) for d in draws])
         assert np.abs(values - center).max() <= reach
         counts = np.histogram(values, bins=5, range=(center - reach, center + reach))[0]
         assert (abs(counts - 400) < 100).all()  # five deviations of a binomial

@@ -21,7 +21,7 @@ SAMPLE = Sample(
 
 def test_augmentation_comes_before_standardization() -> None:
     bright = AugmentationParams(
-        1.5, 1, 1, 0, ("brightness", "contrast", "saturation", "hue"), True, False, 0
+        (("brightness", 1.5), ("contrast", 1), ("saturation", 1), ("hue", 0)), True, False, 0
     )
     image = SAMPLE.images["2.5x"]
     unit = apply(bright, image / 255)

@@ -87,7 +87,7 @@ def test_what_is_read_is_what_was_said(tmp_path: Path) -> None:
     for index, lesson in enumerate(LESSONS):
         sample = Sample(lesson.crop, index, {})
         for chosen in lesson.draws:
-            asked = replace(chosen, brightness=0.0) if chosen else None  # only the epoch counts
+            asked = replace(chosen, colors=()) if chosen else None  # only the epoch counts
             assert teacher.view(lesson.crop, asked) == chosen
             wanted = said(lesson, chosen)
             size = shape(lesson.rows, lesson.columns, chosen)
@@ -291,9 +291,9 @@ def test_what_is_no_targets_is_one_sentence(tmp_path: Path) -> None:
     write(tmp_path / "t")
     file = tmp_path / "t" / "zarr.json"
     value = json.loads(file.read_text())
-    value["attributes"]["distill_targets"]["format"] = 2
+    value["attributes"]["distill_targets"]["format"] = 3
     file.write_text(json.dumps(value))
-    with pytest.raises(TargetsError, match="is of format 2; this version reads 1"):
+    with pytest.raises(TargetsError, match="is of format 3; this version reads 1 and 2"):
         TargetsReader(tmp_path / "t")
 
 
@@ -308,6 +308,9 @@ def test_what_is_no_targets_is_one_sentence(tmp_path: Path) -> None:
         ({"mpp": True}, "is damaged: the record's mpp is true, not a number"),
         ({"mpp": 0}, "mpp is 0, not a finite number above 0"),
         ({"stride": 0}, "stride is 0, not at least 1"),
+        ({"draws_sha256": 1}, "is damaged: the record's draws_sha256 is 1, not a text"),
+        ({"draws_sha256": None}, "is damaged: draws_sha256 is null"),
+        ({"format": 1}, "missing or unexpected draws_sha256"),
     ],
 )
 def test_metadata_of_other_types_is_one_sentence(tmp_path: Path, about: Any, said: str) -> None:
@@ -350,11 +353,10 @@ def test_maps_of_another_size_than_the_students_are_refused(tmp_path: Path) -> N
 def test_any_zarr_reader_finds_named_axes(tmp_path: Path) -> None:
     write(tmp_path / "t")
     group = zarr.open_group(str(tmp_path / "t"), mode="r")
-    axes = {name: group[name].metadata.dimension_names for name in ("hint", "logits", "draws")}
+    axes = {name: group[name].metadata.dimension_names for name in ("hint", "logits")}
     assert axes == {
         "hint": ("cell", "channel"),
         "logits": ("view", "class"),
-        "draws": ("view", "parameter"),
     }
 
 
@@ -371,7 +373,8 @@ def test_rows_longer_than_their_header_shift_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("codecs", [[{"name": "sharding_indexed", "configuration": {"☃": 1}}], 1])
 def test_an_array_whose_metadata_zarr_cannot_take_is_named(tmp_path: Path, codecs: object) -> None:
     write(tmp_path / "t")
-    file = tmp_path / "t" / "draws" / "zarr.json"
+    file = tmp_path / "t" / "logits" / "zarr.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), "codecs": codecs}))
-    with pytest.raises(TargetsError, match="draws cannot be opened"):
-        TargetsReader(tmp_path / "t")
+    targets = TargetsReader(tmp_path / "t")
+    with pytest.raises(TargetsError, match="logits cannot be opened"):
+        targets.logits(0)

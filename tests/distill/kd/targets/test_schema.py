@@ -1,22 +1,6 @@
-from dataclasses import replace
-
 import pandas as pd
-import pytest
 
-from distill.data.augmentation import sample_params
-from distill.kd.targets.schema import decode, encode, pixels_sha256
-
-
-@pytest.mark.parametrize("turns", [0, 1])
-def test_a_draw_survives_its_row_exactly(turns: int) -> None:
-    one = replace(sample_params(3, 7, 5), turns=turns)
-    rows = encode([one, None])
-    assert rows.shape == (2, 12)
-    assert decode(rows[0], 9) == one
-    assert decode(rows[0], 9).epoch == 9
-    assert decode(rows[1]) is None
-    with pytest.raises(ValueError, match="is no draw"):
-        decode(rows[0] + 1)
+from distill.kd.targets.schema import pixels_sha256
 
 
 def test_the_hash_of_pixels_changes_with_any_sum_of_the_crops_and_no_other() -> None:

@@ -1,5 +1,7 @@
 """Rows made when asked for are the rows of the whole input."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -27,6 +29,14 @@ def test_rows_under_a_draw_are_those_of_the_prepared_crop(index: int) -> None:
     assert lazy.shape == wanted.shape
     # the mean grey differs by its rounding; standardising divides that by 0.1, saturating by less
     torch.testing.assert_close(rows(lazy, 7), wanted, rtol=0, atol=2e-5)
+
+
+@pytest.mark.parametrize("colors", [(), (("hue", 0.1), ("brightness", 1.2))])
+def test_a_draw_without_contrast_needs_no_mean(colors: tuple[tuple[str, float], ...]) -> None:
+    chosen = replace(sample_params(0, 1, 0), colors=colors)
+    lazy = StreamedInput(IMAGE, chosen, STANDARD, CPU)
+    wanted = network_input(IMAGE, chosen, STANDARD, CPU)
+    torch.testing.assert_close(rows(lazy, 7), wanted, rtol=0, atol=1e-5)
 
 
 def test_the_draws_above_have_every_orientation() -> None:
