@@ -45,7 +45,8 @@ _NEEDED = {
     "teacher": ("run", "weights_sha256"),
     "student": ("run", "weights_sha256"),
 }
-"""What is recorded of other runs, wherever one is."""
+"""What is recorded of other runs, wherever one is; of the teacher of --targets, whatever they say:
+it may be no run."""
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -57,6 +58,8 @@ def read_config(path: Path) -> dict[str, Any]:
     config = read_json(path)
     require_types(path, config, _TYPES)
     for name, keys in _NEEDED.items():
+        if name == "teacher" and config.get("targets"):
+            continue
         for key in keys:
             if (origin := config.get(name)) and key not in origin:
                 raise RunError(f"{path} is damaged: its {name} lacks {key}")
