@@ -145,12 +145,14 @@ def require_kind(vectors: EmbeddingsReader, wanted: dict[str, Any], who: str) ->
 
 
 def _about(path: Path) -> EmbeddingsMetadata:
-    file = path / "zarr.json"
+    file = path / schema.METADATA
     try:
         metadata = wsistore.parse_json(file.read_text(encoding="utf-8"))
         value = dict(metadata["attributes"][schema.KEY])
     except FileNotFoundError as error:
-        raise EmbeddingsError(f"{path} holds no embeddings (it has no zarr.json)") from error
+        raise EmbeddingsError(
+            f"{path} holds no embeddings (it has no {schema.METADATA})"
+        ) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise EmbeddingsError(f"{file} is not of embeddings ({error!r})") from error
     if (path / schema.PROGRESS).exists():

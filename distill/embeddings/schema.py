@@ -19,6 +19,7 @@ from distill.networks import NetworkSpec
 FORMAT = 1
 """Version of the format; a reader refuses a newer one."""
 KEY = "distill_embeddings"
+METADATA = "zarr.json"
 CROPS_CSV = "crops.csv"
 VECTORS = "vectors"
 PROGRESS = "progress.safetensors"

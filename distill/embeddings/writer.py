@@ -255,6 +255,6 @@ def check_out(path: Path, overwrite: bool) -> None:
 def is_embeddings(path: Path) -> bool:
     """Say whether a folder holds embeddings."""
     try:
-        return schema.KEY in wsistore.parse_json((path / "zarr.json").read_text())["attributes"]
+        return schema.KEY in wsistore.parse_json((path / schema.METADATA).read_text())["attributes"]
     except (OSError, ValueError, KeyError, TypeError):
         return False

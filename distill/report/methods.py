@@ -158,7 +158,9 @@ def _teacher(one: Evaluated, known: Mapping[str, Evaluated]) -> str | None:
 
 def _origin(config: Mapping[str, Any], what: str) -> str | None:
     value = config.get(what)
-    return str(value["weights_sha256"]) if isinstance(value, dict) and value else None
+    # a teacher of stored targets may be no run, and then has none
+    sha = value.get("weights_sha256") if isinstance(value, dict) else None
+    return None if sha is None else str(sha)
 
 
 def _teachers(runs: Sequence[Evaluated], known: Mapping[str, Evaluated]) -> tuple[str, ...]:
