@@ -54,7 +54,7 @@ def _option(declared: Declared, **more: Any) -> Decorator[Any]:
     help_text = says.help if "default" in more else _help(declared)
     given: dict[str, Any] = {"help": help_text, "metavar": says.metavar}
     if declared.kind is bool:
-        given["is_flag"] = True
+        given |= {"is_flag": True, "default": declared.default}
     else:
         given["type"] = _type(declared)
     if says.multiple:

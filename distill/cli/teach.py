@@ -9,14 +9,14 @@ import click
 
 from distill.cli.exits import interrupted
 from distill.cli.options import FOLDER, Grouped, option, refuse_without_effect, stack
-from distill.cli.settings_options import option_of
+from distill.cli.settings_options import option_of, options_of
 from distill.cli.training_options import (
     batch_option,
     machine_options,
     memory_option,
     no_lock_option,
 )
-from distill.data import Sample
+from distill.data import AUGMENTATION, AugmentationSettings, Sample
 from distill.kd import PAPER_RESIZE, DistillationSettings, TeachSettings, teach
 from distill.networks import NetworkSettings
 from distill.settings import from_options, settings_of
@@ -91,6 +91,7 @@ from wsistore import terminal
     help="Data type of the resized map: float16 halves it, each value within 1/2048 of itself.",
 )
 @option("Targets", "--attention", is_flag=True, help="Attention maps too, for --attention-weight.")
+@options_of(AugmentationSettings, (AUGMENTATION,))
 @machine_options
 @memory_option
 @batch_option
@@ -120,13 +121,16 @@ def command(
         refuse_without_effect(dict.fromkeys(without, "with --embeddings"))
     levels = tuple(dict.fromkeys(student_levels))
     architecture = from_options(NetworkSettings, given)
-    for one in settings_of(NetworkSettings):
-        given.pop(one.parameter, None)
+    augmentation = from_options(AugmentationSettings, given)
+    for cls in (NetworkSettings, AugmentationSettings):
+        for one in settings_of(cls):
+            given.pop(one.parameter, None)
     request = TeachSettings(
         resizers=resize,
         student_levels=levels,
         memory_gib=memory,
         architecture=architecture,
+        augmentation=augmentation,
         **given,
     )
     try:

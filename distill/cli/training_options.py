@@ -9,6 +9,7 @@ import click
 
 from distill.cli.options import Decorator, refuse_without_effect, stack
 from distill.cli.settings_options import option_of, options_of
+from distill.data import AUGMENTATION
 from distill.engine import OPTIMIZATION, LabelSettings
 from distill.networks import NETWORK, NetworkSettings
 from distill.settings import settings_of
@@ -50,7 +51,7 @@ machine_options = stack(device_option, option_of(TrainingOptions, "workers"), th
 
 
 def _options(*without: str, special: dict[str, Any] | None = None) -> Decorator[Any]:
-    groups = (DATA, RUN, NETWORK, OPTIMIZATION, MACHINE)
+    groups = (DATA, RUN, NETWORK, OPTIMIZATION, AUGMENTATION, MACHINE)
     special = {"preset": _PRESET, **(special or {})}
     options = options_of(TrainingOptions, groups, without=without, special=special)
     return stack(store_argument, options)

@@ -8,6 +8,7 @@ from .augmentation import (
     unchanged,
     with_own_colors,
 )
+from .augmentation_settings import AUGMENTATION, DEFAULT_AUGMENTATION, AugmentationSettings
 from .batching import BatchingPolicy, Extent, Update, by_size, crops_in, one_by_one, shard
 from .color_statistics import MIN_CROPS, ColorStatistics, crop_color, measure_colors
 from .dataset import CropDataset, Crops, LabeledCrops, LabeledSample, Sample
@@ -41,11 +42,14 @@ from .subsets import (
 )
 
 __all__ = [
+    "AUGMENTATION",
+    "DEFAULT_AUGMENTATION",
     "MIN_CROPS",
     "OPERATIONS",
     "VAL",
     "WASTE",
     "AugmentationParams",
+    "AugmentationSettings",
     "BatchingPolicy",
     "ChannelStats",
     "Channels",

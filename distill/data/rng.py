@@ -12,6 +12,8 @@ class RandomStream(IntEnum):
     AUGMENTATION = 2
     STUDENT_COLORS = 3
     SAMPLING = 4
+    STAINS = 5
+    STUDENT_STAINS = 6
 
 
 def rng_for(seed: int, purpose: RandomStream, epoch: int, index: int) -> np.random.Generator:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from distill.data import BatchingPolicy, one_by_one
+from distill.data import AugmentationSettings, BatchingPolicy, one_by_one
 from distill.engine.distributed import ALONE, DistributedContext
 from distill.errors import UsageError
-from distill.settings import setting
+from distill.settings import part, setting
 
 OPTIMIZATION = "Optimization"
 """Group of `--help` for what decides the weights."""
@@ -22,6 +22,7 @@ class TrainingSettings:
     """How to train.
 
     Attributes:
+        augmentation: how far crops are changed.
         epochs: number of passes over the training crops.
         seed: of the order and of the augmentation.
         accumulate: crops whose mean gradient makes one update.
@@ -44,6 +45,7 @@ class TrainingSettings:
         UsageError: if one of them has no meaning beside the others.
     """
 
+    augmentation: AugmentationSettings = part(AugmentationSettings)
     epochs: int = setting(
         100,
         group=OPTIMIZATION,

@@ -83,7 +83,8 @@ def train_epoch(
     task.network.train()
     mean, processes = RunningMean(), setting.processes
     order = samples.order(epoch)
-    drawn = {i: task.view(samples.crop(i), sample_params(schedule.seed, epoch, i)) for i in order}
+    seed, how = schedule.seed, schedule.augmentation
+    drawn = {i: task.view(samples.crop(i), sample_params(seed, epoch, i, how)) for i in order}
     groups = _cut(task, samples, drawn, schedule.accumulate, setting)
     shares = [shard(group, processes.rank, processes.world) for group in groups]
     stream = samples.read(crops_in(shares))

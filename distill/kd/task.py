@@ -9,7 +9,9 @@ import torch
 from torch import nn
 
 from distill.data import (
+    DEFAULT_AUGMENTATION,
     AugmentationParams,
+    AugmentationSettings,
     ChannelStats,
     Sample,
     output_size,
@@ -46,6 +48,7 @@ class KDTask:
         own_colors: whether the student's colours are drawn apart from the teacher's in training,
             also where the teacher saw a crop as it is; see
             `distill.data.augmentation.with_own_colors`.
+        augmentation: how far those colours go.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class KDTask:
         look: CropRunner = UNBOUNDED,
         *,
         own_colors: bool = False,
+        augmentation: AugmentationSettings = DEFAULT_AUGMENTATION,
     ) -> None:
         self.network = student.to(device)
         self.teacher = teacher
@@ -77,6 +81,7 @@ class KDTask:
         self._look = look
         self._seed = seed
         self._own_colors = own_colors
+        self._augmentation = augmentation
 
     @property
     def beside(self) -> dict[str, nn.Module]:
@@ -115,7 +120,7 @@ class KDTask:
         answer = self.teacher.ask(samples, draws, sizes)
         if self._own_colors:
             draws = [
-                chosen and with_own_colors(chosen, self._seed, sample.index)
+                chosen and with_own_colors(chosen, self._seed, sample.index, self._augmentation)
                 for sample, chosen in zip(samples, draws, strict=True)
             ]
         learning = torch.is_grad_enabled()

@@ -6,11 +6,14 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import wsistore
 from distill.data import (
+    DEFAULT_AUGMENTATION,
     VAL,
     AugmentationParams,
+    AugmentationSettings,
     Subset,
     has_subset,
     left_out_note,
@@ -25,6 +28,7 @@ from distill.kd.losses import PAPER
 from distill.kd.targets.schema import CropTargets, TargetsMetadata, pixels_sha256
 from distill.networks import FeatureMap, NetworkSettings, NetworkSpec, smallest_input
 from distill.runs import CLASS_MAP, Run
+from distill.settings import recorded
 
 DRAW_RULE = "distill.augment.draw(seed, view, index), view from 1, index in the subset"
 STORED_RULE = "the views of the embeddings, see docs/reference/embeddings-format.md"
@@ -49,6 +53,7 @@ class TeachSettings:
     views: int = 10
     seed: int = 0
     architecture: NetworkSettings = field(default_factory=NetworkSettings)
+    augmentation: AugmentationSettings = DEFAULT_AUGMENTATION
     resizers: tuple[str, ...] = PAPER
     hint: str = "float32"
     attention: bool = False
@@ -146,14 +151,14 @@ def crop_targets(
     """
     rows = store.levels[store.levels["level"] == student_level].set_index("crop")
     sizes = {str(c): (int(h), int(w)) for c, h, w in rows[["height", "width"]].itertuples()}
-    views = range(1, request.views + 1)
+    views, how = range(1, request.views + 1), request.augmentation
     return [
         CropTargets(
             crop,
             *map_.cells(*sizes[crop]),
             (None,)
             if plain
-            else stored or tuple(sample_params(request.seed, view, index) for view in views),
+            else stored or tuple(sample_params(request.seed, view, index, how) for view in views),
         )
         for subset, plain in chosen
         for index, crop in enumerate(subset.crops)
@@ -188,7 +193,7 @@ def about(
         split=request.split,
         split_sha256=store.split_sha256(request.split),
         pixels_sha256=pixels_sha256(store.levels, crops, (weights.level, student_level)),
-        draws={"rule": DRAW_RULE, "seed": request.seed, "views": request.views}
+        draws=_draws(request)
         if vectors is None
         else {"rule": STORED_RULE, "views": vectors.about.views},
         teacher={
@@ -199,3 +204,12 @@ def about(
             **({CLASS_MAP: run.class_map.to_json()} if run.class_map else {}),
         },
     )
+
+
+def _draws(request: TeachSettings) -> dict[str, Any]:
+    """Return where the draws come from, for people."""
+    found: dict[str, Any] = {"rule": DRAW_RULE, "seed": request.seed, "views": request.views}
+    # only where they are others, so that targets of earlier versions can be added to
+    if request.augmentation != DEFAULT_AUGMENTATION:
+        found["augmentation"] = recorded(request.augmentation)
+    return found

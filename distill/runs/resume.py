@@ -36,6 +36,12 @@ LATER: Mapping[str, Any] = {
     "freeze": "none",
     "pretrained": None,
     "normalization": "train",
+    "brightness": 0.5,
+    "contrast": 0.5,
+    "saturation": 0.5,
+    "hue": 0.2,
+    "hed_jitter": 0.0,
+    "no_flips": False,
 }
 """Keys that runs of earlier versions do not record, and what was true of those."""
 

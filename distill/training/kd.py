@@ -6,7 +6,15 @@ from dataclasses import replace
 from typing import Any
 
 import wsistore
-from distill.data import Crops, Subset, channel_stats, has_subset, left_out_note, select
+from distill.data import (
+    AugmentationSettings,
+    Crops,
+    Subset,
+    channel_stats,
+    has_subset,
+    left_out_note,
+    select,
+)
 from distill.errors import SubsetError, UsageError
 from distill.kd import (
     Criterion,
@@ -53,6 +61,7 @@ def train_kd(
         source = open_source(
             distillation, here.store, options.split, level, build(spec, 1), here.device, here.glance
         )
+        _require_same_draws(source, options.schedule.augmentation)
         there, data = _taught(here, source, distillation.subset)
         measured = _measured(here, data, smallest_input(spec))
         made = new_network(options, source.classes, here.say)
@@ -67,6 +76,7 @@ def train_kd(
             options.schedule.seed,
             here.look,
             own_colors=distillation.student_colors == "own",
+            augmentation=options.schedule.augmentation,
         )
         if source.criterion.attention_weight:
             _check_attention(here, data, source.criterion, task.stride)
@@ -108,6 +118,23 @@ def _require_apart(options: TrainingOptions, distillation: DistillationSettings)
         raise UsageError(
             f"--subset {distillation.subset}: epochs are chosen on {options.val_subset} and scores "
             "taken on test; distil on other subsets, or choose another --val-subset"
+        )
+
+
+def _require_same_draws(source: TeacherSource, now: AugmentationSettings) -> None:
+    """Refuse augmentation other than that of stored targets, which it could not change.
+
+    What made its draws by another rule is not known to have had any of these.
+    """
+    if source.targets is None or "rule" not in source.targets.about.draws:
+        return
+    ours = recorded(now)
+    theirs = recorded(AugmentationSettings()) | source.targets.about.draws.get("augmentation", {})
+    odd = [f"{key} {theirs.get(key)}, not {ours[key]}" for key in ours if ours[key] != theirs[key]]
+    if odd:
+        raise UsageError(
+            f"{source.targets.path} was drawn with {'; '.join(odd)}; give the augmentation options "
+            "that distill teach was given, or teach again"
         )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from distill.data import AugmentationSettings
 from distill.engine import LabelSettings, TrainingSettings
 from distill.kd import PAPER, Criterion, DistillationSettings
 from distill.settings import Declared, settings_of, values_of
@@ -29,9 +30,6 @@ class Preset:
         parameters: of the network with three classes.
         initialisation: how convolutions start.
         batch: crops that go through the network at once.
-        color: brightness, contrast and saturation lie in 1 ± this.
-        hue: the hue moves by at most this, either way.
-        flips: axes that may be mirrored.
         turns: quarter turns that may be drawn.
         draws: resamples of the bootstrap.
         confidence: of its percentile intervals.
@@ -44,9 +42,6 @@ class Preset:
     parameters: int
     initialisation: str
     batch: int
-    color: float
-    hue: float
-    flips: tuple[str, ...]
     turns: tuple[int, ...]
     draws: int
     confidence: float
@@ -87,7 +82,12 @@ class Preset:
 DIPALMA2021 = Preset(
     network="resnet10",
     training=TrainingSettings(
-        epochs=100, accumulate=32, optimizer="adam", lr=1e-3, weight_decay=1e-4
+        augmentation=AugmentationSettings(brightness=0.5, contrast=0.5, saturation=0.5, hue=0.2),
+        epochs=100,
+        accumulate=32,
+        optimizer="adam",
+        lr=1e-3,
+        weight_decay=1e-4,
     ),
     labels=LabelSettings(label_smoothing=0.0, class_weights="none", sampling="each"),
     distillation=DistillationSettings(
@@ -105,9 +105,6 @@ DIPALMA2021 = Preset(
     parameters=1_231_011,
     initialisation="kaiming_normal, fan_out",
     batch=1,
-    color=0.5,
-    hue=0.2,
-    flips=("horizontal", "vertical"),
     turns=(0, 1, 2, 3),
     draws=10_000,
     confidence=0.95,

@@ -30,13 +30,17 @@ def draws_csv(draws: Iterable[AugmentationParams | None]) -> bytes:
 
     Numbers are written so that they are read back to the bit.
     """
-    lines = [",".join(("plain", "order", *OPERATIONS, *GEOMETRY))]
-    for draw in draws:
+    views = list(draws)
+    used = {name for draw in views if draw is not None for name in draw.order}
+    # of operations that are not always drawn, such as stain jitter, those that are
+    columns = [name for name, one in OPERATIONS.items() if one.reach or name in used]
+    lines = [",".join(("plain", "order", *columns, *GEOMETRY))]
+    for draw in views:
         if draw is None:
-            lines.append(",".join(("1", "", *("" for _ in OPERATIONS), "0", "0", "0")))
+            lines.append(",".join(("1", "", *("" for _ in columns), "0", "0", "0")))
             continue
         strengths = dict(draw.colors)
-        cells = (repr(strengths[name]) if name in strengths else "" for name in OPERATIONS)
+        cells = (repr(strengths[name]) if name in strengths else "" for name in columns)
         geometry = (str(int(getattr(draw, name))) for name in GEOMETRY)
         lines.append(",".join(("0", " ".join(draw.order), *cells, *geometry)))
     return "".join(f"{line}\n" for line in lines).encode()

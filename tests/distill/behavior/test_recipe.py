@@ -28,6 +28,7 @@ RECIPES = {
     "step": ("--schedule", "step", "--step-epochs", "1", "--step-factor", "0.5"),
     "labels": ("--label-smoothing", "0.1", "--class-weights", "balanced"),
     "balanced": ("--sampling", "balanced"),
+    "stains": ("--hed-jitter", "0.05", "--hue", "0", "--no-flips"),
     "clipped average": ("--clip-norm", "0.5", "--ema", "0.9"),
 }
 
@@ -89,7 +90,15 @@ def test_what_older_runs_do_not_record_is_the_default() -> None:
     now = recorded(TrainingOptions(store="s", level="5x", out=Path("o")))
     now |= recorded(LabelSettings())
     ours = {key: value for key, value in LATER.items() if key in now}
-    assert {"optimizer", "momentum", "lr_schedule", "clip_norm", "ema", "sampling"} <= ours.keys()
+    assert {
+        "optimizer",
+        "momentum",
+        "lr_schedule",
+        "clip_norm",
+        "ema",
+        "sampling",
+        "hue",
+    } <= ours.keys()
     assert ours == {key: now[key] for key in ours}
 
 
@@ -154,3 +163,33 @@ def test_weights_of_classes_are_checked_and_on_record(real_store: Path, tmp_path
     # three coarse crops and two fine ones
     assert config["class_weight_values"] == {"coarse": 5 / (2 * 3), "fine": 5 / (2 * 2)}
     assert config["class_weights"] == recipe(config)["class_weights"] == "balanced"
+
+
+JITTER = ("--hed-jitter", "0.05", "--brightness", "0.2", "--no-flips")
+
+
+def test_stored_targets_hold_the_augmentation(real_store: Path, tmp_path: Path) -> None:
+    """Taught with its options, a student learns what it learns from the teacher itself."""
+    teacher, targets = tmp_path / "teacher", tmp_path / "targets"
+    train_run("teacher", real_store, teacher, "--level", "10x")
+    words = ("--student-level", "2.5x", "--views", "3", "--device", "cpu", "--threads", "1")
+    done("teach", teacher, real_store, "--out", targets, *words, *JITTER)
+    assert "hematoxylin_scale" in (targets / "draws.csv").read_text().splitlines()[0]
+    train_run("kd", real_store, tmp_path / "online", *LEVEL, "--teacher", teacher, *JITTER)
+    train_run("kd", real_store, tmp_path / "stored", *LEVEL, "--targets", targets, *JITTER)
+    train_run("kd", real_store, tmp_path / "usual", *LEVEL, "--teacher", teacher)
+    online, stored, usual = (
+        load_file(tmp_path / name / "checkpoint.safetensors")["network/stem.conv.weight"]
+        for name in ("online", "stored", "usual")
+    )
+    torch.testing.assert_close(stored, online, rtol=1e-4, atol=1e-6)
+    assert not torch.allclose(usual, online, rtol=1e-4, atol=1e-6)
+    out = ("--out", tmp_path / "other", *QUICK, *LEVEL)
+    refused = run("train", "kd", real_store, "--targets", targets, *out, "--hed-jitter", "0.05")
+    assert refused.exit_code == 2
+    said = " ".join(refused.output.split())
+    assert "was drawn with brightness 0.2, not 0.5; no_flips True, not False" in said
+    config = json.loads((tmp_path / "stored" / "config.json").read_text())
+    assert (config["hed_jitter"], config["hue"]) == (0.05, 0.2)
+    assert recipe(config)["no_flips"] is True
+    assert config["targets"]["draws"]["augmentation"]["hed_jitter"] == 0.05

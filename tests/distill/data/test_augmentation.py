@@ -9,13 +9,17 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as tv
 
 from distill.data.augmentation import (
+    OPERATIONS,
     AugmentationParams,
     apply,
     apply_color,
     apply_geometry,
     sample_params,
+    unchanged,
     with_own_colors,
 )
+from distill.data.augmentation_settings import AugmentationSettings
+from distill.data.stains import SCALES, SHIFTS, change_stains
 
 NOTHING = AugmentationParams(
     (("brightness", 1), ("contrast", 1), ("saturation", 1), ("hue", 0)), False, False, 0
@@ -131,3 +135,64 @@ def test_the_result_stays_in_range_and_its_shape_turns() -> None:
         assert result.shape == ((3, 12, 8) if chosen.turns % 2 else (3, 8, 12))
         assert float(result.min()) >= 0
         assert float(result.max()) <= 1
+
+
+STAINS = (*SCALES, *SHIFTS)
+KEYS = [(seed, epoch, index) for seed in (0, 3) for epoch in (1, 2) for index in range(50)]
+
+
+def test_stain_jitter_changes_no_other_draw() -> None:
+    how = AugmentationSettings(hed_jitter=0.1)
+    for key in KEYS:
+        usual, found = sample_params(*key), sample_params(*key, how)
+        assert found.order == (*STAINS, *usual.order)
+        assert replace(found, colors=found.colors[6:]) == usual
+        own = with_own_colors(found, key[0], key[2], how)
+        assert own.colors[6:] == with_own_colors(usual, key[0], key[2]).colors
+        assert own.order[:6] == STAINS
+        assert own.colors[:6] != found.colors[:6]
+        assert sample_params(*key, how) == found
+
+
+def test_stains_fill_their_ranges() -> None:
+    how = AugmentationSettings(hed_jitter=0.1)
+    draws = [sample_params(0, epoch, i, how) for epoch in (1, 2, 3, 4) for i in range(500)]
+    for name in STAINS:
+        values = np.array([draw.strength(name) for draw in draws]) - (name in SCALES)
+        assert np.abs(values).max() <= 0.1
+        counts = np.histogram(values, bins=5, range=(-0.1, 0.1))[0]
+        assert (abs(counts - 400) < 100).all()
+
+
+@pytest.mark.parametrize("name", ["brightness", "contrast", "saturation", "hue"])
+def test_a_strength_of_0_leaves_an_operation_out_and_changes_no_other(name: str) -> None:
+    for key in KEYS:
+        usual = sample_params(*key)
+        without = sample_params(*key, AugmentationSettings(**{name: 0.0}))
+        assert without.colors == tuple(pair for pair in usual.colors if pair[0] != name)
+        half = sample_params(*key, AugmentationSettings(**{name: 0.1}))
+        center, reach = OPERATIONS[name].identity, OPERATIONS[name].reach
+        wanted = center + (usual.strength(name) - center) * 0.1 / reach
+        assert half.strength(name) == pytest.approx(wanted, abs=1e-12)
+        assert replace(half, colors=()) == replace(usual, colors=())
+        assert half.order == usual.order
+
+
+def test_without_flips_nothing_else_changes() -> None:
+    usual = [sample_params(*key) for key in KEYS]
+    found = [sample_params(*key, AugmentationSettings(no_flips=True)) for key in KEYS]
+    assert found == [replace(one, hflip=False, vflip=False) for one in usual]
+    assert {one.turns for one in found} == {0, 1, 2, 3}
+
+
+def test_stains_are_changed_together_before_all_else() -> None:
+    image = torch.rand(3, 9, 7) * 0.8 + 0.1
+    chosen = sample_params(0, 1, 0, AugmentationSettings(hed_jitter=0.1))
+    stained = change_stains(image, dict(chosen.colors[:6]))
+    usual = replace(chosen, colors=chosen.colors[6:])
+    assert torch.equal(apply_color(chosen, image), apply_color(usual, stained))
+    assert torch.equal(
+        apply_color(chosen, image, SCALES[:1]),
+        OPERATIONS[SCALES[0]].apply(image, chosen.strength(SCALES[0])),
+    )
+    assert not set(unchanged(1).order) & set(STAINS)

@@ -6,6 +6,7 @@ import pytest
 from distill.cli.train import train as train_group
 from distill.cost import parameters
 from distill.data import augmentation
+from distill.data.augmentation_settings import AugmentationSettings
 from distill.evaluation.metrics import bootstrap
 from distill.kd.criterion import PAPER_RESIZE, Criterion
 from distill.kd.losses import PAPER
@@ -17,8 +18,7 @@ from distill.training.presets import DIPALMA2021, PRESETS
 def test_what_no_option_changes_is_what_the_code_does(name: str) -> None:
     preset = PRESETS[name]
     assert parameters(build(preset.network, 3)) == preset.parameters
-    assert preset.color == augmentation.COLOR_RANGE
-    assert preset.hue == augmentation.HUE_RANGE
+    assert preset.training.augmentation == AugmentationSettings()
     drawn = [augmentation.sample_params(0, 1, index) for index in range(99)]
     assert {draw.turns for draw in drawn} == set(preset.turns)
     for flips in ({draw.hflip for draw in drawn}, {draw.vflip for draw in drawn}):

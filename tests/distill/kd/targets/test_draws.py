@@ -18,6 +18,8 @@ from distill.data.augmentation import (
     apply,
     sample_params,
 )
+from distill.data.augmentation_settings import AugmentationSettings
+from distill.data.stains import SCALES, SHIFTS
 from distill.errors import TargetsError, UsageError
 from distill.kd.targets import arrays
 from distill.kd.targets.draws import decode, draws_csv, read_array, read_table, same_draws
@@ -238,3 +240,13 @@ def test_targets_of_today_hold_a_fifth_operation_and_yesterday_refuses_them(
     monkeypatch.delitem(OPERATIONS, "gray")
     with pytest.raises(TargetsError, match="view 0 has the colour operation 'gray'; this version"):
         TargetsReader(tmp_path / "t")
+
+
+def test_stain_jitter_has_columns_where_there_is_any(tmp_path: Path) -> None:
+    how = AugmentationSettings(hed_jitter=0.05, hue=0.0)
+    made = [*DRAWS, *(sample_params(1, 1, index, how) for index in range(9))]
+    rows = table(tmp_path, draws_csv(made))
+    assert [decode(row) for row in rows] == made
+    header = (tmp_path / "draws.csv").read_text().splitlines()[0]
+    stains = ",".join((*SCALES, *SHIFTS))
+    assert header == HEADER.replace(",hflip", f",{stains},hflip")

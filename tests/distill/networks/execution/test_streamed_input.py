@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from distill.data.augmentation import sample_params
+from distill.data.augmentation_settings import AugmentationSettings
 from distill.data.normalization import ChannelStats, network_input
 from distill.networks.execution.streamed_input import StreamedInput
 
@@ -29,6 +30,16 @@ def test_rows_under_a_draw_are_those_of_the_prepared_crop(index: int) -> None:
     assert lazy.shape == wanted.shape
     # the mean grey differs by its rounding; standardising divides that by 0.1, saturating by less
     torch.testing.assert_close(rows(lazy, 7), wanted, rtol=0, atol=2e-5)
+
+
+@pytest.mark.parametrize("index", range(12))
+def test_stains_are_changed_row_by_row(index: int) -> None:
+    chosen = sample_params(0, 1, index, AugmentationSettings(hed_jitter=0.1))
+    lazy = StreamedInput(IMAGE, chosen, STANDARD, CPU)
+    wanted = network_input(IMAGE, chosen, STANDARD, CPU)
+    torch.testing.assert_close(rows(lazy, 7), wanted, rtol=0, atol=5e-5)
+    without = network_input(IMAGE, sample_params(0, 1, index), STANDARD, CPU)
+    assert float((wanted - without).abs().max()) > 0.1
 
 
 @pytest.mark.parametrize("colors", [(), (("hue", 0.1), ("brightness", 1.2))])
