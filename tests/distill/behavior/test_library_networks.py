@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import wsistore
+from distill import files
 from distill.data import ChannelStats, network_input
 from distill.networks import BackboneClassifier, NetworkSpec, build
 from distill.runs import Run
@@ -141,15 +142,21 @@ def test_resumed_is_uninterrupted(
     file = pretrained(tmp_path, CNN)
     words = ("train", "baseline", wide_store, "--level", "2.5x", "--network", CNN,
              "--weights", file, "--freeze", freeze)  # fmt: skip
+    words += ("--select", "last")
     done(*words, "--out", tmp_path / "whole", *QUICK, "--epochs", 3)
-    done(*words, "--out", tmp_path / "cut", *QUICK, "--epochs", 3, "--patience", 1)
     done(*words, "--out", tmp_path / "two", *QUICK, "--epochs", 2)
     config = json.loads((tmp_path / "two" / "config.json").read_text())
     (tmp_path / "two" / "config.json").write_text(json.dumps({**config, "epochs": 3}))
     (tmp_path / "two" / "outcome.json").unlink()
+    checkpoint = tmp_path / "two" / "checkpoint.safetensors"
+    tensors, metadata = files.load(checkpoint)
+    del metadata["ended"]  # as if it had been killed after the second epoch
+    files.save(checkpoint, tensors, metadata)
     file.rename(tmp_path / "moved.safetensors")
     moved = [tmp_path / "moved.safetensors" if word == file else word for word in words]
     done(*moved, "--out", tmp_path / "two", *QUICK, "--epochs", 3, "--resume")
+    lines = (tmp_path / "two" / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["epoch"] for line in lines] == [1, 2, 3]
     one, other = (load_file(tmp_path / n / "weights.safetensors") for n in ("whole", "two"))
     assert one.keys() == other.keys()
     assert all(torch.equal(one[key], other[key]) for key in one)
