@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 
-from bench import bootstrap, build, embed, info, kd, memory
+from bench import bootstrap, build, embed, help, info, kd, memory
 
 BENCHMARKS = {
     "bootstrap": bootstrap.main,
     "build": build.main,
     "embed": embed.main,
+    "help": help.main,
     "info": info.main,
     "kd": kd.main,
     "memory": memory.main,

@@ -15,10 +15,10 @@ import sitecustomize
 PROGRAMS = {"wsistore": "wsistore.cli.main", "distill": "distill.cli.main"}
 MODULES = {
     "wsistore build": ["wsistore.build.builder"],
-    "wsistore split": ["wsistore.cli.split"],
-    "wsistore label": ["wsistore.cli.label"],
-    "wsistore sample": ["wsistore.cli.sample"],
-    "wsistore preview": ["wsistore.cli.preview"],
+    "wsistore split": ["wsistore.cli.split_actions"],
+    "wsistore label": ["wsistore.store.relabel", "wsistore.split.check"],
+    "wsistore sample": ["wsistore.synthetic.cohort"],
+    "wsistore preview": ["wsistore.preview.cohort", "wsistore.store.store"],
     "distill train": ["distill.cli.train"],
     "distill teach": ["distill.cli.teach"],
     "distill evaluate": ["distill.cli.evaluate"],

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import click
-from rich.table import Table
 
 from wsistore.cli.console import out
 from wsistore.cli.options import store_argument
 from wsistore.formatting import echo_json, label_text, size_text
-from wsistore.split import SplitInfo
-from wsistore.storage import StoreRoot
-from wsistore.store import Info, LevelInfo, Store
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from wsistore.split import SplitInfo
+    from wsistore.storage import StoreRoot
+    from wsistore.store import Info, LevelInfo
 
 _NAMED = 3
 """Slides named for each reason that they gave no crops."""
 
 
 def _table(title: str, first: str, *columns: str) -> Table:
+    from rich.table import Table
+
     table = Table(title=f"\n{title}", title_justify="left")
     table.add_column(first)
     for column in columns:
@@ -127,6 +133,8 @@ def info_command(store: StoreRoot, as_json: bool) -> None:
       wsistore info store
       wsistore info store --json
     """
+    from wsistore.store import Store
+
     info = Store(store).info()
     if as_json:
         echo_json(info.to_json())

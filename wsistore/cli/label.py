@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-import pandas as pd
 
 from wsistore.cli.console import OK, SOME_FAILED, out
 from wsistore.cli.label_lines import short_lines
@@ -14,10 +14,12 @@ from wsistore.cli.options import no_lock_option, store_argument
 from wsistore.errors import StoreError
 from wsistore.formatting import echo
 from wsistore.slides import Label, StoredSlide, label_report, read_labels
-from wsistore.split import Fault, check_split, checkable, read_record
-from wsistore.storage import StoreRoot
-from wsistore.store import Change, apply_relabeling, plan_relabeling, stored_labels
 from wsistore.tables import SlideRecord, read_records, read_settings
+
+if TYPE_CHECKING:
+    from wsistore.split import Fault
+    from wsistore.storage import StoreRoot
+    from wsistore.store import Change
 
 _SHOWN = 3
 """Faults of a split that are named; ``split --check`` names all."""
@@ -46,6 +48,8 @@ def label_command(
       wsistore label store --labels corrected.csv --dry-run
       wsistore label store --labels corrected.csv
     """
+    from wsistore.store import apply_relabeling, plan_relabeling, stored_labels
+
     drawn = read_settings(store)["regions"] == "annotations"
     table = read_labels(path)
     records = read_records(store)
@@ -83,6 +87,10 @@ def _line(change: Change) -> str:
 
 def _unfit(store: StoreRoot, records: Mapping[str, SlideRecord]) -> Iterator[str]:
     """Yield a line for each split that has faults with these records."""
+    import pandas as pd
+
+    from wsistore.split import check_split, checkable
+
     crops = pd.DataFrame(
         [
             (crop.crop, slide, crop.patient, crop.label or None, record.slide.fingerprint)
@@ -101,6 +109,8 @@ def _unfit(store: StoreRoot, records: Mapping[str, SlideRecord]) -> Iterator[str
 
 
 def _advice(store: StoreRoot, name: str, faults: list[Fault]) -> str:
+    from wsistore.split import read_record
+
     try:
         record = read_record(store, name)
     except StoreError:

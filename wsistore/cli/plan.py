@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-from rich.table import Table
 
 from wsistore.build import SlidePlan, plan_slides
 from wsistore.cli.console import OK, SOME_FAILED, out
@@ -32,9 +32,14 @@ from wsistore.slides import (
     slide_text,
 )
 
+if TYPE_CHECKING:
+    from rich.table import Table
+
 
 def table(plans: Sequence[SlidePlan]) -> Table:
     """Return one row a slide: reader, size, resolution, factors with their deviations."""
+    from rich.table import Table
+
     made = Table()
     for title in ("slide", "reader", "pixels", "µm/px", "level: factor, deviation"):
         made.add_column(title, overflow="fold")

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from wsistore.cli.console import OK, SOME_FAILED, out, progress
 from wsistore.cli.options import store_argument
 from wsistore.errors import UsageError
-from wsistore.preview import PAGE_NAME, RenderedSlide, preview
 from wsistore.storage import LocalRoot, StoreRoot
-from wsistore.store import Store
+
+if TYPE_CHECKING:
+    from wsistore.preview import RenderedSlide
 
 
 def _line(drawn: RenderedSlide) -> str:
@@ -46,6 +48,9 @@ def preview_command(
       wsistore preview store
       wsistore preview store --out look --size 2048
     """
+    from wsistore.preview import PAGE_NAME, preview
+    from wsistore.store import Store
+
     opened = Store(store)
     if folder is None:
         if not isinstance(store, LocalRoot):

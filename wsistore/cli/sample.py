@@ -6,12 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from wsistore.errors import UsageError
 from wsistore.formatting import echo
-from wsistore.synthetic import CLASSES, HARD_CASES, LABELS, plan_cohort, write_cohort
+from wsistore.synthetic import CLASSES, HARD_CASES
 
 _EPILOG = f"""\b
 Classes: {", ".join(CLASSES)}. They differ in the nuclei of the stroma and in the shape and
@@ -121,6 +119,8 @@ def sample(
     DIR gets pyramidal Aperio-style .svs files that look like H&E biopsies, and labels.csv with the
     columns slide, patient, label.
     """
+    from wsistore.synthetic import LABELS, plan_cohort, write_cohort
+
     plans = plan_cohort(patients, seed=seed, mpp=mpp, unlabeled=unlabeled, hard=hard)
 
     def write(progress: Callable[[int, str | None], None]) -> list[Path]:
@@ -166,6 +166,9 @@ def _with_bar(
     write: Callable[[Callable[[int, str | None], None]], list[Path]], total: int, size: int
 ) -> list[Path]:
     """Report with a bar that moves with every strip of pixels."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

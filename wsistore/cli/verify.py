@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,7 +14,9 @@ from wsistore.errors import UsageError
 from wsistore.formatting import echo_json, visible
 from wsistore.slides import BY_NAME, read_labels
 from wsistore.storage import LocalRoot, open_root
-from wsistore.verify import Check, verify
+
+if TYPE_CHECKING:
+    from wsistore.verify import Check
 
 
 def _line(check: Check) -> str:
@@ -78,6 +81,8 @@ def verify_command(
     place = open_root(store)
     if not isinstance(place, LocalRoot):
         raise UsageError(f"{place}: is no folder; copy the store to one and verify that")
+    from wsistore.verify import verify
+
     report = verify(
         place.folder, slides, sample, seed, workers, folder, _watch, rule,
         read_labels(labels) if labels else None, timeout,

@@ -1,7 +1,6 @@
 from .cohort import LABELS, plan_cohort, write_cohort
+from .kinds import CLASSES, HARD_CASES
 from .render import write_slide
-from .scene.scene import HARD_CASES
-from .scene.traits import CLASSES
 
 __all__ = [
     "CLASSES",

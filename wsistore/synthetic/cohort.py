@@ -12,10 +12,10 @@ from typing import Any
 from wsistore.errors import UsageError
 from wsistore.files import OutputLock, atomic
 from wsistore.parallel import end_with_parent
+from wsistore.synthetic.kinds import CLASSES, HARD_CASES
 from wsistore.synthetic.noise import stream
 from wsistore.synthetic.render import aside, check, write_slide
-from wsistore.synthetic.scene.scene import HARD_CASES, Domain
-from wsistore.synthetic.scene.traits import CLASSES
+from wsistore.synthetic.scene.scene import Domain
 from wsistore.synthetic.tiff import is_synthetic
 
 SCANNERS = (0.4952, 0.5031, 0.4990)

@@ -16,9 +16,10 @@ from sklearn.preprocessing import StandardScaler
 
 from wsistore.synthetic import CLASSES, write_cohort, write_slide
 from wsistore.synthetic.cohort import plan_cohort
+from wsistore.synthetic.kinds import HARD_CASES
 from wsistore.synthetic.lattice import upsample
 from wsistore.synthetic.render import Renderer
-from wsistore.synthetic.scene.scene import HARD_CASES, draw_scene, draw_stain
+from wsistore.synthetic.scene.scene import draw_scene, draw_stain
 from wsistore.synthetic.scene.traits import draw_traits
 
 SIDE = 640

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsistore.errors import UsageError
+from wsistore.synthetic.kinds import CLASSES, HARD_CASES
 from wsistore.synthetic.noise import stream
 from wsistore.synthetic.scene.glands import Gland, draw_glands
 from wsistore.synthetic.scene.outline import (
@@ -19,7 +20,7 @@ from wsistore.synthetic.scene.outline import (
     lay_out,
 )
 from wsistore.synthetic.scene.pen import Stroke, draw_strokes
-from wsistore.synthetic.scene.traits import CLASSES, Histology, build, draw_traits
+from wsistore.synthetic.scene.traits import Histology, build, draw_traits
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,6 @@ def draw_stain(rng: np.random.Generator, *, pale: bool) -> Stain:
 
 
 COVERAGES = ("pieces", "full")
-HARD_CASES = ("pale", "pen", "edge", "no-mpp")
 
 
 class Domain(IntEnum):

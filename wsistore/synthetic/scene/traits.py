@@ -11,9 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-CLASSES = ("normal", "inflamed", "atrophic")
-"""The classes, in the spirit of normal duodenum, non-specific duodenitis and coeliac sprue."""
-
 _CENTERS = {
     "normal": (0.14, 0.14, 0.12),
     "inflamed": (0.82, 0.26, 0.20),
