@@ -1,5 +1,6 @@
 """Small crops of two classes, in a store in memory (which can be odd) and in a real one."""
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -66,6 +67,13 @@ class FakeStore:
     @property
     def crops(self) -> pd.DataFrame:
         return self._table.reindex(columns=["crop", "slide", "patient", "label"])
+
+    def split_sha256(self, name: str) -> str:
+        return hashlib.sha256((self.path / "splits" / f"{name}.csv").read_bytes()).hexdigest()
+
+    def settings_sha256(self) -> str:
+        text = json.dumps(self.settings, sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()
 
     def class_map(self, split: str) -> wsistore.ClassMap:
         return wsistore.ClassMap()

@@ -53,7 +53,9 @@ def test_a_crop_that_comes_again_is_augmented_otherwise() -> None:
     labels = [0] * 6 + [1]
     again = [number for number in balanced_order(0, 1, labels) if number % 7 == 6]
     assert sorted(again)[:3] == [6, 13, 20]
-    assert len({sample_params(0, 1, number).brightness for number in again}) == len(again)
+    assert len({sample_params(0, 1, number).strength("brightness") for number in again}) == len(
+        again
+    )
 
 
 @pytest.mark.parametrize("workers", [0, 1])

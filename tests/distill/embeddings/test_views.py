@@ -19,7 +19,7 @@ def test_each_view_is_another_position_and_the_first_is_the_crop() -> None:
 
 def test_a_draw_of_flips_and_turns_is_the_view_of_its_number() -> None:
     for hflip, vflip, turns in product((False, True), (False, True), range(4)):
-        draw = AugmentationParams(1, 1, 1, 0, unchanged(1).order, hflip, vflip, turns, 3)
+        draw = AugmentationParams(unchanged(1).colors, hflip, vflip, turns, 3)
         assert torch.equal(apply_geometry(draw, IMAGE), seen(IMAGE, number_of(draw)))
     assert number_of(None) == 0
     for number in range(8):

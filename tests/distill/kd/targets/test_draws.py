@@ -11,6 +11,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from distill.arrays import create
 from distill.data.augmentation import (
     OPERATIONS,
     AugmentationParams,
@@ -64,7 +65,7 @@ def begun_in_format_1(path: Path) -> None:
     file.write_text(json.dumps(group))
     (path / "draws.csv").unlink()
     rows = rows_of_format_1([one for lesson in LESSONS for one in lesson.draws])
-    array = arrays.create(path / "draws", rows.shape, "float64", ("view", "parameter"))
+    array = create(path / "draws", rows.shape, "float64", ("view", "parameter"))
     array[:] = rows
 
 
