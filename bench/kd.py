@@ -37,11 +37,12 @@ from distill.data.batching import by_size
 from distill.data.dataset import Crops, LabeledCrops, Sample
 from distill.data.loader import SampleLoader
 from distill.data.normalization import channel_stats
+from distill.engine.compute_settings import ComputeSettings
 from distill.engine.optimizers import make_optimizer
-from distill.engine.settings import ComputeSettings, TrainingSettings
+from distill.engine.settings import TrainingSettings
 from distill.engine.task import SupervisedTask, Task
 from distill.engine.trainer import train_epoch
-from distill.kd.criterion import Criterion
+from distill.kd.settings import Criterion
 from distill.kd.stored_teacher import StoredTeacher
 from distill.kd.targets.reader import TargetsReader
 from distill.kd.targets.target import TeacherOutput
@@ -50,7 +51,8 @@ from distill.kd.teach_plan import TeachSettings
 from distill.kd.teacher import NetworkTeacher, PendingTargets
 from distill.kd.teaching import teach
 from distill.networks import build_resnet
-from distill.networks.execution.runner import BATCH_PIXELS, CropRunner
+from distill.networks.choices import BATCH_PIXELS
+from distill.networks.execution.runner import CropRunner
 
 CPU = torch.device("cpu")
 LOOK = CropRunner(batch_pixels=BATCH_PIXELS["cpu"])

@@ -5,43 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-import torch
-from rich.console import Console
 
 import wsistore
 from distill.cli.options import Grouped, is_given, option
 from distill.cli.settings_options import options_of
-from distill.cost import (
-    COUNTERS,
-    FORMAT,
-    UNITS,
-    Watch,
-    block,
-    cost_csv,
-    cost_table,
-    measured,
-    parameters,
-    sizes,
-    timing,
-)
 from distill.errors import DistillError, UsageError
 from distill.files import publish
-from distill.networks import (
-    NETWORK,
-    Classifier,
-    NetworkSettings,
-    NetworkSpec,
-    build,
-    resolve_device,
-    smallest_input,
-)
+from distill.networks import NETWORK, NetworkSettings, NetworkSpec
 from distill.output_folder import lock_output, own_name
-from distill.runs import Run
 from distill.settings import from_options
 from wsistore import terminal
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from distill.cost import Watch
+    from distill.networks import Classifier
 
 CLASSES = 3
 WIDTH = 110
@@ -170,16 +152,22 @@ def command(
         lock_output(file, option="--csv")
     if file is not None and file.exists() and not overwrite:
         raise UsageError(f"{file} exists; replace it with --overwrite, or choose another --csv")
+    spec = None if Path(subject).is_dir() else _named(subject, network_options)
+    import torch
+
+    from distill import cost
+    from distill.networks import resolve_device, smallest_input
+
     if threads is not None:
         torch.set_num_threads(threads)
     where = resolve_device(device)
-    asked = _subject(subject, classes, network_options)
+    asked = _made(spec, classes) if spec else _opened(Path(subject), classes, network_options)
     smallest = smallest_input(asked.spec)
     if store is None:
-        crops = sizes.given(given, smallest)
+        crops = cost.sizes.given(given, smallest)
     else:
         wanted = levels or (asked.level or "all",)
-        crops = sizes.of_store(wsistore.open(store), wanted, smallest, split, subset)
+        crops = cost.sizes.of_store(wsistore.open(store), wanted, smallest, split, subset)
     stderr = terminal.console(stderr=True)
     blocks = []
     for one in crops:
@@ -188,32 +176,32 @@ def command(
                 f"{one.name}: {one.left_out} crops left out: no such level, or under {smallest} px"
             )
             stderr.print(text)
-        blocks.append(block(asked.network, one, _watch(one.name, stderr)))
+        blocks.append(cost.block(asked.network, one, _watch(one.name, stderr)))
     network = asked.network if no_measure else asked.network.to(where)
     untold = {"seconds_per_crop": None, "seconds_per_slide": None, "not_measured": "--no-measure"}
     for one, counted in zip(crops, blocks, strict=True):
-        counted |= untold if no_measure else measured(network, one, counted, where, repeats)
+        counted |= untold if no_measure else cost.measured(network, one, counted, where, repeats)
     report = {
-        "format": FORMAT,
+        "format": cost.FORMAT,
         "network": asked.spec.text,
         "run": asked.run,
         "classes": asked.classes,
-        "parameters": parameters(network),
+        "parameters": cost.parameters(network),
         "store": None if store is None else store.rstrip("/").rsplit("/", 1)[-1],
         "split": None if subset is None else split,
         "subset": subset,
-        "device": None if no_measure else timing.machine(where),
+        "device": None if no_measure else cost.timing.machine(where),
         "repeats": None if no_measure else repeats,
-        "counter": COUNTERS,
-        "units": UNITS,
+        "counter": cost.COUNTERS,
+        "units": cost.UNITS,
         "levels": blocks,
     }
     if file is not None:
-        _publish(file, cost_csv(report))
+        _publish(file, cost.cost_csv(report))
     if as_json:
         terminal.echo_json(report)
     else:
-        _printer().print(cost_table(report))
+        _printer().print(cost.cost_table(report))
     if not no_measure:
         _require_measured(blocks)
 
@@ -232,27 +220,40 @@ def _require_measured(blocks: Iterable[Mapping[str, Any]]) -> None:
         raise DistillError(f"not measured: {'; '.join(reasons)}; --no-measure asks for no seconds")
 
 
-def _subject(text: str, classes: int | None, options: Mapping[str, Any]) -> _Subject:
-    """Open a run, or make a network by its name.
+def _named(text: str, options: Mapping[str, Any]) -> NetworkSpec:
+    """Return the architecture of a name.
 
     Raises:
-        UsageError: if it is neither, or --classes is given for a run.
+        UsageError: if there is none.
+    """
+    asked: NetworkSettings = from_options(NetworkSettings, {**options, "network": text})
+    try:
+        return asked.spec
+    except UsageError as error:
+        raise UsageError(f"{text} is no run folder, and {error}") from error
+
+
+def _made(spec: NetworkSpec, classes: int | None) -> _Subject:
+    from distill.networks import build
+
+    count = classes or CLASSES
+    return _Subject(build(spec, count).eval(), spec, count, None, None)
+
+
+def _opened(path: Path, classes: int | None, options: Mapping[str, Any]) -> _Subject:
+    """Return a run's network.
+
+    Raises:
+        UsageError: if --classes, or an option of an architecture, is given.
         RunError: if the run or its weights cannot be loaded.
     """
-    path = Path(text)
-    if not path.is_dir():
-        count = classes or CLASSES
-        asked: NetworkSettings = from_options(NetworkSettings, {**options, "network": text})
-        try:
-            spec = asked.spec
-        except UsageError as error:
-            raise UsageError(f"{text} is no run folder, and {error}") from error
-        return _Subject(build(spec, count).eval(), spec, count, None, None)
     if classes is not None:
         raise UsageError(f"--classes is for an ARCH; {path} is a run and has its own")
     if given := [name for name in options if is_given(name)]:
         flag = given[0].replace("_", "-")
         raise UsageError(f"--{flag} is for an ARCH; {path} is a run and has its own")
+    from distill.runs import Run
+
     run = Run.open(path)
     network = run.load_network()
     about = run.weights

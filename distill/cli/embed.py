@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,8 +11,7 @@ from distill.cli.exits import interrupted
 from distill.cli.options import FOLDER, Grouped, is_given, option, stack
 from distill.cli.settings_options import option_of
 from distill.cli.training_options import machine_options, no_lock_option, store_argument
-from distill.data import Sample
-from distill.embeddings import VIEWS, EmbedSettings, embed
+from distill.embeddings import VIEWS
 from distill.errors import UsageError
 from distill.networks import (
     KNOWN_ENCODERS,
@@ -25,6 +24,9 @@ from distill.networks import (
 from distill.settings import from_options, settings_of
 from distill.training import PretrainedSettings, TrainingOptions
 from wsistore import terminal
+
+if TYPE_CHECKING:
+    from distill.data import Sample
 
 
 @click.command("embed", cls=Grouped)
@@ -124,7 +126,10 @@ def command(**given: Any) -> None:
 
     if given["subset"] is not None and given["split"] is None:
         raise UsageError("--subset is of a split; name it with --split")
-    request = EmbedSettings(architecture=_network(given), **given)
+    architecture = _network(given)
+    from distill.embeddings import EmbedSettings, embed
+
+    request = EmbedSettings(architecture=architecture, **given)
     try:
         embed(request, terminal.echo, watch)
     except KeyboardInterrupt as interruption:

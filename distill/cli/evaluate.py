@@ -4,44 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-import torch
-from rich.console import Console
 
 import wsistore
 from distill.cli.options import FOLDER, Grouped, option
 from distill.cli.settings_options import option_of
 from distill.cli.training_options import machine_options, memory_option
-from distill.data import Sample
 from distill.errors import UsageError
-from distill.evaluation import (
-    AGGREGATES,
-    DRAWS,
-    EPOCH,
-    TEMPERATURE,
-    TRAINING,
-    UNITS,
-    BootstrapSettings,
-    EvaluationPlan,
-    EvaluationRequest,
-    Watch,
-    comparison,
-    evaluate,
-    evaluation_tables,
-    plan_evaluation,
-)
+from distill.evaluation import AGGREGATES, DRAWS, UNITS
 from distill.output_folder import lock_output, own_name
-from distill.runs import Run
 from distill.training import EmbeddedSettings
 from wsistore import terminal
 
-SEEN = {
-    TRAINING: "patients that it was trained on",
-    EPOCH: "patients that its epoch was chosen on, so that the scores are too good",
-    TEMPERATURE: "patients that a temperature was fitted on",
-}
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from distill.data import Sample
+    from distill.evaluation import EvaluationPlan, Watch
+
 WIDTH = 110
 """Characters of the table in a file or a pipe, where no terminal says how many there are."""
 
@@ -135,6 +117,18 @@ def evaluate_command(
     """
     if len({path.resolve() for path in runs}) < len(runs):
         raise UsageError("a run is named twice")
+    import torch
+
+    from distill.evaluation import (
+        BootstrapSettings,
+        EvaluationRequest,
+        comparison,
+        evaluate,
+        evaluation_tables,
+        plan_evaluation,
+    )
+    from distill.runs import Run
+
     if threads is not None:
         torch.set_num_threads(threads)
     request = EvaluationRequest(
@@ -167,6 +161,13 @@ def evaluate_command(
 
 def notes(plan: EvaluationPlan) -> list[str]:
     """Say what is unusual about an evaluation: crops not scored, patients that were seen before."""
+    from distill.evaluation import EPOCH, TEMPERATURE, TRAINING
+
+    seen = {
+        TRAINING: "patients that it was trained on",
+        EPOCH: "patients that its epoch was chosen on, so that the scores are too good",
+        TEMPERATURE: "patients that a temperature was fitted on",
+    }
     said = []
     labels, left_out = plan.subset.labels, plan.subset.left_out
     if left_out:
@@ -176,7 +177,7 @@ def notes(plan: EvaluationPlan) -> list[str]:
         said.append(f"crops without a label, not scored: {unlabeled} of {len(labels)}")
     if plan.seen[TRAINING] is None:
         said.append("nobody can tell which patients it was trained on")
-    for way, what in SEEN.items():
+    for way, what in seen.items():
         if plan.seen[way]:
             said.append(f"{what}: {plan.seen[way]}")
     return [f"{plan.run.path}: {note}" for note in said]

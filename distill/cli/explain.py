@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-import torch
 
 from distill.cli.options import FOLDER, Grouped, option
 from distill.cli.training_options import device_option, memory_option, threads_option
-from distill.data import left_out_note
-from distill.explain import PREDICTED, REPORT, Case, ExplainRequest, explain_crops, plan_explanation
+from distill.explain import PREDICTED
 from distill.output_folder import lock_output
-from distill.runs import Run
 from wsistore import terminal
+
+if TYPE_CHECKING:
+    from distill.explain import Case
 
 
 @click.command(cls=Grouped)
@@ -75,6 +75,12 @@ def explain(
       distill explain runs/teacher runs/student STORE --subset test --out explained
       distill explain runs/student STORE --crop slide-01/0 --class label --out explained
     """
+    import torch
+
+    from distill.data import left_out_note
+    from distill.explain import REPORT, ExplainRequest, explain_crops, plan_explanation
+    from distill.runs import Run
+
     if threads is not None:
         torch.set_num_threads(threads)
     stderr = terminal.console(stderr=True)

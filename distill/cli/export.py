@@ -6,19 +6,20 @@ import hashlib
 import json
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-import torch
 
 from distill.cli.options import Grouped, option
 from distill.errors import UsageError
-from distill.export import card, facts, onnx_model, parity
 from distill.files import encode
-from distill.networks import Classifier
 from distill.output_folder import lock_output
-from distill.runs import Run
 from wsistore import atomic, terminal
+
+if TYPE_CHECKING:
+    from distill.export import onnx_model, parity
+    from distill.networks import Classifier
+    from distill.runs import Run
 
 
 @click.command("export", cls=Grouped)
@@ -69,6 +70,9 @@ def command(
     """
     if not as_onnx:
         raise UsageError("say what to export: --onnx")
+    from distill.export import card, onnx_model, parity
+    from distill.runs import Run
+
     onnx_model.require()
     run = Run.open(folder)
     out = out or run.path / "model.onnx"
@@ -85,19 +89,7 @@ def command(
     with stderr.status("exporting"):
         content, differences = _checked(network, run, takes, least)
     described = _card(run, network, store)
-    described["export"] = {
-        "file": out.name,
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "takes": takes,
-        "least_side": least,
-        "opset": onnx_model.OPSET,
-        "tolerance": parity.TOLERANCE,
-        "largest_difference": parity.worst(differences),
-        "checked": [list(one) for one in differences],
-        "checked_columns": list(parity.Difference._fields),
-        "version": version("resolution-distillation"),
-        "torch": str(torch.__version__),
-    }
+    described["export"] = _export(out, content, takes, least, differences)
     described["intended_use"] = card.intended_use(described)
     described["limits"] = card.limits(described)
     run.require_unchanged()
@@ -139,6 +131,8 @@ def _checked(
     Raises:
         ExportError: if it does not.
     """
+    from distill.export import onnx_model, parity
+
     exported = onnx_model.Exported(network, run.weights, takes)
     made = onnx_model.convert(exported, least)
     differences = list(parity.compare(onnx_model.encode(made, {}), exported, least))
@@ -147,8 +141,37 @@ def _checked(
     ), differences
 
 
+def _export(
+    out: Path,
+    content: bytes,
+    takes: onnx_model.Takes,
+    least: int,
+    differences: list[parity.Difference],
+) -> dict[str, Any]:
+    """Return what the card says of the file, and of how it was checked."""
+    import torch
+
+    from distill.export import onnx_model, parity
+
+    return {
+        "file": out.name,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "takes": takes,
+        "least_side": least,
+        "opset": onnx_model.OPSET,
+        "tolerance": parity.TOLERANCE,
+        "largest_difference": parity.worst(differences),
+        "checked": [list(one) for one in differences],
+        "checked_columns": list(parity.Difference._fields),
+        "version": version("resolution-distillation"),
+        "torch": str(torch.__version__),
+    }
+
+
 def _metadata(run: Run, takes: onnx_model.Takes, least: int, difference: float) -> dict[str, str]:
     """Return what a program that has nothing but the file can know."""
+    from distill.export import facts
+
     about = facts.model(run)
     told = {
         "format": "distill-onnx/1",
@@ -168,6 +191,8 @@ def _metadata(run: Run, takes: onnx_model.Takes, least: int, difference: float) 
 
 
 def _card(run: Run, network: Classifier, store: str | None) -> dict[str, Any]:
+    from distill.export import card, facts
+
     evaluations, others = facts.evaluations(run)
     return {
         "format": card.FORMAT,

@@ -8,42 +8,30 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-import torch
-from rich.console import Console
 
 import wsistore
 from distill.cli.options import FOLDER, Grouped
 from distill.cli.predict_options import FILE, answer_options, other_options, slide_options
 from distill.errors import UsageError
 from distill.files import encode, publish
-from distill.networks import available_gib, resolve_device
 from distill.output_folder import lock_output, own_name, staged_folder
-from distill.predict import (
-    VENDOR,
-    Calibration,
-    SlideJob,
-    SlideLogits,
-    SlidePredictions,
-    TrainingDomain,
-    as_report,
-    crops_csv,
-    crops_table,
-    domain_of,
-    draw_overlay,
-    failed_slide,
-    predict_slide,
-    predictions,
-    run_calibration,
-    seen_slides,
-    slides_csv,
-    slides_table,
-)
-from distill.predict import folder as output
-from distill.runs import Run, sha256
+from distill.predict import VENDOR
 from wsistore import terminal
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from distill.predict import (
+        Calibration,
+        SlideJob,
+        SlideLogits,
+        SlidePredictions,
+        TrainingDomain,
+    )
+    from distill.runs import Run
 
 WIDTH = 110
 """Characters of the table in a file or a pipe, where no terminal says how many there are."""
@@ -123,6 +111,11 @@ def predict(
     """
     if labels is not None and rule != "column":
         raise UsageError("--labels needs --id column")
+    if given["compare"] and given["pixels"] != VENDOR:
+        raise UsageError("--compare needs --from-level vendor")
+    from distill.predict import as_report, crops_csv, crops_table, slides_csv, slides_table
+    from distill.predict import folder as output
+
     if out is not None:
         lock_output(out)
         output.check_out(out, overwrite)
@@ -156,8 +149,12 @@ def predict(
 
 def _asked(path: Path, workers: int, picture: int, given: dict[str, Any]) -> PredictSettings:
     """Check all that can be checked before a slide is opened."""
-    if given["compare"] and given["pixels"] != VENDOR:
-        raise UsageError("--compare needs --from-level vendor")
+    import torch
+
+    from distill.networks import available_gib, resolve_device
+    from distill.predict import SlideJob, domain_of, run_calibration, seen_slides
+    from distill.runs import Run, sha256
+
     device = str(resolve_device(given["device"]))
     run = Run.open(path)
     run.load_network()  # or each slide would fail for what is wrong with the run
@@ -211,6 +208,8 @@ def _carry_out(
     stderr: Console,
 ) -> SlidePredictions:
     """Predict the slides, in the order in which they were named, and draw them."""
+    from distill.predict import failed_slide, predict_slide, predictions
+
     classes, calibrated = asked.run.weights.classes, asked.calibrated
     done: dict[wsistore.SlideFile, SlideLogits] = {}
     work = partial(predict_slide, job=asked.job)
@@ -230,6 +229,9 @@ def _carry_out(
 
 
 def _draw(one: SlideLogits, found: SlidePredictions, folder: Path, asked: PredictSettings) -> None:
+    from distill.predict import draw_overlay
+    from distill.predict import folder as output
+
     assert one.picture is not None
     level, about = one.facts["level"], asked.run.weights
     note = (

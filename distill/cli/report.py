@@ -12,20 +12,6 @@ import wsistore
 from distill.cli.options import FOLDER, Grouped, option
 from distill.evaluation import ScoreTable, score_columns
 from distill.output_folder import lock_output
-from distill.report import (
-    PAGE,
-    Question,
-    assemble,
-    check_report_folder,
-    collect,
-    judge_students,
-    measure,
-    methods_of,
-    notices_of,
-    overlays,
-    report_files,
-    write_report,
-)
 from wsistore import terminal
 
 
@@ -82,6 +68,21 @@ def command(
       distill report runs/* STORE --out report --margin 2 --score balanced-accuracy
       distill report runs/* STORE --out report --explain maps --overwrite
     """
+    from distill.report import (
+        PAGE,
+        Question,
+        assemble,
+        check_report_folder,
+        collect,
+        judge_students,
+        measure,
+        methods_of,
+        notices_of,
+        overlays,
+        report_files,
+        write_report,
+    )
+
     lock_output(out)
     check_report_folder(out, overwrite)
     explained = overlays(explain) if explain else ([], 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,12 +16,15 @@ from distill.cli.training_options import (
     memory_option,
     no_lock_option,
 )
-from distill.data import AUGMENTATION, AugmentationSettings, Sample
-from distill.kd import PAPER_RESIZE, DistillationSettings, TeachSettings, teach
+from distill.data import AUGMENTATION, AugmentationSettings
+from distill.kd import PAPER_RESIZE, DistillationSettings
 from distill.networks import NetworkSettings
 from distill.settings import from_options, settings_of
 from distill.training import EmbeddedSettings
 from wsistore import terminal
+
+if TYPE_CHECKING:
+    from distill.data import Sample
 
 
 @click.command("teach", cls=Grouped)
@@ -125,6 +128,8 @@ def command(
     for cls in (NetworkSettings, AugmentationSettings):
         for one in settings_of(cls):
             given.pop(one.parameter, None)
+    from distill.kd import TeachSettings, teach
+
     request = TeachSettings(
         resizers=resize,
         student_levels=levels,

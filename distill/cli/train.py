@@ -23,16 +23,8 @@ from distill.cli.training_options import (
 )
 from distill.engine import LabelSettings
 from distill.errors import UsageError
-from distill.runs import Run
 from distill.settings import from_options
-from distill.training import (
-    EmbeddedSettings,
-    TrainingOptions,
-    train_finetune,
-    train_kd,
-    train_on_embeddings,
-    train_supervised,
-)
+from distill.training import EmbeddedSettings, TrainingOptions
 from wsistore import terminal
 
 
@@ -60,11 +52,12 @@ def teacher(**given: Any) -> None:
         refuse_without_effect({"head": "without --embeddings"})
         if given["level"] is None:
             raise UsageError("Missing option '--level', or '--embeddings'.")
-        with _interruptible(given["out"]):
-            train_supervised("train teacher", _options(given), terminal.echo, _labels(given))
+        _train_supervised("train teacher", given)
         return
     refuse_without_effect(dict.fromkeys(OF_IMAGES, "with --embeddings"))
     options = _options({**given, "level": given["level"] or ""})
+    from distill.training import train_on_embeddings
+
     with _interruptible(given["out"]):
         train_on_embeddings(options, embedded, terminal.echo, _labels(given))
 
@@ -80,8 +73,7 @@ def baseline(**given: Any) -> None:
     Example:
       distill train baseline STORE --split main --level 1.25x --out runs/baseline
     """
-    with _interruptible(given["out"]):
-        train_supervised("train baseline", _options(given), terminal.echo, _labels(given))
+    _train_supervised("train baseline", given)
 
 
 @train.command(cls=Grouped)
@@ -98,8 +90,11 @@ def kd(**given: Any) -> None:
       distill train kd STORE --split main --teacher runs/teacher --level 1.25x --out runs/kd
       distill train kd STORE --split main --targets targets --level 1.25x --out runs/kd
     """
+    options, asked = _options(given), distillation(given)
+    from distill.training import train_kd
+
     with _interruptible(given["out"]):
-        train_kd(_options(given), distillation(given), terminal.echo)
+        train_kd(options, asked, terminal.echo)
 
 
 @train.command(cls=Grouped)
@@ -115,10 +110,21 @@ def finetune(student: Path, **given: Any) -> None:
     Example:
       distill train finetune STORE --split main --student runs/kd --out runs/finetuned
     """
+    from distill.runs import Run
+    from distill.training import train_finetune
+
     about = Run.open(student).weights
     options = _options({**given, "level": about.level})
     with _interruptible(given["out"]):
         train_finetune(student, options, terminal.echo, _labels(given))
+
+
+def _train_supervised(command: str, given: dict[str, Any]) -> None:
+    options, labels = _options(given), _labels(given)
+    from distill.training import train_supervised
+
+    with _interruptible(given["out"]):
+        train_supervised(command, options, terminal.echo, labels)
 
 
 def _options(given: dict[str, Any]) -> TrainingOptions:

@@ -10,6 +10,7 @@ from .augmentation import (
 )
 from .augmentation_settings import AUGMENTATION, DEFAULT_AUGMENTATION, AugmentationSettings
 from .batching import BatchingPolicy, Extent, Update, by_size, crops_in, one_by_one, shard
+from .choices import VAL
 from .color_statistics import MIN_CROPS, ColorStatistics, crop_color, measure_colors
 from .dataset import CropDataset, Crops, LabeledCrops, LabeledSample, Sample
 from .loader import SampleCache, SampleLoader
@@ -25,7 +26,6 @@ from .normalization import (
 from .padding import WASTE, batch_by_size
 from .prefetch import read_crops
 from .subsets import (
-    VAL,
     Subset,
     class_names,
     has_subset,

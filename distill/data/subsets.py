@@ -10,9 +10,6 @@ import pandas as pd
 import wsistore
 from distill.errors import SubsetError, UsageError
 
-VAL = "val"
-"""The set that validates unless another is named; a split may lack it."""
-
 
 @dataclass(frozen=True)
 class Subset:

@@ -1,9 +1,10 @@
+from .choices import HEADS, VIEWS
 from .embed import EmbedSettings, embed
 from .embedded_run import HEAD, load_head, online, record, vectors_of
-from .heads import HEADS, Head, build_head
+from .heads import Head, build_head
 from .reader import EmbeddingsReader
 from .tiles import TileRule
-from .views import VIEWS, number_of, position
+from .views import number_of, position
 
 __all__ = [
     "HEAD",

@@ -21,6 +21,7 @@ from distill.data import (
     rows_of,
     to_unit,
 )
+from distill.embeddings.choices import VIEWS
 from distill.embeddings.schema import (
     EmbeddedCrop,
     EmbeddingsMetadata,
@@ -28,7 +29,7 @@ from distill.embeddings.schema import (
     require_views,
 )
 from distill.embeddings.tiles import TileRule
-from distill.embeddings.views import VIEWS, seen
+from distill.embeddings.views import seen
 from distill.embeddings.writer import EmbeddingsWriter, check_out
 from distill.errors import SubsetError, TrainingError
 from distill.networks import (

@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 
-from distill.embeddings.heads import HEADS, Head, build_head
+from distill.embeddings.choices import HEADS
+from distill.embeddings.heads import Head, build_head
 from distill.embeddings.reader import EmbeddingsReader, require_kind
 from distill.embeddings.schema import IDENTITY
 from distill.embeddings.tiled import TiledClassifier

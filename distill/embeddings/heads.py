@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from distill.embeddings.choices import HEADS
 from distill.embeddings.reader import EmbeddingsReader
 
 WIDTH = 128
@@ -99,11 +100,9 @@ class AttentionHead(Head):
         return self.attention(bag) @ bag
 
 
-HEADS: dict[str, type[Head]] = {"linear": LinearHead, "attention": AttentionHead}
-
-
 def build_head(name: str, channels: int, classes: int, *, seed: int = 0) -> Head:
     """Return a head with initial weights, a function of the arguments."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return HEADS[name](channels, classes)
+        kind: type[Head] = globals()[HEADS[name]]
+        return kind(channels, classes)

@@ -16,8 +16,8 @@ from torch import Tensor
 
 import wsistore
 from distill.embeddings import schema
+from distill.embeddings.choices import VIEWS
 from distill.embeddings.schema import EmbeddedCrop, EmbeddingsMetadata
-from distill.embeddings.views import VIEWS
 from distill.errors import EmbeddingsError, UsageError
 
 _ZARR = (OSError, ValueError, RuntimeError, TypeError, KeyError, AttributeError)

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 import wsistore
+from distill.embeddings.choices import VIEWS
 from distill.embeddings.tiles import TileRule
-from distill.embeddings.views import VIEWS
 from distill.errors import UsageError
 from distill.networks import NetworkSpec
 
@@ -48,7 +48,7 @@ class EmbeddingsMetadata:
         mean: of R, G and B in 0..1 units, that the input was standardised with.
         std: of R, G and B in 0..1 units.
         precision: "fp32", or "bf16" for autocast; vectors are float32 all the same.
-        views: a key of `distill.embeddings.views.VIEWS`.
+        views: a key of `distill.embeddings.choices.VIEWS`.
         channels: D, the length of a vector.
         batch_size: tiles that passed through the network together; decides no value but by
             rounding.

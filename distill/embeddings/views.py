@@ -8,9 +8,6 @@ from torch import Tensor
 
 from distill.data import AugmentationParams, apply_geometry, unchanged
 
-VIEWS = {"plain": 1, "eight": 8}
-"""Number of views of each kind."""
-
 
 def position(number: int, epoch: int = 0) -> AugmentationParams:
     """Return view 0 … 7 as a draw that changes no colour.

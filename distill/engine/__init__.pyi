@@ -1,9 +1,10 @@
 from .callbacks import Callback, CallbackList
+from .compute_settings import ComputeSettings
 from .distributed import DistributedContext, init_distributed
 from .label_settings import LabelSettings, class_weights
 from .loggers import TRACKERS, require
 from .progress import Console
-from .settings import OPTIMIZATION, ComputeSettings, TrainingSettings
+from .settings import OPTIMIZATION, TrainingSettings
 from .task import Metrics, SupervisedTask, Task
 from .trainer import fit
 

@@ -1,11 +1,10 @@
-"""How a training goes: hyperparameters, and what the machine is to do with them. Plain data."""
+"""How a training goes: hyperparameters, as plain data; `--help` reads them, and needs no torch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from distill.data import AugmentationSettings, BatchingPolicy, one_by_one
-from distill.engine.distributed import ALONE, DistributedContext
+from distill.data import AugmentationSettings
 from distill.errors import UsageError
 from distill.settings import part, setting
 
@@ -214,21 +213,3 @@ class TrainingSettings:
             object.__setattr__(self, name, default)
         if not has and getattr(self, name) is not None:
             raise UsageError(f"--{name.replace('_', '-')} is of {owner} only; leave it out")
-
-
-@dataclass(frozen=True)
-class ComputeSettings:
-    """Who does the work, and in what pieces: nothing here changes the result but by rounding.
-
-    Attributes:
-        processes: this process and those beside it.
-        cut: how an update's crops are cut into batches.
-        precision: "fp32", or "bf16" for autocast; weights, gradients and losses stay float32.
-    """
-
-    processes: DistributedContext = ALONE
-    cut: BatchingPolicy = one_by_one
-    precision: str = "fp32"
-
-
-DEFAULT_COMPUTE = ComputeSettings()

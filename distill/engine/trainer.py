@@ -23,11 +23,12 @@ from distill.data import (
 )
 from distill.engine.averaging import WeightAverage
 from distill.engine.callbacks import Callback
+from distill.engine.compute_settings import DEFAULT_COMPUTE, ComputeSettings
 from distill.engine.distributed import ALONE, DistributedContext
 from distill.engine.gradients import GradientAccumulator
 from distill.engine.optimizers import make_optimizer, make_update
 from distill.engine.schedules import lr_factor, lr_record
-from distill.engine.settings import DEFAULT_COMPUTE, ComputeSettings, TrainingSettings
+from distill.engine.settings import TrainingSettings
 from distill.engine.task import Metrics, Task
 from distill.errors import TrainingError
 from distill.runs import TrainingState, Writer, modules

@@ -1,5 +1,6 @@
 from . import caveats, comparison, leakage, scoring
 from .caveats import FEW_OF_A_CLASS, FEW_PATIENTS, find_caveats
+from .choices import AGGREGATES
 from .evaluator import evaluate
 from .inference import Watch, crop_logits
 from .leakage import EPOCH, HOW, TEMPERATURE, TRAINING, ancestry, calibration_rows
@@ -7,7 +8,7 @@ from .metrics import resampling
 from .metrics.bootstrap import DRAWS, UNITS
 from .metrics.calibration import probabilities
 from .plan import EvaluationPlan, EvaluationRequest, plan_evaluation
-from .predictions import AGGREGATES, UNIT_COLUMNS, Predictions, guarded_csv
+from .predictions import UNIT_COLUMNS, Predictions, guarded_csv
 from .report_file import read_report
 from .scores import FORMAT, KINDS, Score, ScoreTable, missing_scores, notes, score_columns
 from .scoring import BootstrapSettings

@@ -17,10 +17,10 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from distill.errors import RunError
+from distill.evaluation.choices import AGGREGATES
 from distill.types import Floats, Indices
 from wsistore import texts
 
-AGGREGATES = ("mean", "area")
 UNIT_COLUMNS = {
     "crop": ["crop", "slide", "patient", "label", "area_mm2"],
     "slide": ["slide", "patient", "label", "crops", "area_mm2"],

@@ -1,6 +1,7 @@
 from . import similarity
+from .choices import PREDICTED
 from .crops import explain_crops
-from .plan import PREDICTED, REPORT, Case, ExplainRequest, plan_explanation
+from .plan import REPORT, Case, ExplainRequest, plan_explanation
 
 __all__ = [
     "PREDICTED",

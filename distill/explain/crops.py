@@ -14,9 +14,10 @@ import wsistore
 from distill.errors import DistillError
 from distill.explain import similarity
 from distill.explain.activation import ActivationMap, ActivationMapper
+from distill.explain.choices import LABEL, PREDICTED
 from distill.explain.grid import smooth
 from distill.explain.picture import Panel, draw
-from distill.explain.plan import FORMAT, LABEL, PREDICTED, REPORT, Case, ExplainPlan
+from distill.explain.plan import FORMAT, REPORT, Case, ExplainPlan
 from distill.files import encode, publish
 from distill.networks import inference_runner, resolve_device
 from distill.output_folder import own_name, staged_folder

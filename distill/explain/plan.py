@@ -12,13 +12,12 @@ import wsistore
 from distill import output_folder
 from distill.data import Subset, select, select_named
 from distill.errors import SubsetError, UsageError
+from distill.explain.choices import LABEL, PREDICTED
 from distill.networks import smallest_input
 from distill.runs import Run, disagreement
 
 FORMAT = "distill-explain/1"
 REPORT = "explain.json"
-PREDICTED, LABEL = "predicted", "label"
-"""What --class can be beside a class."""
 
 _CROP = re.compile(r"(?![.])[^/\\\0]+/\d+")
 

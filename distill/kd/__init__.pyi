@@ -1,10 +1,10 @@
 from . import losses, teach_plan
-from .criterion import DISTILLATION, PAPER_RESIZE, Criterion, resize_of
-from .losses import PAPER
-from .source import DistillationSettings, TeacherSource, open_source, restrict_to_targets
+from .maps import PAPER
+from .settings import DISTILLATION, LEVEL, PAPER_RESIZE, Criterion, DistillationSettings, resize_of
+from .source import TeacherSource, open_source, restrict_to_targets
 from .targets import TargetsReader, TargetsWriter
 from .task import KDTask
-from .teach_plan import LEVEL, TeachSettings
+from .teach_plan import TeachSettings
 from .teaching import teach
 
 __all__ = [

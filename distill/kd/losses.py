@@ -1,90 +1,20 @@
 """The losses of distillation, as pure functions: equations 1 to 3 of DiPalma et al. 2021, and AT+.
 
 Maps are (B, C, h, w) float; s is the student's last feature map, t the teacher's, and g_k(t) the
-teacher's map brought to the student's h × w by one of the `RESIZERS`.
+teacher's map brought to the student's h × w by one of `distill.kd.maps.RESIZERS`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from distill.kd.maps import DISTANCES, PAPER, RESIZERS
+
 TINY = 1e-12
 """An attention map whose L2 norm is below this stays (nearly) zero, instead of dividing by it."""
-
-
-def max_pool(teacher_map: Tensor, size: tuple[int, int]) -> Tensor:
-    """g₁: adaptive max-pool of (B, C, H, W) to (B, C, *size).
-
-    Cell i of n takes the maximum over rows ⌊i·H/n⌋ to ⌈(i+1)·H/n⌉ - 1, and columns alike.
-    """
-    return F.adaptive_max_pool2d(teacher_map, size)
-
-
-def bicubic(teacher_map: Tensor, size: tuple[int, int]) -> Tensor:
-    """g₂: bicubic interpolation (a = -0.75) of (B, C, H, W) to (B, C, *size).
-
-    Corners are not aligned, and there is no antialiasing: four taps a side, whatever the factor.
-    """
-    return F.interpolate(
-        teacher_map, size=size, mode="bicubic", align_corners=False, antialias=False
-    )
-
-
-def bicubic_antialias(teacher_map: Tensor, size: tuple[int, int]) -> Tensor:
-    """Bicubic interpolation (a = -0.5) whose kernel is as wide as the factor: every cell counts.
-
-    With a factor f = H / h > 1, output i weighs the cells j with cubic((j - (i + ½)·f + ½) / f),
-    normalised to sum 1 over the cells that exist; columns alike.
-    """
-    return F.interpolate(
-        teacher_map, size=size, mode="bicubic", align_corners=False, antialias=True
-    )
-
-
-def average_pool(teacher_map: Tensor, size: tuple[int, int]) -> Tensor:
-    """Adaptive average-pool of (B, C, H, W) to (B, C, *size), over the cells of `max_pool`."""
-    return F.adaptive_avg_pool2d(teacher_map, size)
-
-
-def bilinear(teacher_map: Tensor, size: tuple[int, int]) -> Tensor:
-    """Bilinear interpolation of (B, C, H, W) to (B, C, *size).
-
-    Corners are not aligned, and there is no antialiasing: two taps a side, whatever the factor.
-    """
-    return F.interpolate(
-        teacher_map, size=size, mode="bilinear", align_corners=False, antialias=False
-    )
-
-
-def nearest(teacher_map: Tensor, size: tuple[int, int]) -> Tensor:
-    """Nearest neighbour, as torch's mode "nearest": cell i of n is row ⌊i·H/n⌋, columns alike.
-
-    In whole numbers: torch rounds H/n to float32, and for one pair of sizes in sixty that takes
-    the cell before.
-    """
-    rows, columns = (
-        torch.arange(n, device=teacher_map.device) * there // n
-        for n, there in zip(size, teacher_map.shape[-2:], strict=True)
-    )
-    return teacher_map[:, :, rows[:, None], columns]
-
-
-RESIZERS: dict[str, Callable[[Tensor, tuple[int, int]], Tensor]] = {
-    "max": max_pool,
-    "bicubic": bicubic,
-    "bicubic-antialias": bicubic_antialias,
-    "average": average_pool,
-    "bilinear": bilinear,
-    "nearest": nearest,
-}
-PAPER = ("max", "bicubic")
-"""The two of equation 3; its Appendix A compares them with others, alone and together."""
-
-DISTANCES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"mse": F.mse_loss, "l1": F.l1_loss}
-"""Mean over batch, channels and cells of the squared, or of the absolute, difference."""
 
 
 class Hint(NamedTuple):

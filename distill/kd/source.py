@@ -12,68 +12,14 @@ import torch
 import wsistore
 from distill.data import ChannelStats, Subset
 from distill.errors import SubsetError, TargetsError, UsageError
-from distill.kd.criterion import DISTILLATION, PAPER_RESIZE, Criterion, resizers_of
-from distill.kd.losses import PAPER, RESIZERS
+from distill.kd.maps import PAPER
+from distill.kd.settings import Criterion, DistillationSettings
 from distill.kd.stored_teacher import StoredTeacher
 from distill.kd.targets.reader import TargetsReader
 from distill.kd.targets.schema import pixels_sha256
 from distill.kd.teacher import NetworkTeacher, Teacher
 from distill.networks import UNBOUNDED, CropRunner, feature_map, smallest_input
 from distill.runs import CLASS_MAP, Run, class_map_of, sha256
-from distill.settings import part, setting
-
-
-@dataclass(frozen=True)
-class DistillationSettings:
-    """What only `distill train kd` takes; exactly one of `teacher` and `targets` is given.
-
-    Attributes:
-        teacher: folder of the teacher's run.
-        targets: folder of stored targets.
-        subset: names what is distilled on, several joined by "+".
-        criterion: the losses and their weights; `open_source` decides on its resizers.
-        resize: keys of `distill.kd.losses.RESIZERS`; None for the paper's, or the targets'.
-        student_colors: "shared" with the teacher, or "own"; see `distill.kd.task.KDTask`.
-    """
-
-    teacher: Path | None = setting(
-        None, group=DISTILLATION, help="The teacher's run; or give --targets.", record=None
-    )
-    targets: Path | None = setting(
-        None,
-        group=DISTILLATION,
-        help="What a teacher said before, from distill teach; only --level is read then.",
-        record=None,
-    )
-    subset: str = setting(
-        "train",
-        group="Data",
-        metavar="NAME[+NAME…]",
-        help="Subsets to distil on, labelled or not; several joined by +.",
-        recipe=True,
-    )
-    criterion: Criterion = part(Criterion)
-    resize: tuple[str, ...] | None = setting(
-        None,
-        group=DISTILLATION,
-        metavar="NAME[+NAME…]",
-        parse=resizers_of,
-        help="How the teacher's feature map is brought to the student's size; of several, joined "
-        f"by +, the pixel loss is the mean: {', '.join(RESIZERS)}.",
-        unset=f"{PAPER_RESIZE}, or as --targets were made",
-        record=None,  # the criterion's resizers are
-        preset=True,
-    )
-    student_colors: str = setting(
-        "shared",
-        group=DISTILLATION,
-        key="student_colours",  # what config.json has said from the first run on
-        rank=1,
-        choices=("shared", "own"),
-        help="Colours that the student sees a crop in: the teacher's, or others, drawn in every "
-        "epoch. Flips and turns are always shared.",
-        preset=True,
-    )
 
 
 @dataclass(frozen=True)

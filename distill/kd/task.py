@@ -19,8 +19,9 @@ from distill.data import (
     with_own_colors,
 )
 from distill.engine import Metrics
-from distill.kd.criterion import Criterion
+from distill.kd.criterion import loss_parts
 from distill.kd.losses import total_loss
+from distill.kd.settings import Criterion
 from distill.kd.teacher import Teacher
 from distill.networks import UNBOUNDED, CropRunner, feature_map
 
@@ -131,7 +132,7 @@ class KDTask:
             if [tuple(output.features.shape[2:]) for output in outputs] != sizes:
                 raise ValueError(f"the student's maps are not of {sizes} cells, as its stride says")
             parts = [
-                self._criterion.parts(learnt, taught, self.projection)
+                loss_parts(self._criterion, learnt, taught, self.projection)
                 for learnt, taught in zip(outputs, answer(), strict=True)
             ]
         return [self._figures(one, learning) for one in parts]

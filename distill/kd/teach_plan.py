@@ -24,7 +24,8 @@ from distill.data import (
 )
 from distill.embeddings import EmbeddingsReader
 from distill.errors import SubsetError, UsageError
-from distill.kd.losses import PAPER
+from distill.kd.maps import PAPER
+from distill.kd.settings import LEVEL
 from distill.kd.targets.schema import CropTargets, TargetsMetadata, pixels_sha256
 from distill.networks import FeatureMap, NetworkSettings, NetworkSpec, smallest_input
 from distill.runs import CLASS_MAP, Run
@@ -34,8 +35,6 @@ DRAW_RULE = "distill.augment.draw(seed, view, index), view from 1, index in the 
 STORED_RULE = "the views of the embeddings, see docs/reference/embeddings-format.md"
 NO_SUBSET = "none"
 """In place of a plain subset, says that no crop gets a plain view."""
-LEVEL = "{level}"
-"""In `--out`, stands for the level of the students."""
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,20 @@
 from .backbone_classifier import BackboneClassifier
 from .build import build, build_resnet, smallest_input
+from .choices import BATCH_PIXELS, MATCHES, POOLINGS
 from .classifier import Classifier, Output
 from .execution.device import available_gib, resolve_device
 from .execution.live_memory import LiveMemory
 from .execution.memory import memory_of_plans, memory_of_whole
-from .execution.runner import BATCH_PIXELS, UNBOUNDED, CropRunner, inference_runner
+from .execution.runner import UNBOUNDED, CropRunner, inference_runner
 from .feature_maps import FeatureMap, feature_map
 from .known_encoders import KNOWN_ENCODERS, KnownEncoder
 from .operations import PlainOperations
-from .pretrained import MATCHES, WeightsMatch, fill_backbone, read_tensors
+from .pretrained import WeightsMatch, fill_backbone, read_tensors
 from .registry import NETWORKS
 from .resnet import ResNet
 from .settings import NETWORK, NetworkSettings
 from .spec import NetworkSpec, check_name, parse_options
-from .tile_encoder import POOLINGS, TileEncoder, build_encoder, vector_length
+from .tile_encoder import TileEncoder, build_encoder, vector_length
 
 __all__ = [
     "BATCH_PIXELS",

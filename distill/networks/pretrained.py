@@ -22,7 +22,6 @@ from distill.networks.backbones import Backbone
 
 TORCH = (".pt", ".pth", ".bin", ".ckpt")
 """Endings of files that torch writes; they are read with `weights_only=True`: no code runs."""
-MATCHES = ("name", "order")
 _COUNTER = "num_batches_tracked"
 """Ends the name of a batch norm's count of what it has seen, which decides nothing here."""
 

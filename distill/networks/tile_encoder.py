@@ -14,8 +14,6 @@ from distill.networks.backbone_classifier import enlarged
 from distill.networks.backbones import Backbone, Channels
 from distill.networks.spec import NetworkSpec
 
-POOLINGS = ("network", "token", "mean", "token+mean")
-"""How a tile's vector is made; see `TileEncoder`."""
 SIDE = 224
 """Pixels a side of the images that torchvision's networks were trained with."""
 

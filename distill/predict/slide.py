@@ -19,11 +19,11 @@ from distill.errors import DistillError, RunError
 from distill.evaluation import crop_logits
 from distill.networks import CropRunner, inference_runner, resolve_device, smallest_input
 from distill.output_folder import own_name
+from distill.predict.choices import BASE, VENDOR
 from distill.runs import Run, sha256
 from distill.types import Floats
 from wsistore import terminal, texts
 
-BASE, VENDOR = "base", "vendor"
 NOTABLE = 0.05
 """Share by which the µm per pixel may differ from the run's before it is said."""
 

@@ -4,7 +4,7 @@ from .finetune import train_finetune
 from .kd import train_kd
 from .options import DATA, MACHINE, RUN, TrainingOptions
 from .presets import PRESETS
-from .pretrained import PretrainedSettings
+from .pretrained_settings import PretrainedSettings
 from .run_record import recipe, tracked
 from .supervised import train_supervised
 

@@ -36,7 +36,7 @@ from distill.training.embedded_settings import EmbeddedSettings
 from distill.training.fit_run import fit_run
 from distill.training.open_session import Say, open_session
 from distill.training.options import TrainingOptions
-from distill.training.pretrained import BACKBONE, PretrainedSettings
+from distill.training.pretrained_settings import BACKBONE, PretrainedSettings
 from distill.training.supervised import _Labeled
 
 

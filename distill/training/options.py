@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 import wsistore
 from distill.data import VAL
 from distill.engine import OPTIMIZATION, TRACKERS, TrainingSettings
 from distill.errors import UsageError
-from distill.networks import BATCH_PIXELS, NetworkSettings, NetworkSpec, resolve_device
+from distill.networks import BATCH_PIXELS, NetworkSettings, NetworkSpec
 from distill.runs import environment, location
 from distill.settings import part, recorded, setting
-from distill.training.pretrained import PretrainedSettings
+from distill.training.pretrained_settings import PretrainedSettings
 
 DATA, RUN, MACHINE = "Data", "Run", "Machine"
 """Groups of `--help` beside those of the loop and of distillation."""
@@ -24,6 +22,21 @@ DATA, RUN, MACHINE = "Data", "Run", "Machine"
 
 def _once(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
+
+
+# what is recorded comes from torch, which is imported then: `--help` reads the declarations alone
+
+
+def _device_type(name: str) -> str:
+    from distill.networks import resolve_device
+
+    return resolve_device(name).type
+
+
+def _threads(_: int | None) -> int:
+    import torch
+
+    return torch.get_num_threads()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +143,7 @@ class TrainingOptions:
         rank=-4,
         metavar="auto|cpu|cuda|cuda:N",
         help="Where to compute; auto takes CUDA if there is any.",
-        record=lambda device: resolve_device(device).type,
+        record=_device_type,
     )
     precision: str = setting(
         "fp32",
@@ -167,7 +180,7 @@ class TrainingOptions:
         at_least=1,
         help="CPU threads of torch.",
         unset="one per core",
-        record=lambda _: torch.get_num_threads(),  # what computes, whoever decided on it
+        record=_threads,  # what computes, whoever decided on it
     )
     log: tuple[str, ...] = setting(
         (),

@@ -1,80 +1,20 @@
-"""Pretrained weights, and how much of a network learns."""
+"""Pretrained weights put into a network, and how much of it learns."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from torch import nn
 
 from distill.errors import UsageError
 from distill.networks import (
-    MATCHES,
-    NETWORK,
     BackboneClassifier,
     Classifier,
     WeightsMatch,
     fill_backbone,
     read_tensors,
 )
-from distill.settings import setting
-
-NONE, BACKBONE = "none", "backbone"
-
-
-def _freezes(text: str) -> str:
-    if text not in (NONE, BACKBONE) and not re.fullmatch(r"stages=[1-9]\d*", text):
-        raise UsageError(f"--freeze {text} is none of {NONE}, {BACKBONE}, stages=N")
-    return text
-
-
-@dataclass(frozen=True, kw_only=True)
-class PretrainedSettings:
-    """What a network starts from and what of it learns; the fields' help says what each is."""
-
-    weights: Path | None = setting(
-        None,
-        group=NETWORK,
-        metavar="FILE",
-        files=True,
-        help="Pretrained weights of the network before its head: .safetensors, or a .pt, .pth, "
-        ".bin, .ckpt that holds tensors alone. The head is new.",
-        record=None,  # what was loaded is
-    )
-    weights_key: str | None = setting(
-        None,
-        group=NETWORK,
-        metavar="KEY",
-        help="Which network of the file, such as teacher, where it holds several.",
-        unset="the only one",
-        record=None,
-    )
-    weights_match: str = setting(
-        "name",
-        group=NETWORK,
-        choices=MATCHES,
-        help="order: the file's tensors by their order and shapes, where its names are others.",
-        record=None,
-    )
-    normalize: str | None = setting(
-        None,
-        group=NETWORK,
-        choices=("train", "network"),
-        help="Mean and deviation to normalize the input with: the training crops', or those that "
-        "the library gives for the network's weights.",
-        unset="network with --weights, else train",
-        record=None,  # which it came to be is
-    )
-    freeze: str = setting(
-        NONE,
-        group=NETWORK,
-        metavar="none|backbone|stages=N",
-        parse=_freezes,
-        help="What does not learn: nothing, all but the head, or the first N stages.",
-        tracked=True,
-        recipe=True,
-    )
+from distill.training.pretrained_settings import BACKBONE, NONE, PretrainedSettings
 
 
 def fill_pretrained(

@@ -13,24 +13,33 @@ from typing import Any
 import sitecustomize
 
 PROGRAMS = {"wsistore": "wsistore.cli.main", "distill": "distill.cli.main"}
-MODULES = {
-    "wsistore build": ["wsistore.build.builder"],
-    "wsistore split": ["wsistore.cli.split_actions"],
-    "wsistore label": ["wsistore.store.relabel", "wsistore.split.check"],
-    "wsistore sample": ["wsistore.synthetic.cohort"],
-    "wsistore preview": ["wsistore.preview.cohort", "wsistore.store.store"],
-    "distill train": ["distill.cli.train"],
-    "distill teach": ["distill.cli.teach"],
-    "distill evaluate": ["distill.cli.evaluate"],
-    "distill report": ["distill.cli.report"],
-    "distill explain": ["distill.cli.explain"],
-    "distill predict": ["distill.cli.predict"],
-    "distill export": ["distill.cli.export", "onnxscript"],
-    "distill cost": ["distill.cli.cost"],
-    "distill experiment": ["distill.cli.experiment.command"],
+LOADED = {
+    "wsistore build": ["wsistore.build"],
+    "wsistore split": ["wsistore.split", "wsistore.store"],
+    "wsistore label": ["wsistore.split", "wsistore.store"],
+    "wsistore sample": ["wsistore.synthetic"],
+    "wsistore preview": ["wsistore.preview", "wsistore.store"],
+    "distill train": ["distill.training"],
+    "distill teach": ["distill.kd"],
+    "distill evaluate": ["distill.evaluation"],
+    "distill report": ["distill.report"],
+    "distill explain": ["distill.explain"],
+    "distill predict": ["distill.predict"],
+    "distill export": ["distill.export", "onnxscript"],
+    "distill cost": ["distill.cost"],
+    "distill experiment": ["distill.data"],
 }
-"""Command → what is loaded when it first comes, before the fork, so that each later one has it.
-Not onnxruntime: it starts a thread, which a fork does not have and waits for at its end."""
+"""Command → packages of which all that they hand on is loaded when it first comes, before the fork,
+so that each later one has it. Not onnxruntime: it starts a thread, which a fork does not have and
+waits for at its end."""
+
+
+def load(package: str) -> None:
+    """Import a package, and if it is one of ours, all that it hands on: it does so when asked."""
+    found = importlib.import_module(package)
+    if package.split(".")[0] in PROGRAMS:
+        for name in found.__all__:
+            getattr(found, name)
 
 
 def begin(request: dict[str, Any]) -> None:
@@ -54,8 +63,8 @@ def serve() -> None:
     """Answer requests until there are no more."""
     for line in iter(sys.stdin.readline, ""):
         request = json.loads(line)
-        for name in MODULES[" ".join(request["words"][:2])]:
-            importlib.import_module(name)
+        for package in LOADED[" ".join(request["words"][:2])]:
+            load(package)
         child = os.fork()
         if child == 0:
             begin(request)

@@ -18,7 +18,6 @@ from distill.cli.experiment.jobs import jobs as jobs_of
 from distill.cli.experiment.runner import DISTILL, carry_out, check, program, with_parent
 from distill.cli.options import FOLDER, Grouped, option
 from distill.cli.training_options import no_lock_option
-from distill.data import require_level, rows_of
 from distill.errors import DistillError
 from distill.output_folder import lock_output
 from wsistore import terminal
@@ -79,6 +78,8 @@ def experiment(
     """
     plan = read(file)
     plan = replace(plan, store=store or plan.store, seeds=plan.seeds[:seeds])
+    from distill.data import require_level, rows_of
+
     opened = wsistore.open(plan.store)
     for level in (plan.teacher, *plan.levels):
         require_level(opened, level)

@@ -39,7 +39,7 @@ class TargetsMetadata:
         classes: names of the classes, in the order of the logits.
         channels: of the hint; None if there is none.
         hint_dtype: "float32" or "float16"; None if there is none.
-        resizers: keys of `distill.kd.losses.RESIZERS`, whose mean the hint is.
+        resizers: keys of `distill.kd.maps.RESIZERS`, whose mean the hint is.
         logits: whether there are logits.
         attention: whether there are attention maps.
         split: name of the split.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from torch import Tensor
+from distill.kd.maps import PAPER
 
-from distill.kd.losses import PAPER
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,8 @@ class TargetSpec:
     Attributes:
         logits: whether its logits are wanted.
         pixel: whether its feature map is wanted.
-        resizers: keys of `distill.kd.losses.RESIZERS`, to bring the map to the student's size.
-        distance: a key of `distill.kd.losses.DISTANCES`; decides which maps are needed.
+        resizers: keys of `distill.kd.maps.RESIZERS`, to bring the map to the student's size.
+        distance: a key of `distill.kd.maps.DISTANCES`; decides which maps are needed.
         attention: whether its attention map is wanted.
     """
 

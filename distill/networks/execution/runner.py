@@ -28,10 +28,6 @@ from distill.networks.execution.memory import (
 from distill.networks.execution.modes import ExecutionPlan, forward
 from distill.networks.execution.streamed_input import StreamedInput
 
-BATCH_PIXELS = {"cpu": 2**19, "cuda": 2**22}
-"""Pixels of a batch where nothing else is asked for. On the CPU a larger batch saves hardly more
-(measured, docs/explanation/large-crops.md); the figure for CUDA is a guess, tested on no GPU."""
-
 
 class CropRunner:
     """Runs networks on crops within a budget of memory; values and gradients do not depend on it.

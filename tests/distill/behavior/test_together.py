@@ -12,10 +12,11 @@ from distill.data.augmentation import AugmentationParams, sample_params
 from distill.data.batching import by_size, one_by_one
 from distill.data.dataset import Crops, LabeledSample
 from distill.data.normalization import ChannelStats
-from distill.engine.settings import ComputeSettings, TrainingSettings
+from distill.engine.compute_settings import ComputeSettings
+from distill.engine.settings import TrainingSettings
 from distill.engine.task import SupervisedTask, Task
 from distill.engine.trainer import train_epoch
-from distill.kd.criterion import Criterion
+from distill.kd.settings import Criterion
 from distill.kd.stored_teacher import StoredTeacher
 from distill.kd.targets.reader import TargetsReader
 from distill.kd.task import KDTask

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from distill.kd.criterion import Criterion
+from distill.kd.settings import Criterion
 from tests.distill.commands import QUICK, distill, done
 
 

@@ -5,7 +5,8 @@ from itertools import product
 import torch
 
 from distill.data import AugmentationParams, apply_geometry, unchanged
-from distill.embeddings.views import VIEWS, number_of, position, seen
+from distill.embeddings.choices import VIEWS
+from distill.embeddings.views import number_of, position, seen
 
 IMAGE = torch.arange(3 * 4 * 5).reshape(3, 4, 5)
 

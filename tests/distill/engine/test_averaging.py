@@ -10,7 +10,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from distill.data.batching import by_size, one_by_one
 from distill.engine.averaging import WeightAverage
-from distill.engine.settings import ComputeSettings, TrainingSettings
+from distill.engine.compute_settings import ComputeSettings
+from distill.engine.settings import TrainingSettings
 from distill.engine.trainer import fit, validate
 from distill.runs.writer import RunWriter
 from tests.distill.engine.test_trainer import IMAGES, WEIGHTS, Linear, Quiet, listed

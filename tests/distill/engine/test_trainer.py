@@ -11,8 +11,9 @@ from distill.data.augmentation import AugmentationParams, sample_params
 from distill.data.batching import by_size
 from distill.data.dataset import Sample
 from distill.data.loader import order
+from distill.engine.compute_settings import ComputeSettings
 from distill.engine.optimizers import make_optimizer
-from distill.engine.settings import ComputeSettings, TrainingSettings
+from distill.engine.settings import TrainingSettings
 from distill.engine.trainer import fit, train_epoch, validate
 from distill.errors import TrainingError
 from distill.runs.checkpoint import TrainingState

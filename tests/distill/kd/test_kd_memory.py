@@ -11,8 +11,9 @@ from distill.data.augmentation import AugmentationParams, sample_params
 from distill.data.dataset import Sample
 from distill.data.normalization import ChannelStats
 from distill.errors import TrainingError
-from distill.kd.criterion import Criterion
+from distill.kd.criterion import loss_parts
 from distill.kd.losses import total_loss
+from distill.kd.settings import Criterion
 from distill.kd.targets.target import TeacherOutput
 from distill.kd.task import KDTask
 from distill.kd.teacher import NetworkTeacher, PendingTargets
@@ -142,7 +143,7 @@ def test_losses_and_gradients_are_those_of_a_teacher_that_looks_after_the_studen
     student = build("resnet10", 3, seed=0)
     (learnt,) = UNBOUNDED(student, [given.images["2.5x"]], [chosen], LOW, CPU)
     ((taught,),) = teacher.answers([given], [chosen], [[tuple(learnt.features.shape[2:])]])
-    parts = criterion.parts(learnt, taught, torch.nn.Identity())
+    parts = loss_parts(criterion, learnt, taught, torch.nn.Identity())
     wanted: Tensor = total_loss(parts, criterion.weights)
     wanted.backward()
     assert torch.equal(found["loss"], wanted)

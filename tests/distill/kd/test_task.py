@@ -10,7 +10,6 @@ from distill.data.augmentation import AugmentationParams, sample_params, with_ow
 from distill.data.dataset import Sample
 from distill.data.normalization import ChannelStats, network_input, to_input
 from distill.errors import UsageError
-from distill.kd.criterion import Criterion
 from distill.kd.losses import (
     attention_loss,
     attention_map,
@@ -18,6 +17,7 @@ from distill.kd.losses import (
     resized_attention,
     soft_loss,
 )
+from distill.kd.settings import Criterion
 from distill.kd.targets.target import TeacherOutput
 from distill.kd.task import KDTask
 from distill.kd.teacher import NetworkTeacher, PendingTargets

@@ -23,7 +23,7 @@ DRIVER = """
 import os, random, sys
 sys.path[:0] = {path!r}
 from pathlib import Path
-import distill.runs.curves, distill.cli.train, wsistore.store.store
+import distill.runs.curves, distill.training.supervised, wsistore.store.store
 from distill.cli.main import main
 from tests.moments import count_steps
 

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from distill.errors import RunError
 from distill.evaluation.leakage import training_patients
-from distill.kd.source import DistillationSettings
+from distill.kd.settings import DistillationSettings
 from distill.runs.run import Run
 
 

@@ -8,8 +8,8 @@ from distill.cost import parameters
 from distill.data import augmentation
 from distill.data.augmentation_settings import AugmentationSettings
 from distill.evaluation.metrics import bootstrap
-from distill.kd.criterion import PAPER_RESIZE, Criterion
-from distill.kd.losses import PAPER
+from distill.kd.maps import PAPER
+from distill.kd.settings import PAPER_RESIZE, Criterion
 from distill.networks import build
 from distill.training.presets import DIPALMA2021, PRESETS
 

@@ -1,0 +1,6 @@
+"""What options about vectors of tiles may be, as plain data for `--help`."""
+
+VIEWS = {"plain": 1, "eight": 8}
+"""Number of views of each kind; see `distill.embeddings.views`."""
+HEADS = {"linear": "LinearHead", "attention": "AttentionHead"}
+"""Name of each head's class in `distill.embeddings.heads`."""
