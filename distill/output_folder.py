@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import uuid
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -9,8 +11,8 @@ from pathlib import Path
 import click
 
 import wsistore
-from distill.errors import RunError, UsageError
-from distill.files import read_json
+from distill.errors import DistillError, RunError, UsageError
+from distill.files import publish, read_json
 
 
 def own_name(path: Path) -> str:
@@ -124,3 +126,110 @@ def staged_folder(out: Path) -> Iterator[Path]:
             ) from error
         yield folder
         wsistore.atomic.publish(folder, target)
+
+
+def require_artifact_replaceable(
+    path: Path, overwrite: bool, what: str, ours: Callable[[Path], bool]
+) -> None:
+    """Refuse a place that holds something, unless it is such an artifact, to be replaced.
+
+    What a killed command left beside it goes first, and an artifact that it was about to replace
+    is put back.
+
+    Args:
+        path: the place.
+        overwrite: whether an artifact may be replaced.
+        what: what it is, e.g. "targets".
+        ours: says whether a folder is such.
+
+    Raises:
+        UsageError: if `path` is a file, or a folder that may not be replaced.
+    """
+    wsistore.atomic.clear(path.parent, path.name)
+    if path.is_symlink() or (path.exists() and not path.is_dir()):
+        raise UsageError(f"{path} is not a folder; choose another --out")
+    if not path.exists():
+        return
+    if not ours(path):
+        raise UsageError(f"{path} exists and holds no {what}; choose another --out")
+    if not overwrite:
+        raise UsageError(f"{path} exists; choose another --out, or replace it with --overwrite")
+
+
+def has_attribute(group: Path, key: str) -> bool:
+    """Say whether the metadata file of a Zarr group has an attribute."""
+    try:
+        return key in wsistore.parse_json(group.read_text())["attributes"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+class UnfinishedFolder:
+    """The folder beside OUT in which an artifact grows, over several commands, until it is whole.
+
+    It belongs to the process that took it up last, even where there are no locks.
+
+    Args:
+        out: the place of the whole artifact.
+
+    Attributes:
+        path: the folder.
+    """
+
+    _OWNER = "owner"
+    """File that names the process that writes, by a random number."""
+
+    def __init__(self, out: Path) -> None:
+        self.path = out.with_name(f"{out.name}.part")
+        self._out = out
+        self._id = uuid.uuid4().hex
+
+    def begin(self) -> None:
+        """Take the folder, emptied."""
+        for stale in self.path.iterdir():
+            shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
+        self._take()
+
+    def resume(self) -> None:
+        """Take the folder as it is, but for files that a killed process had not renamed yet."""
+        self._take()
+        wsistore.atomic.clear(self.path)
+        for stray in self.path.rglob("*.partial"):  # zarr's
+            stray.unlink()
+
+    def _take(self) -> None:
+        publish(self.path / self._OWNER, self._id.encode())
+
+    def require_own(self) -> None:
+        """Refuse to write what another process has taken up, or somebody has removed.
+
+        Raises:
+            DistillError: it is not this process's any more.
+        """
+        try:
+            owner = (self.path / self._OWNER).read_text()
+        except OSError:
+            owner = ""
+        if owner != self._id:
+            raise DistillError(
+                f"{self.path} was removed or replaced while it was written; nothing more is "
+                "written there"
+            )
+
+    def finish(self, progress: str) -> None:
+        """Let the folder take the place of `out`, and of what is there.
+
+        Args:
+            progress: name of the file that is there as long as it is unfinished.
+
+        Raises:
+            DistillError: it is not this process's any more.
+        """
+        self.require_own()
+        with wsistore.atomic.aside(self._out) as whole:
+            # nobody else may take it up
+            self.path.rename(whole)
+            (whole / self._OWNER).unlink()
+            (whole / progress).unlink()
+            # only what may be replaced is there, see require_artifact_replaceable
+            wsistore.atomic.publish(whole, self._out)

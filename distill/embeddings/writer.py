@@ -8,9 +8,7 @@ each shard and at least once a minute.
 from __future__ import annotations
 
 import json
-import shutil
 import time
-import uuid
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -28,12 +26,15 @@ from distill.embeddings import schema
 from distill.embeddings.schema import EmbeddedCrop, EmbeddingsMetadata
 from distill.errors import DistillError, UsageError
 from distill.files import load, publish, save
+from distill.output_folder import (
+    UnfinishedFolder,
+    has_attribute,
+    require_artifact_replaceable,
+)
 
 CHUNK_BYTES = 2**18
 SHARD_BYTES = 32 * 2**20
 SECONDS = 60.0
-OWNER = "owner"
-"""File that names the process that writes, by a random number, while the folder is unfinished."""
 
 
 class EmbeddingsWriter:
@@ -72,8 +73,8 @@ class EmbeddingsWriter:
         self.done = self._written = 0
         self.total = schema.count(crops, about.views)
         self._about, self._crops = about, tuple(crops)
-        self._aside = path.with_name(f"{path.name}.part")
-        self._id = uuid.uuid4().hex
+        self._folder = UnfinishedFolder(path)
+        self._aside = self._folder.path
         self._chunk = max(1, CHUNK_BYTES // (4 * about.channels))
         self._shard = max(1, SHARD_BYTES // (4 * about.channels) // self._chunk) * self._chunk
         self._tail = Tail(np.empty((0, about.channels), np.float32))
@@ -138,9 +139,7 @@ class EmbeddingsWriter:
         if (self._aside / schema.PROGRESS).exists():
             self._resume()
             return
-        for stale in self._aside.iterdir():
-            shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
-        publish(self._aside / OWNER, self._id.encode())
+        self._folder.begin()
         zarr.create_group(store=str(self._aside), attributes={schema.KEY: self._attributes()})
         publish(self._aside / schema.CROPS_CSV, schema.crops_csv(self._crops))
         width = self._tail.width
@@ -167,11 +166,7 @@ class EmbeddingsWriter:
                 self._refuse(f"{key} {held.get(key)}, not {value}")
         if (self._aside / schema.CROPS_CSV).read_bytes() != schema.crops_csv(self._crops):
             self._refuse("other crops, or crops with other pixels")
-        publish(self._aside / OWNER, self._id.encode())
-        # a killed process may have left files that it had not renamed yet, of ours or of zarr's
-        wsistore.atomic.clear(self._aside)
-        for stray in self._aside.rglob("*.partial"):
-            stray.unlink()
+        self._folder.resume()
         tensors, metadata = load(self._aside / schema.PROGRESS)
         self.done, self._written = int(metadata["done"]), int(metadata["written"])
         self._tail = Tail(tensors["tail"].numpy())
@@ -185,7 +180,7 @@ class EmbeddingsWriter:
         """Write what is there in whole shards, or all of it if `least` is 1."""
         flushed = False
         while len(self._tail) >= least:
-            self._require_own()
+            self._folder.require_own()
             place = str(self._aside / schema.VECTORS)
             array = zarr.open_array(place, mode="r+", config=EMPTY_TOO)
             rows = self._tail.take(self._shard)
@@ -194,26 +189,10 @@ class EmbeddingsWriter:
             flushed = True
         return flushed
 
-    def _require_own(self) -> None:
-        """Refuse to write what another process has taken up, or somebody has removed.
-
-        Raises:
-            DistillError: it is not this process's any more.
-        """
-        try:
-            owner = (self._aside / OWNER).read_text()
-        except OSError:
-            owner = ""
-        if owner != self._id:
-            raise DistillError(
-                f"{self._aside} was removed or replaced while it was written; nothing more is "
-                "written there"
-            )
-
     def _save(self) -> None:
         tail = torch.from_numpy(np.ascontiguousarray(self._tail.joined()))
         metadata = {"done": str(self.done), "written": str(self._written)}
-        self._require_own()
+        self._folder.require_own()
         save(self._aside / schema.PROGRESS, {"tail": tail}, metadata)
         self._saved = time.monotonic()
 
@@ -222,14 +201,7 @@ class EmbeddingsWriter:
             self._save()
             raise ValueError(f"{self.done} of {self.total} tiles have vectors")
         self._flush(1)
-        self._require_own()
-        with wsistore.atomic.aside(self.path) as whole:
-            # nobody else may take it up
-            self._aside.rename(whole)
-            (whole / OWNER).unlink()
-            (whole / schema.PROGRESS).unlink()
-            # only what may be replaced is there, see check_out
-            wsistore.atomic.publish(whole, self.path)
+        self._folder.finish(schema.PROGRESS)
 
 
 def check_out(path: Path, overwrite: bool) -> None:
@@ -241,20 +213,9 @@ def check_out(path: Path, overwrite: bool) -> None:
     Raises:
         UsageError: if `path` is a file, or a folder that may not be replaced.
     """
-    wsistore.atomic.clear(path.parent, path.name)
-    if path.is_symlink() or (path.exists() and not path.is_dir()):
-        raise UsageError(f"{path} is not a folder; choose another --out")
-    if not path.exists():
-        return
-    if not is_embeddings(path):
-        raise UsageError(f"{path} exists and holds no embeddings; choose another --out")
-    if not overwrite:
-        raise UsageError(f"{path} exists; choose another --out, or replace it with --overwrite")
+    require_artifact_replaceable(path, overwrite, "embeddings", is_embeddings)
 
 
 def is_embeddings(path: Path) -> bool:
     """Say whether a folder holds embeddings."""
-    try:
-        return schema.KEY in wsistore.parse_json((path / schema.METADATA).read_text())["attributes"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
+    return has_attribute(path / schema.METADATA, schema.KEY)

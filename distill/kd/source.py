@@ -18,7 +18,7 @@ from distill.kd.stored_teacher import StoredTeacher
 from distill.kd.targets.reader import TargetsReader
 from distill.kd.targets.schema import pixels_sha256
 from distill.kd.teacher import NetworkTeacher, Teacher
-from distill.networks import UNBOUNDED, CropRunner, feature_map, smallest_input
+from distill.networks import UNBOUNDED, CropRunner, NetworkSpec, build, feature_map, smallest_input
 from distill.runs import CLASS_MAP, Run, class_map_of, sha256
 
 
@@ -72,7 +72,7 @@ def open_source(
     store: wsistore.Store,
     split: str,
     level: str,
-    student: torch.nn.Module,
+    student: NetworkSpec,
     device: torch.device,
     look: CropRunner = UNBOUNDED,
 ) -> TeacherSource:
@@ -83,7 +83,7 @@ def open_source(
         store: of the crops.
         split: name of the split.
         level: the student's.
-        student: a network as the student's, to know its feature map; None of its values is used.
+        student: its network; only stored targets are held against its feature map.
         device: where the teacher runs, or its answers go.
         look: how the teacher's network is run.
 
@@ -139,7 +139,7 @@ def _stored(
     store: wsistore.Store,
     split: str,
     level: str,
-    student: torch.nn.Module,
+    student: NetworkSpec,
     device: torch.device,
 ) -> TeacherSource:
     targets = TargetsReader(path)
@@ -149,7 +149,7 @@ def _stored(
         "student level": (about.student_level, level, "--level"),
         "split": (about.split, split, "--split"),
         "split SHA-256": (about.split_sha256, store.split_sha256(split), "--split"),
-        "stride": (about.stride, feature_map(student).stride, "--network"),
+        "stride": (about.stride, feature_map(build(student, 1)).stride, "--network"),
     }
     for name, (theirs, ours, flag) in expected.items():
         if theirs != ours:

@@ -24,7 +24,7 @@ from distill.kd import (
     open_source,
     restrict_to_targets,
 )
-from distill.networks import build, smallest_input
+from distill.networks import smallest_input
 from distill.runs import TrainingState
 from distill.settings import recorded
 from distill.training.fit_run import fit_run
@@ -59,7 +59,7 @@ def train_kd(
     with open_session(options, say) as here:
         spec, level = options.network, options.level
         source = open_source(
-            distillation, here.store, options.split, level, build(spec, 1), here.device, here.glance
+            distillation, here.store, options.split, level, spec, here.device, here.glance
         )
         _require_same_draws(source, options.schedule.augmentation)
         there, data = _taught(here, source, distillation.subset)

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import zarr
 
-import wsistore
 from distill.errors import TargetsError, UsageError
 from distill.kd.targets import draws, schema
 from distill.kd.targets.schema import CropTargets, TargetsMetadata
+from distill.output_folder import has_attribute, require_artifact_replaceable
 
 
 def differs(path: Path, about: TargetsMetadata, lessons: Sequence[CropTargets]) -> str | None:
@@ -59,15 +59,7 @@ def check_targets_out(path: Path, overwrite: bool) -> None:
     Raises:
         UsageError: if `path` is a file, or a folder that may not be replaced.
     """
-    wsistore.atomic.clear(path.parent, path.name)
-    if path.is_symlink() or (path.exists() and not path.is_dir()):
-        raise UsageError(f"{path} is not a folder; choose another --out")
-    if not path.exists():
-        return
-    if not is_targets(path):
-        raise UsageError(f"{path} exists and holds no targets; choose another --out")
-    if not overwrite:
-        raise UsageError(f"{path} exists; choose another --out, or replace it with --overwrite")
+    require_artifact_replaceable(path, overwrite, "targets", is_targets)
 
 
 def require_same(path: Path, about: TargetsMetadata, lessons: Sequence[CropTargets]) -> None:
@@ -89,7 +81,4 @@ def require_same(path: Path, about: TargetsMetadata, lessons: Sequence[CropTarge
 
 def is_targets(path: Path) -> bool:
     """Say whether a folder holds teacher targets."""
-    try:
-        return schema.KEY in wsistore.parse_json((path / schema.METADATA).read_text())["attributes"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
+    return has_attribute(path / schema.METADATA, schema.KEY)

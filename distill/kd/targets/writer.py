@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
-import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -32,14 +31,12 @@ from distill.kd.targets.arrays import check_targets_out, differs
 from distill.kd.targets.draws import DRAWS_CSV, draws_csv
 from distill.kd.targets.schema import CropTargets, TargetsMetadata
 from distill.kd.targets.target import TeacherOutput
-from distill.output_folder import remove_earlier_lock
+from distill.output_folder import UnfinishedFolder, remove_earlier_lock
 
 CHUNK = 64
 """Cells of a chunk: a student of 250 × 250 px has as many."""
 SHARD_BYTES = 32 * 2**20
 SECONDS = 60.0
-OWNER = "owner"
-"""File that names the process that writes, by a random number, while the folder is unfinished."""
 
 
 class TargetsWriter:
@@ -75,8 +72,8 @@ class TargetsWriter:
         self.lessons = tuple(lessons)
         self.views = [(lesson, draw) for lesson in lessons for draw in lesson.draws]
         self.done = 0
-        self._aside = path.with_name(f"{path.name}.part")
-        self._id = uuid.uuid4().hex
+        self._folder = UnfinishedFolder(path)
+        self._aside = self._folder.path
         self._format: dict[str, Any] = {"format": schema.FORMAT}
         self._lock = wsistore.OutputLock(path, lock)
         self._lock.acquire()
@@ -189,9 +186,7 @@ class TargetsWriter:
         if (self._aside / schema.PROGRESS).exists():
             self._resume(lessons)
             return
-        for stale in self._aside.iterdir():
-            shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
-        publish(self._aside / OWNER, self._id.encode())
+        self._folder.begin()
         table = draws_csv(draw for _, draw in self.views)
         self._format[schema.DRAWS_SHA256] = hashlib.sha256(table).hexdigest()
         attributes = {schema.KEY: self._attributes()}
@@ -214,7 +209,7 @@ class TargetsWriter:
             raise UsageError(
                 f"{self._aside} was begun with {difference}; remove it or choose another --out"
             )
-        publish(self._aside / OWNER, self._id.encode())
+        self._folder.resume()
         # they, or the teacher, may lie elsewhere than when this was begun
         group = zarr.open_group(str(self._aside), mode="r+")
         held: Any = group.attrs[schema.KEY]
@@ -222,10 +217,6 @@ class TargetsWriter:
         names = ("format", schema.DRAWS_SHA256)
         self._format = {name: held[name] for name in names if name in held}
         group.attrs[schema.KEY] = self._attributes()
-        # a killed process may have left files that it had not renamed yet, of ours or of zarr's
-        wsistore.atomic.clear(self._aside)
-        for stray in self._aside.rglob("*.partial"):
-            stray.unlink()
         tensors, metadata = load(self._aside / schema.PROGRESS)
         self.done, self._written = int(metadata["views"]), int(metadata["cells"])
         self._logits, self._constant = (
@@ -238,7 +229,7 @@ class TargetsWriter:
         """Write what is there in whole shards, or all of it if `least` is 1."""
         flushed = False
         while self._tail and len(next(iter(self._tail.values()))) >= least:
-            self._require_own()
+            self._folder.require_own()
             for name, tail in self._tail.items():
                 array = zarr.open_array(str(self._aside / name), mode="r+", config=EMPTY_TOO)
                 rows = tail.take(self._shard)
@@ -247,28 +238,12 @@ class TargetsWriter:
             flushed = True
         return flushed
 
-    def _require_own(self) -> None:
-        """Refuse to write what another process has taken up, or somebody has removed.
-
-        Raises:
-            DistillError: it is not this process's any more.
-        """
-        try:
-            owner = (self._aside / OWNER).read_text()
-        except OSError:
-            owner = ""
-        if owner != self._id:
-            raise DistillError(
-                f"{self._aside} was removed or replaced while it was written; nothing more is "
-                "written there"
-            )
-
     def _save(self) -> None:
         tensors = {schema.LOGITS: self._logits, schema.CONSTANT: self._constant}
         tensors |= {f"tail/{name}": tail.joined() for name, tail in self._tail.items()}
         held = {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in tensors.items()}
         metadata = {"views": str(self.done), "cells": str(self._written)}
-        self._require_own()
+        self._folder.require_own()
         save(self._aside / schema.PROGRESS, held, metadata)
         self._saved = time.monotonic()
 
@@ -281,14 +256,7 @@ class TargetsWriter:
             self._replace(schema.LOGITS, self._logits, ("view", "class"))
         if schema.HINT in self._tail:
             self._replace(schema.CONSTANT, self._constant, ("view",))
-        self._require_own()
-        with wsistore.atomic.aside(self.path) as whole:
-            # nobody else may take it up
-            self._aside.rename(whole)
-            (whole / OWNER).unlink()
-            (whole / schema.PROGRESS).unlink()
-            # only what may be replaced is there, see check_targets_out
-            wsistore.atomic.publish(whole, self.path)
+        self._folder.finish(schema.PROGRESS)
 
     def _replace(self, name: str, values: NDArray[Any], axes: tuple[str, ...]) -> None:
         shutil.rmtree(self._aside / name, ignore_errors=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -93,7 +92,6 @@ def memory_of_whole(
     return max(peak, (3 + AUGMENTATION_BYTES) * pixels + OVERHEAD if drawn else 0)
 
 
-@functools.lru_cache(maxsize=64)
 def _pixels_of_whole(network: nn.Module, memory: int, learns: bool) -> int:
     side = 224
     own = memory_of_whole(network, side, side, learns=learns) - OVERHEAD
