@@ -13,8 +13,9 @@ import click
 import wsistore
 from distill.cli.exits import interrupted
 from distill.cli.experiment.config import read
-from distill.cli.experiment.jobs import Job, report
+from distill.cli.experiment.job import Job
 from distill.cli.experiment.jobs import jobs as jobs_of
+from distill.cli.experiment.jobs import report
 from distill.cli.experiment.runner import DISTILL, carry_out, check, program, with_parent
 from distill.cli.options import FOLDER, Grouped, option
 from distill.cli.training_options import no_lock_option

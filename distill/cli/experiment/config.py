@@ -46,9 +46,10 @@ class Experiment:
         seeds: one teacher, and all that follows from it, for each.
         views: draws that a teacher's targets hold; 0 for a teacher that looks itself.
         finetune: whether each student's last layer is trained on labels afterwards.
-        train: options of every training, and of one phase under its name.
+        train: options of every training that has them, and of one phase under its name.
         baseline: options of each baseline beside the plain one, by its name.
         kd: options of each recipe of distillation, by the recipe's name.
+        level: options of every training of a network at a level, by the level, such as enlarge.
         teach: options of `distill teach`.
         evaluate: options of `distill evaluate`.
         report: options of `distill report`.
@@ -66,6 +67,7 @@ class Experiment:
     train: Values = field(default_factory=dict)
     baseline: Mapping[str, Values] = field(default_factory=dict)
     kd: Mapping[str, Values] = field(default_factory=lambda: {"kd": {}})
+    level: Mapping[str, Values] = field(default_factory=dict)
     teach: Values = field(default_factory=dict)
     evaluate: Values = field(default_factory=dict)
     report: Values = field(default_factory=dict)
@@ -83,17 +85,20 @@ class Experiment:
         own = [crops for name in self.kd for crops in self.said("kd", name, "distil_on")]
         return tuple(dict.fromkeys([*self.distil_on, *own]))
 
-    def options(self, phase: str, name: str | None = None) -> dict[str, Any]:
+    def options(self, phase: str, name: str | None = None, level: str = "") -> dict[str, Any]:
         """Return the options of a phase (teacher, baseline, kd, finetune), spelt as in `--help`.
 
         Args:
             phase: one of `PHASES`.
             name: of a recipe of kd, or of a further baseline.
+            level: of the network; its own options come after those of the phase and before
+                those of the recipe or baseline.
         """
-        shared = {k: v for k, v in self.train.items() if not isinstance(v, Mapping)}
+        known = _options(train.commands[phase])
+        shared = {k: v for k, v in self.train.items() if plain(k) in known}
         given = self._table(phase, name) if name else {}
-        own = {key: value for key, value in given.items() if _plain(key) not in OWN[phase]}
-        tables = (shared, self.train.get(phase, {}), own)
+        own = {key: value for key, value in given.items() if plain(key) not in OWN[phase]}
+        tables = (shared, self.train.get(phase, {}), self.level.get(level, {}), own)
         return {k.replace("_", "-"): v for table in tables for k, v in table.items()}
 
     def said(self, phase: str, name: str, key: str) -> Any:
@@ -104,7 +109,7 @@ class Experiment:
             name: of the recipe, or of the baseline.
             key: students, distil_on or views.
         """
-        given = {_plain(option): value for option, value in self._table(phase, name).items()}
+        given = {plain(option): value for option, value in self._table(phase, name).items()}
         value = given.get(key, getattr(self, key))
         return tuple(dict.fromkeys(value)) if isinstance(value, list) else value
 
@@ -125,6 +130,7 @@ TYPES: dict[str, tuple[type, str]] = {
     "train": (dict, "a table of options"),
     "baseline": (dict, "a table of baselines, each a table of options"),
     "kd": (dict, "a table of recipes, each a table of options"),
+    "level": (dict, "a table of levels, each a table of options"),
     "teach": (dict, "a table of options"),
     "evaluate": (dict, "a table of options"),
     "report": (dict, "a table of options"),
@@ -167,7 +173,7 @@ def read(path: Path) -> Experiment:
             given[key] = tuple(dict.fromkeys(given[key]))
     if "://" not in given["store"]:
         given["store"] = str(path.parent / given["store"])
-    experiment = Experiment(**given)
+    experiment = Experiment(**_from_file(given, path.parent))
     _check_options(path, experiment)
     return experiment
 
@@ -186,15 +192,27 @@ def _check_options(path: Path, experiment: Experiment) -> None:
                     f"{', '.join(TAKEN)}"
                 )
             for key, value in values.items():
-                if _plain(key) in OWN[phase]:
-                    _check_type(path, f"{where}.{key}", _plain(key), value)
+                if plain(key) in OWN[phase]:
+                    _check_type(path, f"{where}.{key}", plain(key), value)
             planned = {*PLANNED, "teacher", "targets"}
             _check(path, where, values, commands[phase], planned, OWN[phase])
-    for phase in PHASES:
-        _check(path, f"train.{phase}", experiment.options(phase), commands[phase], PLANNED)
-    for name in experiment.train:
-        if isinstance(experiment.train[name], Mapping) and name not in PHASES:
+    of_any = set().union(*(_options(commands[phase]) for phase in PHASES))
+    of_any -= {*PLANNED, "teacher", "student", "targets"}
+    shared = {k: v for k, v in experiment.train.items() if not isinstance(v, Mapping)}
+    _check_known(path, "train", shared, of_any)
+    for name, values in experiment.train.items():
+        if not isinstance(values, Mapping):
+            continue
+        if name not in PHASES:
             raise UsageError(f"{path}: train.{name} is none of {', '.join(PHASES)}")
+        _check(path, f"train.{name}", values, commands[name], PLANNED)
+    for level, values in experiment.level.items():
+        if level not in (experiment.teacher, *experiment.levels):
+            raise UsageError(f"{path}: level.{level} is no level of the teacher or of a student")
+        if not isinstance(values, Mapping):
+            raise UsageError(f"{path}: level.{level} must be a table of options, not {values!r}")
+        for phase in ("teacher", "baseline", "kd"):
+            _check(path, f"level.{level}", values, commands[phase], PLANNED)
     planned = {*PLANNED, "student_level", "views", "resize", "attention"}
     _check(path, "teach", experiment.teach, teach, planned)
     _check(path, "evaluate", experiment.evaluate, evaluate_command, {*PLANNED, "as_json"})
@@ -212,7 +230,8 @@ def _check_type(path: Path, where: str, key: str, value: object) -> None:
         raise UsageError(f"{path}: {where} must be {words}, not {value!r}")
 
 
-def _plain(key: str) -> str:
+def plain(key: str) -> str:
+    """Return an option's name as a parameter: with underscores."""
     return key.replace("-", "_")
 
 
@@ -224,8 +243,32 @@ def _check(
     planned: set[str],
     own: Sequence[str] = (),
 ) -> None:
-    known = {p.name for p in command.params if isinstance(p, click.Option)} - planned | set(own)
+    _check_known(path, where, values, _options(command) - planned | set(own))
+
+
+def _options(command: click.Command) -> set[str]:
+    return {str(p.name) for p in command.params if isinstance(p, click.Option)}
+
+
+def _check_known(path: Path, where: str, values: Values, known: set[str]) -> None:
     for key in values:
-        if _plain(key) not in known:
-            there = ", ".join(sorted(str(name).replace("_", "-") for name in known))
+        if plain(key) not in known:
+            there = ", ".join(sorted(name.replace("_", "-") for name in known))
             raise UsageError(f"{path}: {where} has no option {key}; it can have {there}")
+
+
+def _from_file(given: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Return tables in which a file that an option names counts from the experiment's folder."""
+    files = {
+        str(p.name)
+        for command in train.commands.values()
+        for p in command.params
+        if isinstance(p.type, click.Path) and p.name not in PLANNED
+    }
+
+    def placed(key: str, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {k: placed(k, v) for k, v in value.items()}
+        return str(folder / value) if plain(key) in files and isinstance(value, str) else value
+
+    return {key: placed("", value) for key, value in given.items()}

@@ -13,7 +13,7 @@ from typing import IO
 
 import wsistore
 from distill.cli.exits import PARENT
-from distill.cli.experiment.jobs import Job
+from distill.cli.experiment.job import Job
 from distill.errors import UsageError
 from distill.files import publish
 from wsistore import texts

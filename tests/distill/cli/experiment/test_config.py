@@ -42,8 +42,12 @@ def test_the_nearest_value_of_an_option_wins(tmp_path: Path) -> None:
         ("seeds = 4294967295", "seeds must be from 1 to 1000, or a list of seeds"),
         ("seeds = 0", "seeds must be from 1 to 1000, or a list of seeds"),
         ("views = true", "views must be a number"),
-        ("[train]\nepoch = 1", "train.teacher has no option epoch; it can have accumulate"),
+        ("[train]\nepoch = 1", "train has no option epoch; it can have accumulate"),
         ("[train]\nseed = 1", "has no option seed"),
+        ("[train]\nteacher = 'x'", "train has no option teacher"),
+        ("[level.'9x']\nenlarge = 2", "level.9x is no level of the teacher or of a student"),
+        ("[level]\n'10x' = 2", "level.10x must be a table of options, not 2"),
+        ("[level.'2.5x']\nsoft-weight = 2", "level.2.5x has no option soft-weight"),
         ("[train.student]\nlr = 1", "train.student is none of teacher, baseline, kd, finetune"),
         ("[kd.a]\nteacher = 'x'", "kd.a has no option teacher"),
         ("[kd]\nepochs = 1", "kd.epochs must be a table of options, not 1"),
@@ -84,6 +88,33 @@ def test_tables_say_for_themselves_what_differs(tmp_path: Path) -> None:
     assert found.options("kd", "b") == {"lr": 1}
     assert found.levels == ("2.5x", "5x", "1.25x")
     assert found.sets == ("train", "x")
+
+
+def test_an_option_of_all_trainings_goes_to_those_that_have_it(tmp_path: Path) -> None:
+    text = LEAST + "[train]\nepochs = 9\nenlarge = 2\nexclude-class = 'b'\n"
+    found = read(written(tmp_path, text))
+    assert found.options("teacher") == {"epochs": 9, "enlarge": 2, "exclude-class": "b"}
+    assert found.options("kd", "kd") == {"epochs": 9, "enlarge": 2}
+    assert found.options("finetune") == {"epochs": 9}
+
+
+def test_a_level_has_options_of_its_own(tmp_path: Path) -> None:
+    text = (
+        LEAST + "[train]\nenlarge = 2\n[level.'2.5x']\nenlarge = 4\n[kd.a]\n[kd.b]\nenlarge = 8\n"
+    )
+    found = read(written(tmp_path, text))
+    assert found.options("teacher", level="10x") == {"enlarge": 2}
+    assert found.options("baseline", level="2.5x") == {"enlarge": 4}
+    assert found.options("kd", "a", "2.5x") == {"enlarge": 4}
+    assert found.options("kd", "b", "2.5x") == {"enlarge": 8}
+
+
+def test_a_file_that_an_option_names_counts_from_the_experiment(tmp_path: Path) -> None:
+    text = LEAST + "[train]\nweights = 'w.pth'\n[train.kd]\nweights = '/else/where.pth'\n"
+    found = read(written(tmp_path, text))
+    assert found.options("teacher") == {"weights": str(tmp_path / "w.pth")}
+    assert found.options("kd", "kd") == {"weights": "/else/where.pth"}
+    assert found.teacher == "10x"
 
 
 @pytest.mark.parametrize("key", ["store", "teacher", "students"])

@@ -161,3 +161,33 @@ def test_options_become_words() -> None:
     assert "--level" not in tuned
     assert "train finetune s --split main" in tuned
     assert "--student /out/seed-0/kd-5x-train --epochs 2" in tuned
+
+
+def test_targets_are_made_for_the_network_and_the_draws_of_their_students() -> None:
+    plan = replace(
+        PLAN,
+        views=4,
+        seeds=(1,),
+        distil_on=("train",),
+        train={"network": "timm/some_net", "weights": "w.pth"},
+        level={"1.25x": {"enlarge": 4}},
+        kd={"kd": {}, "dull": {"hue": 0.1, "students": ["5x"]}},
+    )
+    found = {job.name: job for job in jobs(plan, OUT)}
+    taught = {name: " ".join(job.words) for name, job in found.items() if job.words[0] == "teach"}
+    of_network = "-network-timm-some_net"
+    assert list(taught) == [
+        f"seed-1/targets{of_network}",
+        f"seed-1/targets{of_network}-hue-0.1",
+        f"seed-1/targets{of_network}-enlarge-4",
+    ]
+    assert "--student-level 5x --views" in taught[f"seed-1/targets{of_network}"]
+    assert taught[f"seed-1/targets{of_network}-enlarge-4"].endswith(
+        f"--student-level 1.25x --views 4 --seed 1 --out /out/seed-1/targets-{{level}}{of_network}"
+        "-enlarge-4 --network timm/some_net --enlarge 4"
+    )
+    student = found["seed-1/kd-1.25x-train"]
+    assert student.needs == (f"seed-1/targets{of_network}-enlarge-4",)
+    assert f"--targets /out/seed-1/targets-1.25x{of_network}-enlarge-4 " in " ".join(student.words)
+    said = replace(plan, teach={"network": "timm/some_net"}, kd={"kd": {}}, level={})
+    assert "seed-1/targets" in {job.name for job in jobs(said, OUT)}

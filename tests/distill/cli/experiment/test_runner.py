@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import wsistore
-from distill.cli.experiment.jobs import Job
+from distill.cli.experiment.job import Job
 from distill.cli.experiment.runner import carry_out, check, program
 from distill.errors import UsageError
 from tests.events import DEADLINE, ended, wait_for_file, wait_until
@@ -124,7 +124,7 @@ import sys
 from pathlib import Path
 from distill.cli.exits import cli_errors
 from distill.cli.experiment.runner import carry_out
-from distill.cli.experiment.jobs import Job
+from distill.cli.experiment.job import Job
 out = Path({folder!r})
 with cli_errors():
     job = Job("a", (), (), out / "made")
