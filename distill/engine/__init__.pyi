@@ -5,7 +5,7 @@ from .label_settings import LabelSettings, class_weights
 from .loggers import TRACKERS, require
 from .progress import Console
 from .settings import OPTIMIZATION, TrainingSettings
-from .task import Metrics, SupervisedTask, Task
+from .task import Metrics, SupervisedTask, Task, head_of
 from .trainer import fit
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "TrainingSettings",
     "class_weights",
     "fit",
+    "head_of",
     "init_distributed",
     "require",
 ]

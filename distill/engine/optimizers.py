@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Iterable
+from typing import Any, TypeVar
 
 from torch.nn.utils import clip_grad_norm_
 from torch.optim import SGD, Adam, AdamW, Optimizer
@@ -23,8 +24,11 @@ def make_optimizer(task: Task[S], schedule: TrainingSettings) -> Optimizer:
       divided by the size of the gradient like the gradient itself.
     - "adamw": w ← w − ηλw, then Adam of g alone: the decay is decoupled from the gradient.
     - "sgd": m ← μm + (g + λw), w ← w − ηm, with momentum μ and m = g + λw in the first update.
+
+    Without --head-lr there is one group of parameters. With it there are two, each with its own η:
+    what learns before the head, and the head's; the first is left out where nothing of it learns.
     """
-    parameters, lr, decay = task.parameters(), schedule.lr, schedule.weight_decay
+    parameters, lr, decay = _groups(task, schedule), schedule.lr, schedule.weight_decay
     if schedule.optimizer == "sgd":
         assert schedule.momentum is not None
         return SGD(parameters, lr=lr, weight_decay=decay, momentum=schedule.momentum)
@@ -33,6 +37,16 @@ def make_optimizer(task: Task[S], schedule: TrainingSettings) -> Optimizer:
     if schedule.optimizer == "adam":
         return Adam(parameters, lr=lr, weight_decay=decay)
     raise ValueError(f"no optimizer is called {schedule.optimizer!r}")
+
+
+def _groups(task: Task[S], schedule: TrainingSettings) -> Iterable[Any]:
+    if schedule.head_lr is None:
+        return task.parameters()
+    of_head = {id(parameter) for parameter in task.head()}
+    learns = [parameter for parameter in task.parameters() if parameter.requires_grad]
+    head = {"params": [p for p in learns if id(p) in of_head], "lr": schedule.head_lr}
+    body = {"params": [p for p in learns if id(p) not in of_head]}
+    return [body, head] if body["params"] else [head]
 
 
 def make_update(optimizer: Optimizer, factor: float, clip_norm: float | None) -> None:

@@ -28,6 +28,7 @@ class TrainingSettings:
         optimizer: what makes an update of a gradient; see `distill.engine.optimizers`.
         momentum: of "sgd", 0.9 unless given; None for the others, which have none to choose.
         lr: the learning rate, which a schedule multiplies by a factor.
+        head_lr: that of the head, by the same factors; None for `lr`. See `Task.head`.
         lr_schedule: "constant", "cosine" or "step"; see `distill.engine.schedules.lr_factor`.
         warmup_epochs: epochs in which the rate rises to `lr`, before the schedule begins.
         step_epochs: of "step", epochs from one step to the next; None for the others.
@@ -98,6 +99,17 @@ class TrainingSettings:
         group=OPTIMIZATION,
         above=0,
         help="Learning rate.",
+        preset=True,
+        tracked=True,
+        recipe=True,
+    )
+    head_lr: float | None = setting(
+        None,
+        group=OPTIMIZATION,
+        above=0,
+        help="Learning rate of the head: the classifier's last layer, and a student's projection "
+        "to its teacher's map. It follows the same schedule.",
+        unset="as --lr",
         preset=True,
         tracked=True,
         recipe=True,

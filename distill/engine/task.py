@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from distill.data import AugmentationParams, ChannelStats, LabeledSample, Sample
-from distill.networks import UNBOUNDED, CropRunner
+from distill.errors import UsageError
+from distill.networks import UNBOUNDED, Classifier, CropRunner
 
 Metrics = dict[str, Tensor]
 S_contra = TypeVar("S_contra", bound=Sample, contravariant=True)
@@ -38,6 +39,10 @@ class Task(Protocol[S_contra]):
         """Return the parameters to optimise."""
         ...
 
+    def head(self) -> Iterable[nn.Parameter]:
+        """Return those of them that have a learning rate of their own with --head-lr."""
+        ...
+
     def view(self, crop: str, draw: AugmentationParams | None) -> AugmentationParams | None:
         """Return the draw that the task will take for a crop where `draw` is offered."""
         ...
@@ -54,6 +59,17 @@ class Task(Protocol[S_contra]):
             draws: the augmentation of each, from `view`; None for none.
         """
         ...
+
+
+def head_of(network: nn.Module) -> nn.Module:
+    """Return the layer of a network that makes logits.
+
+    Raises:
+        UsageError: if the network is none that is known to have one.
+    """
+    if not isinstance(network, Classifier):
+        raise UsageError("--head-lr: the network has no head of its own; leave it out")
+    return network.head
 
 
 class SupervisedTask:
@@ -93,6 +109,10 @@ class SupervisedTask:
     def parameters(self) -> Iterable[nn.Parameter]:
         """Return every parameter of the network."""
         return self.network.parameters()
+
+    def head(self) -> Iterable[nn.Parameter]:
+        """Return the weight and bias of the network's last layer."""
+        return head_of(self.network).parameters()
 
     def view(self, crop: str, draw: AugmentationParams | None) -> AugmentationParams | None:
         """Return the draw itself."""

@@ -18,7 +18,7 @@ from distill.data import (
     unchanged,
     with_own_colors,
 )
-from distill.engine import Metrics
+from distill.engine import Metrics, head_of
 from distill.kd.criterion import loss_parts
 from distill.kd.losses import total_loss
 from distill.kd.settings import Criterion
@@ -93,6 +93,10 @@ class KDTask:
     def parameters(self) -> Iterable[nn.Parameter]:
         """Return the student's parameters and the projection's; the teacher has none to give."""
         return chain(self.network.parameters(), self.projection.parameters())
+
+    def head(self) -> Iterable[nn.Parameter]:
+        """Return those of the student's last layer, and the projection's, which is as new."""
+        return chain(head_of(self.network).parameters(), self.projection.parameters())
 
     def view(self, crop: str, draw: AugmentationParams | None) -> AugmentationParams | None:
         """Return the draw that the teacher can speak of; see `distill.kd.teacher.Teacher.view`.

@@ -26,6 +26,7 @@ LATER: Mapping[str, Any] = {
     "step_epochs": None,
     "step_factor": None,
     "clip_norm": None,
+    "head_lr": None,
     "ema": None,
     "label_smoothing": 0.0,
     "class_weights": "none",

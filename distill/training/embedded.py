@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from distill.data import (
     AugmentationParams,
@@ -123,6 +123,10 @@ class EmbeddedTask(SupervisedTask):
         super().__init__(head, about.level, standard, device, **of_loss)
         self._head, self._vectors = head, vectors
         self._held: dict[tuple[str, int], Tensor] = {}
+
+    def head(self) -> Iterable[nn.Parameter]:
+        """Return every parameter: the head is all that learns."""
+        return self.network.parameters()
 
     def view(self, crop: str, draw: AugmentationParams | None) -> AugmentationParams | None:
         """Return the view that stands for a draw: its flips and turns, if they are stored."""

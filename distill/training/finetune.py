@@ -71,6 +71,10 @@ class FinetuneTask(SupervisedTask):
         """Return the weight and bias of the fully connected layer."""
         return self._layer.parameters()
 
+    def head(self) -> Iterable[nn.Parameter]:
+        """Return them too: nothing else learns."""
+        return self._layer.parameters()
+
     def losses(
         self, samples: Sequence[LabeledSample], draws: Sequence[AugmentationParams | None]
     ) -> list[Metrics]:

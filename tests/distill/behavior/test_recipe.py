@@ -26,6 +26,7 @@ RECIPES = {
     "sgd, no momentum": ("--optimizer", "sgd", "--momentum", "0"),
     "cosine": ("--schedule", "cosine", "--warmup-epochs", "1"),
     "step": ("--schedule", "step", "--step-epochs", "1", "--step-factor", "0.5"),
+    "head": ("--head-lr", "0.01", "--schedule", "cosine", "--ema", "0.9"),
     "labels": ("--label-smoothing", "0.1", "--class-weights", "balanced"),
     "balanced": ("--sampling", "balanced"),
     "stains": ("--hed-jitter", "0.05", "--hue", "0", "--no-flips"),
@@ -68,6 +69,36 @@ def test_resumed_is_uninterrupted(
         assert (cut / file).read_bytes() == (whole / file).read_bytes(), file
 
 
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_a_head_of_the_same_rate_learns_the_same(
+    real_store: Path, tmp_path: Path, optimizer: str
+) -> None:
+    """Also with a gradient that is clipped over both groups, and an average of both."""
+    words = (*LEVEL, "--optimizer", optimizer, "--lr", "0.01", "--clip-norm", "0.5", "--ema", "0.9")
+    train_run("baseline", real_store, tmp_path / "one", *words)
+    train_run("baseline", real_store, tmp_path / "two", *words, "--head-lr", "0.01")
+    train_run("baseline", real_store, tmp_path / "other", *words, "--head-lr", "0.02")
+    one, two, other = (tmp_path / name for name in ("one", "two", "other"))
+    for file in ("weights.safetensors", "checkpoint.safetensors"):
+        assert (two / file).read_bytes() == (one / file).read_bytes(), file
+        assert (other / file).read_bytes() != (one / file).read_bytes(), file
+    assert json.loads((one / "config.json").read_text())["head_lr"] is None
+    assert json.loads((two / "config.json").read_text())["head_lr"] == 0.01
+
+
+def test_only_the_head_learns_behind_a_frozen_backbone(real_store: Path, tmp_path: Path) -> None:
+    """So its own rate is the only one, and --lr does nothing."""
+    words = (*LEVEL, "--freeze", "backbone", "--head-lr", "0.01")
+    found = []
+    for rate in ("0.1", "0.0001"):
+        out = tmp_path / rate
+        train_run("baseline", real_store, out, *words, "--lr", rate)
+        found.append((out / "weights.safetensors").read_bytes())
+    assert found[0] == found[1]
+    train_run("baseline", real_store, tmp_path / "x", *words[:-1], "0.02", "--lr", "0.1")
+    assert (tmp_path / "x" / "weights.safetensors").read_bytes() != found[0]
+
+
 def test_another_recipe_is_not_resumed(
     real_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,6 +126,7 @@ def test_what_older_runs_do_not_record_is_the_default() -> None:
         "momentum",
         "lr_schedule",
         "clip_norm",
+        "head_lr",
         "ema",
         "sampling",
         "hue",
@@ -111,7 +143,7 @@ def test_momentum_without_sgd_is_refused(real_store: Path, tmp_path: Path) -> No
 
 EVERYTHING = (
     "--optimizer", "adamw", "--schedule", "cosine", "--warmup-epochs", "1", "--clip-norm", "0.5",
-    "--ema", "0.9", "--label-smoothing", "0.1", "--sampling", "balanced",
+    "--ema", "0.9", "--head-lr", "0.01", "--label-smoothing", "0.1", "--sampling", "balanced",
 )  # fmt: skip
 
 

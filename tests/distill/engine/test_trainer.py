@@ -45,6 +45,9 @@ class Linear:
     def parameters(self) -> Iterator[nn.Parameter]:
         return self.network.parameters()
 
+    def head(self) -> Iterator[nn.Parameter]:
+        return self.network.parameters()
+
     def view(self, crop: str, chosen: AugmentationParams | None) -> AugmentationParams | None:
         return chosen
 
