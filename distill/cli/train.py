@@ -14,6 +14,7 @@ from distill.cli.kd_options import distillation, distillation_options
 from distill.cli.options import FOLDER, Grouped, option, refuse_without_effect
 from distill.cli.training_options import (
     OF_IMAGES,
+    OF_STEPS,
     class_options,
     finetune_options,
     label_options,
@@ -21,6 +22,7 @@ from distill.cli.training_options import (
     training_options,
     with_effect,
 )
+from distill.embeddings import LOGISTIC
 from distill.engine import LabelSettings
 from distill.errors import UsageError
 from distill.settings import from_options
@@ -49,12 +51,17 @@ def teacher(**given: Any) -> None:
     """
     embedded = from_options(EmbeddedSettings, given)
     if embedded.embeddings is None:
-        refuse_without_effect({"head": "without --embeddings"})
+        why = "without --embeddings"
+        refuse_without_effect({"head": why, "logistic_c": why})
         if given["level"] is None:
             raise UsageError("Missing option '--level', or '--embeddings'.")
         _train_supervised("train teacher", given)
         return
     refuse_without_effect(dict.fromkeys(OF_IMAGES, "with --embeddings"))
+    if embedded.head == LOGISTIC:
+        refuse_without_effect(dict.fromkeys(OF_STEPS, f"with --head {LOGISTIC}, which is solved"))
+    else:
+        refuse_without_effect({"logistic_c": f"with --head {embedded.head}"})
     options = _options({**given, "level": given["level"] or ""})
     from distill.training import train_on_embeddings
 

@@ -10,7 +10,7 @@ import click
 from distill.cli.options import Decorator, refuse_without_effect, stack
 from distill.cli.settings_options import option_of, options_of
 from distill.data import AUGMENTATION
-from distill.engine import OPTIMIZATION, LabelSettings
+from distill.engine import OPTIMIZATION, LabelSettings, TrainingSettings
 from distill.networks import NETWORK, NetworkSettings
 from distill.settings import settings_of
 from distill.training import (
@@ -67,12 +67,17 @@ _UNLESS_EMBEDDED = {
 }
 teacher_options = stack(
     _options(*CLASSES, special={"level": _UNLESS_EMBEDDED}),
-    *(option_of(EmbeddedSettings, name) for name in ("embeddings", "head")),
+    *(option_of(EmbeddedSettings, name) for name in ("embeddings", "head", "logistic_c")),
 )
 _OF_A_NETWORK = [one.name for c in (NetworkSettings, PretrainedSettings) for one in settings_of(c)]
 finetune_options = _options(*CLASSES, "level", "init_from", *_OF_A_NETWORK)
 OF_IMAGES = (*_OF_A_NETWORK, "workers", "read_ahead", "precision", "memory", "batch_pixels")
 """Parameters of options that do nothing where vectors are learnt from."""
+OF_STEPS = (
+    *(one.name for one in settings_of(TrainingSettings) if one.name not in ("select", "seed")),
+    *("preset", "label_smoothing", "sampling"),
+)
+"""Parameters of options that do nothing where a head is solved, and not trained in steps."""
 
 
 def with_effect(given: Mapping[str, Any]) -> dict[str, Any]:

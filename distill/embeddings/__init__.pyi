@@ -1,4 +1,4 @@
-from .choices import HEADS, VIEWS
+from .choices import HEADS, LOGISTIC, VIEWS
 from .embed import EmbedSettings, embed
 from .embedded_run import HEAD, load_head, online, record, vectors_of
 from .heads import Head, build_head
@@ -9,6 +9,7 @@ from .views import number_of, position
 __all__ = [
     "HEAD",
     "HEADS",
+    "LOGISTIC",
     "VIEWS",
     "EmbedSettings",
     "EmbeddingsReader",

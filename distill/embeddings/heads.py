@@ -33,6 +33,14 @@ class Head(nn.Module):
 
         Channels that are the same everywhere are only centered.
         """
+        mean, deviation, varies = self._figures(vectors, crops)
+        self.center.copy_(mean)
+        self.scale.copy_(torch.where(varies, deviation, torch.ones_like(deviation)))
+
+    def _figures(
+        self, vectors: EmbeddingsReader, crops: tuple[str, ...]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return mean and deviation of each channel, and whether it varies, all (D,)."""
         count = 0
         total = torch.zeros(len(self.center), dtype=torch.float64)
         squares = torch.zeros_like(total)
@@ -43,9 +51,7 @@ class Head(nn.Module):
         mean = total / count
         deviation = (squares / count - mean.square()).clamp_min(0).sqrt()
         # what float64 leaves of a channel that does not vary is no deviation
-        varies = deviation > 1e-6 * mean.abs()
-        self.center.copy_(mean)
-        self.scale.copy_(torch.where(varies, deviation, torch.ones_like(deviation)))
+        return mean, deviation, deviation > 1e-6 * mean.abs()
 
     def reduced(self, bag: Tensor) -> Tensor:
         """Return what is needed of a crop's vectors, (m, D): fewer rows of the same result."""
@@ -75,6 +81,21 @@ class LinearHead(Head):
     def pooled(self, bag: Tensor) -> Tensor:
         """Return the mean, (D,)."""
         return bag.mean(0)
+
+
+class LogisticHead(LinearHead):
+    """A linear layer on the mean of the vectors, of multinomial logistic regression.
+
+    One scale does for all channels: the root of their mean variance. Channels that say more keep
+    their weight under the penalty, and the penalty means the same for vectors of any length.
+    """
+
+    def fit(self, vectors: EmbeddingsReader, crops: tuple[str, ...]) -> None:
+        """Take the mean of each channel, and the one scale, of all tiles of some crops, view 0."""
+        mean, deviation, varies = self._figures(vectors, crops)
+        self.center.copy_(mean)
+        scale = float(deviation.square().mean().sqrt())
+        self.scale.fill_(scale if bool(varies.any()) else 1.0)
 
 
 class AttentionHead(Head):

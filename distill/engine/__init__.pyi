@@ -6,7 +6,7 @@ from .loggers import TRACKERS, require
 from .progress import Console
 from .settings import OPTIMIZATION, TrainingSettings
 from .task import Metrics, SupervisedTask, Task, head_of
-from .trainer import fit
+from .trainer import advance, fit, validate
 
 __all__ = [
     "OPTIMIZATION",
@@ -21,9 +21,11 @@ __all__ = [
     "SupervisedTask",
     "Task",
     "TrainingSettings",
+    "advance",
     "class_weights",
     "fit",
     "head_of",
     "init_distributed",
     "require",
+    "validate",
 ]

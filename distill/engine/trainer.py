@@ -121,8 +121,9 @@ def validate(
     epoch: int,
     observer: Callback,
     setting: ComputeSettings = DEFAULT_COMPUTE,
+    subset: str = "val",
 ) -> dict[str, float]:
-    """Return the mean of each figure over the validation crops, without augmentation.
+    """Return the mean of each figure over some crops, without augmentation.
 
     Raises:
         TrainingError: if a loss is not finite, or memory is short.
@@ -141,11 +142,11 @@ def validate(
             for sample, figures in zip(taken, _figures(task, taken, draws, setting), strict=True):
                 mean.add(figures)
                 seen.append((sample.crop, figures["loss"]))
-                observer.crop(epoch, "val")
+                observer.crop(epoch, subset)
             del taken, sample, figures  # before the next batch is read
         _check(seen, epoch)
     for _ in range(len(samples) - len(seen)):
-        observer.crop(epoch, "val")  # another process's
+        observer.crop(epoch, subset)  # another process's
     return mean.result(processes)
 
 
@@ -196,7 +197,7 @@ def fit(
         if val is not None:
             with average.shown():
                 record["val"] = validate(task, val, epoch, observer, setting)
-        progress = _advance(progress, schedule, record.get("val"))
+        progress = advance(progress, schedule, record.get("val"))
         record["kept"] = progress.kept == epoch
         record["seconds"] = _since(began)
         writer.epoch(record, parts, optimizer, progress)
@@ -209,9 +210,10 @@ def _since(began: float) -> float:
     return round(time.perf_counter() - began, 3)
 
 
-def _advance(
+def advance(
     progress: TrainingState, schedule: TrainingSettings, val: Mapping[str, float] | None
 ) -> TrainingState:
+    """Return the progress after one epoch more, with its validation figures."""
     epoch = progress.epoch + 1
     best, best_epoch, kept = progress.best, progress.best_epoch, epoch
     if val is not None:

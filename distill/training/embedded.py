@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -21,6 +22,7 @@ from distill.data import (
 )
 from distill.embeddings import (
     HEAD,
+    LOGISTIC,
     EmbeddingsReader,
     Head,
     build_head,
@@ -33,11 +35,13 @@ from distill.errors import UsageError
 from distill.networks import NetworkSettings
 from distill.runs import EMBEDDINGS, TrainingState, class_map
 from distill.training.embedded_settings import EmbeddedSettings
-from distill.training.fit_run import fit_run
+from distill.training.fit_run import Fitting, fit_run
+from distill.training.logistic import Lessons, logistic, strengths_of
 from distill.training.open_session import Say, open_session
 from distill.training.options import TrainingOptions
 from distill.training.pretrained_settings import BACKBONE, PretrainedSettings
 from distill.training.supervised import _Labeled
+from distill.types import Floats
 
 
 def train_on_embeddings(
@@ -99,10 +103,35 @@ def train_on_embeddings(
         task = EmbeddedTask(head, vectors, here.device, **crops.of_loss)
         standard = ChannelStats(about.mean, about.std)
         weights = here.weights(about.spec, classes, about.level, standard, data)
+        fitting: Fitting | None = None
+        if embedded.head == LOGISTIC:
+            if here.processes.world > 1:
+                raise UsageError(f"--head {LOGISTIC} is solved by one process; start one")
+            tried = strengths_of(embedded.logistic_c, validated=data.val is not None)
+            fitting = logistic(head, lambda: _lessons(task, crops, data.train, classes), tried)
+            phase["logistic_c"] = list(tried)
+            here = replace(here, options=_epochs(here.options, len(tried)))
         return fit_run(
             here, task, crops, weights, phase, data,
-            trained=False, balance=crops.balance, cut=together,
+            trained=False, balance=crops.balance, cut=together, fitting=fitting,
         )  # fmt: skip
+
+
+def _epochs(options: TrainingOptions, epochs: int) -> TrainingOptions:
+    return replace(options, schedule=replace(options.schedule, epochs=epochs))
+
+
+def _lessons(task: EmbeddedTask, crops: _Named, train: Subset, classes: list[str]) -> Lessons:
+    """Return every view of the training crops, each with its share of the crop."""
+    numbers = crops.numbers(train)
+    of_class = crops.of_loss["class_weights"] or [1.0] * len(classes)
+    views = task.views
+    return Lessons(
+        np.stack([task.standardised(crop, view) for crop in train.crops for view in range(views)]),
+        [number for number in numbers for _ in range(views)],
+        np.array([of_class[number] / views for number in numbers for _ in range(views)]),
+        classes,
+    )
 
 
 class EmbeddedTask(SupervisedTask):
@@ -133,6 +162,19 @@ class EmbeddedTask(SupervisedTask):
         if draw is None or self._vectors.views == 1:
             return None
         return position(number_of(draw), draw.epoch)
+
+    @property
+    def views(self) -> int:
+        """Views of each crop."""
+        return self._vectors.views
+
+    def standardised(self, crop: str, view: int) -> Floats:
+        """Return what the head's classifier is given of a view, (D,) float64."""
+        head = self._head
+        with torch.no_grad():
+            bag = (self._bag(crop, view) - head.center) / head.scale
+            vector: Floats = head.pooled(bag).double().cpu().numpy()
+        return vector
 
     def logits(
         self, samples: Sequence[LabeledSample], draws: Sequence[AugmentationParams | None]

@@ -27,9 +27,20 @@ class EmbeddedSettings:
         "linear",
         group=NETWORK,
         choices=tuple(HEADS),
-        help="With --embeddings: a linear layer on the mean of a crop's vectors, or on their sum "
-        "weighted by gated attention.",
+        help="With --embeddings: a linear layer on the mean of a crop's vectors; the same, but "
+        "solved as a logistic regression, without epochs; or one on their sum weighted by gated "
+        "attention.",
         record=None,  # it is, where a head learns
         tracked=True,
         recipe=True,
+    )
+    logistic_c: float | None = setting(
+        None,
+        group=NETWORK,
+        above=0,
+        metavar="C",
+        help="With --head logistic: the loss of all crops counts C times, against half the squared "
+        "weights.",
+        unset="of 1e-4 to 1e4 what has the lowest loss on --val-subset; 1 without any",
+        record=None,  # what was tried is, where a head is solved
     )

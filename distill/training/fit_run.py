@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from distill.data import (
     BatchingPolicy,
@@ -17,7 +17,16 @@ from distill.data import (
     by_size,
     one_by_one,
 )
-from distill.engine import TRACKERS, Callback, CallbackList, ComputeSettings, Console, Task, fit
+from distill.engine import (
+    TRACKERS,
+    Callback,
+    CallbackList,
+    ComputeSettings,
+    Console,
+    Task,
+    TrainingSettings,
+    fit,
+)
 from distill.errors import UsageError
 from distill.runs import NonWritingRank, RunWriter, TrainingState, Weights, Writer
 from distill.training.open_session import Data, Session
@@ -25,6 +34,25 @@ from distill.training.options import TrainingOptions
 from distill.training.run_record import data_record, run_config, tracked
 
 S = TypeVar("S", bound=Sample)
+
+
+class Fitting(Protocol):
+    """How a task is fitted: `distill.engine.fit`, or what stands for it."""
+
+    def __call__(
+        self,
+        task: Any,
+        train: SampleLoader[Any],
+        val: SampleLoader[Any] | None,
+        schedule: TrainingSettings,
+        writer: Writer,
+        observer: Callback,
+        setting: ComputeSettings,
+        *,
+        trained: bool,
+    ) -> TrainingState:
+        """Fit, publish every epoch, and return how it ended."""
+        ...
 
 
 def fit_run(
@@ -38,6 +66,7 @@ def fit_run(
     trained: bool,
     balance: Sequence[int] | None = None,
     cut: BatchingPolicy | None = None,
+    fitting: Fitting | None = None,
 ) -> TrainingState:
     """Train and write the run; return how it ended.
 
@@ -51,6 +80,7 @@ def fit_run(
         trained: whether the network starts from trained weights; see `distill.engine.trainer.fit`.
         balance: class numbers of the training crops, if each class shall come equally often.
         cut: how an update is cut into batches; None for what suits a network that sees images.
+        fitting: how the task is fitted; None for `distill.engine.fit`.
 
     Raises:
         UsageError: if an option asks for crops, or for work, that are not there.
@@ -79,7 +109,7 @@ def fit_run(
                 here.say(_announcement(config, task, schedule.epochs, run.done))
                 observers += _observers(options, run, stack, data, trained=trained)
         room = SampleCache(options.cache_mib * 2**20)
-        progress = fit(
+        progress = (fitting or fit)(
             task,
             _samples(options, crops(data.train), schedule.seed, room, balance),
             _samples(options, crops(data.val), None, room) if data.val else None,

