@@ -124,6 +124,6 @@ class AttentionHead(Head):
 def build_head(name: str, channels: int, classes: int, *, seed: int = 0) -> Head:
     """Return a head with initial weights, a function of the arguments."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # the CPU's alone
         kind: type[Head] = globals()[HEADS[name]]
         return kind(channels, classes)

@@ -154,7 +154,7 @@ class KDTask:
 
 def _projection(student: int, teacher: int, seed: int) -> nn.Conv2d:
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # the CPU's alone
         made = nn.Conv2d(student, teacher, 1)
         nn.init.kaiming_normal_(made.weight, mode="fan_in", nonlinearity="linear")
         assert made.bias is not None

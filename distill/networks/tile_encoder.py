@@ -111,7 +111,7 @@ def build_encoder(spec: NetworkSpec, pool: str = "network", *, seed: int = 0) ->
         raise UsageError(f"tiles are encoded by timm/NAME or torchvision/NAME: {spec.text}")
     model = spec.name.partition("/")[2]
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # the CPU's alone
         if spec.library == "timm":
             backbone: Backbone = backbones.TimmBackbone(model, spec.options, any_size=False)
         else:

@@ -89,17 +89,20 @@ class Masked(PlainOperations):
     ) -> None:
         self._valid: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
         self._fewest: dict[tuple[int, int], int] = {}
-        valid = torch.tensor(sizes, device=like.device)
+        cells = [(height, width) for height, width in sizes]
+        valid = torch.tensor(cells, device=like.device)
         height, width = padded
         # Two levels have one shape only when both are 1 × 1, and then their masks are the same.
         while (height, width) not in self._valid:
-            rows = torch.arange(height, device=like.device) < valid[:, :1]
-            columns = torch.arange(width, device=like.device) < valid[:, 1:]
-            mask = rows[:, None, :, None] & columns[:, None, None, :]
+            down = torch.arange(height, device=like.device) < valid[:, :1]
+            across = torch.arange(width, device=like.device) < valid[:, 1:]
+            mask = down[:, None, :, None] & across[:, None, None, :]
             count = valid.prod(1)
             self._valid[height, width] = (mask.to(like.dtype), count.to(like.dtype))
-            self._fewest[height, width] = int(count.min())
+            # on the CPU: to ask a GPU for a number is to wait for it
+            self._fewest[height, width] = min(rows * columns for rows, columns in cells)
             height, width, valid = -(-height // 2), -(-width // 2), -(-valid // 2)
+            cells = [(-(-rows // 2), -(-columns // 2)) for rows, columns in cells]
 
     def valid(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return what is valid of a map `x` (B, C, H, W).
