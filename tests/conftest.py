@@ -26,6 +26,16 @@ settings.load_profile("tests")
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs a CUDA device, before anything is made for it."""
+    if item.get_closest_marker("cuda") is not None:
+        import torch  # here, for most tests have no use for it
+
+        if not torch.cuda.is_available():
+            pytest.skip("needs a CUDA device, and torch finds none")
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """Folder of real slides beside the checkout; see its README for what each file is."""

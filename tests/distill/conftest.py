@@ -13,6 +13,7 @@ import torch
 from click.testing import Result
 
 import wsistore
+from distill.networks import resolve_device
 from tests.distill import commands
 from wsistore.build.builder import build
 from wsistore.build.settings import BuildSettings
@@ -113,6 +114,12 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.cuda)])
+def device(request: pytest.FixtureRequest) -> torch.device:
+    """Each device on which a test shall hold, as the commands take it."""
+    return resolve_device(request.param)
 
 
 @pytest.fixture

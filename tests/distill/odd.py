@@ -24,9 +24,20 @@ def image(height: int, width: int, seed: int, dtype: torch.dtype = torch.float64
 
 def loss(output: Output, label: int) -> Tensor:
     """Something that depends on the logits and on every feature, each another way."""
-    cells = torch.arange(output.features.numel(), dtype=output.features.dtype)
-    hint = (output.features * torch.sin(cells).view_as(output.features)).mean()
-    return nn.functional.cross_entropy(output.logits, torch.tensor([label])) + hint
+    features = output.features
+    cells = torch.arange(features.numel(), dtype=features.dtype, device=features.device)
+    hint = (features * torch.sin(cells).view_as(features)).mean()
+    wanted = torch.tensor([label], device=features.device)
+    return nn.functional.cross_entropy(output.logits, wanted) + hint
+
+
+def tolerance(dtype: torch.dtype, device: torch.device) -> float:
+    """What rounding may change, of the largest value.
+
+    On CUDA twenty times what it may on the CPU: cuDNN has ways to convolve (Winograd's) that
+    multiply less often and round more. TF32 would be a thousand times off.
+    """
+    return {torch.float64: 1e-12, torch.float32: 1e-5}[dtype] * (20 if device.type == "cuda" else 1)
 
 
 def gradients(made: ResNet) -> list[Tensor]:

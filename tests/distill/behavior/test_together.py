@@ -51,14 +51,14 @@ class Silent:
     def epoch(self, record: object) -> None: ...
 
 
-def task_of(kind: str, look: CropRunner) -> Task[LabeledSample]:
+def task_of(kind: str, look: CropRunner, device: torch.device = CPU) -> Task[LabeledSample]:
     network = build_network("resnet10", 3, seed=1)
     if kind == "supervised":
-        return SupervisedTask(network, "5x", STANDARD, CPU, look)
+        return SupervisedTask(network, "5x", STANDARD, device, look)
     criterion = Criterion(attention_weight=1.0)
     high = build_network("resnet10", 3, seed=2)
-    teacher = NetworkTeacher(high, "10x", STANDARD, CPU, criterion.question(), look)
-    return KDTask(network, "5x", STANDARD, teacher, criterion, CPU, look=look)
+    teacher = NetworkTeacher(high, "10x", STANDARD, device, criterion.question(), look)
+    return KDTask(network, "5x", STANDARD, teacher, criterion, device, look=look)
 
 
 class Passes(list[int]):
@@ -71,13 +71,14 @@ class Passes(list[int]):
 
 
 @pytest.mark.parametrize("kind", ["supervised", "kd"])
-def test_each_crop_has_the_figures_it_has_alone(kind: str) -> None:
+def test_each_crop_has_the_figures_it_has_alone(kind: str, device: torch.device) -> None:
     draws: list[AugmentationParams | None] = [
         None,
         *(sample_params(0, 1, i) for i in range(1, len(SIZES))),
     ]
     assert {d.turns % 2 for d in draws if d} == {0, 1}
-    alone, batched = task_of(kind, CropRunner()), task_of(kind, CropRunner(batch_pixels=10**5))
+    alone = task_of(kind, CropRunner(), device)
+    batched = task_of(kind, CropRunner(batch_pixels=10**5), device)
     passes = Passes()
     passes.watch(batched.network)
     wanted = [
@@ -88,7 +89,14 @@ def test_each_crop_has_the_figures_it_has_alone(kind: str) -> None:
     for one, other in zip(found, wanted, strict=True):
         assert one.keys() == other.keys()
         for name, value in other.items():
-            torch.testing.assert_close(one[name], value, rtol=2e-5, atol=1e-6, msg=name)
+            torch.testing.assert_close(
+                one[name], value, rtol=near(device), atol=near(device) / 20, msg=name
+            )
+
+
+def near(device: torch.device) -> float:
+    """What rounding may change of a figure or a gradient; see `tests.distill.odd.tolerance`."""
+    return 2e-5 if device.type == "cpu" else 4e-4
 
 
 def test_stored_targets_of_a_batch_are_each_crops_own(
@@ -127,12 +135,14 @@ def test_stored_targets_of_a_batch_are_each_crops_own(
 
 @pytest.mark.parametrize("kind", ["supervised", "kd"])
 @pytest.mark.parametrize("most", [1, 2, 4])
-def test_eight_by_one_is_four_by_two_is_two_by_four(kind: str, most: int) -> None:
+def test_eight_by_one_is_four_by_two_is_two_by_four(
+    kind: str, most: int, device: torch.device
+) -> None:
     """One update of eight crops of a real network: the gradient does not know how it was cut."""
     seen = []
     for cut in (one_by_one, by_size(10**5, most)):
         passes = Passes()
-        task = task_of(kind, CropRunner(batch_pixels=10**5))
+        task = task_of(kind, CropRunner(batch_pixels=10**5), device)
         passes.watch(task.network)
         adam = torch.optim.SGD(task.parameters(), lr=0.0)
         adam.register_step_pre_hook(
@@ -151,15 +161,15 @@ def test_eight_by_one_is_four_by_two_is_two_by_four(kind: str, most: int) -> Non
         assert sum(passes) == 8
     for one, other in zip(*seen, strict=True):
         scale = float(other.abs().max())
-        torch.testing.assert_close(one, other, rtol=0, atol=2e-5 * scale)
+        torch.testing.assert_close(one, other, rtol=0, atol=near(device) * scale)
 
 
-def test_bf16_in_a_batch_is_as_near_as_bf16_alone() -> None:
-    exact = task_of("supervised", CropRunner()).losses(samples(), [None] * 8)
+def test_bf16_in_a_batch_is_as_near_as_bf16_alone(device: torch.device) -> None:
+    exact = task_of("supervised", CropRunner(), device).losses(samples(), [None] * 8)
     far = []
     for pixels in (0, 10**5):
-        with torch.autocast("cpu", torch.bfloat16):
-            found = task_of("supervised", CropRunner(batch_pixels=pixels)).losses(
+        with torch.autocast(device.type, torch.bfloat16):
+            found = task_of("supervised", CropRunner(batch_pixels=pixels), device).losses(
                 samples(), [None] * 8
             )
         pairs = zip(found, exact, strict=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
+import torch.distributed as dist
 from safetensors.torch import load_file
 
 from distill.engine.distributed import ALONE, DistributedContext, init_distributed
@@ -28,23 +29,35 @@ def torchrun(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(words, capture_output=True, text=True, timeout=DEADLINE)
 
 
-def test_two_processes_train_what_one_trains(real_store: Path, tmp_path: Path, train) -> None:
+@pytest.mark.parametrize(
+    ("kind", "backend"),
+    [("cpu", "gloo"), pytest.param("cuda", "nccl", marks=pytest.mark.cuda)],
+)
+def test_two_processes_train_what_one_trains(
+    real_store: Path, tmp_path: Path, train, kind: str, backend: str
+) -> None:
+    """By gloo on the CPU, and by NCCL on two CUDA devices."""
+    if kind == "cuda" and torch.cuda.device_count() < 2:
+        pytest.skip("needs two CUDA devices, and torch finds one")
+    assert dist.is_backend_available(backend)
     # one by one: batches are cut so that each process has one, and so differ in the last digits
     arguments = ("--level", "2.5x", "--accumulate", "3", "--epochs", "3", "--batch-pixels", "0")
+    arguments += ("--device", kind)
     train("baseline", real_store, tmp_path / "one", *arguments)
     out = tmp_path / "two"
     done = torchrun("train", "baseline", real_store, "--out", out, *QUICK, *arguments)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("epoch 1/3") == 1  # one process speaks
-    assert "3 epochs on cpu in 2 processes" in done.stdout
+    assert f"3 epochs on {kind} in 2 processes" in done.stdout
     one = load_file(tmp_path / "one" / "checkpoint.safetensors")
+    near = {"rtol": 1e-6, "atol": 1e-9} if kind == "cpu" else {"rtol": 1e-3, "atol": 2e-4}
     for name, value in load_file(out / "checkpoint.safetensors").items():
-        torch.testing.assert_close(value, one[name], rtol=1e-6, atol=1e-9, msg=name)
+        torch.testing.assert_close(value, one[name], **near, msg=name)
     assert {p.name for p in out.iterdir()} == {p.name for p in (tmp_path / "one").iterdir()}
     for a, b in zip(*(_metrics(tmp_path / name) for name in ("one", "two")), strict=True):
         assert a["kept"] == b["kept"]
         for subset in ("train", "val"):
-            assert a[subset] == pytest.approx(b[subset], rel=1e-6)
+            assert a[subset] == pytest.approx(b[subset], rel=near["rtol"])
     assert json.loads((out / "config.json").read_text())["processes"] == 2
 
 

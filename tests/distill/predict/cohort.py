@@ -75,8 +75,8 @@ def make_run(
     return path
 
 
-def predict(*arguments: object) -> Result:
-    return distill("predict", *arguments, "--device", "cpu", "--threads", 1)
+def predict(*arguments: object, device: object = "cpu") -> Result:
+    return distill("predict", *arguments, "--device", device, "--threads", 1)
 
 
 def evaluate(run: Path, store: Path, *more: object) -> Path:

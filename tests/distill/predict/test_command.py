@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+import torch
 from click.testing import Result
 from PIL import Image
 
@@ -77,6 +78,17 @@ def test_it_equals_a_build_and_an_evaluation(
     assert_same_answers(tmp_path / "out", evaluation, store)
     chances = numbers(table(tmp_path / "out" / "predictions.csv"), CHANCES)
     assert np.ptp(chances, axis=1).max() > 1e-3  # crops are told apart
+
+
+def test_each_device_predicts_what_the_cpu_predicts(
+    run: Path, slides: list[Path], tmp_path: Path, device: torch.device
+) -> None:
+    for out, where in ((tmp_path / "cpu", "cpu"), (tmp_path / "out", device)):
+        result = predict(run, *slides, "--out", out, device=where)
+        assert result.exit_code == 0, result.output
+    found, wanted = (table(tmp_path / name / "predictions.csv") for name in ("out", "cpu"))
+    assert list(found["crop"]) == list(wanted["crop"])
+    np.testing.assert_allclose(numbers(found, CHANCES), numbers(wanted, CHANCES), atol=1e-3)
 
 
 @pytest.mark.parametrize(
