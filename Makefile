@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo lung cohort test fuzz kills lint docs bench format clean
+.PHONY: demo lung cohort test gpu fuzz kills lint docs bench format clean
 
 demo: $(READY)
 	$(BIN)/python -m examples.demo --out demo-out
@@ -20,6 +20,13 @@ JOBS ?= logical
 test: $(READY)
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --maxprocesses 8 \
 		--dist loadfile --no-loadscope-reorder
+
+# what only a machine with a CUDA device can tell, in under ten minutes: the tests, then the figures
+# of docs/explanation/benchmarks.md, also after a test that failed
+gpu: $(READY)
+	$(BIN)/python -m bench.gpu --check
+	$(BIN)/python -m pytest -m cuda tests/distill; failed=$$?; \
+		$(BIN)/python -m bench.gpu --page docs/explanation/benchmarks.md && exit $$failed
 
 # SECONDS, SEED: how long, and which mutants; NUMBER: one of them, as it is named when it fails
 SECONDS ?= 60
