@@ -26,6 +26,13 @@ settings.load_profile("tests")
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let CUDA's libraries warn: what they say has never been seen, and time on a GPU is short."""
+    for item in items:
+        if item.get_closest_marker("cuda") is not None:
+            item.add_marker(pytest.mark.filterwarnings("default"))
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what needs a CUDA device, before anything is made for it."""

@@ -11,7 +11,7 @@ import torch
 
 from bench.gpu.setup import Setup
 from distill.data import ChannelStats
-from distill.networks import Classifier, CropRunner, ResNet, build, build_resnet
+from distill.networks import Classifier, CropRunner, ResNet, available_gib, build, build_resnet
 from distill.networks.execution.memory import (
     OVERHEAD,
     memory_of_forward,
@@ -29,7 +29,9 @@ BATCH_BYTES = 2**31
 
 
 class Peak(NamedTuple):
-    """Bytes that a pass took beside what was there before; None on the CPU, where torch keeps none.
+    """Bytes that a pass took beside what was there before; None where nobody knows.
+
+    torch counts on CUDA alone, and a pass that is not expected to fit is not made.
 
     Attributes:
         allocated: in tensors and workspaces, at the peak.
@@ -96,18 +98,25 @@ def memory(here: Setup) -> Iterator[Measurement]:
         size = f"{side}²"
         plans = memory_of_plans(network, side, side)
         for way, need in _distinct(plans):
-            found = peak(device, partial(_pass, network, device, side, way))
+            found = _peak(here, need, partial(_pass, network, device, side, way))
             yield Measurement("resnet10, learns", size, plan_name(way), need, *found)
         for way, need in _distinct(memory_of_forward(network, side, side)):
-            found = peak(device, partial(_look, network, device, side, way))
+            found = _peak(here, need, partial(_look, network, device, side, way))
             yield Measurement("resnet10, answers", size, plan_name(way), need, *found)
         for learns in (True, False):
             need = memory_of_whole(library, side, side, learns=learns)
             work = _pass if learns else _look
-            found = peak(device, partial(work, library, device, side, None))
+            found = _peak(here, need, partial(work, library, device, side, None))
             name = f"{LIBRARY.partition('/')[2]}, {'learns' if learns else 'answers'}"
             yield Measurement(name, size, "plain", need, *found)
     yield _batch(network, here)
+
+
+def _peak(here: Setup, need: int, work: Callable[[], None]) -> Peak:
+    """Measure what is expected to fit."""
+    if need > available_gib(here.device) * 2**30:
+        return Peak(None, None)
+    return peak(here.device, work)
 
 
 def _distinct(plans: dict[ExecutionPlan, int]) -> list[tuple[ExecutionPlan, int]]:
@@ -151,4 +160,4 @@ def _batch(network: ResNet, here: Setup) -> Measurement:
         network.zero_grad(set_to_none=True)
 
     return Measurement("resnet10, learns", f"{count} of {side}²", "masked batch", most,
-                       *peak(here.device, work))  # fmt: skip
+                       *_peak(here, most, work))  # fmt: skip

@@ -45,7 +45,7 @@ class Scale:
     repeat: int = 8
     views: int = 4
     workers: int = 4
-    encoder: str = "timm/vit_large_patch16_224"
+    encoder: str = "timm/vit_base_patch16_224"
     tile: int = 224
     squares: tuple[int, ...] = (1024, 4096)
     epochs: int = 4
