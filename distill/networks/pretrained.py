@@ -81,7 +81,9 @@ def read_tensors(file: Path, key: str | None = None) -> dict[str, Tensor]:
             "could run code: save its state_dict as .safetensors"
         ) from error
     except Exception as error:  # what is no such file makes torch raise nearly anything
-        raise RunError(f"--weights {file} cannot be read ({error})") from error
+        raise RunError(
+            f"--weights {file} is damaged, or no file of weights ({type(error).__name__}: {error})"
+        ) from error
     return _tensors(value, file, key)
 
 
