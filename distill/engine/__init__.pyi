@@ -1,6 +1,5 @@
 from .callbacks import Callback, CallbackList
 from .compute_settings import ComputeSettings
-from .distributed import DistributedContext, init_distributed
 from .label_settings import LabelSettings, class_weights
 from .loggers import TRACKERS, require
 from .progress import Console
@@ -15,7 +14,6 @@ __all__ = [
     "CallbackList",
     "ComputeSettings",
     "Console",
-    "DistributedContext",
     "LabelSettings",
     "Metrics",
     "SupervisedTask",
@@ -25,7 +23,6 @@ __all__ = [
     "class_weights",
     "fit",
     "head_of",
-    "init_distributed",
     "require",
     "validate",
 ]

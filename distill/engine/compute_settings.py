@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from distill.data import BatchingPolicy, one_by_one
-from distill.engine.distributed import ALONE, DistributedContext
+from distill.distributed import ALONE, DistributedContext
 
 
 @dataclass(frozen=True)

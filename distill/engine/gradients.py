@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from distill.engine.distributed import ALONE, DistributedContext
+from distill.distributed import ALONE, DistributedContext
 
 
 class GradientAccumulator:

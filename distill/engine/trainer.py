@@ -21,10 +21,10 @@ from distill.data import (
     sample_params,
     shard,
 )
+from distill.distributed import ALONE, DistributedContext
 from distill.engine.averaging import WeightAverage
 from distill.engine.callbacks import Callback
 from distill.engine.compute_settings import DEFAULT_COMPUTE, ComputeSettings
-from distill.engine.distributed import ALONE, DistributedContext
 from distill.engine.gradients import GradientAccumulator
 from distill.engine.optimizers import make_optimizer, make_update
 from distill.engine.schedules import lr_factor, lr_record

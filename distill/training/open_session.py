@@ -20,7 +20,8 @@ from distill.data import (
     require_apart,
     select,
 )
-from distill.engine import DistributedContext, init_distributed, require
+from distill.distributed import DistributedContext, init_distributed
+from distill.engine import require
 from distill.files import read_json
 from distill.networks import BATCH_PIXELS, CropRunner, NetworkSpec, available_gib, resolve_device
 from distill.runs import LOWEST, Weights, check_out, check_resume

@@ -16,7 +16,7 @@ from distill.training import TrainingOptions, recipe, tracked
 from tests.distill.commands import QUICK, done
 from tests.distill.commands import distill as run
 from tests.distill.commands import train as train_run
-from tests.distill.engine.test_distributed import torchrun
+from tests.distill.test_distributed import torchrun
 
 BITWISE = ("weights.safetensors", "weights.json", "checkpoint.safetensors", "outcome.json")
 LEVEL = ("--level", "2.5x", "--epochs", "3")

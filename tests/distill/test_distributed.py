@@ -14,7 +14,7 @@ import torch
 import torch.distributed as dist
 from safetensors.torch import load_file
 
-from distill.engine.distributed import ALONE, DistributedContext, init_distributed
+from distill.distributed import ALONE, DistributedContext, init_distributed
 from distill.errors import TrainingError, UsageError
 from distill.training.open_session import open_session
 from distill.training.options import TrainingOptions
