@@ -27,7 +27,8 @@ from torch import Tensor
 import wsistore
 from bench.kd_data import stored
 from distill.data import Crops, normalize, to_unit
-from distill.embeddings.embed import EmbedSettings, batches, embed, tiles_of
+from distill.embeddings.embed import EmbedSettings, embed
+from distill.embeddings.encoding import batches, tiles_of
 from distill.embeddings.reader import EmbeddingsReader
 from distill.embeddings.schema import EmbeddingsMetadata
 from distill.networks import NetworkSettings, NetworkSpec, TileEncoder, build_encoder

@@ -1,4 +1,4 @@
-"""Several processes that train one network (`torchrun`), or one that trains alone."""
+"""Several processes that compute one thing (`torchrun`), or one that computes alone."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ from distill.errors import DistillError, TrainingError, UsageError
 class DistributedContext:
     """This process and those beside it. Every process calls each method at the same point.
 
+    Each method raises `TrainingError` where one of the others has ended.
+
     Attributes:
         rank: number of this process, from 0; rank 0 writes the run and speaks.
         world: number of processes.
@@ -36,15 +38,26 @@ class DistributedContext:
     def total(self, values: Tensor) -> None:
         """Replace values by their sum over all processes, the same bits in each."""
         if self.world > 1:
-            dist.all_reduce(values, dist.ReduceOp.SUM)
+            with self._talking():
+                dist.all_reduce(values, dist.ReduceOp.SUM)
 
     def gather(self, value: Any) -> list[Any]:
         """Return every process's value (anything that pickles), by rank."""
         if self.world == 1:
             return [value]
         values: list[Any] = [None] * self.world
-        dist.all_gather_object(values, value)
+        with self._talking():
+            dist.all_gather_object(values, value)
         return values
+
+    @contextmanager
+    def _talking(self) -> Iterator[None]:
+        try:
+            yield
+        except RuntimeError as error:  # all that torch.distributed raises where one is gone
+            raise TrainingError(
+                f"another of the {self.world} processes has ended ({error}); see what it said"
+            ) from error
 
     @contextmanager
     def together(self) -> Iterator[None]:

@@ -197,6 +197,15 @@ class UnfinishedFolder:
         for stray in self.path.rglob("*.partial"):  # zarr's
             stray.unlink()
 
+    @property
+    def owner(self) -> str:
+        """What tells this process's claim from others'."""
+        return self._id
+
+    def join(self, owner: str) -> None:
+        """Write there beside the process that has taken the folder, as one with it."""
+        self._id = owner
+
     def _take(self) -> None:
         publish(self.path / self._OWNER, self._id.encode())
 
@@ -220,7 +229,7 @@ class UnfinishedFolder:
         """Let the folder take the place of `out`, and of what is there.
 
         Args:
-            progress: name of the file that is there as long as it is unfinished.
+            progress: name of the file, or folder, that is there as long as it is unfinished.
 
         Raises:
             DistillError: it is not this process's any more.
@@ -230,6 +239,6 @@ class UnfinishedFolder:
             # nobody else may take it up
             self.path.rename(whole)
             (whole / self._OWNER).unlink()
-            (whole / progress).unlink()
+            shutil.rmtree(mark) if (mark := whole / progress).is_dir() else mark.unlink()
             # only what may be replaced is there, see require_artifact_replaceable
             wsistore.atomic.publish(whole, self._out)

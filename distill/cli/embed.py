@@ -112,7 +112,8 @@ def command(**given: Any) -> None:
 
     A crop is cut into tiles, from the top left, the last ones shifted inward to end at its edges;
     each gives a vector. `distill train teacher --embeddings` learns from them in seconds. What was
-    interrupted goes on where it ended when the same command is given again.
+    interrupted goes on where it ended when the same command is given again. Started by torchrun,
+    each process does its part.
 
     \b
     Examples:

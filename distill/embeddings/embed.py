@@ -2,39 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 import wsistore
-from distill.data import (
-    ChannelStats,
-    Crops,
-    Sample,
-    SampleLoader,
-    median_mpp,
-    normalize,
-    require_level,
-    rows_of,
-    to_unit,
-)
-from distill.embeddings.choices import VIEWS
+from distill.data import Sample, median_mpp, require_level, rows_of
+from distill.distributed import DistributedContext, init_distributed
+from distill.embeddings.encoding import Watch, Work, vectors
 from distill.embeddings.schema import (
-    EmbeddedCrop,
     EmbeddingsMetadata,
     embedded_crops,
     require_views,
 )
 from distill.embeddings.tiles import TileRule
-from distill.embeddings.views import seen
 from distill.embeddings.writer import EmbeddingsWriter, check_out
-from distill.errors import SubsetError, TrainingError
+from distill.errors import SubsetError
 from distill.networks import (
     NetworkSettings,
-    TileEncoder,
     build_encoder,
     fill_backbone,
     read_tensors,
@@ -44,9 +32,10 @@ from distill.networks import (
 from distill.runs import sha256
 
 Say = Callable[[str], None]
-Watch = Callable[[Iterable[Sample], int], Iterable[Sample]]
 BATCH = {"cpu": 32, "cuda": 256}
 """Tiles that pass through the network together where nothing else is asked for."""
+ROUND = 5.0
+"""Seconds after which processes tell each other how they are."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +67,9 @@ class EmbedSettings:
 def embed(request: EmbedSettings, say: Say, watch: Watch = lambda samples, total: samples) -> None:
     """Write the vector of each tile of each crop, in each view.
 
+    Started by `torchrun`, each process looks at its share of the tiles; see
+    `distill.distributed.init_distributed`. The first one speaks, and publishes.
+
     Args:
         request: what was asked for.
         say: prints one line.
@@ -87,11 +79,52 @@ def embed(request: EmbedSettings, say: Say, watch: Watch = lambda samples, total
         DistillError: if an option, the weights or the store's content stands in the way.
         wsistore.WsistoreError: if the store or the split cannot be opened, or a crop be read.
     """
-    check_out(request.out, request.overwrite)
-    require_views(request.views)
     device = resolve_device(request.device)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
     if request.threads is not None:
         torch.set_num_threads(request.threads)
+    with init_distributed(device) as processes:
+        if not processes.first:
+            say, watch = _silence, _unwatched
+        with processes.together():
+            if processes.first:
+                check_out(request.out, request.overwrite)
+            work = _prepare(request, device, say)
+            if processes.first and not request.no_lock:
+                wsistore.require_locks(request.out)
+        about, crops = work.about, work.crops
+        with EmbeddingsWriter(
+            request.out,
+            about,
+            crops,
+            overwrite=request.overwrite,
+            lock=not request.no_lock,
+            processes=processes,
+        ) as writer:
+            begun = f", {writer.done} of them done before" if writer.done else ""
+            together = f" in {processes.world} processes" if processes.world > 1 else ""
+            say(
+                f"embed: {writer.total} tiles of {len(crops)} crops at {about.level}{begun}, "
+                f"{about.channels} numbers each, {writer.total * about.channels * 4 / 2**20:.0f} "
+                f"MiB, on {device.type}{together}; colours are normalized by mean "
+                f"{_text(about.mean)} and deviation {_text(about.std)}"
+            )
+            _fill(writer, work, request, device, processes, watch)
+        say(f"{request.out}: {writer.total} tiles of {len(crops)} crops")
+
+
+def _silence(_: str) -> None:
+    """Leave speaking to the first process."""
+
+
+def _unwatched(samples: Iterable[Sample], total: int) -> Iterable[Sample]:
+    """Leave the progress bar to the first process."""
+    return samples
+
+
+def _prepare(request: EmbedSettings, device: torch.device, say: Say) -> Work:
+    require_views(request.views)
     store = wsistore.open(request.store)
     chosen = _crops(store, request, say)
     spec = request.architecture.spec
@@ -124,19 +157,7 @@ def embed(request: EmbedSettings, say: Say, watch: Watch = lambda samples, total
         subset=request.subset,
     )
     crops = embedded_crops(store, chosen, request.level, rule, request.views)
-    if not request.no_lock:
-        wsistore.require_locks(request.out)
-    with EmbeddingsWriter(
-        request.out, about, crops, overwrite=request.overwrite, lock=not request.no_lock
-    ) as writer:
-        begun = f", {writer.done} of them done before" if writer.done else ""
-        say(
-            f"embed: {writer.total} tiles of {len(crops)} crops at {about.level}{begun}, "
-            f"{channels} numbers each, {writer.total * channels * 4 / 2**20:.0f} MiB; colours "
-            f"are normalized by mean {_text(mean)} and deviation {_text(std)}"
-        )
-        _fill(writer, encoder.to(device), about, crops, request, device, watch)
-    say(f"{request.out}: {writer.total} tiles of {len(crops)} crops")
+    return Work(encoder.to(device), about, crops)
 
 
 def _crops(store: wsistore.Store, request: EmbedSettings, say: Say) -> list[str]:
@@ -168,82 +189,26 @@ def _text(channels: Sequence[float]) -> str:
 
 def _fill(
     writer: EmbeddingsWriter,
-    encoder: TileEncoder,
-    about: EmbeddingsMetadata,
-    crops: Sequence[EmbeddedCrop],
+    work: Work,
     request: EmbedSettings,
     device: torch.device,
+    processes: DistributedContext,
     watch: Watch,
 ) -> None:
-    """Run the encoder over what is left, in batches that do not depend on where it begins.
+    """Run the encoder over this process's share, until every process has done its own.
 
-    A batch holds the tiles from a multiple of its size on, across crops, so that a pass which was
-    cut goes on to the same bytes.
+    Every few seconds the processes tell each other that all is well, and so end together where it
+    is not.
     """
-    left = [c for c in crops if c.first + c.cells * VIEWS[about.views] > writer.done]
-    names = [crop.crop for crop in left]
-    samples = SampleLoader(Crops(request.store, names, [about.level]), None, request.workers)
-    skip = writer.done - left[0].first if left else 0
-    coming = tiles_of(watch(samples.epoch(0), len(names)), about, skip)
-    waiting: Tensor | None = None
-    for batch in batches(coming, about.batch_size):
-        vectors = encode(encoder, batch, about, device)
-        if waiting is not None:  # a device computes while the next tiles are read
-            writer.add(waiting.cpu().numpy())
-        waiting = vectors
-    if waiting is not None:
-        writer.add(waiting.cpu().numpy())
-
-
-def tiles_of(samples: Iterable[Sample], about: EmbeddingsMetadata, skip: int) -> Iterator[Tensor]:
-    """Yield the tiles of crops, (3, t, t) uint8: crop by crop, view by view, in reading order.
-
-    Args:
-        samples: the crops.
-        about: level, tiles and views.
-        skip: tiles of the first crop that are left out.
-    """
-    for sample in samples:
-        image = sample.images[about.level]
-        for number in range(VIEWS[about.views]):
-            rows, columns = about.rule.cells(*image.shape[1:])
-            if skip < rows * columns:
-                yield from about.rule.tiles(seen(image, number), skip)
-            skip = max(0, skip - rows * columns)
-
-
-def batches(tiles: Iterable[Tensor], size: int) -> Iterator[Tensor]:
-    """Yield tiles stacked, (size, 3, t, t), the last batch what is left."""
-    held: list[Tensor] = []
-    for tile in tiles:
-        held.append(tile)
-        if len(held) == size:
-            yield torch.stack(held)
-            held = []
-    if held:
-        yield torch.stack(held)
-
-
-@torch.inference_mode()
-def encode(
-    encoder: TileEncoder, tiles: Tensor, about: EmbeddingsMetadata, device: torch.device
-) -> Tensor:
-    """Return the vectors of tiles, (B, D) float32 on `device`.
-
-    Raises:
-        TrainingError: if the device's memory is short.
-    """
-    standard = ChannelStats(about.mean, about.std)
-    try:
-        if device.type == "cuda":
-            # or the copy would wait for the batch before, and the next be read too late
-            tiles = tiles.pin_memory()
-        unit = to_unit(tiles.to(device, non_blocking=True))
-        image = normalize(unit, standard.mean, standard.std)
-        with torch.autocast(device.type, torch.bfloat16, enabled=about.precision == "bf16"):
-            vectors: Tensor = encoder(image)
-        return vectors.float()
-    except torch.OutOfMemoryError as error:
-        raise TrainingError(
-            f"{len(tiles)} tiles do not fit in the device's memory; lower --batch-size"
-        ) from error
+    coming = vectors(writer.share, work, request.store, request.workers, device, watch)
+    finished = False
+    while not all(processes.gather(finished)):
+        with processes.together():
+            end = time.monotonic() + ROUND
+            for first, found in coming:
+                writer.add(first, found)
+                if time.monotonic() > end:
+                    break
+            else:
+                writer.save()
+                finished = True

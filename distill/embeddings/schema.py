@@ -22,8 +22,8 @@ KEY = "distill_embeddings"
 METADATA = "zarr.json"
 CROPS_CSV = "crops.csv"
 VECTORS = "vectors"
-PROGRESS = "progress.safetensors"
-"""Is there as long as vectors are being written."""
+PROGRESS = "progress"
+"""Folder that is there as long as vectors are being written; it holds those that are there."""
 IDENTITY = (
     "network", "network_settings", "weights_sha256", "pool", "level", "tile", "overlap", "mean",
     "std", "precision", "channels",
