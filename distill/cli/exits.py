@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -44,8 +45,9 @@ def interrupted(interruption: KeyboardInterrupt, text: str) -> SystemExit:
 def cli_errors(text: str = "Interrupted.") -> Iterator[None]:
     """Turn errors a user can meet into a line and an exit code: 1, 2 for usage, 130 for Ctrl-C.
 
-    What the machine refuses (a full disk, a right that is missing) is a line too; any other OSError
-    is not. SIGTERM and SIGHUP are answered as Ctrl-C is, with 143 and 129.
+    What the machine refuses (a full disk, a right that is missing) is a line too, and a device
+    whose memory is full; any other OSError and RuntimeError is not. SIGTERM and SIGHUP are answered
+    as Ctrl-C is, with 143 and 129.
 
     Args:
         text: what an interruption says.
@@ -63,5 +65,18 @@ def cli_errors(text: str = "Interrupted.") -> Iterator[None]:
         if not said:
             raise
         raise click.ClickException(texts.visible(said)) from error
+    except RuntimeError as error:
+        if not _out_of_memory(error):
+            raise
+        raise click.ClickException(
+            f"the device's memory is full ({str(error).partition('. GPU')[0]}); end what else uses "
+            "it, take a smaller network, or use --device cpu"
+        ) from error
     except KeyboardInterrupt as interruption:
         raise interrupted(interruption, text) from None
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    """Say whether a device had no memory left for what is no crop's, such as the optimiser's."""
+    torch = sys.modules.get("torch")  # help does without it, and then it has raised nothing
+    return torch is not None and isinstance(error, torch.OutOfMemoryError)
