@@ -31,6 +31,7 @@ from distill.engine.schedules import lr_factor, lr_record
 from distill.engine.settings import TrainingSettings
 from distill.engine.task import Metrics, Task
 from distill.errors import TrainingError
+from distill.networks import precision_of
 from distill.runs import TrainingState, Writer, modules
 
 S = TypeVar("S", bound=Sample)
@@ -260,10 +261,9 @@ def _figures(
     draws: Sequence[AugmentationParams | None],
     setting: ComputeSettings,
 ) -> Sequence[Metrics]:
-    half = setting.precision == "bf16"
     device = next(task.network.parameters()).device.type
     try:
-        with torch.autocast(device, torch.bfloat16, enabled=half):
+        with precision_of(device, setting.precision):
             return task.losses(samples, draws)
     except torch.OutOfMemoryError as error:
         raise _short(samples) from error

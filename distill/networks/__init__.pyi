@@ -5,6 +5,7 @@ from .classifier import Classifier, Output
 from .execution.device import available_gib, resolve_device
 from .execution.live_memory import LiveMemory
 from .execution.memory import memory_of_plans, memory_of_whole
+from .execution.precision import precision_of
 from .execution.runner import UNBOUNDED, CropRunner, inference_runner
 from .feature_maps import FeatureMap, feature_map
 from .known_encoders import KNOWN_ENCODERS, KnownEncoder
@@ -48,6 +49,7 @@ __all__ = [
     "memory_of_plans",
     "memory_of_whole",
     "parse_options",
+    "precision_of",
     "read_tensors",
     "resolve_device",
     "smallest_input",

@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from distill.networks import Output, ResNet
+from distill.networks.execution.precision import recomputed
 from distill.networks.execution.tiled import STRIP, Source, run
 
 Mode = Literal["plain", "checkpointed", "tiled"]
@@ -49,7 +50,10 @@ def forward(
             x = run(part, x, strip)
             continue
         whole = x if isinstance(x, Tensor) else x.rows(0, x.shape[2])
-        x = checkpoint(part, whole, use_reentrant=False) if mode == "checkpointed" else part(whole)
+        if mode == "checkpointed":
+            x = checkpoint(part, whole, use_reentrant=False, context_fn=recomputed)
+        else:
+            x = part(whole)
     assert isinstance(x, Tensor)
     return Output(network.classify(x), x)
 

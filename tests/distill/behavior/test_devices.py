@@ -109,17 +109,19 @@ def test_bf16_is_near(real_store: Path, tmp_path: Path, train, device: torch.dev
     assert {value.dtype for value in weights.values()} == {torch.float32}
 
 
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_resumed_is_uninterrupted(
     real_store: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     train,
     device: torch.device,
+    precision: str,
 ) -> None:
     """The optimizer's state goes back to the device. Bit for bit on the CPU; else within 1e-3."""
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     words = ("--level", "2.5x", "--epochs", 3, "--batch-pixels", 10**6, "--ema", "0.9")
-    words = (*words, "--device", device)
+    words = (*words, "--device", device, "--precision", precision)
     train("baseline", real_store, whole, *words)
     with monkeypatch.context() as patch:
         stop_after(patch, 2)
