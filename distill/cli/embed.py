@@ -48,8 +48,8 @@ if TYPE_CHECKING:
     "--preset",
     type=click.Choice(tuple(KNOWN_ENCODERS)),
     default=None,
-    help="Network, its options and --pool of a published tile encoder; options given beside it "
-    "are added.",
+    help="Network, its options, --pool and --weights-match of a published tile encoder; options "
+    "given beside it are added.",
 )
 @option_of(
     NetworkSettings,
@@ -140,7 +140,9 @@ def command(**given: Any) -> None:
 
 
 def _network(given: dict[str, Any]) -> NetworkSettings:
-    """Return the network that the options ask for, and take them out; a preset decides on --pool.
+    """Return the network that the options ask for, and take them out.
+
+    A preset decides on --pool and --weights-match too, where they are not given.
 
     Raises:
         UsageError: unless a network or a preset is given, or if both are.
@@ -159,4 +161,6 @@ def _network(given: dict[str, Any]) -> NetworkSettings:
     spec = NetworkSpec(known.network, {**ours, **theirs}, asked["enlarge"], asked["stem_stride"])
     if not is_given("pool"):
         given["pool"] = known.pool
+    if not is_given("weights_match"):
+        given["weights_match"] = known.match
     return NetworkSettings.of(spec)

@@ -1,6 +1,6 @@
 """What options about networks may be, as plain data: `--help` names it, and needs no torch."""
 
-MATCHES = ("name", "order")
+MATCHES = ("name", "order", "dinov2")
 """How the tensors of a weights file are matched to a network's; see `pretrained`."""
 POOLINGS = ("network", "token", "mean", "token+mean")
 """How a tile's vector is made; see `distill.networks.TileEncoder`."""

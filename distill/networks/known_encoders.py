@@ -38,6 +38,7 @@ class KnownEncoder:
         pool: how its vector is made; see `distill.networks.TileEncoder`.
         side: pixels a side of its tiles.
         length: of its vector.
+        match: how the tensors of the published file are matched; one of `MATCHES`.
     """
 
     network: str
@@ -46,6 +47,7 @@ class KnownEncoder:
     pool: str
     side: int
     length: int
+    match: str = "name"
 
     @property
     def network_options(self) -> dict[str, Any]:
@@ -101,5 +103,14 @@ KNOWN_ENCODERS: Mapping[str, KnownEncoder] = {
     ),
     "conch-trunk": KnownEncoder(
         "timm/vit_base_patch16_224", {"img_size": 448}, _CLIP, "token", 448, 768
+    ),
+    "phikon-v2": KnownEncoder(
+        "timm/vit_large_patch16_224",
+        {"init_values": 1.0},
+        _IMAGENET,
+        "token",
+        224,
+        1024,
+        match="dinov2",
     ),
 }

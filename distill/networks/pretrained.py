@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pickle
 import warnings
+import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,9 +20,11 @@ from torch import Tensor
 from distill.errors import RunError, UsageError
 from distill.files import load, shortened
 from distill.networks.backbones import Backbone
+from distill.networks.dinov2_names import dinov2_names
 
 TORCH = (".pt", ".pth", ".bin", ".ckpt")
 """Endings of files that torch writes; they are read with `weights_only=True`: no code runs."""
+_HOW = {"name": "by name", "order": "in order", "dinov2": "by the names of transformers"}
 _COUNTER = "num_batches_tracked"
 """Ends the name of a batch norm's count of what it has seen, which decides nothing here."""
 
@@ -48,7 +51,9 @@ class WeightsMatch:
 
     def text(self, file: Path, network: str) -> str:
         """Return it in a sentence."""
-        how = "in order" if self.by == "order" else "by name"
+        how = {"order": "in order", "dinov2": "by the names of transformers"}.get(
+            self.by, "by name"
+        )
         how += f" behind {self.prefix!r}" if self.prefix else ""
         rest = f"; not used: {shortened(list(self.unused))}" if self.unused else ""
         return f"{file.name}: all {self.matched} tensors of {network} matched {how}{rest}"
@@ -56,6 +61,9 @@ class WeightsMatch:
 
 def read_tensors(file: Path, key: str | None = None) -> dict[str, Tensor]:
     """Return the named tensors of a weights file, on the CPU; no code of the file is run.
+
+    They are mapped from the file, so that memory holds a network once it is filled and not its file
+    too; but for what torch wrote before version 1.6.
 
     Args:
         file: .safetensors, or one of `TORCH`.
@@ -72,7 +80,9 @@ def read_tensors(file: Path, key: str | None = None) -> dict[str, Tensor]:
     try:
         with warnings.catch_warnings():  # that the file's pickle is of a protocol that it refuses
             warnings.simplefilter("ignore", UserWarning)
-            value = torch.load(file, map_location="cpu", weights_only=True)
+            value = torch.load(
+                file, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(file)
+            )
     except FileNotFoundError as error:
         raise RunError(f"--weights {file} does not exist") from error
     except pickle.UnpicklingError as error:
@@ -92,9 +102,10 @@ def fill_backbone(
 ) -> WeightsMatch:
     """Copy a file's tensors into a backbone; every one that the backbone has must be there.
 
-    By name: the names may all have one prefix. In order: the file's names are of another program
-    and of no use, and its tensors have the shapes of the backbone's, one after the other; what is
-    left at the end is not used.
+    By name: the names may all have one prefix. As dinov2: likewise, with the names of
+    `distill.networks.dinov2_names`. In order: the file's names are of another program and of no
+    use, and its tensors have the shapes of the backbone's, one after the other; what is left at
+    the end is not used.
 
     Args:
         backbone: receives them; unchanged when they do not fit.
@@ -111,13 +122,19 @@ def fill_backbone(
     if by == "order":
         prefix, pairs = "", _in_order(wanted, tensors, file, network)
     else:
-        prefix = _prefix(needed, tensors)
-        pairs = {name: prefix + name for name in wanted if prefix + name in tensors}
+        theirs = {name: dinov2_names(name) if by == "dinov2" else (name,) for name in wanted}
+        prefix = _prefix([one for name in needed for one in theirs[name]], tensors)
+        pairs = {
+            name: tuple(prefix + part for part in parts)
+            for name, parts in theirs.items()
+            if parts and all(prefix + part in tensors for part in parts)
+        }
         _require_all(needed, pairs, wanted, tensors, file, network)
     _require_shapes(pairs, wanted, tensors, file, network)
-    taken = {name: tensors[theirs].to(wanted[name].dtype) for name, theirs in pairs.items()}
-    backbone.network.load_state_dict({**wanted, **taken}, strict=True)
-    used = set(pairs.values())
+    for name, parts in pairs.items():  # one by one: a network and its copy may not both fit
+        given = [tensors[part] for part in parts]
+        wanted[name].copy_(given[0] if len(given) == 1 else torch.cat(given))
+    used = {part for parts in pairs.values() for part in parts}
     unused = tuple(name for name in tensors if name not in used)
     return WeightsMatch(by, prefix, len(pairs), unused)
 
@@ -165,7 +182,7 @@ def _prefix(needed: list[str], tensors: Mapping[str, Tensor]) -> str:
 
 def _require_all(
     needed: list[str],
-    pairs: Mapping[str, str],
+    pairs: Mapping[str, tuple[str, ...]],
     wanted: Mapping[str, Tensor],
     tensors: Mapping[str, Tensor],
     file: Path,
@@ -177,6 +194,8 @@ def _require_all(
     hint = "choose the network that they are of, with its --network-option"
     if len(missing) == len(needed) and _alike(wanted, tensors):
         hint = "its tensors have the network's shapes in order: --weights-match order takes them so"
+    elif any(name.endswith(dinov2_names("norm.weight")) for name in tensors):
+        hint = "if its names are those of transformers' Dinov2Model, give --weights-match dinov2"
     raise RunError(
         f"--weights {file} does not fit {network}: {len(missing)} of {len(needed)} tensors are "
         f"missing, {shortened(missing)}; it has {shortened(list(tensors))}; {hint}"
@@ -184,21 +203,25 @@ def _require_all(
 
 
 def _require_shapes(
-    pairs: Mapping[str, str],
+    pairs: Mapping[str, tuple[str, ...]],
     wanted: Mapping[str, Tensor],
     tensors: Mapping[str, Tensor],
     file: Path,
     network: str,
 ) -> None:
-    for name, theirs in pairs.items():
-        ours, given = tuple(wanted[name].shape), tuple(tensors[theirs].shape)
-        if ours != given or wanted[name].is_floating_point() != tensors[theirs].is_floating_point():
+    for name, parts in pairs.items():
+        ours, theirs = wanted[name], [tensors[part] for part in parts]
+        # what is joined is so along the first axis, and of equal parts
+        share = (ours.shape[0] // len(parts), *ours.shape[1:]) if len(parts) > 1 else ours.shape
+        for part, tensor in zip(parts, theirs, strict=True):
+            if tensor.shape == share and tensor.is_floating_point() == ours.is_floating_point():
+                continue
             hint = ""
             if "pos_embed" in name:
                 hint = "; --network-option img_size=N is the size that it was trained at"
             raise RunError(
-                f"--weights {file} does not fit {network}: {theirs} is {given} where {ours} is "
-                f"wanted{hint}"
+                f"--weights {file} does not fit {network}: {part} is {tuple(tensor.shape)} where "
+                f"{tuple(share)} is wanted{hint}"
             )
 
 
@@ -210,10 +233,10 @@ def _alike(wanted: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> bool:
 
 def _in_order(
     wanted: Mapping[str, Tensor], tensors: Mapping[str, Tensor], file: Path, network: str
-) -> dict[str, str]:
+) -> dict[str, tuple[str, ...]]:
     if not _alike(wanted, tensors):
         raise RunError(
             f"--weights {file} does not fit {network}: its {len(tensors)} tensors do not have the "
             f"shapes of the network's {len(wanted)} in order; leave out --weights-match order"
         )
-    return dict(zip(wanted, tensors, strict=False))
+    return {ours: (theirs,) for ours, theirs in zip(wanted, tensors, strict=False)}

@@ -57,13 +57,14 @@ def _plain(value: Any) -> Any:
 
 
 def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes, in hexadecimal.
+    """Return the SHA-256 of a file's bytes, in hexadecimal; they are never in memory together.
 
     Raises:
         DistillError: if the file cannot be read.
     """
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise DistillError(f"{path} cannot be read ({error.strerror})") from error
 

@@ -63,6 +63,7 @@ def new_network(
     if file is not None and not begun:
         match = fill_pretrained(network, asked, file, spec.name)
         say(match.text(file, spec.name))
+        # read once more, a piece at a time: what is mapped cannot be hashed as it comes in
         pretrained = {"file": str(file.resolve()), "sha256": sha256(file), **match.record()}
     source = Path(initial["file"]) if initial else options.init_from
     if source is not None and not begun:

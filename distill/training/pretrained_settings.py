@@ -44,7 +44,8 @@ class PretrainedSettings:
         "name",
         group=NETWORK,
         choices=MATCHES,
-        help="order: the file's tensors by their order and shapes, where its names are others.",
+        help="order: the file's tensors by their order and shapes, where its names are others; "
+        "dinov2: by the names that transformers gives the tensors of a Dinov2Model.",
         record=None,
     )
     normalize: str | None = setting(

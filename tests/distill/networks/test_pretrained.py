@@ -157,3 +157,25 @@ def test_files_of_other_kinds_and_damaged_ones_are_refused(tmp_path: Path) -> No
     whole.write_bytes(whole.read_bytes()[:2000])
     with pytest.raises(RunError, match=r"cut\.pt"):
         read_tensors(whole)
+
+
+def test_what_torch_wrote_long_ago_is_read(tmp_path: Path) -> None:
+    torch.save(theirs(), tmp_path / "old.pth", _use_new_zipfile_serialization=False)
+    assert is_theirs(filled(tmp_path / "old.pth")[0])
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells")
+@pytest.mark.parametrize("ending", [".safetensors", ".pt"])
+def test_a_file_is_not_in_memory_beside_its_network(tmp_path: Path, ending: str) -> None:
+    """Its tensors are pages of the file, which the system takes back at need."""
+    file = write(tmp_path / f"w{ending}", {"weight": torch.ones(2**24)})
+    before = _own_memory()
+    held = read_tensors(file)
+    assert held["weight"].sum() == 2**24
+    assert _own_memory() - before < 2**24  # bytes, a quarter of the file's
+
+
+def _own_memory() -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    (kilobytes,) = (line.split()[1] for line in lines if line.startswith("RssAnon:"))
+    return int(kilobytes) * 1024

@@ -27,8 +27,10 @@ MILLIONS = {
     "h-optimus-1": 1134.77,
     "prov-gigapath": 1134.95,
     "conch-trunk": 86.25,
+    "phikon-v2": 303.35,
 }
-"""Parameters, as published: 303 M, 681 M, 631 M, 1.1 B, 1.1 B, 1.1 B; CONCH's trunk is a ViT-B."""
+"""Parameters, as published: 303 M, 681 M, 631 M, 1.1 B, 1.1 B, 1.1 B; CONCH's trunk is a ViT-B.
+Phikon-v2's are 1.21 GB of float32."""
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "how-to" / "foundation-models.md"
 
@@ -151,6 +153,7 @@ def test_the_tables_of_the_page_say_what_a_preset_is(name: str) -> None:
     assert (int(side), vector) == (known.side, f"{known.length}, {known.pool}")
     given = parse_options(options[1].strip("`").split())
     assert json.dumps(given, sort_keys=True) == json.dumps(dict(known.options), sort_keys=True)
+    assert known.match == "name" or f"`--weights-match {known.match}`" in options[2]
     numbers = [float(one) for one in re.findall(r"\d\.\d+", options[2])]
     imagenet = [0.485, 0.456, 0.406, 0.229, 0.224, 0.225]
     assert (numbers or imagenet) == [*known.figures[0], *known.figures[1]]
