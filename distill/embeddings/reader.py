@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -148,29 +149,31 @@ def _about(path: Path) -> EmbeddingsMetadata:
     file = path / schema.METADATA
     try:
         metadata = wsistore.parse_json(file.read_text(encoding="utf-8"))
-        value = dict(metadata["attributes"][schema.KEY])
+        value = wsistore.json_value(dict[str, Any], metadata["attributes"][schema.KEY], schema.KEY)
     except FileNotFoundError as error:
         raise EmbeddingsError(
             f"{path} holds no embeddings (it has no {schema.METADATA})"
         ) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise EmbeddingsError(f"{file} is not of embeddings ({error!r})") from error
+        raise EmbeddingsError(f"{file} is not of embeddings ({error})") from error
     if (path / schema.PROGRESS).exists():
         raise EmbeddingsError(f"{path} is not finished; run distill embed again to go on")
     number = value.pop("format", None)
-    if not isinstance(number, int) or number > schema.FORMAT:
+    if type(number) is not int or number > schema.FORMAT:
         raise EmbeddingsError(f"{path} is of format {number}; this version reads {schema.FORMAT}")
     wanted = {field.name for field in fields(EmbeddingsMetadata)}
     if odd := sorted(wanted ^ value.keys()):
         raise EmbeddingsError(f"{file}: missing or unexpected {', '.join(odd)}")
     try:
-        value |= {name: tuple(float(one) for one in value[name]) for name in ("mean", "std")}
-        about = EmbeddingsMetadata(**value)
+        about = wsistore.json_record(EmbeddingsMetadata, value)
         schema.require_views(about.views)
         _ = about.spec, about.rule  # which say so where there are no such
-        return about
     except (TypeError, ValueError, UsageError) as error:
         raise EmbeddingsError(f"{file} is damaged ({error})") from error
+    figures = (about.mpp, *about.std)
+    if not all(0 < one < math.inf for one in figures) or not np.isfinite(about.mean).all():
+        raise EmbeddingsError(f"{file} is damaged (mpp, mean and std are no such figures)")
+    return about
 
 
 def _places(path: Path, about: EmbeddingsMetadata) -> dict[str, EmbeddedCrop]:

@@ -1,6 +1,6 @@
 """The tensors of a DINOv2 transformer as `transformers` names them, for those of timm's. Pure.
 
-`transformers.Dinov2Model` and timm's `VisionTransformer` compute the same: blocks of layer norm,
+`Dinov2Model` of `transformers` and timm's `VisionTransformer` compute the same: blocks of layer norm,
 attention and layer scale, and of layer norm, two linear layers with GELU between them and layer
 scale, both added to what came in; a layer norm at the end; all of them with epsilon 1e-6. They
 differ in names, and timm has query, key and value in one linear layer, in this order.
@@ -39,7 +39,7 @@ def dinov2_names(name: str) -> tuple[str, ...]:
         name: of the tensor in timm's `VisionTransformer`.
 
     Returns:
-        names in `transformers.Dinov2Model`; none where that has no such tensor.
+        names in `Dinov2Model` of `transformers`; none where that has no such tensor.
     """
     if name in _OUTSIDE:
         return (_OUTSIDE[name],)

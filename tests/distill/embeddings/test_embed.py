@@ -249,6 +249,20 @@ def test_damage_is_an_error_with_the_file(artifact: Path, tmp_path: Path) -> Non
     change(wrong, network="timm/")
     with pytest.raises(EmbeddingsError, match="is damaged"):
         EmbeddingsReader(wrong)
+    for number, (name, value, said) in enumerate(
+        [
+            ("mean", [0.5, 0.5], "mean has 2 items, not 3"),
+            ("std", ["a", 1, 1], "an item of the record's std is a text"),
+            ("std", [1.0, 0.0, 1.0], "mpp, mean and std are no such figures"),
+            ("channels", 1.5, "channels is 1.5, not a whole number"),
+            ("tile", True, "tile is true"),
+            ("pool", None, "pool is null"),
+            ("weights", [], "weights is a list, not an object"),
+        ]
+    ):
+        change(copy(f"typed-{number}"), **{name: value})
+        with pytest.raises(EmbeddingsError, match=f"is damaged .*{said}"):
+            EmbeddingsReader(tmp_path / f"typed-{number}")
     tile = copy("tile")
     change(tile, tile=32)
     with pytest.raises(EmbeddingsError, match=r"crops\.csv is damaged: crop s0/0"):
