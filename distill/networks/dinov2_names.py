@@ -1,9 +1,9 @@
 """The tensors of a DINOv2 transformer as `transformers` names them, for those of timm's. Pure.
 
-`Dinov2Model` of `transformers` and timm's `VisionTransformer` compute the same: blocks of layer norm,
-attention and layer scale, and of layer norm, two linear layers with GELU between them and layer
-scale, both added to what came in; a layer norm at the end; all of them with epsilon 1e-6. They
-differ in names, and timm has query, key and value in one linear layer, in this order.
+`Dinov2Model` of `transformers` and timm's `VisionTransformer` compute the same: blocks of layer
+norm, attention and layer scale, and of layer norm, two linear layers with GELU between them and
+layer scale, both added to what came in; a layer norm at the end; all of them with epsilon 1e-6.
+They differ in names, and timm has query, key and value in one linear layer, in this order.
 
 Source: src/transformers/models/dinov2/modeling_dinov2.py of huggingface/transformers.
 """
