@@ -120,6 +120,7 @@ def evaluate_command(
     import torch
 
     from distill.evaluation import (
+        OWN_STAINS,
         BootstrapSettings,
         EvaluationRequest,
         comparison,
@@ -149,6 +150,12 @@ def evaluate_command(
         for note in notes(plan):
             stderr.print(note)
     evaluations = [evaluate(plan, _watch(plan, stderr)) for plan in plans]
+    for evaluation in evaluations:
+        if own := evaluation.report.get(OWN_STAINS):
+            stderr.print(
+                f"{evaluation.plan.run.path}: crops seen in their own stains, for there is too "
+                f"little to normalize: {len(own)}, for example {own[0]}"
+            )
     reports = [evaluation.report for evaluation in evaluations]
     differences = [comparison.compare(evaluations[0], other) for other in evaluations[1:]]
     if as_json:

@@ -83,6 +83,11 @@ def command(
     lock_output(out)
     if not overwrite:
         _require_free(out)
+    if run.weights.stains is not None and takes == "uint8":
+        raise UsageError(
+            f"{run.path} normalizes the stains of every crop ({run.weights.stains.method}), which "
+            "an ONNX file cannot: give --input float, and normalize them before"
+        )
     network = run.load_network()
     least = onnx_model.least_side(run.weights.spec)
     stderr = terminal.console(stderr=True)
@@ -187,6 +192,8 @@ def _metadata(run: Run, takes: onnx_model.Takes, least: int, difference: float) 
         "weights_sha256": about["weights_sha256"],
         "largest_logit_difference": repr(difference),
     }
+    if run.weights.stains is not None:
+        told["stains"] = json.dumps(run.weights.stains.record())
     return told
 
 

@@ -111,7 +111,7 @@ def kd(**given: Any) -> None:
 def finetune(student: Path, **given: Any) -> None:
     """Train the fully connected layer of a student on the labels of STORE, and nothing else.
 
-    Network, classes, level and standardisation are those of the student.
+    Network, classes, level, stains and standardisation are those of the student.
 
     \b
     Example:

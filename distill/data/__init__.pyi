@@ -10,7 +10,7 @@ from .augmentation import (
 )
 from .augmentation_settings import AUGMENTATION, DEFAULT_AUGMENTATION, AugmentationSettings
 from .batching import BatchingPolicy, Extent, Update, by_size, crops_in, one_by_one, shard
-from .choices import VAL
+from .choices import NO_STAINS, STAIN_METHODS, VAL
 from .color_statistics import MIN_CROPS, ColorStatistics, crop_color, measure_colors
 from .dataset import CropDataset, Crops, LabeledCrops, LabeledSample, Sample
 from .loader import SampleCache, SampleLoader
@@ -25,6 +25,8 @@ from .normalization import (
 )
 from .padding import WASTE, batch_by_size
 from .prefetch import read_crops
+from .stain_figures import StainFigures
+from .stain_normalization import STAIN_FIGURES, Stains, normalize_stains, read_stains
 from .subsets import (
     Subset,
     class_names,
@@ -45,7 +47,10 @@ __all__ = [
     "AUGMENTATION",
     "DEFAULT_AUGMENTATION",
     "MIN_CROPS",
+    "NO_STAINS",
     "OPERATIONS",
+    "STAIN_FIGURES",
+    "STAIN_METHODS",
     "VAL",
     "WASTE",
     "AugmentationParams",
@@ -62,6 +67,8 @@ __all__ = [
     "Sample",
     "SampleCache",
     "SampleLoader",
+    "StainFigures",
+    "Stains",
     "Subset",
     "Update",
     "apply_color",
@@ -79,9 +86,11 @@ __all__ = [
     "median_mpp",
     "network_input",
     "normalize",
+    "normalize_stains",
     "one_by_one",
     "output_size",
     "read_crops",
+    "read_stains",
     "require_apart",
     "require_current",
     "require_level",

@@ -2,3 +2,6 @@
 
 VAL = "val"
 """The set that validates unless another is named; a split may lack it."""
+NO_STAINS = "none"
+STAIN_METHODS = (NO_STAINS, "reinhard", "macenko")
+"""What --stain-normalization may be; see `distill.data.stain_normalization`."""

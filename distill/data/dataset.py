@@ -13,7 +13,8 @@ from torch import Tensor
 
 import wsistore
 from distill.data.pixel_transfer import Pixels
-from distill.data.prefetch import Request, read_crops
+from distill.data.prefetch import NONE, Request, read_crops
+from distill.data.stain_normalization import Stains
 
 
 @dataclass(frozen=True)
@@ -47,12 +48,22 @@ S_co = TypeVar("S_co", bound=Sample, covariant=True)
 
 
 class CropDataset(ABC, Generic[S_co]):
-    """Crops of a store at some levels; `store` is whatever `wsistore.open` takes."""
+    """Crops of a store at some levels; `store` is whatever `wsistore.open` takes.
 
-    def __init__(self, store: str | Path, crops: Sequence[str], levels: Sequence[str]) -> None:
+    `stains` is what the stains of a level are brought to when it is read: see `read_crops`.
+    """
+
+    def __init__(
+        self,
+        store: str | Path,
+        crops: Sequence[str],
+        levels: Sequence[str],
+        stains: Stains = NONE,
+    ) -> None:
         self.path = store
         self.crops = tuple(crops)
         self.levels = tuple(dict.fromkeys(levels))
+        self.stains = stains
         self._store: wsistore.Store | None = None
         self._sizes: dict[str, list[tuple[int, int]]] = {}
 
@@ -69,7 +80,8 @@ class CropDataset(ABC, Generic[S_co]):
             SubsetError: if an array is damaged.
             wsistore.WsistoreError: if the crop or the level is not there.
         """
-        return self.sample(index, read_crops(self._opened(), self.crops[index], self.levels))
+        crop = self.crops[index]
+        return self.sample(index, read_crops(self._opened(), crop, self.levels, self.stains))
 
     @abstractmethod
     def sample(self, index: int, pixels: Pixels) -> S_co:
@@ -82,7 +94,7 @@ class CropDataset(ABC, Generic[S_co]):
         sizes = (3 * rows["height"] * rows["width"]).groupby(rows["crop"]).sum().to_dict()
         for index in indices:
             crop = self.crops[index]
-            yield Request(self.path, crop, self.levels, int(sizes.get(crop, 0)))
+            yield Request(self.path, crop, self.levels, int(sizes.get(crop, 0)), self.stains)
 
     def sizes(self, level: str) -> list[tuple[int, int]]:
         """Return (height, width) of every crop at a level, from the store's tables."""
@@ -106,6 +118,7 @@ class Crops(CropDataset[Sample]):
         store: the store, as `wsistore.open` takes it.
         crops: ids, in the order that `index` counts.
         levels: names of the levels to read; repeated names are read once.
+        stains: what the stains of some levels are brought to.
     """
 
     def sample(self, index: int, pixels: Pixels) -> Sample:
@@ -117,9 +130,14 @@ class LabeledCrops(CropDataset[LabeledSample]):
     """Map-style data set of crops with labels; `labels` are class numbers from 0, one per crop."""
 
     def __init__(
-        self, store: str | Path, crops: Sequence[str], levels: Sequence[str], labels: Sequence[int]
+        self,
+        store: str | Path,
+        crops: Sequence[str],
+        levels: Sequence[str],
+        labels: Sequence[int],
+        stains: Stains = NONE,
     ) -> None:
-        super().__init__(store, crops, levels)
+        super().__init__(store, crops, levels, stains)
         if len(labels) != len(self.crops):
             raise ValueError(f"{len(self.crops)} crops and {len(labels)} labels")
         self.labels = tuple(labels)

@@ -31,6 +31,7 @@ from distill.data.pixel_transfer import (
     channel_type,
     send,
 )
+from distill.data.stain_normalization import Stains, normalize_stains
 from distill.errors import DistillError, SubsetError
 
 AHEAD_BYTES = 2**30
@@ -40,14 +41,21 @@ _AHEAD_COUNT = 32
 _AHEAD_FILES = 256
 """Crops read ahead, at most: each is an open file, of which a process may often have 1,024."""
 
+NONE: Stains = {}
+"""No level's stains are changed."""
+
 
 class Request(NamedTuple):
-    """A crop to read: `bytes` is how large it will be, all levels together."""
+    """A crop to read: `bytes` is how large it will be, all levels together.
+
+    `stains` is what each of some levels is brought to, by name: see `read_crops`.
+    """
 
     store: str | Path
     crop: str
     levels: tuple[str, ...]
     bytes: int
+    stains: Stains = NONE
 
 
 def read_ahead(
@@ -78,7 +86,7 @@ def read_ahead(
             ):
                 free = free or hand()
                 free.fit(following.bytes)
-                future = pool.submit(_reported, *following[:3], free.place)
+                future = pool.submit(_reported, *following[:3], following.stains, free.place)
                 running.append((following, free, future))
                 held += following.bytes
                 free, following = None, next(coming, None)
@@ -108,14 +116,27 @@ def read_ahead(
             free.close()
 
 
-def read_crops(store: wsistore.Store, crop: str, levels: Iterable[str]) -> Pixels:
+def read_crops(
+    store: wsistore.Store, crop: str, levels: Iterable[str], stains: Stains = NONE
+) -> Pixels:
     """Return one crop's pixels: level name to (3, H, W) uint8, C-contiguous and writable.
+
+    Args:
+        store: the store.
+        crop: its id.
+        levels: names of the levels to read.
+        stains: what the stains of a level are brought to, by its name; a level that it does not
+            name is as the store has it.
 
     Raises:
         SubsetError: if an array is damaged.
         wsistore.WsistoreError: if the crop or the level is not there.
     """
-    return {level: _level(store, crop, level) for level in levels}
+    found = {level: _level(store, crop, level) for level in levels}
+    for level, reference in stains.items():
+        if level in found:
+            normalize_stains(found[level], reference)
+    return found
 
 
 def _level(store: wsistore.Store, crop: str, level: str) -> NDArray[np.uint8]:
@@ -131,11 +152,15 @@ _Answer = Pixels | Shapes | Exception
 
 
 def _reported(
-    store: str | Path, crop: str, levels: tuple[str, ...], place: MemfdHandle | None
+    store: str | Path,
+    crop: str,
+    levels: tuple[str, ...],
+    stains: Stains,
+    place: MemfdHandle | None,
 ) -> _Answer:
     """Return the errors a user can meet: raised in a worker, they would arrive as a traceback."""
     try:
-        return send(read_crops(_opened(store), crop, levels), place)
+        return send(read_crops(_opened(store), crop, levels, stains), place)
     except (DistillError, wsistore.WsistoreError) as error:
         return error
 

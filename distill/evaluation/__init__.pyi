@@ -1,7 +1,7 @@
 from . import caveats, comparison, leakage, scoring
 from .caveats import FEW_OF_A_CLASS, FEW_PATIENTS, find_caveats
 from .choices import AGGREGATES
-from .evaluator import evaluate
+from .evaluator import OWN_STAINS, evaluate
 from .inference import Watch, crop_logits
 from .leakage import EPOCH, HOW, TEMPERATURE, TRAINING, ancestry, calibration_rows
 from .metrics import resampling
@@ -23,6 +23,7 @@ __all__ = [
     "FORMAT",
     "HOW",
     "KINDS",
+    "OWN_STAINS",
     "TEMPERATURE",
     "TRAINING",
     "UNITS",

@@ -27,6 +27,9 @@ from distill.output_folder import own_name
 from distill.runs import sha256, slide_fingerprints
 from distill.types import Floats, Indices
 
+OWN_STAINS = "crops_in_own_stains"
+"""Key of metrics.json for crops with too little to normalize, in runs that normalize stains."""
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -51,7 +54,8 @@ def evaluate(plan: EvaluationPlan, watch: Watch = unwatched) -> Evaluation:
     """
     request, classes = plan.request, plan.run.weights.classes
     device = resolve_device(request.device)
-    network, ask = _answers(plan, device, watch)
+    left: list[str] = []
+    network, ask = _answers(plan, device, watch, left)
     temperature = _fit(ask, plan) if plan.calibration else None
     raw = ask(plan.subset.crops)
     answers = Predictions(
@@ -63,6 +67,7 @@ def evaluate(plan: EvaluationPlan, watch: Watch = unwatched) -> Evaluation:
     )
     report = {
         **_about(plan, temperature),
+        **_stains(plan, left),
         **scoring.score(
             answers, request.bootstrap, request.aggregate, paper=request.paper_accuracy
         ),
@@ -91,16 +96,31 @@ def evaluate(plan: EvaluationPlan, watch: Watch = unwatched) -> Evaluation:
 
 
 def _answers(
-    plan: EvaluationPlan, device: torch.device, watch: Watch
+    plan: EvaluationPlan, device: torch.device, watch: Watch, left: list[str]
 ) -> tuple[torch.nn.Module, Callable[[Sequence[str]], Floats]]:
-    """Return the network, to count what it costs, and what gives the logits of crops by id."""
+    """Return the network, to count what it costs, and what gives the logits of crops by id.
+
+    `left` receives the ids of crops whose stains cannot be normalized.
+    """
     run, request, vectors = plan.run, plan.request, plan.vectors
     if vectors is not None:
         head = load_head(run, device)
         network = online(run, vectors, load_head(run))
         return network, lambda crops: embedded_logits(head, run, vectors, crops)
     whole, look = run.load_network(device), inference_runner(device, request.memory_gib)
-    return whole, lambda crops: logits(whole, run, plan.store, crops, request.workers, watch, look)
+
+    def ask(crops: Sequence[str]) -> Floats:
+        return logits(whole, run, plan.store, crops, request.workers, watch, look, left)
+
+    return whole, ask
+
+
+def _stains(plan: EvaluationPlan, left: Sequence[str]) -> dict[str, Any]:
+    """Return which crops were seen in their own stains, if a run normalizes them."""
+    if plan.run.weights.stains is None:
+        return {}
+    own = set(plan.subset.crops)
+    return {OWN_STAINS: sorted({crop for crop in left if crop in own})}
 
 
 def _fit(ask: Callable[[Sequence[str]], Floats], plan: EvaluationPlan) -> Temperature:

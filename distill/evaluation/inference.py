@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 import wsistore
-from distill.data import ChannelStats, Crops, Sample, SampleLoader
+from distill.data import ChannelStats, Crops, Sample, SampleLoader, normalize_stains
 from distill.embeddings import EmbeddingsReader, Head
 from distill.errors import DistillError
 from distill.networks import UNBOUNDED, CropRunner
@@ -32,12 +32,13 @@ def logits(
     workers: int = 0,
     watch: Watch = unwatched,
     look: CropRunner = UNBOUNDED,
+    left: list[str] | None = None,
 ) -> Floats:
     """Return the logits of each class for each crop, (N, K) float64; see `crop_logits`."""
     level = run.weights.level
     samples = SampleLoader(Crops(store.path, crops, [level]), None, workers)
     found = [
-        crop_logits(network, run, sample.crop, sample.images[level], look)
+        crop_logits(network, run, sample.crop, sample.images[level], look, left)
         for sample in watch(samples.epoch(0), len(samples))
     ]
     return np.stack(found)
@@ -45,11 +46,17 @@ def logits(
 
 @torch.inference_mode()
 def crop_logits(
-    network: torch.nn.Module, run: Run, crop: str, image: torch.Tensor, look: CropRunner = UNBOUNDED
+    network: torch.nn.Module,
+    run: Run,
+    crop: str,
+    image: torch.Tensor,
+    look: CropRunner = UNBOUNDED,
+    left: list[str] | None = None,
 ) -> Floats:
     """Return the logits of each class for one crop, (K,) float64.
 
-    It is seen whole, without augmentation, standardised as the run was trained.
+    It is seen whole, without augmentation, its stains normalized and its channels standardised as
+    the run was trained.
 
     Args:
         network: of the run, in evaluation mode.
@@ -57,14 +64,21 @@ def crop_logits(
         crop: the crop's id, for messages.
         image: (3, H, W) uint8, RGB, at the run's level.
         look: how it is run: in strips, where the memory is too small for the whole.
+        left: receives the id if the crop's stains should be normalized and cannot be.
 
     Raises:
         DistillError: if the crop does not fit in the memory even so, or a logit is not finite.
     """
     about = run.weights
     device = next(network.parameters()).device
+    held = [0]
+    if about.stains is not None:
+        image, held = image.clone(), [image.nbytes]
+        if not normalize_stains(image.numpy(), about.stains) and left is not None:
+            left.append(crop)
+    standard = ChannelStats(about.mean, about.std)
     try:
-        (output,) = look(network, [image], [None], ChannelStats(about.mean, about.std), device)
+        (output,) = look(network, [image], [None], standard, device, held)
     except torch.OutOfMemoryError as error:
         raise DistillError(
             f"crop {crop} ({image.shape[1]} × {image.shape[2]} px at {about.level}) "

@@ -70,7 +70,8 @@ class ActivationMapper:
             wsistore.WsistoreError: if the crop or the level is not there.
         """
         about = self.run.weights
-        pixels = torch.from_numpy(read_crops(store, crop, [about.level])[about.level])
+        read = read_crops(store, crop, [about.level], about.read_with)
+        pixels = torch.from_numpy(read[about.level])
         standard = ChannelStats(about.mean, about.std)
         try:
             (output,) = self._look(self._network, [pixels], [None], standard, self._device)

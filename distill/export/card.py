@@ -27,6 +27,12 @@ def limits(card: Card) -> list[str]:
         "those; they say nothing of other hospitals, scanners or stains.",
         "Probabilities are the softmax of the logits. No temperature is in them.",
     ]
+    if stains := model.get("stains"):
+        said.append(
+            f"The stains of every crop must be normalized ({stains['method']}) before it is given "
+            "to the network, to the reference below; without that its answers mean nothing that "
+            "was tested."
+        )
     if told := card["training"]["class_map"]:
         said.append(
             f"Not all labels of its store are classes: {told}. A crop of a class that was left "
@@ -87,6 +93,8 @@ def _model(card: Card) -> list[str]:
     pixels = "uint8 RGB pixels, standardised inside"
     if export["takes"] == "float":
         pixels = "float32, (pixel / 255 - mean) / standard deviation"
+    if stains := model.get("stains"):
+        pixels += f", of pixels whose stains were normalized before ({stains['method']})"
     rows = [
         ("file", export["file"]),
         ("SHA-256 of the file", export["sha256"]),
@@ -98,11 +106,23 @@ def _model(card: Card) -> list[str]:
         ("level", f"{model['level']}, {model['mpp']:.4g} µm per pixel"),
         ("mean of R, G, B (1 = 255)", ", ".join(f"{value:.6g}" for value in model["mean"])),
         ("standard deviation", ", ".join(f"{value:.6g}" for value in model["std"])),
+        *_stains(model.get("stains")),
         ("largest difference to torch in a logit", f"{export['largest_difference']:.1e}"),
         ("made by", f"resolution-distillation {export['version']}, torch {export['torch']}"),
     ]
     checked = ", ".join(f"{n} × 3 × {h} × {w}" for n, h, w, *_ in export["checked"])
     return [*table(("what", "value"), rows), f"Checked with ONNX Runtime at {checked}.", ""]
+
+
+def _stains(stains: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    if stains is None:
+        return []
+    figures = {name: values for name, values in stains.items() if name != "method"}
+    told = "; ".join(
+        f"{name} {', '.join(f'{value:.6g}' for value in values)}"
+        for name, values in figures.items()
+    )
+    return [(f"reference of the stains, {stains['method']}", told)]
 
 
 def _evaluations(card: Card) -> list[str]:

@@ -34,6 +34,7 @@ def model(run: Run) -> dict[str, Any]:
         "mean": list(about.mean),
         "std": list(about.std),
         "weights_sha256": sha256(run.path / "weights.safetensors"),
+        **({} if about.stains is None else {"stains": about.stains.record()}),
     }
 
 

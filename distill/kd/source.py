@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 import wsistore
-from distill.data import ChannelStats, Subset
+from distill.data import ChannelStats, Stains, Subset
 from distill.errors import SubsetError, TargetsError, UsageError
 from distill.kd.maps import PAPER
 from distill.kd.settings import Criterion, DistillationSettings
@@ -35,6 +35,7 @@ class TeacherSource:
         record: "teacher" and "targets" of config.json.
         class_map: which classes of the store the teacher leaves out or takes together.
         targets: the stored targets, if there are any.
+        stains: what the crops that a network looks at are read with; see `read_crops`.
     """
 
     teacher: Teacher
@@ -45,6 +46,7 @@ class TeacherSource:
     record: dict[str, Any]
     class_map: wsistore.ClassMap
     targets: TargetsReader | None = None
+    stains: Stains = field(default_factory=dict)
 
     def keep(self, subset: Subset, *, plain: bool) -> Subset | None:
         """Return the crops of a subset that the teacher can speak of; None if there is none."""
@@ -130,6 +132,7 @@ def _online(
         smallest,
         {"teacher": run.origin()},
         run.class_map,
+        stains=about.read_with,
     )
 
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import torch
 
 import wsistore
-from distill.data import ChannelStats, Crops, Sample, SampleLoader
+from distill.data import ChannelStats, Crops, Sample, SampleLoader, Stains
 from distill.embeddings import EmbeddingsReader, vectors_of
 from distill.errors import TrainingError, UsageError
 from distill.kd import teach_plan
@@ -75,7 +75,7 @@ def teach(request: TeachSettings, say: Say, watch: Watch = lambda samples, total
         teacher = NetworkTeacher(network, about.level, standard, device, question, look)
         with ExitStack() as stack:
             writers = _writers(stack, request, store, run, map_, teacher.channels, None, say)
-            _answer(writers, teacher, request, store, look.limit(network), watch)
+            _answer(writers, teacher, about.read_with, request, store, look.limit(network), watch)
     for writer in writers:
         say(f"{writer.path}: {len(writer.views)} views of {len(writer.lessons)} crops")
 
@@ -137,6 +137,7 @@ def _check_out(request: TeachSettings) -> list[str]:
 def _answer(
     writers: Sequence[TargetsWriter],
     teacher: NetworkTeacher,
+    stains: Stains,
     request: TeachSettings,
     store: wsistore.Store,
     limit: int,
@@ -155,7 +156,7 @@ def _answer(
         if any(want.view >= writers[want.artifact].done for look in group for want in look.wanted)
     ]
     crops = list(dict.fromkeys(look.crop for group in left for look in group))
-    samples = SampleLoader(Crops(request.store, crops, [level]), None, request.workers)
+    samples = SampleLoader(Crops(request.store, crops, [level], stains), None, request.workers)
     coming = iter(watch(samples.epoch(0), len(crops)))
     held: dict[str, Sample] = {}
     for group in left:

@@ -158,6 +158,7 @@ def _predict(given: wsistore.SlideFile, job: SlideJob) -> SlideLogits:
         warnings += _scale(level.mpp / about.mpp - 1, level.mpp, run, job.mpp_tolerance)
         vendors = set()
         crops, colors, left_out = [], [], {}
+        own_stains: list[str] = []
         for number, crop in enumerate(slide.crops):
             height, width = slide.size(number, about.level)
             least = smallest_input(about.spec)
@@ -181,7 +182,9 @@ def _predict(given: wsistore.SlideFile, job: SlideJob) -> SlideLogits:
                     crop.width * crop.height * crop.mpp**2 / 1e6,
                     crop.tissue_mm2,
                     (pixels.shape[1], pixels.shape[2]),
-                    crop_logits(network, run, crop.crop, torch.from_numpy(pixels), look),
+                    crop_logits(
+                        network, run, crop.crop, torch.from_numpy(pixels), look, own_stains
+                    ),
                     base,
                 )
             )
@@ -191,6 +194,11 @@ def _predict(given: wsistore.SlideFile, job: SlideJob) -> SlideLogits:
         if job.pixels == VENDOR and not vendors:
             vendors.add(slide.vendor_factor(about.level))
         warnings += [_vendor(vendor, level.factor) for vendor in sorted(vendors, reverse=True)]
+        if own_stains:
+            warnings.append(
+                f"crops in their own stains, for there is too little to normalize: "
+                f"{len(own_stains)}, for example {own_stains[0]}"
+            )
         if row.warning:
             warnings.insert(0, row.warning)
         result = SlideLogits(

@@ -37,6 +37,7 @@ LATER: Mapping[str, Any] = {
     "freeze": "none",
     "pretrained": None,
     "normalization": "train",
+    "stain_normalization": "none",
     "brightness": 0.5,
     "contrast": 0.5,
     "saturation": 0.5,

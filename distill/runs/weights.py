@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from distill.data import read_stains
 from distill.errors import RunError, UsageError
 from distill.files import encode, read_json
 from distill.networks import NetworkSpec
 
 if TYPE_CHECKING:
-    from distill.data import Channels
+    from distill.data import Channels, StainFigures, Stains
 
 FORMAT = "distill-run/1"
-SETTINGS = "network_settings"
+SETTINGS, STAINS = "network_settings", "stains"
 LOWEST = "lowest validation loss"
 """Why an epoch was chosen: what `Weights.chosen` says where validation crops chose it."""
 
@@ -37,6 +38,8 @@ class Weights:
             trained weights that the training started from, and they are these.
         chosen: why that epoch.
         network_settings: what of the network is not as its name says; in the file only if any is.
+        stains: what the stains of each crop are brought to, before it is standardised; None, and
+            not in the file, where they stay as they are.
     """
 
     network: str
@@ -48,11 +51,17 @@ class Weights:
     epoch: int
     chosen: str
     network_settings: Mapping[str, Any] = field(default_factory=dict)
+    stains: StainFigures | None = None
 
     @property
     def spec(self) -> NetworkSpec:
         """The network."""
         return NetworkSpec.from_settings(self.network, self.network_settings)
+
+    @property
+    def read_with(self) -> Stains:
+        """What a crop is read with: see `distill.data.prefetch.read_crops`."""
+        return {} if self.stains is None else {self.level: self.stains}
 
     def metadata(self) -> dict[str, str]:
         """Return what weights.safetensors itself says, so that the two files hold together."""
@@ -67,7 +76,10 @@ class Weights:
 
     def to_json(self) -> bytes:
         """Return the content of weights.json."""
-        value = asdict(self)
+        value = asdict(replace(self, stains=None))
+        del value[STAINS]
+        if self.stains is not None:
+            value[STAINS] = self.stains.record()
         if not self.network_settings:
             del value[SETTINGS]
         return encode(value)
@@ -80,9 +92,10 @@ def read_weights(path: Path) -> Weights:
         RunError: if it cannot be read, or says too little or too much.
     """
     value = read_json(path)
-    wanted = {one.name for one in fields(Weights)} - {SETTINGS}
-    if value.keys() - {SETTINGS} != wanted:
-        odd = ", ".join(sorted((value.keys() - {SETTINGS}) ^ wanted))
+    may = {SETTINGS, STAINS}
+    wanted = {one.name for one in fields(Weights)} - may
+    if value.keys() - may != wanted:
+        odd = ", ".join(sorted((value.keys() - may) ^ wanted))
         raise RunError(f"{path} is not of {FORMAT}: missing or unexpected {odd}")
     try:
         made = Weights(
@@ -95,10 +108,11 @@ def read_weights(path: Path) -> Weights:
             epoch=int(value["epoch"]),
             chosen=str(value["chosen"]),
             network_settings=dict(value.get(SETTINGS, {})),
+            stains=read_stains(value[STAINS]) if STAINS in value else None,
         )
         assert made.spec  # which says so where there is no such network
         return made
-    except (TypeError, ValueError, UsageError) as error:
+    except (AttributeError, TypeError, ValueError, UsageError) as error:
         raise RunError(f"{path} is damaged ({error})") from error
 
 

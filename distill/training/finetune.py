@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from distill.data import AugmentationParams, ChannelStats, LabeledSample, Subset
+from distill.data import NO_STAINS, AugmentationParams, ChannelStats, LabeledSample, Subset
 from distill.engine import LabelSettings, Metrics, SupervisedTask
 from distill.errors import RunError, SubsetError
 from distill.networks import UNBOUNDED, Classifier, CropRunner, NetworkSettings, smallest_input
@@ -88,7 +88,7 @@ def train_finetune(
 ) -> TrainingState:
     """Train the fully connected layer of a student on labels, at the student's level.
 
-    Network, classes, level and standardisation are the student's.
+    Network, classes, level, stains and standardisation are the student's.
 
     Args:
         student: its run.
@@ -106,21 +106,29 @@ def train_finetune(
     _require_other(student, options.out, "student")
     run = Run.open(student)
     about = run.weights
-    options = replace(options, level=about.level, architecture=NetworkSettings.of(about.spec))
+    method = NO_STAINS if about.stains is None else about.stains.method
+    options = replace(
+        options,
+        level=about.level,
+        architecture=NetworkSettings.of(about.spec),
+        pretrained=replace(options.pretrained, stain_normalization=method),
+    )
     with open_session(options, say) as here:
         told = run.class_map
         data = here.data([about.level], smallest_input(about.spec), labeled=True, classes=told)
         for subset in data.subsets:
             _require_classes(subset, about.classes, student)
         standard = ChannelStats(about.mean, about.std)
-        crops = _Labeled(options, about.level, about.classes, learned or LabelSettings(), data)
+        learns = learned or LabelSettings()
+        crops = _Labeled(options, about.level, about.classes, learns, data, about.stains)
         network = run.load_network(here.device)
         task = FinetuneTask(network, about.level, standard, here.device, here.look, **crops.of_loss)
-        weights = here.weights(about.spec, about.classes, about.level, standard, data)
+        weights = here.weights(about.spec, about.classes, about.level, standard, data, about.stains)
         phase = {
             "command": "train finetune",
             "student": run.origin(),
             "normalization": run.config.get("normalization", "train"),
+            **({} if about.stains is None else {"stains": about.stains.record()}),
             "class_map": told.to_json(),
             **crops.record,
         }

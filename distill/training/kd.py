@@ -9,8 +9,8 @@ import wsistore
 from distill.data import (
     AugmentationSettings,
     Crops,
+    Stains,
     Subset,
-    channel_stats,
     has_subset,
     left_out_note,
     select,
@@ -28,6 +28,7 @@ from distill.networks import smallest_input
 from distill.runs import TrainingState
 from distill.settings import recorded
 from distill.training.fit_run import fit_run
+from distill.training.measured_input import MeasuredInput, measure_input
 from distill.training.new_network import NewNetwork, new_network
 from distill.training.open_session import Data, Say, Session, open_session
 from distill.training.options import TrainingOptions
@@ -65,11 +66,12 @@ def train_kd(
         there, data = _taught(here, source, distillation.subset)
         measured = _measured(here, data, smallest_input(spec))
         made = new_network(options, source.classes, here.say)
-        standard = made.standard or channel_stats(here.store.levels, measured.crops, level)
+        given = measure_input(here, made.standard, measured.crops, level)
+        stains = _stains(source, given, level)
         task = KDTask(
             made.network,
             level,
-            standard,
+            given.standard,
             source.teacher,
             source.criterion,
             here.device,
@@ -80,14 +82,14 @@ def train_kd(
         )
         if source.criterion.attention_weight:
             _check_attention(here, data, source.criterion, task.stride)
-        phase = _phase(distillation, source, made, measured)
-        weights = here.weights(spec, source.classes, level, standard, data)
+        phase = _phase(distillation, source, made, given, measured)
+        weights = here.weights(spec, source.classes, level, given.standard, data, given.stains)
         if there.val is not None and data.val is None and options.schedule.select == "best":
             why = f"because the targets have no {there.val.name} crops"
             weights = replace(weights, chosen=f"last epoch, {why}")
 
         def crops(subset: Subset) -> Crops:
-            return Crops(options.store, subset.crops, task.levels)
+            return Crops(options.store, subset.crops, task.levels, stains)
 
         return fit_run(here, task, crops, weights, phase, data, trained=made.initial is not None)
 
@@ -96,17 +98,35 @@ def _phase(
     distillation: DistillationSettings,
     source: TeacherSource,
     made: NewNetwork,
+    given: MeasuredInput,
     measured: Subset,
 ) -> dict[str, Any]:
     """Return what config.json of a student says beside the options of every training."""
     return {
         "command": "train kd",
         **made.record,
+        **given.record,
         **recorded(replace(distillation, criterion=source.criterion)),
         "standardised_by": measured.name if made.standard is None else "network",
         "class_map": source.class_map.to_json(),
         **source.record,
     }
+
+
+def _stains(source: TeacherSource, given: MeasuredInput, level: str) -> Stains:
+    """Return what each level is read with: the teacher's with its run's, the student's with its.
+
+    Raises:
+        UsageError: if they want the same pixels in two ways.
+    """
+    own = {} if given.stains is None else {level: given.stains}
+    if level in source.teacher.levels and source.stains.get(level) != own.get(level):
+        raise UsageError(
+            f"--stain-normalization: the teacher takes {level} too, with its stains normalized "
+            "otherwise, and a crop is read once; choose another --level, or distil from the "
+            "--targets that distill teach writes"
+        )
+    return {**source.stains, **own}
 
 
 def _require_apart(options: TrainingOptions, distillation: DistillationSettings) -> None:

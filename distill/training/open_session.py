@@ -13,6 +13,7 @@ import wsistore
 from distill.data import (
     VAL,
     ChannelStats,
+    StainFigures,
     Subset,
     has_subset,
     left_out_note,
@@ -107,6 +108,7 @@ class Session:
         level: str,
         standard: ChannelStats,
         data: Data,
+        stains: StainFigures | None = None,
     ) -> Weights:
         """Return what weights.json will say, but for the epoch."""
         if self.options.schedule.select == "last":
@@ -118,7 +120,7 @@ class Session:
         mpp = median_mpp(self.store, data.train.crops, level)
         return Weights(
             network.name, classes, level, mpp, standard.mean, standard.std, 0, chosen,
-            network.settings(),
+            network.settings(), stains,
         )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from distill.data import NO_STAINS, STAIN_METHODS
 from distill.errors import UsageError
 from distill.networks import MATCHES, NETWORK
 from distill.settings import setting
@@ -56,6 +57,15 @@ class PretrainedSettings:
         "the library gives for the network's weights.",
         unset="network with --weights, else train",
         record=None,  # which it came to be is
+    )
+    stain_normalization: str = setting(
+        NO_STAINS,
+        group=NETWORK,
+        choices=STAIN_METHODS,
+        help="Bring the stains of every crop that is read to those of the training crops: colors "
+        "of tissue (Reinhard), or two stains and their amounts (Macenko).",
+        tracked=True,
+        recipe=True,
     )
     freeze: str = setting(
         NONE,

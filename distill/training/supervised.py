@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from distill.data import LabeledCrops, Subset, channel_stats, class_names
+from distill.data import LabeledCrops, StainFigures, Subset, class_names
 from distill.engine import LabelSettings, SupervisedTask, class_weights
 from distill.errors import UsageError
 from distill.networks import smallest_input
 from distill.runs import TrainingState, class_map
 from distill.settings import recorded
 from distill.training.fit_run import fit_run
+from distill.training.measured_input import measure_input
 from distill.training.new_network import new_network
 from distill.training.open_session import Data, Say, open_session
 from distill.training.options import TrainingOptions
@@ -41,13 +42,14 @@ def train_supervised(
         data = here.data([level], smallest_input(network), labeled=True, classes=told)
         classes = class_names(data.train, data.val)
         made = new_network(options, classes, here.say)
-        standard = made.standard or channel_stats(here.store.levels, data.train.crops, level)
-        crops = _Labeled(options, level, classes, learned or LabelSettings(), data)
-        phase = {"command": command, **made.record, "class_map": told.to_json(), **crops.record}
+        given = measure_input(here, made.standard, data.train.crops, level)
+        crops = _Labeled(options, level, classes, learned or LabelSettings(), data, given.stains)
+        phase = {"command": command, **made.record, **given.record}
+        phase |= {"class_map": told.to_json(), **crops.record}
         task = SupervisedTask(
-            made.network, level, standard, here.device, here.look, **crops.of_loss
+            made.network, level, given.standard, here.device, here.look, **crops.of_loss
         )
-        weights = here.weights(network, classes, level, standard, data)
+        weights = here.weights(network, classes, level, given.standard, data, given.stains)
         trained = made.initial is not None
         return fit_run(
             here, task, crops, weights, phase, data, trained=trained, balance=crops.balance
@@ -73,8 +75,10 @@ class _Labeled:
         classes: list[str],
         learned: LabelSettings,
         data: Data,
+        stains: StainFigures | None = None,
     ) -> None:
         self._store, self._level, self._classes = options.store, level, classes
+        self._stains = {} if stains is None else {level: stains}
         weights = class_weights(learned.class_weights, data.train.labels, classes)
         self.of_loss: dict[str, Any] = {
             "label_smoothing": learned.label_smoothing,
@@ -86,7 +90,8 @@ class _Labeled:
         self.balance = self.numbers(data.train) if learned.sampling == "balanced" else None
 
     def __call__(self, subset: Subset) -> LabeledCrops:
-        return LabeledCrops(self._store, subset.crops, [self._level], self.numbers(subset))
+        labels = self.numbers(subset)
+        return LabeledCrops(self._store, subset.crops, [self._level], labels, self._stains)
 
     def numbers(self, subset: Subset) -> list[int]:
         """Return the class number of each crop."""
