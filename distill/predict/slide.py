@@ -194,11 +194,7 @@ def _predict(given: wsistore.SlideFile, job: SlideJob) -> SlideLogits:
         if job.pixels == VENDOR and not vendors:
             vendors.add(slide.vendor_factor(about.level))
         warnings += [_vendor(vendor, level.factor) for vendor in sorted(vendors, reverse=True)]
-        if own_stains:
-            warnings.append(
-                f"crops in their own stains, for there is too little to normalize: "
-                f"{len(own_stains)}, for example {own_stains[0]}"
-            )
+        warnings += _in_own_stains(own_stains)
         if row.warning:
             warnings.insert(0, row.warning)
         result = SlideLogits(
@@ -251,6 +247,13 @@ def _scale(off: float, mpp: float, run: Run, tolerance: float) -> list[str]:
             f"{abs(off) + 0.01:.2f}"
         )
     return [said] if abs(off) > NOTABLE else []
+
+
+def _in_own_stains(crops: list[str]) -> list[str]:
+    if not crops:
+        return []
+    why = "crops in their own stains, for there is too little to normalize"
+    return [f"{why}: {len(crops)}, for example {crops[0]}"]
 
 
 def _vendor(scale: float, factor: float) -> str:

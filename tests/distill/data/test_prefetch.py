@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import wsistore
+from distill.data import Stains
 from distill.data import prefetch
 from distill.data.dataset import Crops
 from distill.data.pixel_transfer import (
@@ -47,7 +48,7 @@ class Pool:
         self._sizes = sizes
 
     def submit(
-        self, _: object, store: str, crop: str, levels: list[str], place: MemfdHandle
+        self, _: object, store: str, crop: str, levels: list[str], stains: Stains, place: MemfdHandle
     ) -> Slow:
         size = self._sizes[len(self.asked)]
         self.asked.append(crop)
