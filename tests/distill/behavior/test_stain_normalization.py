@@ -22,7 +22,7 @@ from tests.distill.behavior.test_recipe import BITWISE, lines, stop_after
 from tests.distill.commands import QUICK, distill, done
 from tests.distill.commands import train as train_run
 from tests.distill.data.stained import EOSIN, HEMATOXYLIN, Bytes, stained
-from tests.distill.engine.test_distributed import torchrun
+from tests.distill.test_distributed import torchrun
 from wsistore.build.builder import build
 from wsistore.build.settings import BuildSettings
 from wsistore.slides.labels import Label

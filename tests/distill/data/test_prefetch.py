@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 import wsistore
-from distill.data import Stains
-from distill.data import prefetch
+from distill.data import Stains, prefetch
 from distill.data.dataset import Crops
 from distill.data.pixel_transfer import (
     MemfdChannel,
@@ -48,7 +47,13 @@ class Pool:
         self._sizes = sizes
 
     def submit(
-        self, _: object, store: str, crop: str, levels: list[str], stains: Stains, place: MemfdHandle
+        self,
+        _: object,
+        store: str,
+        crop: str,
+        levels: list[str],
+        stains: Stains,
+        place: MemfdHandle,
     ) -> Slow:
         size = self._sizes[len(self.asked)]
         self.asked.append(crop)
