@@ -41,7 +41,7 @@ from wsistore import terminal
     "--jobs",
     type=click.IntRange(min=1),
     default=None,
-    help="Commands at a time.  [default: one per core]",
+    help="Commands at a time.  [default: one per core; on CUDA one]",
 )
 @option(
     "Machine",
@@ -88,7 +88,7 @@ def experiment(
         rows_of(opened, plan.split, crops)
     found = jobs_of(plan, out)
     cores = os.cpu_count() or 1
-    jobs = jobs or cores
+    jobs = jobs or _at_a_time(device, cores)
     machine = ["--threads", str(threads or max(1, cores // jobs)), "--device", device]
     check(found, out)
     if dry_run:
@@ -118,3 +118,11 @@ def experiment(
     made = subprocess.run([*DISTILL, *report(plan, out)], check=False, env=with_parent())
     if made.returncode:
         raise DistillError(f"no report could be made of {out}; the reason is above")
+
+
+def _at_a_time(device: str, cores: int) -> int:
+    """Return how many commands to run at a time where nobody says it."""
+    from distill.networks import resolve_device
+
+    # each would take most of what is free on the device when it begins, as if it were alone there
+    return 1 if resolve_device(device).type == "cuda" else cores

@@ -1,6 +1,7 @@
 """The command line of an experiment, on a small store."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -8,8 +9,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+import torch
 from click.testing import Result
 
+from distill.cli.experiment import command as experiment
 from distill.runs.checkpoint import read_progress
 from tests.events import DEADLINE, ended, wait_for_file, wait_until
 
@@ -132,3 +135,35 @@ def test_trainings_end_with_a_killed_experiment_and_the_same_call_goes_on(
     log = (out / "logs" / "seed-0_teacher.log").read_text()
     assert f"resuming after epoch {before}" in log
     assert log.endswith("--resume continues it.\n")
+
+
+@pytest.mark.parametrize(
+    ("there", "words", "jobs"),
+    [
+        (True, (), 1),
+        (True, ("--jobs", 3), 3),
+        (True, ("--device", "cpu"), 5),
+        (False, (), 5),
+    ],
+)
+def test_a_cuda_device_is_given_to_one_command_at_a_time(
+    plan: Path,
+    tmp_path: Path,
+    distill: Callable[..., Result],
+    monkeypatch: pytest.MonkeyPatch,
+    there: bool,
+    words: tuple[object, ...],
+    jobs: int,
+) -> None:
+    asked: list[int] = []
+
+    def carried_out(found: object, out: Path, command: object, jobs: int, say: object) -> None:
+        asked.append(jobs)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: there)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(os, "cpu_count", lambda: 5)
+    monkeypatch.setattr(experiment, "carry_out", carried_out)
+    distill("experiment", plan, "--out", tmp_path / "out", *words)
+    assert asked == [jobs]
