@@ -50,6 +50,14 @@ def records(run: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
 
 
+def chances(run: Path) -> pd.DataFrame:
+    """The probabilities of an evaluation, by crop."""
+    table = pd.read_csv(run / "evaluation" / "main-val" / "predictions.csv").set_index("crop")
+    columns = [column for column in table if column.startswith("p_")]
+    assert table[columns].shape == (2, 2)
+    return table[columns]
+
+
 @pytest.mark.parametrize(
     "name", ["resnet10", "resnet50", "torchvision/efficientnet_b0", "timm/test_vit"]
 )
@@ -149,11 +157,16 @@ def test_an_evaluation_is_alike(
     for where in ("cpu", device):
         done("evaluate", run, wide_store, "--subset", "val", "--draws", 9, "--overwrite",
              "--device", where, "--threads", 1)  # fmt: skip
-        found.append(pd.read_csv(run / "evaluation" / "main-val" / "predictions.csv"))
-    chances = [column for column in found[0] if column.startswith("p_")]
-    assert list(found[0]["crop"]) == list(found[1]["crop"])
-    assert len(chances) == 2
-    np.testing.assert_allclose(found[1][chances], found[0][chances], rtol=0, atol=1e-4)
+        found.append(chances(run))
+    np.testing.assert_allclose(found[1], found[0], rtol=0, atol=1e-4)
+
+
+def test_seconds_are_those_of_the_device(device: torch.device) -> None:
+    result = done("cost", "resnet10", "--size", "96x80", "--repeats", 2, "--device", device,
+                  "--threads", 1, "--json")  # fmt: skip
+    found = json.loads(result.stdout)
+    assert found["device"]["type"] == device.type
+    assert found["levels"][0]["seconds_per_crop"]["median"] > 0
 
 
 def test_targets_are_alike(
@@ -202,20 +215,25 @@ def test_embeddings_are_alike(
         assert float((one - other).norm()) <= far * float(other.norm())
 
 
-def test_a_head_learns_and_teaches_alike(
-    wide_store: Path, tmp_path: Path, device: torch.device
+@pytest.mark.parametrize("head", ["attention", "logistic"])
+def test_a_head_learns_answers_and_teaches_alike(
+    wide_store: Path, tmp_path: Path, device: torch.device, head: str
 ) -> None:
-    """Of stored vectors: losses within 1e-3, targets within 1e-3 of the largest."""
+    """Of stored vectors: losses within 1e-3, targets and probabilities of the largest."""
     pytest.importorskip("timm", reason="timm is an optional extra")
     file, emb = pretrained(tmp_path, CNN), tmp_path / "emb"
     once = ("--threads", 1)
     done("embed", wide_store, "--network", CNN, "--weights", file, "--level", "10x",
          "--tile", 64, "--out", emb, "--device", "cpu", *once)  # fmt: skip
-    readers = []
+    readers, answers = [], []
+    words = ("--threads", 1) if head == "logistic" else (*QUICK, *SGD)
     for name, where in (("cpu", "cpu"), ("other", device)):
         home = tmp_path / name
-        done("train", "teacher", wide_store, "--embeddings", emb, "--head", "attention",
-             "--out", home / "run", *QUICK, *SGD, "--device", where)  # fmt: skip
+        done("train", "teacher", wide_store, "--embeddings", emb, "--head", head,
+             "--out", home / "run", *words, "--device", where)  # fmt: skip
+        done("evaluate", home / "run", wide_store, "--embeddings", emb, "--subset", "val",
+             "--draws", 9, "--device", where, *once)  # fmt: skip
+        answers.append(chances(home / "run"))
         done("teach", home / "run", wide_store, "--embeddings", emb, "--student-level", "2.5x",
              "--out", home / "targets", "--device", where, *once)  # fmt: skip
         readers.append(TargetsReader(home / "targets"))
@@ -225,6 +243,7 @@ def test_a_head_learns_and_teaches_alike(
     for crop in wanted.crops:
         number, _ = wanted.view(crop, None)
         assert_same([ours.logits(number)], [wanted.logits(number)], 1e-3)
+    np.testing.assert_allclose(answers[1], answers[0], rtol=0, atol=1e-3)
 
 
 def test_explanations_are_alike(
