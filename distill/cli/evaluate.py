@@ -11,7 +11,7 @@ import click
 import wsistore
 from distill.cli.options import FOLDER, Grouped, option
 from distill.cli.settings_options import option_of
-from distill.cli.training_options import machine_options, memory_option
+from distill.cli.training_options import answer_batch_option, machine_options, memory_option
 from distill.errors import UsageError
 from distill.evaluation import AGGREGATES, DRAWS, UNITS
 from distill.output_folder import lock_output, own_name
@@ -90,6 +90,7 @@ WIDTH = 110
 @option("Output", "--json", "as_json", is_flag=True, help="Print metrics.json of each run instead.")
 @machine_options
 @memory_option
+@answer_batch_option
 def evaluate_command(
     runs: tuple[Path, ...],
     store: Path,

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from distill.cli.options import FOLDER, Grouped, option
-from distill.cli.training_options import device_option, memory_option, threads_option
+from distill.cli.training_options import (
+    answer_batch_option,
+    device_option,
+    memory_option,
+    threads_option,
+)
 from distill.explain import PREDICTED
 from distill.output_folder import lock_output
 from wsistore import terminal
@@ -59,6 +64,7 @@ if TYPE_CHECKING:
 @device_option
 @threads_option
 @memory_option
+@answer_batch_option
 def explain(
     runs: tuple[Path, ...], memory: float | None, threads: int | None, **given: Any
 ) -> None:

@@ -195,6 +195,7 @@ def _asked(path: Path, workers: int, picture: int, given: dict[str, Any]) -> Pre
         device=device,
         threads=threads,
         memory_gib=memory,
+        batch_pixels=given["batch_pixels"],
     )
     return PredictSettings(run, job, known, calibrated, given["aggregate"], unseen)
 

@@ -9,7 +9,7 @@ import click
 
 import wsistore
 from distill.cli.options import FOLDER, option, stack
-from distill.cli.training_options import memory_option
+from distill.cli.training_options import answer_batch_option, memory_option
 from distill.errors import UsageError
 from distill.evaluation import AGGREGATES
 from distill.predict import BASE, VENDOR
@@ -89,4 +89,5 @@ other_options = stack(
     option("Machine", "--threads", type=click.IntRange(min=1), default=None,
            help="CPU threads of torch, a process.  [default: the cores, shared among workers]"),
     memory_option,
+    answer_batch_option,
 )  # fmt: skip

@@ -41,7 +41,8 @@ def option_of(cls: type, name: str, **more: Any) -> Decorator[Any]:
     Args:
         cls: the dataclass.
         name: of the setting.
-        more: arguments of `option` that differ from the declaration: group, default, help, …
+        more: arguments of `option` that differ from the declaration: group, default, help, …; or
+            `unset`, what happens where nothing is given.
     """
     (declared,) = (one for one in settings_of(cls) if one.name == name)
     return _option(declared, **more)
@@ -51,7 +52,8 @@ def _option(declared: Declared, **more: Any) -> Decorator[Any]:
     says = declared.says
     assert says.group is not None
     group = more.pop("group", says.group)
-    help_text = says.help if "default" in more else _help(declared)
+    unset = more.pop("unset", says.unset)
+    help_text = says.help if "default" in more or unset is None else _help(says.help, unset)
     given: dict[str, Any] = {"help": help_text, "metavar": says.metavar}
     if declared.kind is bool:
         given |= {"is_flag": True, "default": declared.default}
@@ -68,9 +70,8 @@ def _option(declared: Declared, **more: Any) -> Decorator[Any]:
     return option(group, declared.flag, **{**given, **more})
 
 
-def _help(declared: Declared) -> str:
-    unset = declared.says.unset
-    return declared.says.help if unset is None else f"{declared.says.help}  [default: {unset}]"
+def _help(text: str, unset: str) -> str:
+    return f"{text}  [default: {unset}]"
 
 
 def _type(declared: Declared) -> click.ParamType[Any]:

@@ -11,7 +11,7 @@ from distill.cli.options import Decorator, refuse_without_effect, stack
 from distill.cli.settings_options import option_of, options_of
 from distill.data import AUGMENTATION
 from distill.engine import OPTIMIZATION, LabelSettings, TrainingSettings
-from distill.networks import NETWORK, NetworkSettings
+from distill.networks import ANSWER_PIXELS, NETWORK, NetworkSettings
 from distill.settings import settings_of
 from distill.training import (
     DATA,
@@ -46,6 +46,11 @@ device_option = option_of(TrainingOptions, "device")
 threads_option = option_of(TrainingOptions, "threads")
 memory_option = option_of(TrainingOptions, "memory_gib")
 batch_option = option_of(TrainingOptions, "batch_pixels")
+answer_batch_option = option_of(
+    TrainingOptions,
+    "batch_pixels",
+    unset=f"{ANSWER_PIXELS['cpu']:,} on the CPU, {ANSWER_PIXELS['cuda']:,} on CUDA",
+)
 network_options = options_of(NetworkSettings, (NETWORK,))
 machine_options = stack(device_option, option_of(TrainingOptions, "workers"), threads_option)
 

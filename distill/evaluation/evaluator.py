@@ -107,7 +107,8 @@ def _answers(
         head = load_head(run, device)
         network = online(run, vectors, load_head(run))
         return network, lambda crops: embedded_logits(head, run, vectors, crops)
-    whole, look = run.load_network(device), inference_runner(device, request.memory_gib)
+    whole = run.load_network(device)
+    look = inference_runner(device, request.memory_gib, request.batch_pixels)
 
     def ask(crops: Sequence[str]) -> Floats:
         return logits(whole, run, plan.store, crops, request.workers, watch, look, left)

@@ -1,17 +1,17 @@
-"""Logits of crops: a network over a subset, crop by crop."""
+"""Logits of crops: a network over a subset, small crops of a slide together."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
 
 import wsistore
-from distill.data import ChannelStats, Crops, Sample, SampleLoader, normalize_stains
+from distill.data import ChannelStats, Crops, Sample, SampleLoader, StainFigures, normalize_stains
 from distill.embeddings import EmbeddingsReader, Head
 from distill.errors import DistillError
-from distill.networks import UNBOUNDED, CropRunner
+from distill.networks import UNBOUNDED, CropImage, CropRunner, CropViewer, Output
 from distill.runs import Run
 from distill.types import Floats
 
@@ -34,60 +34,70 @@ def logits(
     look: CropRunner = UNBOUNDED,
     left: list[str] | None = None,
 ) -> Floats:
-    """Return the logits of each class for each crop, (N, K) float64; see `crop_logits`."""
-    level = run.weights.level
-    samples = SampleLoader(Crops(store.path, crops, [level]), None, workers)
-    found = [
-        crop_logits(network, run, sample.crop, sample.images[level], look, left)
+    """Return the logits of each class for each crop, (N, K) float64; see `crop_logits`.
+
+    Crops are seen in the store's order, slide by slide, as prediction sees a slide's.
+    """
+    level, rows = run.weights.level, store.crops
+    place = {crop: number for number, crop in enumerate(rows["crop"].astype(str))}
+    slides = dict(zip(place, rows["slide"].astype(str), strict=True))
+    order = sorted(range(len(crops)), key=lambda index: place[crops[index]])
+    samples = SampleLoader(Crops(store.path, [crops[i] for i in order], [level]), None, workers)
+    read = (
+        CropImage(sample.crop, slides[sample.crop], sample.images[level])
         for sample in watch(samples.epoch(0), len(samples))
-    ]
-    return np.stack(found)
+    )
+    found = np.stack(list(crop_logits(network, run, read, look, left)))
+    return found[np.argsort(order)]
 
 
-@torch.inference_mode()
 def crop_logits(
     network: torch.nn.Module,
     run: Run,
-    crop: str,
-    image: torch.Tensor,
+    crops: Iterable[CropImage],
     look: CropRunner = UNBOUNDED,
     left: list[str] | None = None,
-) -> Floats:
-    """Return the logits of each class for one crop, (K,) float64.
+) -> Iterator[Floats]:
+    """Yield the logits of each class for each crop, (K,) float64, in order.
 
-    It is seen whole, without augmentation, its stains normalized and its channels standardised as
-    the run was trained.
+    Each is seen whole, without augmentation, its stains normalized and its channels standardised as
+    the run was trained. Small crops of a slide pass together (`distill.networks.CropViewer`), which
+    changes logits by rounding alone.
 
     Args:
         network: of the run, in evaluation mode.
         run: the run.
-        crop: the crop's id, for messages.
-        image: (3, H, W) uint8, RGB, at the run's level.
-        look: how it is run: in strips, where the memory is too small for the whole.
-        left: receives the id if the crop's stains should be normalized and cannot be.
+        crops: at the run's level.
+        look: how it is run: in batches, and in strips where the memory is too small for the whole.
+        left: receives the id of each crop whose stains should be normalized and cannot be.
 
     Raises:
-        DistillError: if the crop does not fit in the memory even so, or a logit is not finite.
+        DistillError: if a crop does not fit in the memory even so, or a logit is not finite.
     """
+
+    def taken(crop: str, output: Output) -> Floats:
+        if not bool(output.logits.isfinite().all()):
+            raise DistillError(f"{run.path} gives crop {crop} a logit not finite")
+        logits: Floats = output.logits[0].double().cpu().numpy()
+        return logits
+
     about = run.weights
-    device = next(network.parameters()).device
-    held = [0]
-    if about.stains is not None:
-        image, held = image.clone(), [image.nbytes]
-        if not normalize_stains(image.numpy(), about.stains) and left is not None:
-            left.append(crop)
-    standard = ChannelStats(about.mean, about.std)
-    try:
-        (output,) = look(network, [image], [None], standard, device, held)
-    except torch.OutOfMemoryError as error:
-        raise DistillError(
-            f"crop {crop} ({image.shape[1]} × {image.shape[2]} px at {about.level}) "
-            "does not fit in the device's memory; lower --memory or use --device cpu"
-        ) from error
-    if not bool(output.logits.isfinite().all()):
-        raise DistillError(f"{run.path} gives crop {crop} a logit not finite")
-    logits: Floats = output.logits[0].double().cpu().numpy()
-    return logits
+    viewer = CropViewer(network, look, ChannelStats(about.mean, about.std), about.level, taken)
+    images = crops if about.stains is None else _normalized(crops, about.stains, left)
+    for _, one in viewer.see(images):
+        if isinstance(one, DistillError):
+            raise one
+        yield one
+
+
+def _normalized(
+    crops: Iterable[CropImage], stains: StainFigures, left: list[str] | None
+) -> Iterator[CropImage]:
+    for one in crops:
+        image = one.image.clone()
+        if not normalize_stains(image.numpy(), stains) and left is not None:
+            left.append(one.crop)
+        yield CropImage(one.crop, one.slide, image, held=one.image.nbytes)
 
 
 @torch.inference_mode()

@@ -32,6 +32,7 @@ class EvaluationRequest:
     device: str = "auto"
     workers: int = 0
     memory_gib: float | None = None
+    batch_pixels: int | None = None
     allow_training_patients: bool = False
     overwrite: bool = False
     embeddings: Path | None = None

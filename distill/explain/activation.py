@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -12,7 +12,7 @@ from distill.data import ChannelStats, read_crops
 from distill.errors import DistillError
 from distill.explain.gradcam import gradcam_plus_plus
 from distill.explain.grid import Map, cell_grid
-from distill.networks import CropRunner, feature_map
+from distill.networks import CropImage, CropRunner, CropViewer, Output, feature_map
 from distill.runs import Run
 
 
@@ -52,40 +52,60 @@ class ActivationMapper:
     """
 
     def __init__(self, run: Run, device: torch.device, look: CropRunner) -> None:
-        self.run, self._device, self._look = run, device, look
+        self.run, self._look = run, look
         self._network = run.load_network(device)
         self._stride = feature_map(self._network).stride
 
-    @torch.inference_mode()
-    def see(self, store: wsistore.Store, crop: str, target: str | None) -> ActivationMap:
-        """Look at a crop, whole, as the run was trained to: a forward pass and no more.
+    def see(
+        self, store: wsistore.Store, slide: str, targets: Iterable[tuple[str, str | None]]
+    ) -> Iterator[tuple[str, ActivationMap | Exception]]:
+        """Look at crops of a slide, whole, as the run was trained to: a forward pass and no more.
+
+        The map is a closed form of the last feature map, so small crops pass together as they do
+        in evaluation (`distill.networks.CropViewer`).
 
         Args:
             store: the store.
-            crop: its id.
-            target: the class to explain, or None for the class predicted.
+            slide: its id.
+            targets: each crop's id, and the class to explain, or None for the class predicted.
 
-        Raises:
-            DistillError: if the crop is damaged, needs more memory, or gives no finite numbers.
-            wsistore.WsistoreError: if the crop or the level is not there.
+        Yields:
+            Each crop's id, in no order, and what was seen; or a DistillError, if the crop is
+            damaged, needs more memory, or gives no finite numbers; or a wsistore.WsistoreError, if
+            the crop or the level is not there.
         """
         about = self.run.weights
-        read = read_crops(store, crop, [about.level], about.read_with)
-        pixels = torch.from_numpy(read[about.level])
+        wanted: dict[str, tuple[wsistore.PixelGrid, str | None]] = {}
+        unread: dict[str, Exception] = {}
+
+        def read() -> Iterator[CropImage]:
+            for crop, target in targets:
+                try:
+                    pixels = read_crops(store, crop, [about.level], about.read_with)[about.level]
+                    wanted[crop] = store[crop].grid(about.level), target
+                except (DistillError, wsistore.WsistoreError) as error:
+                    unread[crop] = error
+                    continue
+                yield CropImage(crop, slide, torch.from_numpy(pixels))
+
+        def taken(crop: str, output: Output) -> ActivationMap:
+            return self._map(crop, output, *wanted[crop])
+
         standard = ChannelStats(about.mean, about.std)
-        try:
-            (output,) = self._look(self._network, [pixels], [None], standard, self._device)
-        except torch.OutOfMemoryError as error:
-            raise DistillError(
-                f"crop {crop} ({pixels.shape[1]} × {pixels.shape[2]} px at {about.level}) does not "
-                "fit in the device's memory; lower --memory or use --device cpu"
-            ) from error
+        viewer = CropViewer(self._network, self._look, standard, about.level, taken)
+        yield from viewer.see(read())
+        yield from unread.items()
+
+    def _map(
+        self, crop: str, output: Output, grid: wsistore.PixelGrid, target: str | None
+    ) -> ActivationMap:
+        """Return the map of a class, or of the class predicted; DistillError if not finite."""
+        about = self.run.weights
         logits = output.logits[0].double()
         row = int(logits.argmax()) if target is None else about.classes.index(target)
         found = gradcam_plus_plus(output.features[0], self._network.head.weight[row])
         if not bool(logits.isfinite().all() and found.isfinite().all()):
             raise DistillError(f"{self.run.path} gives crop {crop} numbers that are not finite")
-        grid = store[crop].grid(about.level)
         return ActivationMap(
             about.level,
             grid,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
 from statistics import median
@@ -49,7 +49,7 @@ def explain_crops(plan: ExplainPlan, watch: Watch) -> dict[str, Any]:
         RunError: if weights cannot be loaded.
     """
     device = resolve_device(plan.request.device)
-    look = inference_runner(device, plan.request.memory_gib)
+    look = inference_runner(device, plan.request.memory_gib, plan.request.batch_pixels)
     eyes = {name: ActivationMapper(run, device, look) for name, run in plan.runs.items()}
     crops: list[dict[str, Any]] = []
     scales: dict[str, list[float]] = {}
@@ -57,7 +57,7 @@ def explain_crops(plan: ExplainPlan, watch: Watch) -> dict[str, Any]:
     with staged_folder(plan.request.out) as folder:
         watched = watch(plan.cases, len(plan.cases))
         for slide, cases in groupby(watched, key=lambda case: case.slide):
-            seen = _seen(plan, eyes, cases, failed)
+            seen = _seen(plan, eyes, slide, cases, failed)
             # one scale for a slide: its maps are not known before all of them are made
             top = max((sight.map.max() for _, one in seen for sight in one.values()), default=0.0)
             for case, sights in seen:
@@ -86,24 +86,30 @@ def _told(plan: ExplainPlan, error: Exception) -> str:
 def _seen(
     plan: ExplainPlan,
     eyes: Mapping[str, ActivationMapper],
+    slide: str,
     cases: Iterable[Case],
     failed: dict[str, str],
 ) -> list[Seen]:
     """Look at the crops of a slide; the first run decides which class is explained."""
-    found = []
-    for case in cases:
-        wanted = plan.request.target
-        target = {PREDICTED: None, LABEL: case.label}.get(wanted, wanted)
-        sights: dict[str, ActivationMap] = {}
-        try:
-            for name, eye in eyes.items():
-                sights[name] = eye.see(plan.store, case.crop, target)
-                target = sights[name].target
-        except (DistillError, wsistore.WsistoreError) as error:
-            failed[case.crop] = _told(plan, error)
-            continue
-        found.append((case, sights))
-    return found
+    wanted = plan.request.target
+    there: dict[str, Case] = {}
+
+    def targets() -> Iterator[tuple[str, str | None]]:
+        for case in cases:
+            there[case.crop] = case
+            yield case.crop, {PREDICTED: None, LABEL: case.label}.get(wanted, wanted)
+
+    chosen: Iterable[tuple[str, str | None]] = targets()
+    sights: dict[str, dict[str, ActivationMap]] = {}
+    for name, eye in eyes.items():
+        for crop, one in eye.see(plan.store, slide, chosen):
+            if isinstance(one, Exception):
+                failed[crop] = _told(plan, one)
+            else:
+                sights.setdefault(crop, {})[name] = one
+        first = {crop: next(iter(found.values())) for crop, found in sights.items()}
+        chosen = [(crop, first[crop].target) for crop in there if crop not in failed]
+    return [(case, sights[crop]) for crop, case in there.items() if crop not in failed]
 
 
 def _written(

@@ -36,6 +36,7 @@ class ExplainRequest:
     size: int = 560
     device: str = "auto"
     memory_gib: float | None = None
+    batch_pixels: int | None = None
     overwrite: bool = False
 
 

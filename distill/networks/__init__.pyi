@@ -1,7 +1,8 @@
 from .backbone_classifier import BackboneClassifier
 from .build import build, build_resnet, smallest_input
-from .choices import BATCH_PIXELS, MATCHES, POOLINGS
+from .choices import ANSWER_PIXELS, BATCH_PIXELS, MATCHES, POOLINGS
 from .classifier import Classifier, Output
+from .execution.crop_stream import CropImage, CropViewer
 from .execution.device import available_gib, resolve_device
 from .execution.live_memory import LiveMemory
 from .execution.memory import memory_of_plans, memory_of_whole
@@ -18,6 +19,7 @@ from .spec import NetworkSpec, check_name, parse_options
 from .tile_encoder import TileEncoder, build_encoder, vector_length
 
 __all__ = [
+    "ANSWER_PIXELS",
     "BATCH_PIXELS",
     "KNOWN_ENCODERS",
     "MATCHES",
@@ -27,7 +29,9 @@ __all__ = [
     "UNBOUNDED",
     "BackboneClassifier",
     "Classifier",
+    "CropImage",
     "CropRunner",
+    "CropViewer",
     "FeatureMap",
     "KnownEncoder",
     "LiveMemory",

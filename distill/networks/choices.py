@@ -7,3 +7,6 @@ POOLINGS = ("network", "token", "mean", "token+mean")
 BATCH_PIXELS = {"cpu": 2**19, "cuda": 2**22}
 """Pixels of a batch where nothing else is asked for. On the CPU a larger batch saves hardly more
 (measured, docs/explanation/large-crops.md); the figure for CUDA is a guess, tested on no GPU."""
+ANSWER_PIXELS = {"cpu": 2**16, "cuda": BATCH_PIXELS["cuda"]}
+"""Likewise where a network only answers. On the CPU a larger masked batch takes longer than its
+crops one by one (docs/explanation/large-crops.md)."""

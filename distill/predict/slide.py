@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from torch.nn.modules.module import register_module_forward_hook
 
 import wsistore
-from distill.data import ColorStatistics, crop_color, too_small
+from distill.data import ColorStatistics
 from distill.errors import DistillError, RunError
 from distill.evaluation import crop_logits
 from distill.networks import CropRunner, inference_runner, resolve_device, smallest_input
 from distill.output_folder import own_name
 from distill.predict.choices import BASE, VENDOR
+from distill.predict.pixels import PixelReader, large_enough
 from distill.runs import Run, sha256
 from distill.types import Floats
 from wsistore import terminal, texts
@@ -44,7 +45,8 @@ class SlideJob:
         mpp_tolerance: share by which the µm per pixel may differ from the run's.
         picture: longer side of the picture of the slide, in pixels; 0 for none.
         threads: of torch, or None to leave them.
-        memory_gib: for one crop's pass, or None for what is free.
+        memory_gib: for one pass, or None for what is free.
+        batch_pixels: of small crops that pass together, or None for what is quick on the device.
     """
 
     run: Path
@@ -63,6 +65,7 @@ class SlideJob:
     device: str = "cpu"
     threads: int | None = None
     memory_gib: float | None = None
+    batch_pixels: int | None = None
 
 
 @dataclass(frozen=True)
@@ -145,7 +148,7 @@ def failed_slide(slide: wsistore.SlideFile, reason: str) -> SlideLogits:
 
 
 def _predict(given: wsistore.SlideFile, job: SlideJob) -> SlideLogits:
-    run, network, look = _loaded(job.run, job.weights, job.device, job.memory_gib)
+    run, network, look = _loaded(job.run, job.weights, job.device, job.memory_gib, job.batch_pixels)
     about = run.weights
     with wsistore.open_slide(
         given.path, job.settings, about.level, mpp=job.mpp, reader=job.reader,
@@ -156,41 +159,32 @@ def _predict(given: wsistore.SlideFile, job: SlideJob) -> SlideLogits:
         if how := job.seen.get(slide.row.fingerprint):
             warnings.append(f"{how}, so its answer says nothing about new ones")
         warnings += _scale(level.mpp / about.mpp - 1, level.mpp, run, job.mpp_tolerance)
-        vendors = set()
-        crops, colors, left_out = [], [], {}
+        left_out, taken = large_enough(slide, about.level, smallest_input(about.spec))
+        read = PixelReader(slide, about.level, taken)
+        pixels = read.vendor() if job.pixels == VENDOR else read.base()
         own_stains: list[str] = []
-        for number, crop in enumerate(slide.crops):
-            height, width = slide.size(number, about.level)
-            least = smallest_input(about.spec)
-            if (fault := too_small(height, width, about.level, least)) is not None:
-                left_out[crop.crop] = fault
-                continue
-            base = None
-            if job.pixels == VENDOR:
-                pixels = slide.read_vendor(number, about.level)
-                vendors.add(slide.vendor_factor(about.level))
-                if job.compare:
-                    exact = torch.from_numpy(slide.read(number, about.level))
-                    base = crop_logits(network, run, crop.crop, exact, look)
-            else:
-                pixels = slide.read(number, about.level)
-            colors.append(crop_color(pixels))
-            crops.append(
-                CropLogits(
-                    crop.crop,
-                    (crop.x, crop.y, crop.width, crop.height),
-                    crop.width * crop.height * crop.mpp**2 / 1e6,
-                    crop.tissue_mm2,
-                    (pixels.shape[1], pixels.shape[2]),
-                    crop_logits(
-                        network, run, crop.crop, torch.from_numpy(pixels), look, own_stains
-                    ),
-                    base,
-                )
+        logits = list(crop_logits(network, run, read.noted(pixels), look, own_stains))
+        base: list[Floats | None] = [None] * len(taken)
+        if job.pixels == VENDOR and job.compare:
+            base = list(crop_logits(network, run, read.base(), look))
+        crops = [
+            CropLogits(
+                crop.crop,
+                (crop.x, crop.y, crop.width, crop.height),
+                crop.width * crop.height * crop.mpp**2 / 1e6,
+                crop.tissue_mm2,
+                size,
+                answer,
+                exact,
             )
+            for crop, size, answer, exact in zip(
+                (slide.crops[number] for number in taken), read.sizes, logits, base, strict=True
+            )
+        ]
         picture = slide.picture(job.picture) if job.picture else None
         # vendor levels that turned out to be damaged are known only now
         row = slide.row
+        vendors = read.vendors
         if job.pixels == VENDOR and not vendors:
             vendors.add(slide.vendor_factor(about.level))
         warnings += [_vendor(vendor, level.factor) for vendor in sorted(vendors, reverse=True)]
@@ -203,7 +197,7 @@ def _predict(given: wsistore.SlideFile, job: SlideJob) -> SlideLogits:
             tuple(warnings), tuple(crops), left_out,
             picture=picture,
         )  # fmt: skip
-    return _judged(result, colors, job.colors)
+    return _judged(result, read.colors, job.colors)
 
 
 def _judged(
@@ -285,10 +279,10 @@ def _facts(slide: wsistore.Slide, name: str, vendor: float | None) -> dict[str, 
 
 @lru_cache(maxsize=1)
 def _loaded(
-    run: Path, weights: str, device: str, gib: float | None
+    run: Path, weights: str, device: str, gib: float | None, batch_pixels: int | None
 ) -> tuple[Run, torch.nn.Module, CropRunner]:
     opened, where = Run.open(run), resolve_device(device)
     network = opened.load_network(where)
     if sha256(run / "weights.safetensors") != weights:
         raise RunError(f"the weights of {run} have changed meanwhile; predict again")
-    return opened, network, inference_runner(where, gib)
+    return opened, network, inference_runner(where, gib, batch_pixels)

@@ -29,6 +29,9 @@ autograd keeps 1.4 to 1.5 times as much, and scratch comes on top."""
 AUGMENTATION_BYTES = 120
 """Bytes for each pixel of a whole crop while its colours are changed: float copies of all kinds, as
 counted on torch's meta device."""
+WINDOW = 8
+"""Crops of so many times the pixels of a batch wait, as uint8, for others to share a batch with,
+where a network only answers."""
 OVERHEAD = 1 << 28
 """Bytes that every way takes, in buffers of convolutions and in the heap."""
 
@@ -45,12 +48,19 @@ def memory_of_plans(
 
 
 def pixels_that_fit(network: Classifier, memory: int, *, learns: bool = True) -> int:
-    """Return how many pixels, padding included, a batch may have in `memory` bytes."""
+    """Return how many pixels, padding included, a batch may have in `memory` bytes.
+
+    Where the network only answers, crops that wait for the next batches (`WINDOW`) are counted.
+    """
+    waiting = 0 if learns else 3 * WINDOW
     if not isinstance(network, ResNet):
-        return _pixels_of_whole(network, memory, learns)
+        side = 224
+        one = memory_together(network, side, side, learns=learns) + waiting * side**2
+        return max(0, (memory - OVERHEAD) * side**2 // one)
     side = 1024
     plain = _peak(_maps(network, side, side), execution_plans(network)[0], side**2) - OVERHEAD
-    return max(0, (memory - OVERHEAD) * side**2 // (MASKED_FACTOR * plain))
+    one = MASKED_FACTOR * plain + waiting * side**2
+    return max(0, (memory - OVERHEAD) * side**2 // one)
 
 
 def memory_of_forward(
@@ -92,10 +102,13 @@ def memory_of_whole(
     return max(peak, (3 + AUGMENTATION_BYTES) * pixels + OVERHEAD if drawn else 0)
 
 
-def _pixels_of_whole(network: nn.Module, memory: int, learns: bool) -> int:
-    side = 224
-    own = memory_of_whole(network, side, side, learns=learns) - OVERHEAD
-    return max(0, (memory - OVERHEAD) * side**2 // own)
+def memory_together(network: nn.Module, height: int, width: int, *, learns: bool) -> int:
+    """Estimate the bytes that each crop of a batch takes, all of one size, beside `OVERHEAD`.
+
+    They are those of the crop alone, and the float copy that the batch is put together from.
+    """
+    one = memory_of_whole(network, height, width, learns=learns) - OVERHEAD
+    return one + 4 * 3 * height * width
 
 
 class _Maps(NamedTuple):

@@ -16,13 +16,16 @@ from distill.data import (
     output_size,
 )
 from distill.errors import TrainingError
-from distill.networks import Classifier, Output, ResNet
+from distill.networks import ANSWER_PIXELS, Classifier, Output, ResNet
 from distill.networks.execution import masked
 from distill.networks.execution.device import available_gib
 from distill.networks.execution.memory import (
+    OVERHEAD,
+    WINDOW,
     memory_of_forward,
     memory_of_plans,
     memory_of_whole,
+    memory_together,
     pixels_that_fit,
 )
 from distill.networks.execution.modes import ExecutionPlan, forward
@@ -48,7 +51,8 @@ class CropRunner:
         self._learns = learns
         self._ways: dict[tuple[int, int, int, bool, int], ExecutionPlan | None] = {}
         self._limits: dict[int, int] = {}
-        self._needs: dict[tuple[int, int, int, bool], int] = {}
+        self._needs: dict[tuple[int, bool], dict[tuple[int, int], int]] = {}
+        self._together: dict[tuple[int, int, int], int] = {}
 
     def __call__(
         self,
@@ -108,7 +112,14 @@ class CropRunner:
         batches = batch_by_size(
             sizes, self.limit(network), len(images), waste=self.padding(network)
         )
-        return [batch.places for batch in batches]
+        if self.memory is None or isinstance(network, ResNet):
+            return [batch.places for batch in batches]
+        return [
+            batch.places[start : start + most]
+            for batch in batches
+            for most in [self._most(network, batch.height, batch.width, len(batch.places))]
+            for start in range(0, len(batch.places), most)
+        ]
 
     @staticmethod
     def padding(network: nn.Module) -> float:
@@ -119,12 +130,28 @@ class CropRunner:
         """Return the most pixels of a batch for a network; 0 if crops go one by one."""
         if not isinstance(network, Classifier):
             return 0
-        if self.memory is None:
+        if self.memory is None or not self.batch_pixels:
             return self.batch_pixels
         if id(network) not in self._limits:
             fits = pixels_that_fit(network, self.memory, learns=self._learns)
             self._limits[id(network)] = fits
         return min(self.batch_pixels, self._limits[id(network)])
+
+    def _most(self, network: nn.Module, height: int, width: int, wanted: int) -> int:
+        """Return how many crops of one size pass together, `wanted` at most, at least one.
+
+        `limit` goes by crops of another size, and attention takes more than its share of a larger
+        one.
+        """
+        assert self.memory is not None
+        if wanted == 1:
+            return 1
+        key = (id(network), height, width)
+        if key not in self._together:
+            self._together[key] = memory_together(network, height, width, learns=self._learns)
+        waiting = 0 if self._learns else 3 * WINDOW * self.limit(network)
+        fits = (self.memory - OVERHEAD - waiting) // self._together[key]
+        return max(1, min(wanted, fits))
 
     def _alone(
         self,
@@ -153,10 +180,13 @@ class CropRunner:
         if not isinstance(network, ResNet):
             self._require_whole(network, height, width, drawn, held)
             return None
+        if self._surely_fits(network, height, width, drawn, held):
+            return None
         key = (id(network), height, width, drawn, held)
         if key not in self._ways:
             needs = memory_of_plans if self._learns else memory_of_forward
             needed = needs(network, height, width, drawn=drawn)
+            self._note(network, height, width, drawn, next(iter(needed.values())))
             needed = {way: need + held for way, need in needed.items()}
             self._ways[key] = _choose(network, (height, width), needed, self.memory, self._learns)
         return self._ways[key]
@@ -166,17 +196,37 @@ class CropRunner:
     ) -> None:
         """Refuse a crop whose pass as a whole does not fit; these networks know no other."""
         assert self.memory is not None
-        key = (id(network), height, width, drawn)
-        if key not in self._needs:
-            self._needs[key] = memory_of_whole(
-                network, height, width, learns=self._learns, drawn=drawn
-            )
-        if (need := self._needs[key] + held) > self.memory:
+        if self._surely_fits(network, height, width, drawn, held):
+            return
+        known = self._needs.get((id(network), drawn), {}).get((height, width))
+        if known is None:
+            known = memory_of_whole(network, height, width, learns=self._learns, drawn=drawn)
+            self._note(network, height, width, drawn, known)
+        if (need := known + held) > self.memory:
             raise TrainingError(
                 f"a crop of {height} × {width} pixels needs {need / 2**30:.1f} GiB, and --memory "
                 f"is {self.memory / 2**30:.1f}; this network cannot work in strips: raise it, or "
                 "choose a coarser level"
             )
+
+    def _note(self, network: nn.Module, height: int, width: int, drawn: bool, need: int) -> None:
+        """Keep the bytes that a crop needs which passes as a whole."""
+        self._needs.setdefault((id(network), drawn), {})[height, width] = need
+
+    def _surely_fits(
+        self, network: nn.Module, height: int, width: int, drawn: bool, held: int
+    ) -> bool:
+        """Return whether a crop at least as high and as wide is known to fit as a whole.
+
+        A smaller one needs no more, and to count what it needs takes longer than a small crop's
+        pass.
+        """
+        assert self.memory is not None
+        known = self._needs.get((id(network), drawn), {})
+        return any(
+            high >= height and wide >= width and need + held <= self.memory
+            for (high, wide), need in known.items()
+        )
 
 
 def _together(network: Classifier, inputs: Sequence[Tensor]) -> list[Output]:
@@ -208,10 +258,14 @@ def _choose(
 
 
 def inference_runner(
-    device: torch.device, gib: float | None = None, batch_pixels: int = 0
+    device: torch.device, gib: float | None = None, batch_pixels: int | None = None
 ) -> CropRunner:
-    """Return how a network looks at crops to answer, within `gib` GiB or what is free."""
-    return CropRunner(int((gib or available_gib(device)) * 2**30), batch_pixels, learns=False)
+    """Return how a network looks at crops to answer, within `gib` GiB or what is free.
+
+    `batch_pixels`: of crops that pass together; None for what is quick on the device.
+    """
+    pixels = ANSWER_PIXELS[device.type] if batch_pixels is None else batch_pixels
+    return CropRunner(int((gib or available_gib(device)) * 2**30), pixels, learns=False)
 
 
 UNBOUNDED = CropRunner()

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 import wsistore
 from distill.data import STAIN_FIGURES, ChannelStats, network_input
 from distill.errors import RunError
-from distill.explain.activation import ActivationMapper
+from distill.explain.activation import ActivationMap, ActivationMapper
 from distill.networks import UNBOUNDED
 from distill.runs import Run
 from tests.distill.behavior.test_recipe import BITWISE, lines, stop_after
@@ -215,10 +215,12 @@ def test_explanations_are_of_what_the_network_sees(runs: Path, store: Path) -> N
     run = Run.open(runs / "teacher")
     wanted, _, _ = evaluated(runs / "teacher", store)
     mapper = ActivationMapper(run, torch.device("cpu"), UNBOUNDED)
-    for crop in wanted.index:
-        found = mapper.see(wsistore.open(store), crop, None).probabilities
+    for crop, found in mapper.see(wsistore.open(store), "s", [(one, None) for one in wanted.index]):
+        assert isinstance(found, ActivationMap)
         np.testing.assert_allclose(
-            [found[name] for name in CLASSES], wanted.loc[crop].astype(float), rtol=1e-6
+            [found.probabilities[name] for name in CLASSES],
+            wanted.loc[crop].astype(float),
+            rtol=2e-5,  # evaluation takes small crops of a slide together
         )
 
 

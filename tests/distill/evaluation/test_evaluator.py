@@ -11,6 +11,7 @@ import pytest
 import torch
 import zarr
 from sklearn import metrics as sk
+from torch.nn.modules.module import register_module_forward_hook
 
 import wsistore
 from distill import cost
@@ -21,13 +22,14 @@ from distill.evaluation.inference import crop_logits
 from distill.evaluation.metrics.calibration import fit_temperature
 from distill.evaluation.plan import EvaluationRequest, plan_evaluation
 from distill.evaluation.predictions import Predictions
-from distill.networks import Output, ResNet, build
+from distill.networks import CropImage, Output, ResNet, build
 from distill.networks.execution.memory import memory_of_forward
 from distill.networks.execution.modes import ExecutionPlan
 from distill.networks.execution.modes import forward as in_ways
 from distill.networks.execution.runner import CropRunner
 from distill.networks.execution.streamed_input import StreamedInput
 from distill.runs.run import Run
+from distill.types import Floats
 from tests.distill.evaluating import (
     CLASSES,
     COLUMNS,
@@ -39,6 +41,7 @@ from tests.distill.evaluating import (
     make_store,
     rows,
     strict,
+    write_split,
 )
 
 
@@ -80,6 +83,49 @@ def test_predictions_are_those_of_the_network_one_crop_at_a_time(run: Path, stor
         assert row["predicted"] == CLASSES[int(logits.argmax())]
 
 
+def test_small_crops_of_a_slide_pass_together_and_stand_where_the_split_has_them(
+    tmp_path: Path,
+) -> None:
+    """Three slides of five crops, whose rows the split has in another order than the store."""
+    stored = [
+        (f"s{slide}/{crop}", f"s{slide}", f"p{slide}", CLASSES[slide], "test")
+        for slide in range(3)
+        for crop in range(5)
+    ]
+    mixed = [stored[place] for place in np.random.default_rng(1).permutation(len(stored))]
+    store = make_store(tmp_path / "store", stored, lambda n: (64 - n % 3, 66 - n % 2))
+    write_split(store, "main", mixed)
+    run = make_run(tmp_path / "run", store)
+    passes: list[int] = []
+
+    def note(module: torch.nn.Module, given: tuple[torch.Tensor, ...], _: object) -> None:
+        first = isinstance(module, torch.nn.Conv2d) and module.in_channels == 3
+        if first and given[0].device.type == "cpu":  # what it costs is counted elsewhere
+            passes.append(len(given[0]))
+
+    hook = register_module_forward_hook(note)
+    tables = []
+    for more in ((), ("--batch-pixels", 0)):
+        passes.clear()
+        done = command(run, store, "--draws", 9, "--overwrite", "--allow-training-patients",
+                       "--device", "cpu", *more)  # fmt: skip
+        assert done.exit_code == 0, done.output
+        assert sum(passes) == len(stored)
+        assert max(passes) == (1 if more else 5)
+        tables.append(Predictions.read(run / "evaluation" / "main-test" / "predictions.csv"))
+    hook.remove()
+    together, alone = tables
+    assert together.table["crop"].tolist() == [crop for crop, *_ in mixed]
+    assert (together.predicted == alone.predicted).all()
+    np.testing.assert_allclose(together.probabilities, alone.probabilities, rtol=2e-5)
+    network = Run.open(run).load_network()
+    for crop, chances in zip(alone.table["crop"], alone.probabilities, strict=True):
+        pixels = torch.from_numpy(zarr.open_array(store / "slides" / crop / "10x")[:])
+        with torch.no_grad():
+            logits = network(to_input(pixels, MEAN, STD)).logits[0].double()
+        np.testing.assert_allclose(chances, logits.softmax(0), rtol=1e-14)
+
+
 def test_a_crop_too_large_for_the_memory_is_seen_in_strips(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -99,14 +145,16 @@ def test_a_crop_too_large_for_the_memory_is_seen_in_strips(
         return in_ways(network, source, way, strip=1 << 16)
 
     monkeypatch.setattr("distill.networks.execution.runner.forward", forward)
-    whole, strips = (
-        crop_logits(network, opened, "s/0", image, CropRunner(memory, learns=False))
-        for memory in (plain, plain - 1)
-    )
+
+    def answer(look: CropRunner) -> Floats:
+        (found,) = crop_logits(network, opened, [CropImage("s/0", "s", image)], look)
+        return found
+
+    whole, strips = (answer(CropRunner(memory, learns=False)) for memory in (plain, plain - 1))
     np.testing.assert_allclose(strips, whole, rtol=1e-4, atol=1e-5)
     assert ways == [("tiled", *["plain"] * 4)]
     with pytest.raises(DistillError, match="raise it"):
-        crop_logits(network, opened, "s/0", image, CropRunner(1000, learns=False))
+        answer(CropRunner(1000, learns=False))
 
 
 @pytest.mark.parametrize("unit", ["patient", "crop"])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import tifffile
 import torch
@@ -16,6 +17,7 @@ from PIL import Image
 import wsistore
 from distill.data.color_statistics import crop_color, summarize
 from distill.evaluation.metrics.calibration import probabilities
+from distill.networks import CropRunner, Output
 from distill.predict.slide import SlideJob, predict_slide
 from distill.runs.provenance import sha256
 from distill.runs.weights import LOWEST
@@ -107,6 +109,55 @@ def test_settings_of_the_store_travel_with_the_run(
     shutil.move(store, tmp_path / "elsewhere")
     assert predict(run, *slides, "--out", tmp_path / "out").exit_code == 0
     assert_same_answers(tmp_path / "out", evaluation, tmp_path / "elsewhere")
+
+
+def test_crops_that_pass_together_have_the_same_bits_with_other_slides_and_alone(
+    slides: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two slides of six regions of like sizes: an evaluation sees both, a prediction each alone."""
+    (tmp_path / "drawn").mkdir()
+    copies = [Path(shutil.copy(slide, tmp_path / "drawn" / slide.name)) for slide in slides]
+    for slide in copies:
+        features = [
+            {
+                "type": "Feature",
+                "geometry": {
+                    "type": "Polygon",
+                    "coordinates": [[[x, y], [x + n, y], [x + n, y + n], [x, y + n], [x, y]]],
+                },
+                "properties": {"classification": {"name": "c"}},
+            }
+            for x, y, n in (
+                (5, 9, 290), (340, 9, 300), (680, 9, 280), (5, 400, 300), (340, 400, 270),
+                (700, 400, 300),
+            )
+        ]  # fmt: skip
+        document = json.dumps({"type": "FeatureCollection", "features": features})
+        slide.with_suffix(".geojson").write_text(document)
+    store = make_store(tmp_path / "store", copies, BuildSettings(LEVELS, regions="annotations"))
+    run = make_run(tmp_path / "run", store)
+    passes: list[int] = []
+    passed = CropRunner.__call__
+
+    def note(self: CropRunner, *given: Any) -> list[Output]:
+        passes.append(len(given[1]))
+        return passed(self, *given)
+
+    monkeypatch.setattr(CropRunner, "__call__", note)
+    evaluation = evaluate(run, store)
+    evaluated = passes.copy()
+    assert sum(evaluated) == 12
+    assert max(evaluated) >= 4
+    found = []
+    passes.clear()
+    for slide in copies:
+        result = predict(run, slide, "--out", tmp_path / slide.stem)
+        assert result.exit_code == 0, result.output
+        found.append(table(tmp_path / slide.stem / "predictions.csv"))
+    assert passes == evaluated
+    shared = ["crop", "slide", "area_mm2", "predicted", *CHANCES]
+    wanted = table(evaluation / "predictions.csv")[shared]
+    assert pd.concat(found, ignore_index=True)[shared].to_csv() == wanted.to_csv()
 
 
 def test_drawn_regions_are_found_beside_the_slide_and_small_ones_left_out(
