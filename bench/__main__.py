@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from bench import bootstrap, build, embed, help, info, kd, memory
+from bench import answers, bootstrap, build, embed, help, info, kd, memory
 
 BENCHMARKS = {
+    "answers": answers.main,
     "bootstrap": bootstrap.main,
     "build": build.main,
     "embed": embed.main,
