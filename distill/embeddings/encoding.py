@@ -20,6 +20,8 @@ from distill.errors import TrainingError
 from distill.networks import TileEncoder
 
 Watch = Callable[[Iterable[Sample], int], Iterable[Sample]]
+Coming = Callable[[], NDArray[np.float32]]
+"""Returns vectors, (n, D), which a device may still be computing."""
 
 
 @dataclass(frozen=True)
@@ -61,18 +63,18 @@ def vectors(
     names = [crop.crop for part in parts for crop in part]
     loader = SampleLoader(Crops(store, names, [about.level]), None, workers)
     samples = iter(watch(loader.epoch(0), len(names)))
-    waiting: tuple[int, Tensor] | None = None
+    waiting: tuple[int, Coming] | None = None
     for rows, part in zip(share, parts, strict=True):
         mine = tiles_of(islice(samples, len(part)), about, rows.start - part[0].first)
         first = rows.start
         for batch in batches(islice(mine, len(rows)), about.batch_size):
-            found = encode(work.encoder, batch, about, device)
+            found = sent(encode(work.encoder, batch, about, device))
             if waiting is not None:  # a device computes while the next tiles are read
-                yield waiting[0], waiting[1].cpu().numpy()
+                yield waiting[0], waiting[1]()
             waiting = first, found
             first += len(batch)
     if waiting is not None:
-        yield waiting[0], waiting[1].cpu().numpy()
+        yield waiting[0], waiting[1]()
     next(samples, None)  # the end of the progress bar
 
 
@@ -103,6 +105,27 @@ def batches(tiles: Iterable[Tensor], size: int) -> Iterator[Tensor]:
             held = []
     if held:
         yield torch.stack(held)
+
+
+def sent(found: Tensor) -> Coming:
+    """Send vectors (n, D) to the CPU; return what waits for them, and for nothing given later.
+
+    `Tensor.cpu()` would wait for all that a CUDA device has been given, the next batch too, and
+    the device then for the tiles after it.
+    """
+    if found.device.type != "cuda":
+        return found.numpy
+    held = torch.empty(found.shape, dtype=found.dtype, pin_memory=True)
+    held.copy_(found, non_blocking=True)
+    there = torch.cuda.Event()  # type: ignore[no-untyped-call]
+    there.record(torch.cuda.current_stream(found.device))
+
+    def taken() -> NDArray[np.float32]:
+        there.synchronize()
+        values: NDArray[np.float32] = held.numpy()
+        return values
+
+    return taken
 
 
 @torch.inference_mode()
