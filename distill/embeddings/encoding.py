@@ -110,7 +110,7 @@ def batches(tiles: Iterable[Tensor], size: int) -> Iterator[Tensor]:
 def sent(found: Tensor) -> Coming:
     """Send vectors (n, D) to the CPU; return what waits for them, and for nothing given later.
 
-    `Tensor.cpu()` would wait for all that a CUDA device has been given, the next batch too, and
+    `found.cpu()` would wait for all that a CUDA device has been given, the next batch too, and
     the device then for the tiles after it.
     """
     if found.device.type != "cuda":
