@@ -145,6 +145,9 @@ def _kept(task: SlideTask, record: SlideRecord, settings: BuildSettings) -> Resu
             f"now {wanted.patient!r}, {wanted.label!r}"
         )
         do = "correct the store with 'wsistore label', or rebuild the slide with --overwrite"
+    elif task.label.site is not None and row.site != wanted.site:
+        reason = f"stored as of site {row.site!r}; now {wanted.site!r}"
+        do = "correct the store with 'wsistore label', or rebuild the slide with --overwrite"
     elif given is not None and given != row.mpp:
         reason = f"stored at {row.mpp:g} µm/px; now {given:g}"
     elif task.reader not in (AUTO, row.reader):

@@ -122,6 +122,7 @@ class SlideTask:
             file=file_name(self.path.name),
             patient=self.label.patient or self.slide,
             label=self.label.label,
+            site=self.label.site or "",
         )
 
     def said(self, text: str) -> str:

@@ -1,4 +1,4 @@
-"""``wsistore label``: patients and labels of stored slides, corrected."""
+"""``wsistore label``: patients, labels and sites of stored slides, corrected."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ _EXTENDABLE = {"label", "missing", "unknown"}
 @click.command("label")
 @store_argument
 @click.option("--labels", "path", type=click.Path(path_type=Path), required=True,
-              help="CSV: slide, patient, label[, id].")  # fmt: skip
+              help="CSV: slide, patient, label[, id, site].")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Say what would change; write nothing.")
 @no_lock_option
 @click.pass_context
 def label_command(
     ctx: click.Context, /, store: StoreRoot, path: Path, dry_run: bool, no_lock: bool
 ) -> None:
-    """Correct patients and labels of the slides in STORE, without reading a slide.
+    """Correct patients, labels and sites of the slides in STORE, without reading a slide.
 
     A slide that no row names stays as it is. An empty cell clears: no label, or a slide of its
     own patient. Crops that were drawn with a class keep it. Each change is shown, old and new, and
@@ -78,7 +78,11 @@ def label_command(
 def _line(change: Change) -> str:
     parts = [
         f"{name} {pair[0] or '(none)'!r} → {pair[1] or '(none)'!r}"
-        for name, pair in (("patient", change.patient), ("label", change.label))
+        for name, pair in (
+            ("patient", change.patient),
+            ("label", change.label),
+            ("site", change.site),
+        )
         if pair is not None
     ]
     kept = f"; {change.kept} with classes of their own keep them" if change.kept else ""
@@ -93,11 +97,18 @@ def _unfit(store: StoreRoot, records: Mapping[str, SlideRecord]) -> Iterator[str
 
     crops = pd.DataFrame(
         [
-            (crop.crop, slide, crop.patient, crop.label or None, record.slide.fingerprint)
+            (
+                crop.crop,
+                slide,
+                crop.patient,
+                crop.label or None,
+                record.slide.fingerprint,
+                record.slide.site,
+            )
             for slide, record in sorted(records.items())
             for crop in record.crops
         ],
-        columns=["crop", "slide", "patient", "label", "fingerprint"],
+        columns=["crop", "slide", "patient", "label", "fingerprint", "site"],
         dtype=object,
     )
     for name in checkable(store):

@@ -29,7 +29,11 @@ if TYPE_CHECKING:
               help="Patients of nested unlabelled sets ADv1, ADv2, …, of the rest.")  # fmt: skip
 @click.option("--folds", type=click.IntRange(2), metavar="K",
               help="K-fold: splits NAME-0 to NAME-(K-1), each tests on another.")  # fmt: skip
-@click.option("--no-val", is_flag=True, help="With --folds: no fold validates.")
+@click.option("--repeats", type=click.IntRange(1), metavar="R",
+              help="Deal the folds R times: NAME-r0-0 to NAME-r(R-1)-(K-1).")  # fmt: skip
+@click.option("--by-site", is_flag=True,
+              help="Each fold tests on one site (a hospital) of the labels table.")  # fmt: skip
+@click.option("--no-val", is_flag=True, help="With --folds or --by-site: no fold validates.")
 @click.option("--seed", type=int, help="Another seed, another split.  [default: 0]")
 @click.option("--exclude-class", "exclude", multiple=True, metavar="NAME",
               help="Leave the crops of this class out; may be repeated.")  # fmt: skip
@@ -67,6 +71,8 @@ def split_command(
       wsistore split store --name no-val --fractions 80/0/20 --seed 3
       wsistore split store --name celiac --patients-per-class 100 --dev 20 --aux 300,1004
       wsistore split store --name cv --folds 5
+      wsistore split store --name cv --folds 5 --repeats 3
+      wsistore split store --name hospitals --by-site
       wsistore split store --name lung --exclude-class benign --merge papillary+lepidic=other
       wsistore split store --name ours --from-csv ours.csv
       wsistore split store --name main --extend

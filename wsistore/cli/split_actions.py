@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,36 +29,51 @@ from wsistore.split import (
     read_split_csv,
     read_tables,
     save_splits,
+    site_names,
     with_fingerprints,
+    with_sites,
 )
 from wsistore.storage import StoreRoot
 from wsistore.store import Store
 
+_LATER_REPEAT = re.compile(r"-r[1-9]")
 _SHOWN = 20
 """Faults of a refused CSV that the error names; ``--check`` names all."""
 
 
-def _request(asked: Mapping[str, Any]) -> SplitRequest:
+def _request(asked: Mapping[str, Any], sites: tuple[str, ...]) -> SplitRequest:
     return SplitRequest(
         fractions=parse_fractions(asked["fractions"]) if asked["fractions"] is not None else None,
         counts=parse_counts(asked["counts"]) if asked["counts"] is not None else None,
         patients_per_class=asked["patients_per_class"],
         dev=asked["dev"] or 0,
         aux=parse_aux(asked["aux"]) if asked["aux"] is not None else (),
-        folds=asked["folds"] or 0,
+        folds=asked["folds"] or len(sites),
         fold_val=not asked["no_val"],
         seed=asked["seed"] or 0,
+        repeats=asked["repeats"] or 0,
+        sites=sites,
     )
 
 
 def make(
     store: Store, name: str, asked: Mapping[str, Any], classes: ClassMap, overwrite: bool
 ) -> None:
-    """Draw a split, save it and show it."""
-    request = _request(asked)
-    tables = make_split(_crops(store), request, classes)
+    """Draw a split, save it and show it.
+
+    Raises:
+        UsageError: if options contradict each other, or patients or sites lack.
+    """
+    crops, sites = _crops(store), tuple[str, ...]()
+    if asked["by_site"]:
+        if drawn := [f"--{name}" for name in ("folds", "seed") if asked[name] is not None]:
+            raise UsageError(f"--by-site draws nothing; drop {' and '.join(drawn)}")
+        sites = site_names(crops[~classes.excluded(crops["label"])])
+    request = _request(asked, sites)
+    tables = make_split(crops, request, classes)
     paths = save_splits(store.root, name, tables, Record(request, classes), overwrite)
     _show(store, tables, paths, classes)
+    _show_folds(name, request)
 
 
 def extend(store: Store, name: str, into: str) -> None:
@@ -81,6 +97,7 @@ def extend(store: Store, name: str, into: str) -> None:
     again = Record(record.request, classes)
     paths = save_splits(store.root, into, tables, again, overwrite=into == name)
     _show(store, tables, paths, classes)
+    _show_folds(into, record.request)
     before, after = next(iter(old.values())), next(iter(tables.values()))
     now, then = (one["patient"][one["subset"] != EXCLUDED] for one in (after, before))
     patients = now.nunique() - then.nunique()
@@ -149,8 +166,16 @@ def check(store: Store, name: str | None, file: Path | None, classes: ClassMap) 
 
 
 def _crops(store: Store) -> pd.DataFrame:
-    """Return the store's crops with what tells that one file is there under several patients."""
-    return with_fingerprints(store.crops, store.slides)
+    """Return the store's crops with sites, and with what tells one file under several patients."""
+    return with_sites(with_fingerprints(store.crops, store.slides), store.slides)
+
+
+def _show_folds(name: str, request: SplitRequest) -> None:
+    """Say what the names of folds stand for, where numbers do not say it."""
+    for number, site in enumerate(request.sites):
+        out().print(f"{name}-{number} tests on site {site}")
+    if request.repeats > 1:
+        out().print(f"the same patients are dealt {request.repeats} times; the first is shown")
 
 
 def _show(
@@ -159,7 +184,8 @@ def _show(
     console = out()
     first = next(iter(tables.values()))
     title = str(paths[0]) if len(paths) == 1 else f"{paths[0]} … {paths[-1].name}"
-    console.print(summary(tables, store.crops, title, classes))
+    first_repeat = {k: table for k, table in tables.items() if not _LATER_REPEAT.match(k)}
+    console.print(summary(first_repeat, store.crops, title, classes))
     if classes:
         console.print(classes.text)
     excluded = int((first["subset"] == EXCLUDED).sum())

@@ -30,6 +30,7 @@ class Label:
         mpp: µm per level-0 pixel, which wins over the file's, or None.
         line: of the labels table, counted from 1; None where it is from none.
         id: the slide's id, where ids are taken from the table.
+        site: where the slide is from, such as a hospital; None where the table has no such column.
     """
 
     patient: str = ""
@@ -37,6 +38,7 @@ class Label:
     mpp: float | None = None
     line: int | None = field(default=None, compare=False)
     id: str = ""
+    site: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +66,9 @@ class Labels(Mapping[str, Label]):
 
 
 def read_labels(path: Path) -> Labels:
-    """Read a table with columns ``slide``, ``patient``, ``label`` and, if wanted, ``mpp``, ``id``.
+    """Read a table with columns ``slide``, ``patient``, ``label``, and others if wanted.
+
+    The others are ``mpp``, ``id`` and ``site``.
 
     Every cell is text: "NA", "001" and "None" are labels and patients like any other. A row that
     repeats another is read once.
@@ -77,14 +81,17 @@ def read_labels(path: Path) -> Labels:
             `wsistore.files.user_table.read_user_table`; two rows disagree about a slide, a row
             names no slide, or holds an mpp that is no positive number.
     """
-    table = read_user_table(path, "--labels", _COLUMNS, ["mpp", "id"])
+    table = read_user_table(path, "--labels", _COLUMNS, ["mpp", "id", "site"])
     rows: dict[str, Label] = {}
+    sites = "site" in table.columns
     for row in table.rows:
         name = row["slide"]
         if not name:
             raise UsageError(f"--labels {path}: line {row.line} names no slide")
         mpp = _mpp(row.cells.get("mpp", ""), row, path)
-        label = Label(row["patient"], row["label"], mpp, row.line, row.cells.get("id", ""))
+        site = row.cells.get("site", "") if sites else None
+        own_id = row.cells.get("id", "")
+        label = Label(row["patient"], row["label"], mpp, row.line, own_id, site)
         known = rows.setdefault(name, label)
         if known != label:
             raise UsageError(f"--labels {path}: {disagreement(name, known, label)}")
@@ -95,7 +102,7 @@ def disagreement(slide: str, one: Label, other: Label) -> str:
     """Return in what two different rows of one slide differ."""
     differ = " and ".join(
         f"{name} {getattr(one, name)!r} and {getattr(other, name)!r}"
-        for name in ("patient", "label", "mpp", "id")
+        for name in ("patient", "label", "mpp", "id", "site")
         if getattr(one, name) != getattr(other, name)
     )
     return (

@@ -4,16 +4,19 @@ from .files import (
     Record,
     changed_since,
     class_map,
+    family_record,
     read_record,
     read_tables,
     save_split,
     save_splits,
 )
+from .fold_names import families
 from .from_csv import read_split_csv
 from .publication import finish, interrupted_splits, require_finished
 from .request import SUBSETS, SplitRequest
 from .same_files import FINGERPRINT, patient_groups, with_fingerprints
 from .set_counts import SplitInfo, count_split
+from .sites import SITE, site_faults, site_names, with_sites
 from .subsets import EXCLUDED, rows_of, set_names
 from .tables import extend_split, make_split
 from .validation import Fault, faults, fold_faults, leaks
@@ -21,6 +24,7 @@ from .validation import Fault, faults, fold_faults, leaks
 __all__ = [
     "EXCLUDED",
     "FINGERPRINT",
+    "SITE",
     "SUBSETS",
     "Fault",
     "Record",
@@ -33,6 +37,8 @@ __all__ = [
     "class_map",
     "count_split",
     "extend_split",
+    "families",
+    "family_record",
     "faults",
     "finish",
     "fold_faults",
@@ -48,5 +54,8 @@ __all__ = [
     "save_split",
     "save_splits",
     "set_names",
+    "site_faults",
+    "site_names",
     "with_fingerprints",
+    "with_sites",
 ]

@@ -95,6 +95,41 @@ def assign(crops: pd.DataFrame, request: SplitRequest, old: Mapping[str, str]) -
     return parts
 
 
+def deal_again(
+    crops: pd.DataFrame,
+    parts: Mapping[str, str],
+    request: SplitRequest,
+    repeat: int,
+    old: Mapping[str, str],
+) -> dict[str, str]:
+    """Deal the patients of folds to folds once more, by the seed of a repeat; the others stay.
+
+    Args:
+        crops: columns patient, label, as `assign` had them.
+        parts: what `assign` returned, or, for the first repeat, the same.
+        request: with folds.
+        repeat: number of the repeat, from 0; that of ``parts`` is 0.
+        old: patient → fold in this repeat, of those that have one; they keep it.
+
+    Returns:
+        Patient → part, of the patients of ``parts``.
+    """
+    if repeat == 0:
+        return dict(parts)
+    names, seed = [fold(number) for number in range(request.folds)], request.repeat_seeds()[repeat]
+    classes = strata(crops)
+    drawn = sorted((p for p, part in parts.items() if part in names), key=_rank(seed))
+    found = {p: part for p, part in parts.items() if part not in names}
+    found |= {p: old[p] for p in drawn if p in old}
+    for label in sorted(set(classes.values())):
+        new = [p for p in drawn if p not in found and classes.get(p) == label]
+        have = Counter(found[p] for p in drawn if p in found and classes.get(p) == label)
+        load = Counter(found.values())
+        dealt = deal([have[name] for name in names], [load[name] for name in names], len(new))
+        found |= {p: names[number] for p, number in zip(new, dealt, strict=True)}
+    return found
+
+
 def _assign_class(
     patients: list[str], request: SplitRequest, parts: Mapping[str, str]
 ) -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from wsistore.errors import StoreError
 from wsistore.split.files import class_map, read_record
+from wsistore.split.sites import site_faults
 from wsistore.split.validation import Fault, faults, fold_faults
 from wsistore.storage import StoreLike, layout, open_root
 from wsistore.tables import read_table
@@ -21,7 +22,8 @@ def check_split(store: StoreLike, name: str, crops: pd.DataFrame) -> list[Fault]
     Args:
         store: the store's folder.
         name: a split, a fold of one, or the name that folds were made by.
-        crops: the store's, columns crop, slide, patient, label.
+        crops: the store's, columns crop, slide, patient, label; and site, of the crop's slide,
+            by which folds of sites are checked.
 
     Raises:
         UsageError: the name cannot be one.
@@ -44,7 +46,8 @@ def check_split(store: StoreLike, name: str, crops: pd.DataFrame) -> list[Fault]
         if not any(fault.kind == "columns" for fault in own):
             tables[each] = table
     if record and record.request and record.request.folds and len(tables) == len(names):
-        found += [Fault(kind, f"{name}: {text}") for kind, text in fold_faults(tables)]
+        own = fold_faults(tables) + site_faults(tables, crops, record.request.sites)
+        found += [Fault(kind, f"{name}: {text}") for kind, text in own]
     return found
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from wsistore.errors import StoreError, UsageError
 from wsistore.files import ParseError, json_value, parse_json
 from wsistore.slides import ALL_CLASSES, ClassMap
+from wsistore.split.fold_names import families
 from wsistore.split.publication import finish, publish, require_finished
 from wsistore.split.request import SplitRequest
 from wsistore.split.same_files import file_leaks, with_fingerprints
@@ -103,12 +104,22 @@ def class_map(store: StoreLike, name: str) -> ClassMap:
         StoreError: its record is damaged.
         UsageError: the name cannot be one.
     """
-    record, family = read_record(store, name), name.rpartition("-")[0]
-    if record is None and family:
-        record = read_record(store, family)
-        if record is not None and f"{name}.csv" not in record.files:
-            record = None
+    record = read_record(store, name) or family_record(store, name)
     return ALL_CLASSES if record is None else record.classes
+
+
+def family_record(store: StoreLike, name: str) -> Record | None:
+    """Return the record of the folds that a split is one of, or None if it is no fold.
+
+    Raises:
+        StoreError: it is damaged.
+        UsageError: the name cannot be one.
+    """
+    for family in families(name):
+        record = read_record(store, family)
+        if record is not None and f"{name}.csv" in record.files:
+            return record
+    return None
 
 
 def split_names(store: StoreLike, name: str) -> list[str]:
@@ -191,11 +202,11 @@ def save_splits(
         if not overwrite and path.exists():
             raise UsageError(f"{path}: exists; choose another --name or give --overwrite")
     for suffix, each in names.items():
-        family = each.rpartition("-")[0]
-        if family not in ("", name) and each in split_names(place, family):
-            raise UsageError(
-                f"{paths[suffix]}: is a fold of split {family!r}; choose another --name"
-            )
+        for family in families(each):
+            if family != name and each in split_names(place, family):
+                raise UsageError(
+                    f"{paths[suffix]}: is a fold of split {family!r}; choose another --name"
+                )
     for suffix, table in tables.items():
         for patient in leaks(table):
             raise UsageError(f"patient {patient!r} would be in two subsets of {name + suffix!r}")

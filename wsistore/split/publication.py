@@ -15,6 +15,7 @@ from pathlib import Path
 
 from wsistore.errors import StoreError, UsageError
 from wsistore.files import atomic
+from wsistore.split.fold_names import families
 from wsistore.storage import LocalRoot, StoreRoot, layout
 
 _ENDING = ".publishing"
@@ -102,7 +103,7 @@ def require_finished(store: StoreRoot, name: str) -> None:
         StoreError: they may be.
     """
     pending = interrupted_splits(store)
-    for each in (name, name.rpartition("-")[0]):
+    for each in (name, *families(name)):
         if each in pending:
             raise StoreError(
                 f"{store / layout.SPLITS}: split {each!r} is being replaced, or was when 'wsistore "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from itertools import pairwise
@@ -31,6 +32,9 @@ class SplitRequest:
         folds: number of folds, or 0.
         fold_val: whether the fold after the test fold validates.
         seed: another seed, another split.
+        repeats: how many times the folds are dealt, each time anew; 0 for once, without a number
+            in their names.
+        sites: fold K tests on the patients of site K; empty where folds are drawn.
 
     Raises:
         UsageError: on construction, if the numbers contradict each other.
@@ -44,6 +48,8 @@ class SplitRequest:
     folds: int = 0
     fold_val: bool = True
     seed: int = 0
+    repeats: int = 0
+    sites: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.fractions is not None) + (self.counts is not None) + (self.folds != 0) > 1:
@@ -52,9 +58,32 @@ class SplitRequest:
             raise UsageError("--counts says how many patients a class; drop --patients-per-class")
         if not self.fold_val and not self.folds:
             raise UsageError("--no-val needs --folds; without folds give --fractions 80/0/20")
+        if self.repeats and (self.repeats < 0 or not self.folds):
+            raise UsageError(f"--repeats {self.repeats}: give a number of times, and --folds")
+        if self.sites:
+            self._check_sites()
         if self.fractions is None and self.counts is None and not self.folds:
             object.__setattr__(self, "fractions", dict(DEFAULT_FRACTIONS))
         self._check_numbers()
+
+    def _check_sites(self) -> None:
+        given = (
+            ("--repeats", self.repeats),
+            ("--patients-per-class", self.patients_per_class),
+            ("--dev", self.dev),
+            ("--aux", self.aux),
+        )
+        if flags := [flag for flag, value in given if value]:
+            raise UsageError(
+                f"--by-site tests on all patients of each site; drop {' and '.join(flags)}"
+            )
+        if self.folds != len(self.sites):
+            raise UsageError(f"{self.folds} folds cannot test on {len(self.sites)} sites")
+        if self.folds < (3 if self.fold_val else 2):
+            raise UsageError(
+                f"--by-site: there are too few sites ({', '.join(self.sites)}); it takes three "
+                "(one tests, one validates), or two with --no-val"
+            )
 
     def _check_numbers(self) -> None:
         shares = self.fractions
@@ -112,6 +141,14 @@ class SplitRequest:
         shared = self.patients_per_class or total - self.dev
         return {**counts(shared, self.fractions or {}), DEV: self.dev}
 
+    def repeat_seeds(self) -> tuple[int, ...]:
+        """Return the seed of each repeat of the folds: the first is the seed itself.
+
+        The others are the first 8 bytes of SHA-256 of seed, "repeat" and number: seeds that follow
+        each other share no repeat.
+        """
+        return (self.seed, *(_seed(self.seed, n) for n in range(1, self.repeats)))
+
     def aux_increments(self) -> tuple[int, ...]:
         """Return how many patients each auxiliary set adds to the one before it."""
         return tuple(n - m for m, n in pairwise((0, *self.aux)))
@@ -128,8 +165,11 @@ class SplitRequest:
         return " or ".join(flag for flag, given in named if given)
 
     def to_json(self) -> dict[str, Any]:
-        """Return what `from_json` reads."""
-        return {**asdict(self), "aux": list(self.aux)}
+        """Return what `from_json` reads; repeats and sites only where they were asked for."""
+        written = {**asdict(self), "aux": list(self.aux), "sites": list(self.sites)}
+        return {
+            key: value for key, value in written.items() if value or key not in ("repeats", "sites")
+        }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> SplitRequest:
@@ -140,3 +180,8 @@ class SplitRequest:
             UsageError: the numbers contradict each other.
         """
         return json_record(cls, data, "its request")
+
+
+def _seed(seed: int, repeat: int) -> int:
+    digest = hashlib.sha256(f"{seed}\0repeat\0{repeat}".encode()).digest()
+    return int.from_bytes(digest[:8])

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from wsistore.slides import ALL_CLASSES, ClassMap
+from wsistore.split.fold_names import repeat_name
 from wsistore.split.same_files import FINGERPRINT, file_leaks
 from wsistore.split.subsets import EXCLUDED, is_aux, is_union
 from wsistore.tables import split_fault
@@ -67,18 +68,26 @@ def fold_faults(tables: Mapping[str, pd.DataFrame]) -> list[Fault]:
     """Return the faults that splits have as the folds of one cross-validation.
 
     Args:
-        tables: name of each fold's split → its table.
+        tables: name of each fold's split → its table; of all repeats, where folds are repeated.
     """
-    tested: dict[str, list[str]] = {}
+    repeats: dict[str, dict[str, list[str]]] = {}
     for name, table in tables.items():
+        tested = repeats.setdefault(repeat_name(name), {})
         for subset in ("train", "val", "test"):
             for patient in table["patient"][table["subset"] == subset].unique():
                 tested.setdefault(str(patient), []).extend([name] if subset == "test" else [])
+    everybody = sorted({patient for tested in repeats.values() for patient in tested})
     return [
-        Fault("fold", f"patient {patient!r} is tested in {' and '.join(names) or 'no fold'}")
-        for patient, names in sorted(tested.items())
-        if len(names) != 1
+        Fault("fold", _tested(patient, tested.get(patient, []), repeat if len(repeats) > 1 else ""))
+        for repeat, tested in repeats.items()
+        for patient in everybody
+        if len(tested.get(patient, [])) != 1
     ]
+
+
+def _tested(patient: str, names: Sequence[str], repeat: str) -> str:
+    where = " and ".join(names) or f"no fold{repeat and f' of {repeat}'}"
+    return f"patient {patient!r} is tested in {where}"
 
 
 def _names(split: pd.DataFrame) -> Iterator[Fault]:

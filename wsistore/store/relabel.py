@@ -24,7 +24,7 @@ class Change:
 
     Attributes:
         slide, file: its id, and its file's name.
-        patient, label: (old, new), or None where it stays.
+        patient, label, site: (old, new), or None where it stays.
         crops: how many crops change.
         kept: how many keep the class that they were drawn with, which is another than the new one.
     """
@@ -33,6 +33,7 @@ class Change:
     file: str
     patient: tuple[str, str] | None
     label: tuple[str, str] | None
+    site: tuple[str, str] | None
     crops: int
     kept: int
 
@@ -105,14 +106,19 @@ def plan_relabeling(
 
 
 def relabeled(record: SlideRecord, label: Label, drawn: bool) -> SlideRecord:
-    """Return a slide's record with the patient and label of a row, as a build would write it.
+    """Return a slide's record with patient, label and site of a row, as a build would write it.
 
-    A crop that was drawn with a class keeps it.
+    A crop that was drawn with a class keeps it. Where the table has no sites, the slide keeps its.
 
     Raises:
         UnknownClassError: an early store does not say whether a crop has a class of its own.
     """
-    row = replace(record.slide, patient=label.patient or record.slide.slide, label=label.label)
+    row = replace(
+        record.slide,
+        patient=label.patient or record.slide.slide,
+        label=label.label,
+        site=record.slide.site if label.site is None else label.site,
+    )
     crops = []
     for crop in record.crops:
         own = _own_class(crop, record.slide.label, drawn)
@@ -146,17 +152,19 @@ def _differs(old: SlideRecord, new: SlideRecord) -> bool:
     return _names(old) != _names(new)
 
 
-def _names(record: SlideRecord) -> list[tuple[str, str]]:
+def _names(record: SlideRecord) -> list[tuple[str, ...]]:
     slide = record.slide
-    return [(slide.patient, slide.label), *((crop.patient, crop.label) for crop in record.crops)]
+    crops = [(crop.patient, crop.label) for crop in record.crops]
+    return [(slide.patient, slide.label, slide.site), *crops]
 
 
 def _change(old: SlideRecord, new: SlideRecord) -> Change:
     pairs = list(zip(old.crops, new.crops, strict=True))
-    patient, label = (
+    patient, label, site = (
         (before, after) if before != after else None
         for before, after in (
             (old.slide.patient, new.slide.patient), (old.slide.label, new.slide.label),
+            (old.slide.site, new.slide.site),
         )
     )  # fmt: skip
     return Change(
@@ -164,6 +172,7 @@ def _change(old: SlideRecord, new: SlideRecord) -> Change:
         old.slide.file,
         patient,
         label,
+        site,
         crops=sum((a.patient, a.label) != (b.patient, b.label) for a, b in pairs),
         kept=sum(b.label != new.slide.label for _, b in pairs) if label else 0,
     )

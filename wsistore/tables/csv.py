@@ -9,14 +9,14 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import fields
 from typing import Any, TypeVar
 
 R = TypeVar("R")
 
 
-def table_text(kind: type, rows: Iterable[Any]) -> str:
+def table_text(kind: type, rows: Iterable[Any], unwritten: Collection[str] = ()) -> str:
     """Return rows as CSV with a header; what is not known is an empty cell.
 
     A column of numbers of which one is not known, or has a fraction, shows all as fractions
@@ -25,10 +25,12 @@ def table_text(kind: type, rows: Iterable[Any]) -> str:
     Args:
         kind: a dataclass of `wsistore.tables.records`, whose fields are the columns.
         rows: its instances.
+        unwritten: columns of text that are left out where no row has one.
     """
-    names = [field.name for field in fields(kind)]
-    counts = {field.name for field in fields(kind) if "int" in str(field.type)}
     rows = list(rows)
+    names = [field.name for field in fields(kind)]
+    names = [n for n in names if n not in unwritten or any(getattr(row, n) for row in rows)]
+    counts = {field.name for field in fields(kind) if "int" in str(field.type)}
     columns = []
     for name in names:
         values = [getattr(row, name) for row in rows]

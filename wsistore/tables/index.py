@@ -23,7 +23,7 @@ from wsistore.storage import (
 from wsistore.tables.columns import column_fault, split_fault
 from wsistore.tables.csv import table_rows, table_text
 from wsistore.tables.duplicates import Duplicates
-from wsistore.tables.records import CropRow, LevelRow, SlideRecord, SlideRow
+from wsistore.tables.records import UNWRITTEN, CropRow, LevelRow, SlideRecord, SlideRow
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +40,7 @@ REINDEX = (
 """What mends a table."""
 _TEXT = {"crop", "slide", "patient", "label", "level", "subset", "outcome", "reason", "file"} | {
     "fingerprint", "reader", "vendor", "mpp_source", "glass", "icc", "warning",
-    "annotations", "annotation_offset", "annotation_class", "annotation_name",
+    "annotations", "annotation_offset", "annotation_class", "annotation_name", "site",
 }  # fmt: skip
 
 
@@ -135,8 +135,9 @@ def _blanks(header: Iterable[str]) -> dict[str, list[str]]:
 
 def record_to_json(record: SlideRecord) -> dict[str, Any]:
     """Return a record as the slide group's attributes hold it."""
+    unknown = {name for name in UNWRITTEN[SlideRow] if not getattr(record.slide, name)}
     return {
-        "slide": asdict(record.slide),
+        "slide": {k: value for k, value in asdict(record.slide).items() if k not in unknown},
         "crops": [asdict(row) for row in record.crops],
         "levels": [asdict(row) for row in record.levels],
     }
@@ -250,4 +251,4 @@ def write_index(store: StoreLike, records: Mapping[str, SlideRecord]) -> None:
         layout.LEVELS_CSV: [row for record in ordered for row in record.levels],
     }
     for name, kind in _TABLES.items():
-        (open_root(store) / name).write_text(table_text(kind, rows[name]))
+        (open_root(store) / name).write_text(table_text(kind, rows[name], UNWRITTEN.get(kind, ())))

@@ -12,7 +12,10 @@ SPLIT_COLUMNS = ("crop", "slide", "patient", "label", "subset")
 
 @dataclass(frozen=True)
 class SlideRow:
-    """One slide tried. ``outcome`` is ``ok``, ``empty`` or ``failed``, with its ``reason``."""
+    """One slide tried. ``outcome`` is ``ok``, ``empty`` or ``failed``, with its ``reason``.
+
+    ``site`` is where it is from, such as a hospital; empty where no labels table said so.
+    """
 
     slide: str
     outcome: str
@@ -35,6 +38,7 @@ class SlideRow:
     warning: str = ""
     annotations: str = ""
     annotation_offset: str = ""
+    site: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,8 +97,11 @@ class SlideRecord:
 
 
 LATER_COLUMNS: dict[type, frozenset[str]] = {
-    SlideRow: frozenset(),
+    SlideRow: frozenset({"site"}),
     CropRow: frozenset({"annotation_class", "annotation_name"}),
     LevelRow: frozenset({"bytes"}),
 }
 """Columns that tables and records of early stores lack."""
+
+UNWRITTEN: dict[type, frozenset[str]] = {SlideRow: frozenset({"site"})}
+"""Columns that are not written where no row has them: a store without sites is as it always was."""

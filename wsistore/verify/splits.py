@@ -11,12 +11,14 @@ from wsistore.errors import StoreError, UsageError
 from wsistore.slides import ALL_CLASSES, ClassMap
 from wsistore.split import (
     FINGERPRINT,
+    SITE,
     changed_since,
     class_map,
     faults,
     fold_faults,
     interrupted_splits,
     read_record,
+    site_faults,
 )
 from wsistore.storage import LocalRoot, layout
 from wsistore.tables import SlideRecord, read_table
@@ -36,11 +38,18 @@ def check_splits(store: Path, records: Mapping[str, SlideRecord], unread: set[st
     """
     crops = pd.DataFrame(
         [
-            [crop.crop, crop.slide, crop.patient, crop.label or None, record.slide.fingerprint]
+            [
+                crop.crop,
+                crop.slide,
+                crop.patient,
+                crop.label or None,
+                record.slide.fingerprint,
+                record.slide.site,
+            ]
             for record in records.values()
             for crop in record.crops
         ],
-        columns=[*_KEYS, FINGERPRINT],
+        columns=[*_KEYS, FINGERPRINT, SITE],
         dtype=object,
     )
     found: list[Fault] = []
@@ -78,7 +87,9 @@ def check_splits(store: Path, records: Mapping[str, SlideRecord], unread: set[st
         file = f"{layout.SPLITS}/{path.name}"
         if irregularity(store, file):
             continue
-        found += [Fault(file, text, _again(path.stem)) for text in _record(store, path, tables)]
+        found += [
+            Fault(file, text, _again(path.stem)) for text in _record(store, path, tables, crops)
+        ]
     return found
 
 
@@ -127,7 +138,9 @@ def _short(error: StoreError, path: Path) -> str:
     return str(error).removeprefix(f"{path}: ")
 
 
-def _record(store: Path, path: Path, tables: Mapping[str, pd.DataFrame]) -> Iterator[str]:
+def _record(
+    store: Path, path: Path, tables: Mapping[str, pd.DataFrame], crops: pd.DataFrame
+) -> Iterator[str]:
     """Yield what is wrong with the record of a split: unreadable, files lost, folds at odds."""
     try:
         record = read_record(store, path.stem)
@@ -140,5 +153,6 @@ def _record(store: Path, path: Path, tables: Mapping[str, pd.DataFrame]) -> Iter
             yield f"names {name}.csv, which is missing"
     if record and record.request and record.request.folds and set(names) <= set(tables):
         folds = {name: tables[name] for name in names}
-        if all({"patient", "subset"} <= set(table) for table in folds.values()):
+        if all({"crop", "patient", "subset"} <= set(table) for table in folds.values()):
             yield from (text for _, text in fold_faults(folds))
+            yield from (text for _, text in site_faults(folds, crops, record.request.sites))
