@@ -9,17 +9,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
 from safetensors.torch import save_file
 
 import wsistore
 from bench.kd_data import HIGH, LOW, stored, teacher_run
-from distill.data import ChannelStats, Sample, channel_stats
+from distill.data import ChannelStats, channel_stats
 from distill.networks import NetworkSettings, NetworkSpec, build_encoder
 
 PRECISIONS = ("fp32", "bf16")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class Clock:
 
     waited: float = 0.0
 
-    def __call__(self, samples: Iterable[Sample], total: int) -> Iterator[Sample]:
+    def __call__(self, samples: Iterable[T], total: int) -> Iterator[T]:
         """Pass samples on; the form that `distill` takes to show progress."""
         coming = iter(samples)
         while True:
