@@ -71,8 +71,8 @@ class Pieces:
         end = 0
         for rows in self._there():
             tensors, _ = load(self.folder / f"{rows.start:012d}-{rows.stop:012d}{_SUFFIX}")
-            yield tensors["rows"].numpy()[end - rows.start :]
-            end = rows.stop
+            yield tensors["rows"].numpy()[end - rows.start :]  # no row twice
+            end = max(end, rows.stop)
 
     def finish(self) -> None:
         """Say that the array has taken in all pieces, and remove them."""

@@ -56,6 +56,7 @@ def test_pieces_come_back_in_order_whoever_wrote_them(tmp_path: Path) -> None:
     again = Pieces(tmp_path / "progress", 30)
     again.save(8, rows(8, 20))
     again.save(24, rows(24, 30))
+    again.save(2, rows(2, 6))  # there already
     assert again.left() == []
     assert not again.whole
     assert np.array_equal(np.concatenate(list(pieces.in_order())), rows(0, 30))
