@@ -34,8 +34,7 @@ def test_everything_is_measured_and_shown(
     for rate in found["rates"]:
         assert math.isfinite(rate["per_second"]), rate
         assert rate["per_second"] > 0, rate
-        assert 0 <= rate["waiting"] <= 1, rate
-    assert any(rate["waiting"] > 0 for rate in found["rates"])
+        assert 0 < rate["waiting"] < 0.99, rate  # all read, and all compute
     assert {one["way"] for one in found["memory"]} >= {"plain", "tiled", "masked batch"}
     assert all(one["estimate"] > 0 for one in found["memory"])
     assert all(one["allocated"] is one["reserved"] is None for one in found["memory"])
