@@ -27,7 +27,7 @@ WEIGHTS = Weights(
 
 def weights(folder: Path, **changes: object) -> Path:
     path = folder / "weights.json"
-    path.write_text(json.dumps({**asdict(WEIGHTS), **changes}))
+    path.write_text(json.dumps({**json.loads(WEIGHTS.to_json()), **changes}))
     return path
 
 
