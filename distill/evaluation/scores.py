@@ -101,12 +101,16 @@ REGISTRY: tuple[Score, ...] = (
     Score(
         "macro", "f1",
         {_T.MACRO: (2, "F1"), _T.DIFFERENCES: (2, "F1"), _T.VERDICT: (1, "f1"), _T.CARD: (3, "F1"),
-         _T.CARD_CLASSES: (3, "F1")},
+         _T.CARD_CLASSES: (4, "F1")},
         words="macro F1",
     ),
     Score("macro", "precision", {_T.MACRO: (3, "precision"), _T.CARD_CLASSES: (1, "precision")}),
     Score("macro", "recall", {_T.MACRO: (4, "recall"), _T.CARD_CLASSES: (2, "recall")}),
-    Score("macro", "paper_accuracy", {_T.MACRO: (5, "paper's accuracy")}, optional=True),
+    Score(
+        "macro", "specificity", {_T.MACRO: (5, "specificity"), _T.CARD_CLASSES: (3, "specificity")},
+        optional=True,
+    ),
+    Score("macro", "paper_accuracy", {_T.MACRO: (6, "paper's accuracy")}, optional=True),
     Score(
         "overall", "accuracy", {_T.OVERALL: (1, "right"), _T.CARD: (1, "accuracy")},
         note="share of cases predicted right",
@@ -120,12 +124,27 @@ REGISTRY: tuple[Score, ...] = (
     Score(
         "macro", "auroc",
         {_T.OVERALL: (3, "AUROC"), _T.DIFFERENCES: (3, "AUROC"), _T.VERDICT: (4, "auroc"),
-         _T.CARD: (4, "AUROC"), _T.CARD_CLASSES: (4, "AUROC")},
+         _T.CARD: (4, "AUROC"), _T.CARD_CLASSES: (5, "AUROC")},
         words="macro AUROC", note="mean over classes",
     ),
     Score(
+        "macro", "average_precision",
+        {_T.OVERALL: (4, "PR-AUC"), _T.CARD_CLASSES: (6, "PR-AUC")},
+        note="average precision, mean over classes", optional=True,
+    ),
+    Score(
+        "overall", "cohen_kappa", {_T.OVERALL: (5, "κ")},
+        note="Cohen's kappa", optional=True,
+    ),
+    Score("overall", "quadratic_kappa", optional=True),
+    Score(
+        "overall", "brier", {_T.OVERALL: (7, "Brier")},
+        note="Brier score of all classes, 0 to 2", lower_is_better=True, optional=True,
+    ),
+    Score("macro", "brier", lower_is_better=True, optional=True),
+    Score(
         "overall", "expected_calibration_error",
-        {_T.OVERALL: (4, "ECE"), _T.DIFFERENCES: (4, "ECE"), _T.CARD: (5, "calibration error")},
+        {_T.OVERALL: (6, "ECE"), _T.DIFFERENCES: (4, "ECE"), _T.CARD: (5, "calibration error")},
         note="expected calibration error", lower_is_better=True,
     ),
     Score("macro", "expected_calibration_error", lower_is_better=True),

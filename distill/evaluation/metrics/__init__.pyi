@@ -1,3 +1,3 @@
-from . import auroc, bootstrap, calibration, classification, resampling
+from . import bootstrap, brier, calibration, classification, ranking, resampling
 
-__all__ = ["auroc", "bootstrap", "calibration", "classification", "resampling"]
+__all__ = ["bootstrap", "brier", "calibration", "classification", "ranking", "resampling"]

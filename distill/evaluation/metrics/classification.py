@@ -88,6 +88,18 @@ def recall(counts: Counts) -> Floats:
     return _of_cases(counts, _hits(counts), counts.sum(-1))
 
 
+@_of_class
+def specificity(counts: Counts) -> Floats:
+    """TN / (TN + FP) per class, shape (…, K): the recall of all that is not of the class.
+
+    A class that every case is of has none: NaN.
+    """
+    total, of_class = counts.sum((-2, -1))[..., None], counts.sum(-1)
+    others = total - of_class
+    right = others - (counts.sum(-2) - _hits(counts))
+    return np.where(others == 0, np.nan, _of_cases(counts, right, others))
+
+
 def paper_accuracy(counts: Counts) -> Floats:
     """N / (N + FP + FN) per class, shape (…, K): what the paper prints as accuracy.
 
@@ -109,6 +121,23 @@ def accuracy(counts: Counts) -> Floats:
 def balanced_accuracy(counts: Counts) -> Floats:
     """Mean recall over the classes that have a case, shape (…)."""
     return mean(recall(counts))
+
+
+@_of_all
+def cohen_kappa(counts: Counts) -> Floats:
+    """Cohen's kappa of truth and prediction, shape (…): agreement beyond chance.
+
+    κ = 1 − Σ w_ij C_ij / Σ w_ij E_ij with w_ij = [i ≠ j] and E_ij = (Σ_j C_ij)(Σ_i C_ij) / N (Cohen
+    1960). NaN where chance alone agrees in every case: one class is all truth and all prediction.
+    """
+    return _kappa(counts, 1.0 - np.eye(counts.shape[-1]))
+
+
+@_of_all
+def quadratic_kappa(counts: Counts) -> Floats:
+    """Cohen's kappa with w_ij = (i − j)², shape (…), for classes whose order is that of grades."""
+    place = np.arange(counts.shape[-1], dtype=np.float64)
+    return _kappa(counts, (place[:, None] - place) ** 2)
 
 
 def per_class(counts: Counts, *, paper: bool = False) -> Scores:
@@ -143,6 +172,14 @@ def _misses(counts: Counts) -> Floats:
     """FP + FN per class."""
     misses: Floats = counts.sum(-1) + counts.sum(-2) - 2 * _hits(counts)
     return misses
+
+
+def _kappa(counts: Counts, weight: Floats) -> Floats:
+    total = counts.sum((-2, -1)).astype(np.float64)
+    observed = (counts * weight).sum((-2, -1)) * total
+    expected = np.einsum("...i,...j,ij->...", counts.sum(-1), counts.sum(-2), weight)
+    chance = expected == 0
+    return np.where(chance, np.nan, 1 - observed / np.where(chance, 1, expected))
 
 
 def _of_cases(counts: Counts, part: Floats, whole: Counts) -> Floats:

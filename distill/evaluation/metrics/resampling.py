@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 
 from distill.evaluation.metrics import bootstrap, classification
-from distill.evaluation.metrics.auroc import Auroc
 from distill.evaluation.metrics.bootstrap import UNITS, Weights
+from distill.evaluation.metrics.brier import Brier
 from distill.evaluation.metrics.calibration import CalibrationError
+from distill.evaluation.metrics.ranking import Ranking
 from distill.types import Counts, Floats, Indices, Scores
 
 
@@ -171,19 +172,24 @@ def _of_counts(tables: Counts, paper: bool) -> Callable[[Weights], Scores]:
 
 def _of_probabilities(cases: Cases, run: int, group: Indices) -> Callable[[Weights], Scores]:
     given = cases.probabilities[run]
-    auroc = Auroc(cases.truth, given, group)
+    ranking = Ranking(cases.truth, given, group)
+    brier = Brier(cases.truth, given, group)
     error = CalibrationError(cases.truth, given, cases.predicted[run], group)
     members = np.zeros((int(group.max()) + 1, given.shape[1]), dtype=np.int64)
     np.add.at(members, (group, cases.truth), 1)
 
     def scores(weights: Weights) -> Scores:
-        overall, each = error(weights)
+        gap, gaps = error(weights)
+        distance, distances = brier(weights)
+        auroc, average_precision = ranking(weights)
         absent = bootstrap.weighted(members, weights) == 0
         return _named(
-            {"expected_calibration_error": overall},
+            {"expected_calibration_error": gap, "brier": distance},
             {
-                "auroc": auroc(weights),
-                "expected_calibration_error": np.where(absent, np.nan, each),
+                "auroc": auroc,
+                "average_precision": average_precision,
+                "expected_calibration_error": np.where(absent, np.nan, gaps),
+                "brier": np.where(absent, np.nan, distances),
             },
         )
 

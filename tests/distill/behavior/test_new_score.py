@@ -21,8 +21,8 @@ from tests.distill.evaluating import strict
 from tests.distill.report.fabricate import QUICK, answers, make_run, make_store, taught_by
 
 
-def specificity(counts: Counts) -> Floats:
-    """TN / (TN + FP) per class, shape (…, K)."""
+def markedness(counts: Counts) -> Floats:
+    """TN / (TN + FP) per class, shape (…, K), under another name."""
     wrong = counts.sum(-2) - np.diagonal(counts, axis1=-2, axis2=-1)
     others = counts.sum((-2, -1))[..., None] - counts.sum(-1)
     return np.asarray(1 - wrong / np.maximum(others, 1), dtype=np.float64)
@@ -35,11 +35,11 @@ def error(counts: Counts) -> Floats:
 
 ADDED = (
     Score(
-        "macro", "specificity",
-        {ScoreTable.MACRO: (1, "specificity"), ScoreTable.DIFFERENCES: (9, "specificity"),
-         ScoreTable.VERDICT: (9, "specificity"), ScoreTable.CARD: (9, "specificity"),
-         ScoreTable.CARD_CLASSES: (9, "specificity")},
-        words="macro specificity",
+        "macro", "markedness",
+        {ScoreTable.MACRO: (1, "markedness"), ScoreTable.DIFFERENCES: (9, "markedness"),
+         ScoreTable.VERDICT: (9, "markedness"), ScoreTable.CARD: (9, "markedness"),
+         ScoreTable.CARD_CLASSES: (9, "markedness")},
+        words="macro markedness",
     ),
     Score("overall", "error", {ScoreTable.OVERALL: (9, "wrong"), ScoreTable.CARD: (9, "error")},
           note="share of cases predicted wrong", lower_is_better=True),
@@ -49,7 +49,7 @@ ADDED = (
 @pytest.fixture
 def added(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with monkeypatch.context() as patch:
-        patch.setitem(classification.PER_CLASS, "specificity", specificity)
+        patch.setitem(classification.PER_CLASS, "markedness", markedness)
         patch.setitem(classification.OVERALL, "error", error)
         patch.setattr(scores, "REGISTRY", (*scores.REGISTRY, *ADDED))
         importlib.reload(distill.cli.report)  # the choices of --score are taken when it is loaded
@@ -82,20 +82,20 @@ def test_a_score_that_is_added_is_shown_everywhere(tmp_path: Path) -> None:
 
     tables = evaluation_tables(metrics, [difference])
     macro, overall, differences = ([str(one.header) for one in table.columns] for table in tables)
-    assert macro[3:] == ["accuracy", "specificity", "F1", "precision", "recall"]
+    assert macro[3:] == ["accuracy", "markedness", "F1", "precision", "recall", "specificity"]
     assert overall[-1] == "wrong"
-    assert differences[-1] == "specificity"
+    assert differences[-1] == "markedness"
     assert "wrong: share of cases predicted wrong, lower is better" in str(tables[1].caption)
 
     out = tmp_path / "out"
-    said = done("report", *runs, store, "--out", out, "--score", "specificity")
-    assert "macro specificity" in said.output
+    said = done("report", *runs, store, "--out", out, "--score", "markedness")
+    assert "macro markedness" in said.output
     for name in ("scores", "seeds", "classes", "minus-baseline", "minus-teacher"):
-        assert "specificity_low" in header(out / "tables" / f"{name}.csv"), name
+        assert "markedness_low" in header(out / "tables" / f"{name}.csv"), name
     assert "wrong" in header(out / "tables" / "overall.csv")
-    assert "difference_in_specificity" in header(out / "tables" / "verdicts.csv")
+    assert "difference_in_markedness" in header(out / "tables" / "verdicts.csv")
     with (out / "tables" / "teacher.csv").open(encoding="utf-8", newline="") as file:
-        assert "specificity" in [row["score"] for row in csv.DictReader(file)]
+        assert "markedness" in [row["score"] for row in csv.DictReader(file)]
     report = (out / "report.md").read_text(encoding="utf-8")
     assert "wrong: share of cases predicted wrong, lower is better" in report
 
@@ -103,7 +103,7 @@ def test_a_score_that_is_added_is_shown_everywhere(tmp_path: Path) -> None:
     lines = card._evaluation(evaluation)
     heads = [line for line in lines if line.startswith(("| cases", "| class, over crops"))]
     assert [[cell.strip() for cell in line.split("|")][-3:-1] for line in heads] == [
-        ["specificity", "error"], ["AUROC", "specificity"],
+        ["markedness", "error"], ["PR-AUC", "markedness"],
     ]  # fmt: skip
 
 
@@ -112,12 +112,12 @@ def test_evaluations_from_before_a_score_are_shown_without_it(
 ) -> None:
     store = wsistore.open(make_store(tmp_path / "store", patients=9))
     run = make_run(tmp_path / "run", store.path, "teacher", "10x", 3.0)
-    later = Score("macro", "specificity", {ScoreTable.MACRO: (9, "specificity"),
-                  ScoreTable.CARD: (9, "specificity")}, optional=True)  # fmt: skip
-    monkeypatch.setitem(classification.PER_CLASS, "specificity", specificity)
+    later = Score("macro", "markedness", {ScoreTable.MACRO: (9, "markedness"),
+                  ScoreTable.CARD: (9, "markedness")}, optional=True)  # fmt: skip
+    monkeypatch.setitem(classification.PER_CLASS, "markedness", markedness)
     monkeypatch.setattr(scores, "REGISTRY", (*scores.REGISTRY, later))
     done("report", run, store.path, "--out", tmp_path / "out")
     with (tmp_path / "out" / "tables" / "teacher.csv").open(encoding="utf-8", newline="") as file:
-        assert [row["score"] for row in csv.DictReader(file)][-1] == "recall"
+        assert [row["score"] for row in csv.DictReader(file)][-1] == "specificity"
     (evaluation,), _ = facts.evaluations(Run.open(run))
-    assert "specificity" not in "\n".join(card._evaluation(evaluation))
+    assert "markedness" not in "\n".join(card._evaluation(evaluation))

@@ -54,6 +54,15 @@ def test_every_score_equals_scikit_learn(case: tuple[int, np.ndarray, np.ndarray
         warnings.simplefilter("ignore", UserWarning)
         close(overall["balanced_accuracy"], sk.balanced_accuracy_score(truth, predicted))
     close(macro["recall"], overall["balanced_accuracy"])
+    for k in present:
+        others = truth != k
+        wanted = sk.recall_score(others, predicted != k) if others.any() else np.nan
+        close(ours["specificity"][k], wanted)
+    with warnings.catch_warnings():  # it is undefined where chance alone agrees
+        warnings.simplefilter("ignore")
+        for name, weights in (("cohen_kappa", None), ("quadratic_kappa", "quadratic")):
+            theirs = sk.cohen_kappa_score(truth, predicted, labels=labels, weights=weights)
+            close(overall[name], theirs)
 
 
 @given(labeled())
