@@ -39,6 +39,7 @@ from .parallel import (
     report_progress,
 )
 from .slides import ID_RULES, ClassMap, SlideFile, find_slides, parse_classes, read_labels
+from .split import Fold
 from .storage import slide_id
 from .store import Crop, Pair, Statistics, Store, open, statistics, write_layer
 from .version import __version__
@@ -50,6 +51,7 @@ __all__ = [
     "ClassMap",
     "Crop",
     "Death",
+    "Fold",
     "Lock",
     "LockedError",
     "NoLocksError",

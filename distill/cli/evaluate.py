@@ -162,9 +162,9 @@ def evaluate_command(
     if as_json:
         terminal.echo_json(reports)
     else:
-        printer = _printer()
+        console = printer()
         for table in evaluation_tables(reports, differences):
-            printer.print(table)
+            console.print(table)
 
 
 def notes(plan: EvaluationPlan) -> list[str]:
@@ -191,7 +191,8 @@ def notes(plan: EvaluationPlan) -> list[str]:
     return [f"{plan.run.path}: {note}" for note in said]
 
 
-def _printer() -> Console:
+def printer() -> Console:
+    """Return the console that tables go to: as wide as the terminal, or as `WIDTH`."""
     stdout = terminal.console(wrap=True)
     return stdout if stdout.is_terminal else terminal.console(width=WIDTH, wrap=True)
 

@@ -15,6 +15,7 @@ COMMANDS = {
     "experiment": ("distill.cli.experiment.command:experiment", "Carry out a design of many runs."),
     "explain": ("distill.cli.explain:explain", "Show where a run, or two, looked."),
     "export": ("distill.cli.export:command", "Write a run as ONNX, with a model card."),
+    "pool": ("distill.cli.pool:command", "Score runs over the folds of a cross-validation."),
     "predict": ("distill.cli.predict:predict", "Answer for slides, straight from their files."),
     "report": (
         "distill.cli.report:command",

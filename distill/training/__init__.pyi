@@ -5,7 +5,7 @@ from .kd import train_kd
 from .options import DATA, MACHINE, RUN, TrainingOptions
 from .presets import PRESETS
 from .pretrained_settings import PretrainedSettings
-from .run_record import recipe, tracked
+from .run_record import method, recipe, tracked
 from .supervised import train_supervised
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "EmbeddedSettings",
     "PretrainedSettings",
     "TrainingOptions",
+    "method",
     "recipe",
     "tracked",
     "train_finetune",

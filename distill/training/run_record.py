@@ -12,7 +12,7 @@ from distill.kd import DistillationSettings
 from distill.runs import Weights, crops_sha256, slide_fingerprints
 from distill.settings import keys
 from distill.training.embedded_settings import EmbeddedSettings
-from distill.training.options import TrainingOptions
+from distill.training.options import MACHINE, TrainingOptions
 from distill.training.presets import PRESETS
 
 SETTINGS: tuple[type, ...] = (
@@ -22,6 +22,18 @@ SETTINGS: tuple[type, ...] = (
     DistillationSettings,
 )
 """Where the settings of training commands are declared."""
+_OF_A_RUN = {
+    "store",
+    "split",
+    "seed",
+    "preset",
+    "teacher",
+    "targets",
+    "init_from",
+    "embeddings",
+    "log",
+}
+"""Keys of config.json in which runs of one method differ; see `method`."""
 
 
 def tracked(config: Mapping[str, Any], classes: Sequence[type] = SETTINGS) -> dict[str, Any]:
@@ -34,6 +46,21 @@ def recipe(config: Mapping[str, Any], classes: Sequence[type] = SETTINGS) -> dic
     """Return what of a configuration says how a network was trained, for its model card."""
     rows = ("preset", *keys(classes, lambda says: says.recipe), "normalization", "standardised_by")
     return {name: config[name] for name in rows if name in config}
+
+
+def method(config: Mapping[str, Any], classes: Sequence[type] = SETTINGS) -> dict[str, Any]:
+    """Return what of a configuration runs of one method share, whatever their seed and fold.
+
+    Left out are places, the machine, the split and the seed, and what was made from other runs of
+    the same fold: its teacher, its targets, the weights that it began with. Of a teacher its level
+    stays.
+    """
+    declared = keys(classes, lambda says: says.group != MACHINE or says.recipe)
+    found = {name: config[name] for name in declared if name in config and name not in _OF_A_RUN}
+    teacher = config.get("teacher")
+    taught = {"teacher_level": teacher.get("level")} if isinstance(teacher, Mapping) else {}
+    shared = ("command", "class_map", "normalization", "standardised_by")
+    return {**{name: config[name] for name in shared if name in config}, **found, **taught}
 
 
 def run_config(

@@ -11,6 +11,7 @@ from .files import (
     save_splits,
 )
 from .fold_names import families
+from .folds import Fold, fold_of, folds_of
 from .from_csv import read_split_csv
 from .publication import finish, interrupted_splits, require_finished
 from .request import SUBSETS, SplitRequest
@@ -27,6 +28,7 @@ __all__ = [
     "SITE",
     "SUBSETS",
     "Fault",
+    "Fold",
     "Record",
     "SplitInfo",
     "SplitRequest",
@@ -42,6 +44,8 @@ __all__ = [
     "faults",
     "finish",
     "fold_faults",
+    "fold_of",
+    "folds_of",
     "interrupted_splits",
     "leaks",
     "make_split",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from wsistore.slides import ClassMap
+    from wsistore.split import Fold
     from wsistore.store.summary import Info
 
 
@@ -211,6 +212,28 @@ class Store:
 
         self.split(split)
         return class_map(self.root, split)
+
+    def folds(self, family: str) -> tuple[Fold, ...]:
+        """Return the folds that were made by a name, of one repeat after the other.
+
+        Raises:
+            UsageError: no folds were made by it, or it cannot be a name.
+            StoreError: its record is damaged.
+        """
+        from wsistore.split import folds_of
+
+        return folds_of(self.root, family)
+
+    def fold(self, split: str) -> Fold | None:
+        """Return which fold of which family a split is, None if it is no fold.
+
+        Raises:
+            UsageError: the name cannot be one.
+            StoreError: a record is damaged.
+        """
+        from wsistore.split import fold_of
+
+        return fold_of(self.root, split)
 
     def subset(self, split: str, name: str) -> pd.DataFrame:
         """Return the crops of a set: columns crop, slide, patient, label, subset.

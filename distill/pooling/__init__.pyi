@@ -1,0 +1,18 @@
+from .evaluation import FORMAT, Pooled, pool
+from .gather import FoldRun, Passes, gather, passes_of
+from .output import FILES, check_pool_folder, pooled_files
+from .table import spread_table
+
+__all__ = [
+    "FILES",
+    "FORMAT",
+    "FoldRun",
+    "Passes",
+    "Pooled",
+    "check_pool_folder",
+    "gather",
+    "passes_of",
+    "pool",
+    "pooled_files",
+    "spread_table",
+]
