@@ -4,9 +4,10 @@ from .choices import AGGREGATES
 from .evaluator import OWN_STAINS, evaluate
 from .inference import Watch, crop_logits
 from .leakage import EPOCH, HOW, TEMPERATURE, TRAINING, ancestry, calibration_rows
-from .metrics import resampling
+from .metrics import curves, resampling
 from .metrics.bootstrap import DRAWS, UNITS
-from .metrics.calibration import probabilities
+from .metrics.calibration import BINS, probabilities
+from .metrics.curves import Reliability
 from .plan import EvaluationPlan, EvaluationRequest, plan_evaluation
 from .predictions import UNIT_COLUMNS, Predictions, guarded_csv
 from .report_file import read_report
@@ -16,6 +17,7 @@ from .table import evaluation_tables
 
 __all__ = [
     "AGGREGATES",
+    "BINS",
     "DRAWS",
     "EPOCH",
     "FEW_OF_A_CLASS",
@@ -32,6 +34,7 @@ __all__ = [
     "EvaluationPlan",
     "EvaluationRequest",
     "Predictions",
+    "Reliability",
     "Score",
     "ScoreTable",
     "Watch",
@@ -40,6 +43,7 @@ __all__ = [
     "caveats",
     "comparison",
     "crop_logits",
+    "curves",
     "evaluate",
     "evaluation_tables",
     "find_caveats",

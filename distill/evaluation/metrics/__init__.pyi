@@ -1,3 +1,3 @@
-from . import bootstrap, brier, calibration, classification, ranking, resampling
+from . import bootstrap, brier, calibration, classification, curves, ranking, resampling
 
-__all__ = ["bootstrap", "brier", "calibration", "classification", "ranking", "resampling"]
+__all__ = ["bootstrap", "brier", "calibration", "classification", "curves", "ranking", "resampling"]

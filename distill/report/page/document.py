@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 
 import wsistore
+from distill.evaluation import BINS
 from distill.output_folder import own_name
 from distill.report.methods import TEACHER
 from distill.report.notices import Notices
-from distill.report.page import data_tables, difference_tables
+from distill.report.page import answer_tables, data_tables, difference_tables
 from distill.report.page import score_tables as tables
+from distill.report.page.answer_figures import reliability_figure, roc_figure
 from distill.report.page.figures import cost_figure, curve_figure, margin_figure
 from distill.report.page.folder import Overlay
 from distill.report.page.svg import Picture
@@ -45,6 +47,7 @@ class Section:
         tables: shown next.
         matrices: shown side by side.
         curves: small figures, shown side by side.
+        called: what they are, where they are many.
         overlays: pictures from a folder.
         more: how many pictures are there beyond those shown.
         listed: tables that only the CSV files hold.
@@ -57,6 +60,7 @@ class Section:
     tables: tuple[Table, ...] = ()
     matrices: tuple[Matrix, ...] = ()
     curves: tuple[Picture, ...] = ()
+    called: str = ""
     overlays: tuple[Overlay, ...] = ()
     more: int = 0
     listed: tuple[Table, ...] = ()
@@ -141,6 +145,7 @@ def assemble(
         _scores(measured),
         _differences(measured),
         _classes(measured),
+        _calibration(measured),
         _cost(measured),
         _overlays(*explained),
         _data(store, split),
@@ -210,10 +215,33 @@ def _classes(measured: Measured) -> Section:
         "classes",
         "Classes",
         f"Labelled patients of each class: {said}. In the matrices the truth is in rows: crops, "
-        "and their share of the row.",
+        "and their share of the row. The curves are of each class against the rest; those of "
+        "several seeds are the mean of the seeds' at each specificity, as their AUROC is.",
         tables=(tables.class_table(measured),),
         matrices=matrices,
-        listed=(tables.confusion_table(measured),),
+        curves=tuple(
+            roc_figure(measured, row, f"roc-{number:02}")
+            for number, row in enumerate(measured.rows, start=1)
+        ),
+        called="ROC curves",
+        listed=(tables.confusion_table(measured), answer_tables.roc_table(measured)),
+    )
+
+
+def _calibration(measured: Measured) -> Section:
+    return Section(
+        "calibration",
+        "Calibration",
+        f"A point on the diagonal is right as often as it claims; below, the network is too sure. "
+        f"Labelled crops in {BINS} bins of confidence, whose sizes stand below. Of several seeds "
+        "all answers are pooled, and the expected calibration error (ECE) is the mean of the "
+        "seeds'.",
+        curves=tuple(
+            reliability_figure(measured, row, f"reliability-{number:02}")
+            for number, row in enumerate(measured.rows, start=1)
+        ),
+        called="reliability diagrams",
+        listed=(answer_tables.reliability_table(measured),),
     )
 
 
@@ -253,5 +281,6 @@ def _training(measured: Measured) -> Section:
             for number, (row, one) in enumerate(pairs, start=1)
             if one.epochs
         ),
+        called="training curves",
         listed=(data_tables.curve_table([one for _, one in pairs]),),
     )

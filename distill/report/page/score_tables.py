@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from distill.evaluation import ScoreTable, notes, score_columns
-from distill.report.formatting import quantity
+from distill.report.formatting import NONE, percent, quantity
 from distill.report.methods import TEACHER, MethodRow
 from distill.report.page.cells import (
     AVERAGE,
@@ -119,9 +119,11 @@ def class_table(measured: Measured) -> Table:
 def confusion_table(measured: Measured) -> Table:
     """Return all confusion matrices as one list."""
     words = ("truth", "predicted")
-    made = columns(LEVEL, METHOD, *(Column(w, (w,), number=False) for w in words), "crops")
+    made = columns(
+        LEVEL, METHOD, *(Column(w, (w,), number=False) for w in words), "crops", "share of truth"
+    )
     body = [
-        (*head(row), text(truth), text(predicted), count(counts[i][j]))
+        (*head(row), text(truth), text(predicted), count(counts[i][j]), _share(counts[i], j))
         for row in measured.rows for classes, counts in [confusion(row)]
         for i, truth in enumerate(classes) for j, predicted in enumerate(classes)
     ]  # fmt: skip
@@ -139,6 +141,12 @@ def confusion(row: MethodRow) -> tuple[tuple[str, ...], list[list[int]]]:
             for j, predicted in enumerate(place):
                 total[i][j] += int(one.metrics["confusion"][truth][predicted])
     return classes, total
+
+
+def _share(counts: list[int], place: int) -> Cell:
+    total = sum(counts)
+    share = counts[place] / total if total else None
+    return Cell(NONE if share is None else percent(share, 0), (share,))
 
 
 def cost_table(measured: Measured) -> Table:
