@@ -16,6 +16,7 @@ from distill.engine import LabelSettings, TrainingSettings
 from distill.kd import PAPER, Criterion, DistillationSettings
 from distill.settings import Declared, settings_of, values_of
 from distill.training.options import TrainingOptions
+from distill.training.pretrained_settings import PretrainedSettings
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Preset:
 
     Attributes:
         network: its name.
+        pretrained: how its input is normalized, and what of it learns.
         training: how to train.
         labels: how labels are learned from.
         distillation: what to imitate of a teacher, and how.
@@ -36,6 +38,7 @@ class Preset:
     """
 
     network: str
+    pretrained: PretrainedSettings
     training: TrainingSettings
     labels: LabelSettings
     distillation: DistillationSettings
@@ -71,7 +74,8 @@ class Preset:
         }
 
     def _settings(self) -> Iterator[tuple[Declared, Any]]:
-        values = {"network": self.network, **values_of(self.training)}
+        values = {"network": self.network, **values_of(self.pretrained)}
+        values |= values_of(self.training)
         values |= values_of(self.labels) | values_of(self.distillation)
         for cls in (TrainingOptions, LabelSettings, DistillationSettings):
             for one in settings_of(cls):
@@ -81,6 +85,7 @@ class Preset:
 
 DIPALMA2021 = Preset(
     network="resnet10",
+    pretrained=PretrainedSettings(stain_normalization="none", freeze="none"),
     training=TrainingSettings(
         augmentation=AugmentationSettings(brightness=0.5, contrast=0.5, saturation=0.5, hue=0.2),
         epochs=100,

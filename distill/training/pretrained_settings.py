@@ -64,6 +64,7 @@ class PretrainedSettings:
         choices=STAIN_METHODS,
         help="Bring the stains of every crop that is read to those of the training crops: colors "
         "of tissue (Reinhard), or two stains and their amounts (Macenko).",
+        preset=True,
         tracked=True,
         recipe=True,
     )
@@ -73,6 +74,7 @@ class PretrainedSettings:
         metavar="none|backbone|stages=N",
         parse=_freezes,
         help="What does not learn: nothing, all but the head, or the first N stages.",
+        preset=True,
         tracked=True,
         recipe=True,
     )

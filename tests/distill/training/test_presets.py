@@ -51,12 +51,14 @@ def test_an_option_beside_the_preset_wins_and_is_on_record(
     from distill.training import presets
 
     training = replace(DIPALMA2021.training, lr=0.5, weight_decay=0.25)
-    other = replace(DIPALMA2021, training=training)
+    stained = replace(DIPALMA2021.pretrained, stain_normalization="reinhard")
+    other = replace(DIPALMA2021, training=training, pretrained=stained)
     monkeypatch.setitem(presets.PRESETS, "dipalma2021", other)
     arguments = ("--level", "2.5x", "--preset", "dipalma2021", "--lr", "0.125")
     train("baseline", real_store, tmp_path / "run", *arguments)
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     assert (config["lr"], config["weight_decay"]) == (0.125, 0.25)
+    assert config["stain_normalization"] == "reinhard"
     assert config["preset"] == "dipalma2021"
     assert config["preset_departures"] == {
         "epochs": {"preset": 100, "used": 2},
