@@ -10,6 +10,7 @@ from distill.cli.exits import cli_errors, end_with_starter
 
 COMMANDS = {
     "cost": ("distill.cli.cost:command", "Say what a network costs, crop by crop."),
+    "defer": ("distill.cli.defer:command", "Let a teacher read what a student is not sure of."),
     "embed": ("distill.cli.embed:command", "Store the vectors of tiles, of a pretrained network."),
     "evaluate": ("distill.cli.evaluate:evaluate_command", "Score runs, with intervals."),
     "experiment": ("distill.cli.experiment.command:experiment", "Carry out a design of many runs."),

@@ -1,23 +1,35 @@
-from .evaluations import collect
+from .evaluations import Evaluated, collect
+from .formatting import ends, interval, percent, quantity
 from .methods import methods_of
 from .notices import notices_of
 from .page.document import assemble
 from .page.folder import PAGE, check_report_folder, overlays, write_report
 from .page.html import report_files
+from .page.svg import FAINT, INK, SERIES, drawing, picture
 from .scores import measure
 from .verdict import Question, judge_students
 
 __all__ = [
+    "FAINT",
+    "INK",
     "PAGE",
+    "SERIES",
+    "Evaluated",
     "Question",
     "assemble",
     "check_report_folder",
     "collect",
+    "drawing",
+    "ends",
+    "interval",
     "judge_students",
     "measure",
     "methods_of",
     "notices_of",
     "overlays",
+    "percent",
+    "picture",
+    "quantity",
     "report_files",
     "write_report",
 ]

@@ -94,6 +94,7 @@ def test_nor_does_an_error_of_usage(tmp_path: Path) -> None:
         ["distill", "embed", "store", "--level", "5x", "--out", "out", "--weights", "file"],
         ["distill", "evaluate", "run", "run", "store"],
         ["distill", "report", "run", "store", "--out", "out", "--score", "f2"],
+        ["distill", "defer", "run", "run", "store", "--out", "out", "--within", "3"],
         ["distill", "explain", "run", "store"],
         ["distill", "predict", "run", "slide", "--compare"],
         ["distill", "predict", "run", "slide", "--labels", "file"],

@@ -104,11 +104,16 @@ def make_run(
 
 
 def answers(
-    store: Path, skill: float, seed: int, level: str, classes: Sequence[str] = CLASSES
+    store: Path,
+    skill: float,
+    seed: int,
+    level: str,
+    classes: Sequence[str] = CLASSES,
+    subset: str = "test",
 ) -> Predictions:
     """Softmax of noise plus `skill` for the truth; patients are hard or easy for all runs alike."""
     rows = pd.read_csv(store / "splits" / "main.csv", dtype=str, keep_default_na=False)
-    rows = rows[rows["subset"] == "test"].reset_index(drop=True)
+    rows = rows[rows["subset"] == subset].reset_index(drop=True)
     truth = np.array([list(classes).index(label) for label in rows["label"]])
     shared = np.random.default_rng(7).normal(size=(len(rows), len(classes)))
     own = np.random.default_rng([seed, LEVELS[level], int(100 * skill)]).normal(size=shared.shape)
@@ -123,7 +128,12 @@ def answers(
 
 
 def evaluate(
-    path: Path, store: Path, given: Predictions, how: BootstrapSettings, **more: Any
+    path: Path,
+    store: Path,
+    given: Predictions,
+    how: BootstrapSettings,
+    subset: str = "test",
+    **more: Any,
 ) -> None:
     """Write what `distill evaluate` writes of these answers."""
     about = json.loads((path / "weights.json").read_text())
@@ -140,7 +150,7 @@ def evaluate(
         "store_sha256": {name: sha256(store / name) for name in ("crops.csv", "levels.csv")},
         "split": "main",
         "split_sha256": sha256(store / "splits" / "main.csv"),
-        "subset": "test",
+        "subset": subset,
         "training_patients": 0,
         "epoch_patients": 0,
         "temperature_patients": 0,
@@ -154,7 +164,7 @@ def evaluate(
         },
         **more,
     }
-    folder = path / "evaluation" / "main-test"
+    folder = path / "evaluation" / f"main-{subset}"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "predictions.csv").write_bytes(given.csv())
     (folder / "metrics.json").write_bytes(encode(report))
