@@ -67,6 +67,15 @@ class Predictions:
                 raise ValueError("its rows have more cells than its header")
         except (OSError, ValueError) as error:
             raise RunError(f"{file} cannot be read ({error}); evaluate the run again") from error
+        return cls.of_cells(wide, kind, file)
+
+    @classmethod
+    def of_cells(cls, wide: pd.DataFrame, kind: str, file: Path) -> Predictions:
+        """Return the answers of a table that `csv` wrote, each cell a text; `file` names it.
+
+        Raises:
+            RunError: it is no such table.
+        """
         columns = UNIT_COLUMNS[kind]
         given = wide.columns[len(columns) + 1 :]
         classes = tuple(name.removeprefix("p_") for name in given)

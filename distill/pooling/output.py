@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,9 +14,9 @@ from distill.files import encode
 from distill.output_folder import has_format, require_replaceable
 from distill.pooling.evaluation import FORMAT, Pooled
 
-METRICS = "metrics.json"
+METRICS, DIFFERENCES = "metrics.json", "differences.json"
 TABLES = {"crop": "predictions.csv", "slide": "slides.csv", "patient": "patients.csv"}
-FILES = (*TABLES.values(), METRICS)
+FILES = (*TABLES.values(), DIFFERENCES, METRICS)
 
 
 def check_pool_folder(out: Path, overwrite: bool) -> None:
@@ -28,8 +29,13 @@ def check_pool_folder(out: Path, overwrite: bool) -> None:
     require_replaceable(out, overwrite, "a pooled evaluation", ours, FILES)
 
 
-def pooled_files(pooled: Pooled) -> dict[str, bytes]:
-    """Return name → content of the folder's files; docs/reference/evaluation.md has the columns."""
+def pooled_files(pooled: Pooled, differences: Mapping[str, Any] | None = None) -> dict[str, bytes]:
+    """Return name → content of the folder's files; docs/reference/evaluation.md has the columns.
+
+    Args:
+        pooled: the evaluation.
+        differences: from `distill.pooling.pooled_differences`, or None.
+    """
     passes, aggregate = pooled.passes, str(pooled.report["aggregate"])
     files = {}
     for kind, name in TABLES.items():
@@ -44,6 +50,8 @@ def pooled_files(pooled: Pooled) -> dict[str, bytes]:
             }
             tables.append(_table(shown, key, fold))
         files[name] = guarded_csv(pd.concat(tables, ignore_index=True))
+    if differences is not None:
+        files[DIFFERENCES] = encode(differences)
     files[METRICS] = encode(pooled.report)
     return files
 

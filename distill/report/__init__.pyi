@@ -1,5 +1,5 @@
 from .evaluations import Evaluated, collect
-from .formatting import ends, interval, percent, quantity
+from .formatting import ends, interval, markdown, percent, quantity
 from .methods import methods_of
 from .notices import notices_of
 from .page.document import assemble
@@ -23,6 +23,7 @@ __all__ = [
     "ends",
     "interval",
     "judge_students",
+    "markdown",
     "measure",
     "methods_of",
     "notices_of",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,8 +15,8 @@ import wsistore
 from distill.cli.exits import interrupted
 from distill.cli.experiment.config import read
 from distill.cli.experiment.job import Job
+from distill.cli.experiment.jobs import POOLED, pools, report
 from distill.cli.experiment.jobs import jobs as jobs_of
-from distill.cli.experiment.jobs import report
 from distill.cli.experiment.runner import DISTILL, carry_out, check, program, with_parent
 from distill.cli.options import FOLDER, Grouped, option
 from distill.cli.training_options import no_lock_option
@@ -69,7 +70,8 @@ def experiment(
     FILE (TOML) names a store, the teacher's level and the students', the sets to distil on, the
     seeds, and any option of the commands. Each run is a `distill` command of its own, several at a
     time, whose words go to OUT/logs. What is done is kept: the same call goes on after an
-    interruption, or after FILE has got more seeds, levels or recipes.
+    interruption, or after FILE has got more seeds, levels or recipes. With folds = "NAME" in place
+    of split every fold has all of these, and each method is pooled over the folds.
 
     \b
     Examples:
@@ -84,9 +86,12 @@ def experiment(
     opened = wsistore.open(plan.store)
     for level in (plan.teacher, *plan.levels):
         require_level(opened, level)
-    for crops in (*plan.sets, plan.subset):
-        rows_of(opened, plan.split, crops)
-    found = jobs_of(plan, out)
+    folds = [fold.split for fold in opened.folds(plan.folds)] if plan.folds else []
+    for split in folds or [plan.split]:
+        for crops in (*plan.sets, plan.subset):
+            rows_of(opened, split, crops)
+    found = jobs_of(plan, out, folds)
+    last = pools(plan, out, folds) if folds else [report(plan, out)]
     cores = os.cpu_count() or 1
     jobs = jobs or _at_a_time(device, cores)
     machine = ["--threads", str(threads or max(1, cores // jobs)), "--device", device]
@@ -95,7 +100,8 @@ def experiment(
         for job in found:
             state = "  # done" if job.done else ""
             terminal.echo(shlex.join(["distill", *job.words]) + state)
-        terminal.echo(shlex.join(["distill", *report(plan, out)]))
+        for words in last:
+            terminal.echo(shlex.join(["distill", *words]))
         return
     if not no_lock:
         wsistore.require_locks(out)
@@ -115,9 +121,21 @@ def experiment(
         left = f", and {len(result.left)} that need them were not run" if result.left else ""
         raise DistillError(f"failed: {', '.join(result.failed)}{left}; see {out / 'logs'}")
     terminal.echo(f"{out}: all {len(found)} jobs done")
-    made = subprocess.run([*DISTILL, *report(plan, out)], check=False, env=with_parent())
-    if made.returncode:
-        raise DistillError(f"no report could be made of {out}; the reason is above")
+    for words in last:
+        made = subprocess.run([*DISTILL, *words], check=False, env=with_parent())
+        if made.returncode:
+            raise DistillError(f"no report could be made of {out}; the reason is above")
+    if folds:
+        _summarize(out, [Path(words[words.index("--out") + 1]) for words in last])
+
+
+def _summarize(out: Path, pooled: Sequence[Path]) -> None:
+    """Write the page on all methods of a cross-validation."""
+    from distill.pooling import summary_files
+
+    folder = out / POOLED
+    wsistore.atomic.write_all(folder, summary_files(pooled), ())
+    terminal.echo(str(folder / "report.md"))
 
 
 def _at_a_time(device: str, cores: int) -> int:

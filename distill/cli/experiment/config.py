@@ -41,6 +41,7 @@ class Experiment:
         teacher: the teacher's level.
         students: the students' levels.
         split: name of the split.
+        folds: what the folds of a cross-validation were made by, in place of `split`; or empty.
         subset: what the runs are evaluated on.
         distil_on: sets of crops, as `distill train kd --subset` takes them; each makes a student.
         seeds: one teacher, and all that follows from it, for each.
@@ -59,6 +60,7 @@ class Experiment:
     teacher: str
     students: tuple[str, ...]
     split: str = "main"
+    folds: str = ""
     subset: str = "test"
     distil_on: tuple[str, ...] = ("train",)
     seeds: tuple[int, ...] = (0,)
@@ -122,6 +124,7 @@ TYPES: dict[str, tuple[type, str]] = {
     "teacher": (str, "a level, as 10x"),
     "students": (list, "a list of levels"),
     "split": (str, "a name"),
+    "folds": (str, "a name"),
     "subset": (str, "a name"),
     "distil_on": (list, "a list of sets"),
     "seeds": (list, "a number, or a list of seeds"),
@@ -168,6 +171,10 @@ def read(path: Path) -> Experiment:
     for key in ("store", "teacher", "students"):
         if not given.get(key):
             raise UsageError(f"{path} has no {key}")
+    if "split" in given and "folds" in given:
+        raise UsageError(f"{path} has split and folds; folds are splits, so give one of them")
+    if "folds" in given and given.get("report"):
+        raise UsageError(f"{path}: report has no effect with folds; leave it out")
     for key in ("students", "distil_on", "seeds"):
         if key in given:
             given[key] = tuple(dict.fromkeys(given[key]))

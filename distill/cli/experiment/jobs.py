@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from distill.cli.experiment.config import Experiment
@@ -10,16 +11,26 @@ from distill.cli.experiment.job import Job, words_of
 from distill.cli.experiment.targets import targets_folder, taught
 from distill.errors import UsageError
 
+POOLED = "pooled"
+"""Folder of the evaluations that are pooled over folds."""
 
-def jobs(experiment: Experiment, out: Path) -> list[Job]:
+
+def jobs(experiment: Experiment, out: Path, folds: Sequence[str] = ()) -> list[Job]:
     """Return the jobs of an experiment, each behind those that it needs.
+
+    Args:
+        experiment: the experiment.
+        out: its folder.
+        folds: names of the splits of a cross-validation, each of which has jobs of its own, in a
+            folder of its name; none for the experiment's one split.
 
     Raises:
         UsageError: if two runs would have one folder.
     """
     found: dict[str, Job] = {}
     for seed in experiment.seeds:
-        for job in _of_seed(experiment, out, seed):
+        made = _of_folds(experiment, out, seed, folds) if folds else _of_seed(experiment, out, seed)
+        for job in made:
             if found.setdefault(job.name, job) != job:
                 raise UsageError(
                     f"two tables of the experiment make {job.name}; give one of them another name"
@@ -27,9 +38,28 @@ def jobs(experiment: Experiment, out: Path) -> list[Job]:
     return list(found.values())
 
 
-def runs(experiment: Experiment, out: Path) -> list[Path]:
+def runs(experiment: Experiment, out: Path, folds: Sequence[str] = ()) -> list[Path]:
     """Return the folders of all runs of an experiment, done or not."""
-    return [job.made.parent for job in jobs(experiment, out) if job.begun is not None]
+    return [job.made.parent for job in jobs(experiment, out, folds) if job.begun is not None]
+
+
+def pools(experiment: Experiment, out: Path, folds: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return the command lines that pool each method over the folds, baselines first.
+
+    Every other method but the teacher is compared with the plain baseline of its level.
+    """
+    methods: dict[str, list[Path]] = {}
+    for run in runs(experiment, out, folds):
+        methods.setdefault(run.name, []).append(run)
+    plain = {level: f"baseline-{level}" for level in experiment.students}
+    found = []
+    for name in sorted(methods, key=lambda each: each not in plain.values()):
+        level = next((at for at in experiment.levels if f"-{at}-" in f"{name}-"), "")
+        against = plain.get(level, name)
+        minus = () if against == name else ("--minus", str(out / POOLED / against))
+        place = ("--subset", experiment.subset, "--out", str(out / POOLED / name), "--overwrite")
+        found.append(("pool", *map(str, methods[name]), experiment.store, *place, *minus))
+    return found
 
 
 def report(experiment: Experiment, out: Path) -> tuple[str, ...]:
@@ -45,6 +75,13 @@ def report(experiment: Experiment, out: Path) -> tuple[str, ...]:
         *place,
         *words_of(experiment.report),
     )
+
+
+def _of_folds(experiment: Experiment, out: Path, seed: int, folds: Sequence[str]) -> Iterator[Job]:
+    for split in folds:
+        for job in _of_seed(replace(experiment, split=split), out / split, seed):
+            needs = tuple(f"{split}/{name}" for name in job.needs)
+            yield replace(job, name=f"{split}/{job.name}", needs=needs)
 
 
 def _of_seed(experiment: Experiment, out: Path, seed: int) -> Iterator[Job]:
