@@ -139,7 +139,7 @@ REGISTRY: tuple[Score, ...] = (
     Score("overall", "quadratic_kappa", optional=True),
     Score(
         "overall", "brier", {_T.OVERALL: (7, "Brier")},
-        note="Brier score of all classes, 0 to 2", lower_is_better=True, optional=True,
+        note="Brier score summed over classes, 0 to 200 %", lower_is_better=True, optional=True,
     ),
     Score("macro", "brier", lower_is_better=True, optional=True),
     Score(
