@@ -88,6 +88,7 @@ def command(
         curve_of,
         operating_point,
         read_pair,
+        seen_patients,
         summary,
         unseen_pair,
         write_deferral,
@@ -96,11 +97,10 @@ def command(
     lock_output(out)
     check_defer_folder(out, overwrite)
     opened = wsistore.open(store)
-    pair, rule, chosen = (
-        read_pair(student, teacher, opened, split, subset),
-        Rule(score, within),
-        None,
-    )
+    pair = read_pair(student, teacher, opened, split, subset)
+    for note in seen_patients(pair):
+        terminal.echo(note, err=True)
+    rule, chosen = Rule(score, within), None
     if choose_on is not None:
         choice = choose(unseen_pair(pair, opened, split, choose_on), rule, points)
         chosen = choice, operating_point(pair, choice.step.threshold)

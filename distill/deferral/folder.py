@@ -14,7 +14,7 @@ from distill.deferral.choosing import Choice
 from distill.deferral.curve import OperatingPoint, Point, shown_scores
 from distill.deferral.figure import defer_figure
 from distill.deferral.pair import Pair
-from distill.evaluation import Score, guarded_csv
+from distill.evaluation import Score, guarded_csv, leakage
 from distill.files import encode
 from distill.output_folder import has_format, own_name, require_replaceable, staged_folder
 from distill.report import Evaluated, ends, interval, percent, quantity
@@ -22,7 +22,10 @@ from distill.report import Evaluated, ends, interval, percent, quantity
 FORMAT = "distill-defer/1"
 REPORT, CURVE = "defer.json", "curve.csv"
 NAMES = (REPORT, CURVE, "defer.svg", "defer.png")
-_OF_RUN = ("weights_sha256", "network", "level", "calibration")
+_OF_RUN = (
+    "weights_sha256", "network", "level", "calibration",
+    *(f"{way}_patients" for way in leakage.HOW),
+)  # fmt: skip
 _SHARED = ("store", "store_sha256", "split", "split_sha256", "subset", "bootstrap")
 
 

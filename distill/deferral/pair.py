@@ -13,7 +13,13 @@ import numpy as np
 import wsistore
 from distill.deferral.mixing import Cost
 from distill.errors import RunError, SubsetError, UsageError
-from distill.evaluation import BootstrapSettings, Predictions, probabilities, scoring
+from distill.evaluation import (
+    TRAINING,
+    BootstrapSettings,
+    Predictions,
+    probabilities,
+    scoring,
+)
 from distill.report import Evaluated, collect
 from distill.runs import Run
 
@@ -79,6 +85,16 @@ def read_pair(student: Path, teacher: Path, store: wsistore.Store, split: str, s
     return Pair(low, high, first, second, collected.how, collected.paper)
 
 
+def seen_patients(pair: Pair) -> list[str]:
+    """Say which of the two runs was trained on patients of the subset."""
+    return [
+        f"{one.run.path}: patients that it was trained on: {seen}; scores and confidence are too "
+        "good"
+        for one in (pair.student, pair.teacher)
+        if (seen := one.metrics[f"{TRAINING}_patients"])
+    ]
+
+
 def unseen_pair(pair: Pair, store: wsistore.Store, split: str, subset: str) -> Pair:
     """Read the same runs on another subset, to choose a threshold for `pair`.
 
@@ -93,7 +109,7 @@ def unseen_pair(pair: Pair, store: wsistore.Store, split: str, subset: str) -> P
 
     Raises:
         UsageError: it is the subset that is reported.
-        SubsetError: a patient is in both subsets.
+        SubsetError: a patient is in both subsets, or a run was trained on one of them.
         RunError: as `read_pair`; or the confidences cannot be compared.
     """
     if subset == pair.student.metrics["subset"]:
@@ -102,6 +118,12 @@ def unseen_pair(pair: Pair, store: wsistore.Store, split: str, subset: str) -> P
             "name another"
         )
     found = read_pair(pair.student.run.path, pair.teacher.run.path, store, split, subset)
+    for one in (found.student, found.teacher):
+        if seen := one.metrics[f"{TRAINING}_patients"]:
+            raise SubsetError(
+                f"{one.run.path} was trained on {seen} patients of {subset}, where it is too sure; "
+                "choose another --choose-on"
+            )
     both = set(found.first.table["patient"]) & set(pair.first.table["patient"])
     if both:
         raise SubsetError(

@@ -76,7 +76,8 @@ def test_the_json_says_what_was_read_and_leaks_no_folder(
     for name in ("student", "teacher"):
         metrics = json.loads((pair_folder / name / "evaluation/main-test/metrics.json").read_text())
         assert found[name]["run"] == name
-        assert found[name]["weights_sha256"] == metrics["weights_sha256"]
+        for key in ("weights_sha256", "training_patients", "epoch_patients"):
+            assert found[name][key] == metrics[key]
         assert found["bootstrap"] == metrics["bootstrap"]
     assert (found["split"], found["subset"], found["crops"], found["patients"]) == (
         "main", "test", 120, 30,

@@ -11,7 +11,8 @@ import pytest
 import wsistore
 from distill.deferral.curve import Point, curve_of, operating_point, shown_scores
 from distill.deferral.pair import Pair, read_pair
-from tests.distill.report.fabricate import CLASSES, make_run
+from distill.evaluation import BootstrapSettings
+from tests.distill.report.fabricate import CLASSES, answers, evaluate, make_run
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +64,21 @@ def test_a_teacher_with_its_classes_in_another_order_ends_the_curve_as_exactly(
     assert {key: last[key] for key in ("overall", "macro", "per_class")} == {
         key: evaluated[key] for key in ("overall", "macro", "per_class")
     }
+
+
+def test_it_does_so_where_crops_are_drawn_too(pair_folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(pair_folder, tmp_path, dirs_exist_ok=True)
+    how = BootstrapSettings("crop", 100, 3)
+    for name, level, skill in (("student", "1.25x", 1.2), ("teacher", "10x", 3.0)):
+        given = answers(tmp_path / "store", skill, 0, level)
+        evaluate(tmp_path / name, tmp_path / "store", given, how)
+    store = wsistore.open(tmp_path / "store")
+    pair = read_pair(tmp_path / "student", tmp_path / "teacher", store, "main", "test")
+    found = curve_of(pair, 2)
+    for point, name in zip(found, ("student", "teacher"), strict=True):
+        evaluated = metrics(tmp_path, name)
+        for key in ("overall", "macro", "bootstrap"):
+            assert point.block[key] == evaluated[key]
 
 
 def test_all_scores_that_tables_show_are_there_once(curve: list[Point]) -> None:

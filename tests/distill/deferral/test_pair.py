@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import wsistore
-from distill.deferral.pair import Pair, read_pair, unseen_pair
+from distill.deferral.pair import Pair, read_pair, seen_patients, unseen_pair
 from distill.errors import RunError, SubsetError, UsageError
 from distill.evaluation.predictions import Predictions
 from distill.files import encode
@@ -92,6 +92,19 @@ def test_a_patient_in_both_subsets_is_refused(copied: Path) -> None:
         # scores do not know patients by name, so the evaluation is still whole
     with pytest.raises(SubsetError, match="patient p000 is in val and in test"):
         unseen_pair(read(copied), wsistore.open(copied / "store"), "main", "val")
+
+
+def test_patients_that_trained_a_run_choose_no_threshold_and_are_told_of(copied: Path) -> None:
+    store = wsistore.open(copied / "store")
+    for subset in ("val", "test"):
+        given = answers(copied / "store", 3.0, 0, "10x", subset=subset)
+        evaluate(copied / "teacher", copied / "store", given, QUICK, subset, training_patients=3)
+    pair = read(copied)
+    with pytest.raises(SubsetError, match=r"teacher was trained on 3 patients of val, where"):
+        unseen_pair(pair, store, "main", "val")
+    assert seen_patients(pair) == [
+        f"{copied}/teacher: patients that it was trained on: 3; scores and confidence are too good"
+    ]
 
 
 def test_the_temperature_of_the_reported_subset_is_applied_to_the_other(copied: Path) -> None:
