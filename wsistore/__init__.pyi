@@ -38,6 +38,7 @@ from .parallel import (
     orderly_end,
     report_progress,
 )
+from .preview import crop_links
 from .slides import ID_RULES, ClassMap, SlideFile, find_slides, parse_classes, read_labels
 from .split import Fold
 from .storage import slide_id
@@ -73,6 +74,7 @@ __all__ = [
     "absolute",
     "atomic",
     "check_settings",
+    "crop_links",
     "drawing",
     "end_with",
     "end_with_parent",

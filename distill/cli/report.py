@@ -43,6 +43,21 @@ from wsistore import terminal
     metavar="DIR",
     help="Folder of PNG pictures to show, such as class activation maps.",
 )
+@option(
+    "Output",
+    "--mistakes",
+    type=click.IntRange(0, 100),
+    default=12,
+    metavar="N",
+    help="How many of a method's worst mistakes to show, with their crops; 0 names no slide.",
+)
+@option(
+    "Output",
+    "--preview",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    metavar="DIR",
+    help="Folder of 'wsistore preview STORE', to link the mistakes' crops to.",
+)
 @option("Output", "--overwrite", is_flag=True, help="Replace the report that --out holds.")
 def command(
     runs: tuple[Path, ...],
@@ -53,20 +68,23 @@ def command(
     score: str,
     out: Path,
     explain: Path | None,
+    mistakes: int,
+    preview: Path | None,
     overwrite: bool,
 ) -> None:
     """Report on RUNs that were evaluated on a subset of STORE: may a student replace its teacher?
 
     DIR gets index.html, one page that opens offline; the same as report.md; a CSV file for each
-    table and an SVG file for each figure. Everything is taken from the runs' own files: run
-    'distill evaluate' first. Differences are paired, by the bootstrap of the evaluations. Runs that
-    differ in --seed alone are one row. See docs/reference/report.md.
+    table and an SVG file for each figure. Everything is taken from the runs' own files and STORE:
+    run 'distill evaluate' first. Differences are paired, by the bootstrap of the evaluations. Runs
+    that differ in --seed alone are one row. See docs/reference/report.md.
 
     \b
     Examples:
       distill report runs/teacher runs/baseline runs/kd STORE --out report
       distill report runs/* STORE --out report --margin 2 --score balanced-accuracy
       distill report runs/* STORE --out report --explain maps --overwrite
+      distill report runs/* STORE --out report --preview STORE-preview --mistakes 24
     """
     from distill.report import (
         PAGE,
@@ -77,9 +95,13 @@ def command(
         judge_students,
         measure,
         methods_of,
+        mistake_cards,
         notices_of,
         overlays,
+        preview_links,
         report_files,
+        shown_mistakes,
+        worst_mistakes,
         write_report,
     )
 
@@ -92,7 +114,16 @@ def command(
     question = Question(score, margin)
     verdicts = judge_students(measured, question)
     said = notices_of(measured, verdicts, question)
-    report = assemble(measured, opened, question, verdicts, said, explained)
+    worst = worst_mistakes(measured, mistakes)
+    shown = shown_mistakes(worst, measured, question)
+    cards = None
+    if mistakes and shown:
+        crops = [one.crop for one in shown.worst]
+        links = preview_links(preview, out, crops) if preview else {}
+        cards = mistake_cards(opened, worst, shown, links)
+        if cards.fault:
+            terminal.echo(f"pictures of mistakes are missing: {cards.fault}")
+    report = assemble(measured, opened, question, verdicts, said, explained, cards)
     write_report(out, report_files(report), overwrite)
     terminal.echo(report.lead)
     terminal.echo(str(out / PAGE))

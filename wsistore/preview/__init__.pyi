@@ -1,8 +1,10 @@
-from .cohort import PAGE_NAME, preview
+from .cohort import preview
+from .crop_links import PAGE_NAME, crop_links
 from .slide_view import RenderedSlide
 
 __all__ = [
     "PAGE_NAME",
     "RenderedSlide",
+    "crop_links",
     "preview",
 ]

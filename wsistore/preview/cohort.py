@@ -11,11 +11,12 @@ from wsistore.errors import StoreError, UsageError
 from wsistore.files import OutputLock, atomic
 from wsistore.formatting import visible, without_folders
 from wsistore.preview.contact_sheet import slide_sheet
+from wsistore.preview.crop_links import PAGE_NAME
 from wsistore.preview.page import GENERATOR, page
 from wsistore.preview.slide_view import RenderedSlide, SlideView, slide_views
 from wsistore.store import Store
 
-PAGE_NAME, SHEETS, THUMBNAILS = "index.html", "sheets", "thumbnails"
+SHEETS, THUMBNAILS = "sheets", "thumbnails"
 
 
 def check_place(out: Path, overwrite: bool) -> None:

@@ -18,7 +18,7 @@ MOST = 24
 PAGE = "index.html"
 GENERATOR = "distill report"
 """What the page's head says it was made by; only a folder with such a page is replaced."""
-NAMES = (PAGE, "report.md", "tables", "figures", "explained")
+NAMES = (PAGE, "report.md", "tables", "figures", "explained", "mistakes")
 
 
 def check_report_folder(out: Path, overwrite: bool) -> None:

@@ -8,8 +8,10 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from distill.report.formatting import interval, magnification, markdown, part, percent
-from distill.report.page.document import Matrix, Report
+from distill.report.page.document import Report
 from distill.report.page.folder import GENERATOR, PAGE
+from distill.report.page.mistake_cards import said
+from distill.report.page.sections import Matrix
 from distill.report.verdict import Verdict
 from wsistore import texts
 
@@ -34,6 +36,7 @@ def _environment(*, escape: bool) -> Environment:
         "part": part,
         "times": magnification,
         "heat": _heat,
+        "said": said,
     }
     return made
 
@@ -57,6 +60,7 @@ def report_files(report: Report) -> dict[str, bytes]:
     found |= {f"tables/{table.name}.csv": table.csv() for table in report.tables()}
     found |= {f"figures/{figure.name}.svg": figure.file() for figure in report.pictures()}
     for section in report.sections:
+        found |= {card.name: card.jpeg for card in section.cards if card.jpeg}
         found |= {f"explained/{overlay.name}": overlay.png for overlay in section.overlays}
     return found
 

@@ -66,6 +66,33 @@ def make_store(
     return path
 
 
+def paint(store: Path) -> None:
+    """Give every crop the arrays of its levels: a color of its own, on which a darker disk lies.
+
+    Only the two coarsest levels hold pixels.
+    """
+    crops = pd.read_csv(store / "crops.csv", dtype={"crop": str})
+    for number, one in enumerate(crops.itertuples()):
+        for level, factor in LEVELS.items():
+            height, width = int(one.height) // factor, int(one.width) // factor
+            array = zarr.create_array(
+                store=store / "slides" / str(one.crop) / level,
+                shape=(3, height, width), chunks=(3, height, width), dtype="uint8",
+            )  # fmt: skip
+            if factor >= 8:
+                y, x = np.mgrid[:height, :width]
+                disk = (y / height - 0.5) ** 2 + (x / width - 0.5) ** 2 < 0.1
+                pixels = np.empty((3, height, width), np.uint8)
+                for channel, value in enumerate(color(number)):
+                    pixels[channel] = np.where(disk, value - 60, value)
+                array[:] = pixels
+
+
+def color(number: int) -> tuple[int, int, int]:
+    """The color of the crop in row `number` of crops.csv."""
+    return 200 + number % 40, 120 + number % 30, 180 + number % 50
+
+
 def make_run(
     path: Path,
     store: Path,

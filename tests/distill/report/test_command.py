@@ -18,7 +18,7 @@ from tests.distill.report.fabricate import QUICK, answers, evaluate
 Command = Callable[..., Result]
 MACRO = score_columns(ScoreTable.MACRO, [{"macro": {"specificity": None}}])
 NAMES = ("teacher", "baseline-1.25x-0", "baseline-1.25x-1", "kd-train-1.25x-0", "kd-aux1-1.25x-0")
-TABLES = ("classes", "confusion", "cost", "curves", "minus-baseline", "minus-teacher",
+TABLES = ("classes", "confusion", "cost", "curves", "minus-baseline", "minus-teacher", "mistakes",
           "overall", "reliability", "roc", "runs", "scores", "seeds", "sizes", "split", "teacher",
           "verdicts")  # fmt: skip
 
