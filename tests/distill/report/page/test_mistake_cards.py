@@ -9,6 +9,7 @@ from statistics import fmean
 
 import numpy as np
 import pytest
+from markdown_it import MarkdownIt
 from PIL import Image
 
 from distill.report.page.mistake_cards import SIDE
@@ -139,6 +140,12 @@ def test_crops_are_linked_to_the_preview(out: Path, preview: Path) -> None:
     assert (out / "../../a preview/index.html").resolve() == preview.resolve() / "index.html"
     markdown = (out / "report.md").read_text(encoding="utf-8")
     assert f"[{crops[0]}]({links[0]})" in markdown
+    tables = MarkdownIt("gfm-like", {"linkify": False}).parse(markdown)
+    texts = [token.content for token in tables if token.type == "inline"]
+    start = texts.index("its teacher") - 4
+    cells = texts[start : start + 6 * (1 + MOST)]
+    assert cells[5::6] == ["picture", *(f"![{crop}](mistakes/{n:03}.jpg)"
+                                        for n, crop in enumerate(crops, start=1))]  # fmt: skip
 
 
 def test_a_folder_that_is_no_preview_of_these_crops_is_refused(
