@@ -101,20 +101,22 @@ def _legend(figure: Any, shown: Mapping[str, Any], columns: int) -> int:
 
 def _panel(axes: Any, given: Mapping[Method, Score], style: Mapping[str, Style]) -> None:
     networks = [one for one in given if one.gmac is not None]
-    places = {one.level: float(one.gmac or 0) for one in networks}
+    costs = {one.level: float(one.gmac or 0) for one in networks}
+    places = places_of(costs)
     axes.set_xscale("log")
     axes.grid(axis="y")
     axes.set_axisbelow(True)
     axes.set_xticks(
         list(places.values()),
-        [f"{quantity(gmac)}\n{magnification(level)}" for level, gmac in places.items()],
+        [f"{quantity(costs[level])}\n{magnification(level)}" for level in places],
     )
     axes.minorticks_off()
     step = _step(sorted(places.values()))
     axes.set_xlim(min(places.values()) / step**0.55, max(places.values()) * step**0.55)
-    axes.set_xlabel("GMAC per crop (logarithmic), and the level")
+    even = " (logarithmic)" if places == costs else ""
+    axes.set_xlabel(f"GMAC per crop{even}, and the level")
     for one, score in given.items():
-        _reference(axes, one, score)
+        _reference(axes, one, score, places)
     names = [name for name in style if any(one.name == name for one in given)]
     for number, name in enumerate(names):
         # side by side, so that intervals at one level do not hide each other
@@ -127,7 +129,19 @@ def _panel(axes: Any, given: Mapping[Method, Score], style: Mapping[str, Style])
         _line(axes, sorted(points, key=lambda point: point[0]), name, style[name])
 
 
-def _reference(axes: Any, one: Method, score: Score) -> None:
+def places_of(costs: Mapping[str, float]) -> dict[str, float]:
+    """Return where each level stands on the logarithmic axis: at its cost.
+
+    Levels of one cost, such as those that `--enlarge` brings to one size, would lie on each other:
+    then all stand evenly, in the order of their magnification.
+    """
+    if len(set(costs.values())) == len(costs):
+        return dict(costs)
+    order = sorted(costs, key=lambda level: float(level.rstrip("x×")))
+    return {level: 2.0**rank for rank, level in enumerate(order)}
+
+
+def _reference(axes: Any, one: Method, score: Score, places: Mapping[str, float]) -> None:
     if one.kind not in (TEACHER, REFERENCE):
         return
     value, teacher = 100 * score.value, one.kind == TEACHER
@@ -138,8 +152,8 @@ def _reference(axes: Any, one: Method, score: Score) -> None:
     )  # fmt: skip
     if teacher:
         axes.axhspan(100 * score.low, 100 * score.high, color=INK, alpha=0.07, linewidth=0)
-        axes.plot([one.gmac], [value], "*", color=INK, markersize=12, label="_teacher")
-        _seeds(axes, float(one.gmac or 0), score, INK)
+        axes.plot([places[one.level]], [value], "*", color=INK, markersize=12, label="_teacher")
+        _seeds(axes, places[one.level], score, INK)
 
 
 def _line(axes: Any, points: Sequence[tuple[float, Score]], name: str, style: Style) -> None:

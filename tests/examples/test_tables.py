@@ -15,7 +15,7 @@ from distill.cli.experiment.jobs import runs
 from distill.evaluation.metrics import bootstrap
 from distill.evaluation.predictions import Predictions
 from distill.evaluation.scoring import BootstrapSettings
-from examples.shared.figure import draw, styles
+from examples.shared.figure import draw, places_of, styles
 from examples.shared.methods import REFERENCE, Method, Results, gather, order
 from examples.shared.results import fragment, reference_recipe
 from examples.shared.scores import difference, score
@@ -187,3 +187,11 @@ def test_the_figure_has_a_line_for_each_method_and_a_panel_for_each_store(
     for text in (*lines, "colour", "grey", "Teacher at 10×", "Ridge", "macro F1, %", "1.25×"):
         assert f">{text}<" in svg, text
     assert all(a != b for a, b in pairwise(sorted(lines)))
+
+
+def test_levels_of_one_cost_stand_side_by_side() -> None:
+    apart = {"10x": 0.4, "2.5x": 0.1, "0.625x": 0.02}
+    assert places_of(apart) == apart
+    assert places_of({"10x": 0.4, "2.5x": 0.1, "0.625x": 0.1}) == {
+        "0.625x": 1.0, "2.5x": 2.0, "10x": 4.0,
+    }  # fmt: skip
