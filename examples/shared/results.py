@@ -24,6 +24,10 @@ from examples.shared.shell import call
 from examples.shared.tables import Pair, Scored, comparisons, difference_table, score_table, scored
 
 
+SIGNALLED = 128
+"""Exit codes above it say that a signal ended a command in good order."""
+
+
 @dataclass(frozen=True)
 class Work:
     """An experiment on one store.
@@ -119,10 +123,15 @@ def finish(works: Sequence[Work], reference: str | None, folder: Path) -> None:
 
     Raises:
         DistillError: a design is not understood, or a run is damaged.
-        SystemExit: an experiment failed; the others have their tables.
+        SystemExit: an experiment failed, and the others have their tables; or one was interrupted,
+            and none is begun after it.
     """
     recipes = [reference_recipe(work.plan(), reference) for work in works]
-    codes = [work.carry_out() for work in works]
+    codes = []
+    for work in works:
+        codes.append(work.carry_out())
+        if codes[-1] > SIGNALLED:
+            raise SystemExit(codes[-1])
     scored = {
         work.name: write_tables(work, results(work), recipe, folder)
         for work, recipe, code in zip(works, recipes, codes, strict=True)

@@ -17,7 +17,7 @@ from distill.evaluation.predictions import Predictions
 from distill.evaluation.scoring import BootstrapSettings
 from examples.shared.figure import draw, places_of, styles
 from examples.shared.methods import REFERENCE, Method, Results, gather, order
-from examples.shared.results import fragment, reference_recipe
+from examples.shared.results import Work, finish, fragment, reference_recipe
 from examples.shared.scores import difference, score
 from examples.shared.tables import comparisons, difference_table, score_table, scored
 from tests.distill.report.fabricate import answers, make_run, make_store, taught_by
@@ -195,3 +195,21 @@ def test_levels_of_one_cost_stand_side_by_side() -> None:
     assert places_of({"10x": 0.4, "2.5x": 0.1, "0.625x": 0.1}) == {
         "0.625x": 1.0, "2.5x": 2.0, "10x": 4.0,
     }  # fmt: skip
+
+
+def test_nothing_is_begun_after_an_experiment_that_was_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[str] = []
+
+    def carry_out(work: Work) -> int:
+        begun.append(work.name)
+        return 143
+
+    monkeypatch.setattr("examples.shared.results.reference_recipe", lambda plan, wanted: "kd")
+    monkeypatch.setattr(Work, "plan", lambda work: None)
+    monkeypatch.setattr(Work, "carry_out", carry_out)
+    works = [Work(name, tmp_path, tmp_path, tmp_path) for name in ("one", "two")]
+    with pytest.raises(SystemExit) as ended:
+        finish(works, None, tmp_path)
+    assert (ended.value.code, begun) == (143, ["one"])
