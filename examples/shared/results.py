@@ -23,7 +23,6 @@ from examples.shared.scores import SCORES
 from examples.shared.shell import call
 from examples.shared.tables import Pair, Scored, comparisons, difference_table, score_table, scored
 
-
 SIGNALLED = 128
 """Exit codes above it say that a signal ended a command in good order."""
 
