@@ -2,11 +2,14 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from click.testing import CliRunner, Result
 
 from wsistore.cli.main import main
+from wsistore.tables import read_record
+from wsistore.verify.slide.expected import Expected, record_violations
 
 Broken = Callable[[Callable[[Path], object]], Path]
 
@@ -103,3 +106,15 @@ def test_a_newer_format_is_refused(broken: Broken) -> None:
     result = run(broken(change))
     assert result.exit_code == 1
     assert "has format 2; this wsistore verifies 1" in result.output
+
+
+def test_crops_of_tissue_may_pass_each_other_when_their_boxes_grow(whole: Path) -> None:
+    """Pieces are numbered before their boxes grow to whole pixels of the coarsest level."""
+    record = read_record(whole / "slides" / "b")
+    (crop,), law = record.crops, Expected(("10x", "2.5x"), exact_mpp=False)
+    assert list(record_violations(record, "b", law)) == []
+    second = replace(crop, crop="b/1", y=crop.y, height=crop.height - 8)
+    first = replace(crop, y=crop.y + 8, height=crop.height - 8)
+    both = replace(record, crops=(first, second), slide=replace(record.slide, crops=2))
+    said = list(record_violations(both, "b", law))
+    assert not [one for one in said if "order" in one or "beyond" in one or "stands" in one]

@@ -72,7 +72,6 @@ def record_violations(record: SlideRecord, slide: str, law: Expected) -> Iterato
             f"has the outcome {row.outcome!r}, crops {row.crops} and {len(record.crops)} rows of "
             "crops, which contradict each other"
         )
-    previous = (-1, -1)
     for number, crop in enumerate(record.crops):
         if crop.crop != layout.crop_id(slide, number):
             yield f"crop {crop.crop!r} stands where {layout.crop_id(slide, number)!r} belongs"
@@ -85,9 +84,6 @@ def record_violations(record: SlideRecord, slide: str, law: Expected) -> Iterato
         box = box_of(crop)
         if box.right > row.width or box.bottom > row.height:
             yield f"crop {crop.crop} reaches beyond its slide of {row.width} × {row.height} pixels"
-        if (crop.y, crop.x) < previous:
-            yield f"crop {crop.crop} is not in reading order"
-        previous = (crop.y, crop.x)
     try:
         levels = law.factors(row.mpp)
     except ResolutionError as error:
