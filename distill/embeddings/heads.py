@@ -61,9 +61,13 @@ class Head(nn.Module):
         """(n, D) standardised to one vector (D,)."""
         raise NotImplementedError
 
+    def vector(self, bag: Tensor) -> Tensor:
+        """(n, D) as stored to what the classifier is given, (D,)."""
+        return self.pooled((bag - self.center) / self.scale)
+
     def forward(self, bag: Tensor) -> Tensor:
         """(n, D) as stored to logits (K,)."""
-        logits: Tensor = self.classifier(self.pooled((bag - self.center) / self.scale))
+        logits: Tensor = self.classifier(self.vector(bag))
         return logits
 
     def classify(self, grid: Tensor) -> Tensor:

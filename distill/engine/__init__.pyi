@@ -1,11 +1,12 @@
 from .callbacks import Callback, CallbackList
 from .compute_settings import ComputeSettings
+from .epochs import run_epochs
 from .label_settings import LabelSettings, class_weights
 from .loggers import TRACKERS, require
 from .progress import Console
 from .settings import OPTIMIZATION, TrainingSettings
 from .task import Metrics, SupervisedTask, Task, head_of
-from .trainer import advance, fit, validate
+from .trainer import fit, validate
 
 __all__ = [
     "OPTIMIZATION",
@@ -19,10 +20,10 @@ __all__ = [
     "SupervisedTask",
     "Task",
     "TrainingSettings",
-    "advance",
     "class_weights",
     "fit",
     "head_of",
     "require",
+    "run_epochs",
     "validate",
 ]

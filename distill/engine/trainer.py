@@ -25,6 +25,7 @@ from distill.distributed import ALONE, DistributedContext
 from distill.engine.averaging import WeightAverage
 from distill.engine.callbacks import Callback
 from distill.engine.compute_settings import DEFAULT_COMPUTE, ComputeSettings
+from distill.engine.epochs import run_epochs, seconds_since
 from distill.engine.gradients import GradientAccumulator
 from distill.engine.optimizers import make_optimizer, make_update
 from distill.engine.schedules import lr_factor, lr_record
@@ -185,48 +186,21 @@ def fit(
             figures = validate(task, val, 0, observer, setting)
         progress = TrainingState(best=figures["loss"], first=0)
         record: dict[str, Any] = {"epoch": 0, "val": figures, "kept": True}
-        record["seconds"] = _since(began)
+        record["seconds"] = seconds_since(began)
         writer.epoch(record, parts, optimizer, progress)
         observer.epoch(record)
-    while progress.ended is None:
-        began = time.perf_counter()
-        epoch = progress.epoch + 1
-        record = {"epoch": epoch, **lr_record(schedule, len(train), epoch)}
+
+    def learn(epoch: int) -> dict[str, Any]:
+        record: dict[str, Any] = dict(lr_record(schedule, len(train), epoch))
         record["train"] = train_epoch(
             task, train, optimizer, schedule, epoch, observer, setting, average
         )
         if val is not None:
             with average.shown():
                 record["val"] = validate(task, val, epoch, observer, setting)
-        progress = advance(progress, schedule, record.get("val"))
-        record["kept"] = progress.kept == epoch
-        record["seconds"] = _since(began)
-        writer.epoch(record, parts, optimizer, progress)
-        observer.epoch(record)
-    writer.end(progress)
-    return progress
+        return record
 
-
-def _since(began: float) -> float:
-    return round(time.perf_counter() - began, 3)
-
-
-def advance(
-    progress: TrainingState, schedule: TrainingSettings, val: Mapping[str, float] | None
-) -> TrainingState:
-    """Return the progress after one epoch more, with its validation figures."""
-    epoch = progress.epoch + 1
-    best, best_epoch, kept = progress.best, progress.best_epoch, epoch
-    if val is not None:
-        if val["loss"] < best:
-            best, best_epoch = val["loss"], epoch
-        kept = epoch if schedule.select == "last" else best_epoch
-    ended = None
-    if epoch >= schedule.epochs:
-        ended = f"all {schedule.epochs} epochs done"
-    elif val is not None and schedule.patience and epoch - best_epoch >= schedule.patience:
-        ended = f"no lower validation loss in {schedule.patience} epochs"
-    return TrainingState(epoch, best, best_epoch, kept, ended, progress.first)
+    return run_epochs(learn, progress, schedule, writer, observer, parts, optimizer)
 
 
 def _cut(

@@ -108,7 +108,7 @@ def train_on_embeddings(
             if here.processes.world > 1:
                 raise UsageError(f"--head {LOGISTIC} is solved by one process; start one")
             tried = strengths_of(embedded.logistic_c, validated=data.val is not None)
-            fitting = logistic(head, lambda: _lessons(task, crops, data.train, classes), tried)
+            fitting = logistic(head, _lessons(task, crops, data.train, classes), tried)
             phase["logistic_c"] = list(tried)
             here = replace(here, options=_epochs(here.options, len(tried)))
         return fit_run(
@@ -170,10 +170,8 @@ class EmbeddedTask(SupervisedTask):
 
     def standardised(self, crop: str, view: int) -> Floats:
         """Return what the head's classifier is given of a view, (D,) float64."""
-        head = self._head
         with torch.no_grad():
-            bag = (self._bag(crop, view) - head.center) / head.scale
-            vector: Floats = head.pooled(bag).double().cpu().numpy()
+            vector: Floats = self._head.vector(self._bag(crop, view)).double().cpu().numpy()
         return vector
 
     def logits(

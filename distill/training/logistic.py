@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
 import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from distill.engine import (
     ComputeSettings,
     SupervisedTask,
     TrainingSettings,
-    advance,
+    run_epochs,
     validate,
 )
 from distill.errors import TrainingError, UsageError
@@ -103,13 +102,13 @@ def solve(lessons: Lessons, c: float) -> tuple[Floats, Floats]:
     return weight, bias
 
 
-def logistic(head: Head, learn: Callable[[], Lessons], strengths: Sequence[float]) -> Fitting:
+def logistic(head: Head, lessons: Lessons, strengths: Sequence[float]) -> Fitting:
     """Return what fits a logistic head: an epoch solves it for one C, and validates it.
 
     Args:
         head: whose classifier is set.
-        learn: returns what it learns from, when it is needed.
-        strengths: C of each epoch.
+        lessons: what it learns from.
+        strengths: C of each epoch; the schedule has as many.
     """
 
     def fit(
@@ -126,27 +125,20 @@ def logistic(head: Head, learn: Callable[[], Lessons], strengths: Sequence[float
         # a checkpoint names an optimiser; this one never moves anything
         unused = torch.optim.SGD(head.parameters(), lr=1.0)
         parts = modules(task)
-        schedule = replace(schedule, epochs=len(strengths))
-        progress = writer.restore(parts, unused)
-        lessons = learn() if progress.ended is None else None
-        while progress.ended is None:
-            began = time.perf_counter()
-            epoch = progress.epoch + 1
-            assert lessons is not None
-            weight, bias = solve(lessons, strengths[epoch - 1])
+
+        def learn(epoch: int) -> dict[str, Any]:
+            c = strengths[epoch - 1]
+            weight, bias = solve(lessons, c)
             head.classifier.load_state_dict(
                 {"weight": torch.from_numpy(weight), "bias": torch.from_numpy(bias)}
             )
-            record: dict[str, Any] = {"epoch": epoch, "logistic_c": strengths[epoch - 1]}
+            record: dict[str, Any] = {"logistic_c": c}
             record["train"] = validate(task, train, epoch, observer, setting, subset="train")
             if val is not None:
                 record["val"] = validate(task, val, epoch, observer, setting)
-            progress = advance(progress, schedule, record.get("val"))
-            record["kept"] = progress.kept == epoch
-            record["seconds"] = round(time.perf_counter() - began, 3)
-            writer.epoch(record, parts, unused, progress)
-            observer.epoch(record)
-        writer.end(progress)
-        return progress
+            return record
+
+        progress = writer.restore(parts, unused)
+        return run_epochs(learn, progress, schedule, writer, observer, parts, unused)
 
     return fit
