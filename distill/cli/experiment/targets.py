@@ -16,20 +16,21 @@ from distill.settings import settings_of
 from distill.training import PRESETS
 
 
-def targets_folder(
-    experiment: Experiment, out: Path, seed: int, level: str, recipe: str, kind_of: str = ""
-) -> Path:
+def targets_folder(experiment: Experiment, out: Path, seed: int, level: str, recipe: str) -> Path:
     """Return the folder of a recipe's targets.
 
     Args:
         experiment: the experiment.
         out: its folder.
         seed: of the teacher.
-        level: of the student, or what stands for it in the name.
+        level: of the student.
         recipe: name of the recipe.
-        kind_of: the level whose targets they are like; `level` itself if empty.
     """
-    kind = _kind(experiment, recipe, kind_of or level)
+    return _folder(out, seed, level, _kind(experiment, recipe, level))
+
+
+def _folder(out: Path, seed: int, level: str, kind: str) -> Path:
+    """Return the folder of targets of a kind; `LEVEL` may stand for the level."""
     return out / f"seed-{seed}" / f"targets-{level}{kind}"
 
 
@@ -55,14 +56,14 @@ def taught(
         *("--subset", "+".join(sets)),
         *(word for at in levels for word in ("--student-level", at)),
         *("--views", str(experiment.said("kd", recipe, "views")), "--seed", str(seed)),
-        *("--out", str(targets_folder(experiment, out, seed, LEVEL, recipe, level))),
+        *("--out", str(_folder(out, seed, LEVEL, kind))),
         *(("--resize", str(resize)) if resize else ()),
         *(("--plain-subset", str(val)) if val else ()),
         *(("--attention",) if _attends(kd) else ()),
         *words_of(_of_student(experiment, kd)),
         *words_of(experiment.teach),
     ]
-    made, *more = (targets_folder(experiment, out, seed, at, recipe) for at in levels)
+    made, *more = (_folder(out, seed, at, kind) for at in levels)
     return Job(f"seed-{seed}/targets{kind}", tuple(words), (teacher,), made, more=tuple(more))
 
 
