@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
+from wsistore.split.slide_columns import with_slide_column
 from wsistore.split.subsets import EXCLUDED
 
 if TYPE_CHECKING:
@@ -31,9 +32,7 @@ def with_fingerprints(crops: pd.DataFrame, slides: pd.DataFrame) -> pd.DataFrame
         crops: a table with a column slide.
         slides: the store's, columns slide and fingerprint; without the latter no file is known.
     """
-    prints = slides[FINGERPRINT] if FINGERPRINT in slides else [""] * len(slides)
-    known = dict(zip(slides["slide"], prints, strict=True))
-    return crops.assign(**{FINGERPRINT: crops["slide"].map(known).fillna("").astype(str)})
+    return with_slide_column(crops, slides, FINGERPRINT)
 
 
 def patient_groups(crops: pd.DataFrame) -> list[Group]:

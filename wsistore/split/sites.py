@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from wsistore.errors import UsageError
 from wsistore.split.assignment import fold, strata
 from wsistore.split.request import SplitRequest
+from wsistore.split.slide_columns import with_slide_column
 from wsistore.split.validation import Fault
 
 if TYPE_CHECKING:
@@ -26,9 +27,7 @@ def with_sites(crops: pd.DataFrame, slides: pd.DataFrame) -> pd.DataFrame:
         crops: a table with a column slide.
         slides: the store's, columns slide and site; without the latter no site is known.
     """
-    sites = slides[SITE] if SITE in slides else [""] * len(slides)
-    known = dict(zip(slides["slide"], sites, strict=True))
-    return crops.assign(**{SITE: crops["slide"].map(known).fillna("").astype(str)})
+    return with_slide_column(crops, slides, SITE)
 
 
 def site_names(crops: pd.DataFrame) -> tuple[str, ...]:

@@ -3,6 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from distill.data.stain_figures import StainFigures
+from distill.data.stain_normalization import normalize_stains
+
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 HEMATOXYLIN = np.array([0.65, 0.70, 0.29]) / np.linalg.norm([0.65, 0.70, 0.29])
@@ -54,3 +57,10 @@ def require_close(found: Bytes, wanted: Bytes) -> None:
     off = apart(found, wanted)
     assert off.max() <= 1
     assert (off > 0).mean() < 1e-3
+
+
+def normalized(image: Bytes, reference: StainFigures) -> Bytes:
+    """A copy of a crop, which can be normalized, brought to a reference."""
+    made = image.copy()
+    assert normalize_stains(made, reference)
+    return made

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from distill.data.macenko import Macenko
-from distill.data.stain_normalization import normalize_stains
 from tests.distill.data.stained import (
     EOSIN,
     HEMATOXYLIN,
@@ -15,6 +14,7 @@ from tests.distill.data.stained import (
     apart,
     density,
     is_tissue,
+    normalized,
     require_close,
     rounded,
     stained,
@@ -53,12 +53,6 @@ def measured(image: Bytes) -> Macenko:
     found = Macenko.measure(image)
     assert found is not None
     return found
-
-
-def normalized(image: Bytes, reference: Macenko) -> Bytes:
-    made = image.copy()
-    assert normalize_stains(made, reference)
-    return made
 
 
 @pytest.mark.parametrize("image", [ONE, OTHER])

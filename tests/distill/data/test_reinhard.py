@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from distill.data.reinhard import CONES, OPPONENT, Reinhard
-from distill.data.stain_normalization import normalize_stains
 from tests.distill.data.stained import (
     EOSIN,
     HEMATOXYLIN,
@@ -12,6 +11,7 @@ from tests.distill.data.stained import (
     Floats,
     apart,
     is_tissue,
+    normalized,
     require_close,
     rounded,
     stained,
@@ -49,12 +49,6 @@ def measured(image: Bytes) -> Reinhard:
     found = Reinhard.measure(image)
     assert found is not None
     return found
-
-
-def normalized(image: Bytes, reference: Reinhard) -> Bytes:
-    made = image.copy()
-    assert normalize_stains(made, reference)
-    return made
 
 
 def test_the_figures_are_those_of_tissue() -> None:
