@@ -1,26 +1,40 @@
-from .evaluations import Evaluated, collect
+from .evaluations import Collected, Evaluated, collect
 from .formatting import ends, interval, markdown, percent, quantity
 from .methods import methods_of
 from .mistakes import shown_mistakes, worst_mistakes
 from .notices import notices_of
+from .page.cells import score, scored
 from .page.document import assemble
 from .page.folder import PAGE, check_report_folder, overlays, write_report
 from .page.html import report_files
 from .page.mistake_cards import mistake_cards, preview_links
-from .page.svg import FAINT, INK, SERIES, drawing, picture
-from .scores import measure
+from .page.sections import Section
+from .page.svg import FAINT, INK, MARKERS, SERIES, WIDTH, Picture, drawing, picture
+from .page.table import Cell, Column, Table, columns, count, text
+from .scores import Measured, measure
 from .verdict import Question, judge_students
 
 __all__ = [
     "FAINT",
     "INK",
+    "MARKERS",
     "PAGE",
     "SERIES",
+    "WIDTH",
+    "Cell",
+    "Collected",
+    "Column",
     "Evaluated",
+    "Measured",
+    "Picture",
     "Question",
+    "Section",
+    "Table",
     "assemble",
     "check_report_folder",
     "collect",
+    "columns",
+    "count",
     "drawing",
     "ends",
     "interval",
@@ -36,7 +50,10 @@ __all__ = [
     "preview_links",
     "quantity",
     "report_files",
+    "score",
+    "scored",
     "shown_mistakes",
+    "text",
     "worst_mistakes",
     "write_report",
 ]

@@ -80,6 +80,7 @@ def assemble(
     said: Notices,
     explained: tuple[Sequence[Overlay], int] = ((), 0),
     mistakes: MistakeCards | None = None,
+    more: Sequence[Section] = (),
 ) -> Report:
     """Return the report of runs that were measured and judged: what it shows, in order.
 
@@ -91,6 +92,7 @@ def assemble(
         said: the answer in a sentence, and what must be known before relying on it.
         explained: pictures to show, and how many there are in all.
         mistakes: the worst mistakes, with pictures; None shows none.
+        more: sections that other packages made; they stand after the differences.
 
     Raises:
         wsistore.WsistoreError: a table of the store cannot be read.
@@ -100,6 +102,7 @@ def assemble(
     shown = [
         sections.scores_section(measured),
         sections.differences_section(measured),
+        *more,
         sections.classes_section(measured),
         sections.calibration_section(measured),
         sections.mistakes_section(mistakes),
