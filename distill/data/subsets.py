@@ -161,7 +161,7 @@ def rows_of(store: wsistore.Store, split: str, subset: str) -> pd.DataFrame:
     """Return the rows of a split's set, or of several joined by +, in the split's order.
 
     A set is what `wsistore.Store.subset` knows: a subset such as train, or ADv2, all of the nested
-    auxiliary sets up to the second.
+    auxiliary sets up to the second, or L10, the crops of ten training patients.
 
     Raises:
         SubsetError: if one of the sets does not exist.

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
               help="N patients of each class apart, as subset dev.")  # fmt: skip
 @click.option("--aux", metavar="N,N,…",
               help="Patients of nested unlabelled sets ADv1, ADv2, …, of the rest.")  # fmt: skip
+@click.option("--labeled-patients", metavar="N,N,…",
+              help="Nested labelled sets L5, L10, … of N training patients.")  # fmt: skip
+@click.option("--labeled-draws", type=click.IntRange(1), metavar="D",
+              help="Draw those D times: L5, L5-1, …, L5-(D-1).  [default: 1]")  # fmt: skip
 @click.option("--folds", type=click.IntRange(2), metavar="K",
               help="K-fold: splits NAME-0 to NAME-(K-1), each tests on another.")  # fmt: skip
 @click.option("--repeats", type=click.IntRange(1), metavar="R",
@@ -70,6 +74,7 @@ def split_command(
       wsistore split store --name main
       wsistore split store --name no-val --fractions 80/0/20 --seed 3
       wsistore split store --name celiac --patients-per-class 100 --dev 20 --aux 300,1004
+      wsistore split store --name curve --labeled-patients 5,10,20,40 --labeled-draws 3
       wsistore split store --name cv --folds 5
       wsistore split store --name cv --folds 5 --repeats 3
       wsistore split store --name hospitals --by-site
@@ -86,6 +91,9 @@ def split_command(
     ]
     kinds = {"--extend": extend, "--from-csv": from_csv is not None and not check, "--check": check}
     chosen = [flag for flag, given in kinds.items() if given]
+    if from_csv is not None and not check and asked["labeled_patients"] is not None:
+        with_csv = {"--labeled-patients", "--labeled-draws", "--seed"}
+        request_flags = [flag for flag in request_flags if flag not in with_csv]
     if len(chosen) > 1 or (chosen and request_flags):
         raise UsageError(f"{' and '.join([*chosen, *request_flags])} do not go together")
     mapped = [flag for flag, given in ((EXCLUDE_FLAG, exclude), (MERGE_FLAG, merge)) if given]
@@ -112,6 +120,6 @@ def split_command(
     if extend:
         actions.extend(opened, name, into or name)
     elif from_csv:
-        actions.take_over(opened, name, from_csv, classes, overwrite)
+        actions.take_over(opened, name, from_csv, asked, classes, overwrite)
     else:
         actions.make(opened, name, asked, classes, overwrite)

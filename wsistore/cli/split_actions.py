@@ -11,16 +11,24 @@ from typing import Any
 import pandas as pd
 
 from wsistore.cli.console import OK, SOME_FAILED, out
-from wsistore.cli.split_options import parse_aux, parse_counts, parse_fractions, summary
+from wsistore.cli.split_options import (
+    parse_aux,
+    parse_counts,
+    parse_fractions,
+    parse_labeled,
+    summary,
+)
 from wsistore.errors import StoreError, UsageError
 from wsistore.slides import ClassMap
 from wsistore.split import (
     EXCLUDED,
+    LabeledRequest,
     Record,
     SplitRequest,
     changed_since,
     check_split,
     checkable,
+    draw_labeled,
     extend_split,
     finish,
     make_split,
@@ -56,6 +64,31 @@ def _request(asked: Mapping[str, Any], sites: tuple[str, ...]) -> SplitRequest:
     )
 
 
+def _labeled(asked: Mapping[str, Any]) -> LabeledRequest | None:
+    """Return which labelled sets are asked for, or None.
+
+    Raises:
+        UsageError: if their numbers contradict each other.
+    """
+    if asked["labeled_patients"] is None:
+        if asked["labeled_draws"] is not None:
+            raise UsageError("--labeled-draws needs --labeled-patients")
+        return None
+    patients = parse_labeled(asked["labeled_patients"])
+    return LabeledRequest(patients, asked["labeled_draws"] or 1, asked["seed"] or 0)
+
+
+def _with_labeled(
+    store: Store, tables: Mapping[str, pd.DataFrame], name: str, labeled: LabeledRequest | None
+) -> dict[str, pd.DataFrame]:
+    if labeled is None:
+        return dict(tables)
+    return {
+        suffix: draw_labeled(table, store.slides, labeled, f"train of {name}{suffix}")
+        for suffix, table in tables.items()
+    }
+
+
 def make(
     store: Store, name: str, asked: Mapping[str, Any], classes: ClassMap, overwrite: bool
 ) -> None:
@@ -64,16 +97,20 @@ def make(
     Raises:
         UsageError: if options contradict each other, or patients or sites lack.
     """
-    crops, sites = _crops(store), tuple[str, ...]()
+    crops, sites, labeled = _crops(store), tuple[str, ...](), _labeled(asked)
     if asked["by_site"]:
-        if drawn := [f"--{name}" for name in ("folds", "seed") if asked[name] is not None]:
+        # a seed decides the labelled sets alone there
+        drawing = ("folds",) if labeled else ("folds", "seed")
+        if drawn := [f"--{name}" for name in drawing if asked[name] is not None]:
             raise UsageError(f"--by-site draws nothing; drop {' and '.join(drawn)}")
         sites = site_names(crops[~classes.excluded(crops["label"])])
     request = _request(asked, sites)
-    tables = make_split(crops, request, classes)
-    paths = save_splits(store.root, name, tables, Record(request, classes), overwrite)
+    tables = _with_labeled(store, make_split(crops, request, classes), name, labeled)
+    record = Record(request, classes, labeled=labeled)
+    paths = save_splits(store.root, name, tables, record, overwrite)
     _show(store, tables, paths, classes)
     _show_folds(name, request)
+    _show_draws(labeled)
 
 
 def extend(store: Store, name: str, into: str) -> None:
@@ -94,7 +131,7 @@ def extend(store: Store, name: str, into: str) -> None:
     old = read_tables(store.root, name)
     classes = record.classes
     tables = extend_split(_crops(store), old, record.request, classes)
-    again = Record(record.request, classes)
+    again = Record(record.request, classes, labeled=record.labeled)
     paths = save_splits(store.root, into, tables, again, overwrite=into == name)
     _show(store, tables, paths, classes)
     _show_folds(into, record.request)
@@ -109,12 +146,20 @@ def extend(store: Store, name: str, into: str) -> None:
     out().print(f"{patients} patients and {len(after) - len(before)} crops more than before")
 
 
-def take_over(store: Store, name: str, file: Path, classes: ClassMap, overwrite: bool) -> None:
-    """Save the split that a user's CSV describes, and show it.
+def take_over(
+    store: Store,
+    name: str,
+    file: Path,
+    asked: Mapping[str, Any],
+    classes: ClassMap,
+    overwrite: bool,
+) -> None:
+    """Save the split that a user's CSV describes, with labelled sets if asked for, and show it.
 
     Raises:
-        UsageError: if the file has faults, naming the first.
+        UsageError: if the file has faults, naming the first, or patients lack for labelled sets.
     """
+    labeled = _labeled(asked)
     table, faults, empty, notes = read_split_csv(file, store.crops, store.slides, classes)
     for note in notes:
         out().print(f"{file}: {note}")
@@ -124,9 +169,11 @@ def take_over(store: Store, name: str, file: Path, classes: ClassMap, overwrite:
         rest = f"; and {more} more, see --check --from-csv {file}" if more > 0 else ""
         raise UsageError(f"--from-csv {file}: {'; '.join(texts[:_SHOWN])}{rest}")
     source = {"file": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
-    record = Record(None, classes, source)
-    paths = save_splits(store.root, name, {"": table}, record, overwrite)
-    _show(store, {"": table}, paths, classes)
+    record = Record(None, classes, source, labeled=labeled)
+    tables = _with_labeled(store, {"": table}, name, labeled)
+    paths = save_splits(store.root, name, tables, record, overwrite)
+    _show(store, tables, paths, classes)
+    _show_draws(labeled)
     if empty:
         out().print(f"{file}: the store has no crop of {', '.join(empty)}")
 
@@ -176,6 +223,11 @@ def _show_folds(name: str, request: SplitRequest) -> None:
         out().print(f"{name}-{number} tests on site {site}")
     if request.repeats > 1:
         out().print(f"the same patients are dealt {request.repeats} times; the first is shown")
+
+
+def _show_draws(labeled: LabeledRequest | None) -> None:
+    if labeled is not None and labeled.draws > 1:
+        out().print(f"labelled sets are drawn {labeled.draws} times; the first is shown")
 
 
 def _show(

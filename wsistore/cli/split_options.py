@@ -52,6 +52,18 @@ def parse_aux(text: str) -> tuple[int, ...]:
     return tuple(numbers)
 
 
+def parse_labeled(text: str) -> tuple[int, ...]:
+    """Return the patients of nested labelled sets from ``"5,10,20"``.
+
+    Raises:
+        UsageError: it is not whole numbers.
+    """
+    numbers = _whole(text, ",")
+    if not numbers:
+        raise UsageError(f"--labeled-patients {text}: give the patients of each set, as 5,10,20")
+    return tuple(numbers)
+
+
 def _whole(text: str, separator: str) -> list[int]:
     """Return the whole numbers of a list, or none if it is not one."""
     try:

@@ -13,6 +13,7 @@ from .files import (
 from .fold_names import families
 from .folds import Fold, fold_of, folds_of
 from .from_csv import read_split_csv
+from .labeled_sets import LabeledRequest, draw_labeled
 from .publication import finish, interrupted_splits, require_finished
 from .request import SUBSETS, SplitRequest
 from .same_files import FINGERPRINT, patient_groups, with_fingerprints
@@ -29,6 +30,7 @@ __all__ = [
     "SUBSETS",
     "Fault",
     "Fold",
+    "LabeledRequest",
     "Record",
     "SplitInfo",
     "SplitRequest",
@@ -38,6 +40,7 @@ __all__ = [
     "checkable",
     "class_map",
     "count_split",
+    "draw_labeled",
     "extend_split",
     "families",
     "family_record",

@@ -78,7 +78,7 @@ def assign(crops: pd.DataFrame, request: SplitRequest, old: Mapping[str, str]) -
         else:
             parts.update(_assign_class(patients, request, parts))
     flags = request.flags() if lacks else ""
-    pool = sorted(set(crops["patient"].astype(str)) - parts.keys(), key=_rank(request.seed, "aux"))
+    pool = sorted(set(crops["patient"].astype(str)) - parts.keys(), key=rank(request.seed, "aux"))
     held, short = Counter(old.values()), 0
     for number, size in enumerate(request.aux_increments(), start=1):
         room = max(0, size - held[aux_increment(number)])
@@ -118,7 +118,7 @@ def deal_again(
         return dict(parts)
     names, seed = [fold(number) for number in range(request.folds)], request.repeat_seeds()[repeat]
     classes = strata(crops)
-    drawn = sorted((p for p, part in parts.items() if part in names), key=_rank(seed))
+    drawn = sorted((p for p, part in parts.items() if part in names), key=rank(seed))
     found = {p: part for p, part in parts.items() if part not in names}
     found |= {p: old[p] for p in drawn if p in old}
     for label in sorted(set(classes.values())):
@@ -134,7 +134,7 @@ def _assign_class(
     patients: list[str], request: SplitRequest, parts: Mapping[str, str]
 ) -> dict[str, str]:
     """Return the parts of those patients of one class that have none yet."""
-    new = sorted((p for p in patients if p not in parts), key=_rank(request.seed))
+    new = sorted((p for p in patients if p not in parts), key=rank(request.seed))
     have = Counter(parts[p] for p in patients if p in parts)
     if request.folds:
         names = _folds(len(patients), len(new), have, request, Counter(parts.values()))
@@ -155,7 +155,7 @@ def _folds(
     return [names[number] for number in dealt] + [DEV] * dev
 
 
-def _rank(seed: int, purpose: str = "") -> Callable[[str], str]:
-    """Return the key by which patients are ordered: a hash of seed, purpose and name."""
+def rank(seed: int, purpose: str = "") -> Callable[[str], str]:
+    """Return the key by which patients are ordered: SHA-256 of seed, purpose and name."""
     salt = f"{seed}\0{purpose}\0" if purpose else f"{seed}\0"
     return lambda patient: hashlib.sha256(f"{salt}{patient}".encode()).hexdigest()

@@ -13,6 +13,7 @@ from wsistore.errors import StoreError, UsageError
 from wsistore.files import ParseError, json_value, parse_json
 from wsistore.slides import ALL_CLASSES, ClassMap
 from wsistore.split.fold_names import families
+from wsistore.split.labeled_sets import LabeledRequest
 from wsistore.split.publication import finish, publish, require_finished
 from wsistore.split.request import SplitRequest
 from wsistore.split.same_files import file_leaks, with_fingerprints
@@ -35,6 +36,7 @@ class Record:
         source: name (never the folder) and SHA-256 of the CSV it was read from, or empty.
         files: name of each of its CSV files → SHA-256, as written.
         version: of wsistore that wrote them.
+        labeled: the nested sets of labelled training patients that were asked for; None if none.
     """
 
     request: SplitRequest | None
@@ -42,6 +44,7 @@ class Record:
     source: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     version: str = __version__
+    labeled: LabeledRequest | None = None
 
 
 def record_path(store: StoreLike, name: str) -> StoreRoot:
@@ -94,6 +97,7 @@ def _from_json(data: Any) -> Record:
         json_value(Mapping[str, str], data["source"], "its source"),
         json_value(Mapping[str, str], data["files"], "its files"),
         json_value(str, data["version"], "its version"),
+        LabeledRequest.from_json(data["labeled"]) if "labeled" in data else None,
     )
 
 
@@ -241,6 +245,7 @@ def _to_json(record: Record, texts: Mapping[str, str]) -> str:
     data: dict[str, Any] = {
         "version": record.version,
         "request": record.request.to_json() if record.request else None,
+        **({"labeled": record.labeled.to_json()} if record.labeled else {}),
         "classes": record.classes.to_json(),
         "source": dict(record.source),
         "files": {name: _sha256(text.encode("utf-8")) for name, text in texts.items()},

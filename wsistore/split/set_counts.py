@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wsistore.slides import ALL_CLASSES, ClassMap
-from wsistore.split.subsets import EXCLUDED, is_aux, rows_of, set_names
+from wsistore.split.subsets import EXCLUDED, is_aux, labeled_sets, rows_of, set_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +31,8 @@ class SplitInfo:
     Attributes:
         name: of the split.
         subsets: names of its sets: train, val, test, dev, others by name, then ADv1, ADv2, …, each
-            of which holds the one before it.
+            of which holds the one before it, and likewise the labelled sets L5, L10, … of the first
+            draw; those of other draws are as large.
         labels: classes by name; None, last, is what has no label.
         counts: for each set a count of each class, then of all.
         excluded: crops that are left out on purpose, in no set.
@@ -76,7 +77,8 @@ def count_split(
     labels_of = crops.drop_duplicates("crop").set_index("crop")["label"]
     known = classes.merged(split["crop"].map(labels_of))
     named = split.assign(label=split["label"].astype(object).mask(withheld, known))
-    sets = {each: rows_of(named, each) for each in set_names(named)}
+    redrawn = {one.name for one in labeled_sets(split) if one.draw}
+    sets = {each: rows_of(named, each) for each in set_names(named) if each not in redrawn}
     labels = _labels(label for rows in sets.values() for label in rows["label"])
     counts = []
     for each, rows in sets.items():

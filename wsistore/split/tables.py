@@ -10,6 +10,8 @@ from wsistore.errors import UsageError
 from wsistore.slides import ALL_CLASSES, ClassMap
 from wsistore.split.assignment import assign, deal_again, fold
 from wsistore.split.fold_names import suffix as fold_suffix
+from wsistore.split.labeled_faults import labeled_faults
+from wsistore.split.labeled_sets import keep_labeled
 from wsistore.split.request import DEV, SplitRequest
 from wsistore.split.same_files import leaders, patient_groups
 from wsistore.split.sites import assign_sites
@@ -69,11 +71,11 @@ def extend_split(
             what was left out by hand stays so.
 
     Returns:
-        As `make_split`.
+        As `make_split`. Labelled sets have the patients that they had.
 
     Raises:
         UsageError: the split has faults other than these, an old patient has no crop
-            any more, or patients lack.
+            any more, patients lack, or a labelled set would lack a class.
     """
     for suffix, table in tables.items():
         for fault in faults(table, crops, classes):
@@ -92,7 +94,7 @@ def extend_split(
         by_hand = (table["subset"] == EXCLUDED) & ~classes.excluded(table["label"])
         left_out = out | crops["crop"].isin(table["crop"][by_hand])
         subset = people.map(subsets).mask(left_out, EXCLUDED)
-        extended[suffix] = tabulate(crops, subset)
+        extended[suffix] = keep_labeled(table, tabulate(crops, subset))
         kept = extended[suffix]["subset"] != EXCLUDED
         gone = sorted(old[0].keys() - set(extended[suffix]["patient"][kept]))
         if gone:
@@ -100,6 +102,8 @@ def extend_split(
                 f"the split cannot be extended without forgetting patient {', '.join(gone)}, who "
                 "has no crop (or no label) in the store any more; make a new one with --name"
             )
+        for text in labeled_faults(extended[suffix], crops):
+            raise UsageError(f"the split cannot be extended: {text}; make a new one with --name")
     return extended
 
 

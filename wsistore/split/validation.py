@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from wsistore.slides import ALL_CLASSES, ClassMap
 from wsistore.split.fold_names import repeat_name
+from wsistore.split.labeled_faults import labeled_faults
 from wsistore.split.same_files import FINGERPRINT, file_leaks
 from wsistore.split.subsets import EXCLUDED, is_aux, is_union
 from wsistore.tables import split_fault
@@ -60,6 +61,7 @@ def faults(
         *_classes(joined[known & joined["crop"].isin(list(out))]),
         *_leaks(joined.assign(patient=joined["patient_store"].fillna(joined["patient"]))),
         *(Fault("leak", text) for text in file_leaks(_as_stored(joined, crops))),
+        *(Fault("labeled set", text) for text in labeled_faults(split, crops)),
         *_missing(joined[known & (joined["subset"] != EXCLUDED)], out | set(split["crop"]), crops),
     ]
 

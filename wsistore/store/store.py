@@ -242,6 +242,7 @@ class Store:
             split: name of the split.
             name: a subset such as ``train``, or ``ADv2`` for all of ``aux1`` and ``aux2``: the
                 auxiliary sets are nested. Labels of auxiliary crops are NaN, whatever they are.
+                Or a labelled set such as ``L10``: the crops of ten patients of ``train``.
 
         Raises:
             UsageError: the split's name cannot be one.
