@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import wsistore
+from distill.cli.aggregate import aggregate_option
 from distill.cli.options import FOLDER, Grouped, option
 from distill.cli.settings_options import option_of
 from distill.cli.training_options import answer_batch_option, machine_options, memory_option
 from distill.errors import UsageError
-from distill.evaluation import AGGREGATES, DRAWS, UNITS
+from distill.evaluation import DRAWS, UNITS
 from distill.output_folder import lock_output, own_name
 from distill.training import EmbeddedSettings
 from wsistore import terminal
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from distill.data import Sample
     from distill.evaluation import EvaluationPlan, Watch
 
-WIDTH = 110
+WIDTH = 120
 """Characters of the table in a file or a pipe, where no terminal says how many there are."""
 
 
@@ -45,13 +46,7 @@ WIDTH = 110
     help="Evaluate on patients that a run (or its teacher) was trained on, or whose scores chose "
     "its epoch or temperature, or of whom nobody can tell.",
 )
-@option(
-    "Scores",
-    "--aggregate",
-    type=click.Choice(AGGREGATES),
-    default="mean",
-    help="What a crop weighs in its slide and patient: the same, or the area of its box.",
-)
+@aggregate_option("Scores")
 @option(
     "Scores",
     "--calibrate",
@@ -114,6 +109,7 @@ def evaluate_command(
       distill evaluate runs/teacher STORE
       distill evaluate runs/teacher runs/baseline runs/kd STORE --split main --subset test
       distill evaluate runs/kd STORE --calibrate val --aggregate area
+      distill evaluate runs/kd STORE --aggregate top-3:tumor
       distill evaluate runs/kd STORE --subset val --unit crop --json
     """
     if len({path.resolve() for path in runs}) < len(runs):

@@ -93,8 +93,8 @@ def predict(
     """Say what RUN's network makes of SLIDEs (files or folders), crop by crop and as a whole.
 
     Crops are found and made as in the store that RUN was trained on, at its level alone, so that
-    the answers are those of building a store and evaluating on it. A slide's probability is the
-    mean over its crops. Research use only: not for diagnosis.
+    the answers are those of building a store and evaluating on it. A slide's probability is made
+    of its crops' as --aggregate says. Research use only: not for diagnosis.
 
     Probabilities are calibrated if an evaluation of RUN has fitted a temperature (distill evaluate
     RUN STORE --calibrate val); what is printed always says whether they are.
@@ -151,12 +151,15 @@ def _asked(path: Path, workers: int, picture: int, given: dict[str, Any]) -> Pre
     """Check all that can be checked before a slide is opened."""
     import torch
 
+    from distill.evaluation import Aggregate
     from distill.networks import available_gib, resolve_device
     from distill.predict import SlideJob, domain_of, run_calibration, seen_slides
     from distill.runs import Run, sha256
 
     device = str(resolve_device(given["device"]))
     run = Run.open(path)
+    if said := Aggregate.parse(given["aggregate"]).wrong_for(run.weights.classes):
+        raise UsageError(f"--aggregate {said} of {run.path}")
     run.load_network()  # or each slide would fail for what is wrong with the run
     weights = sha256(path / "weights.safetensors")
     known = domain_of(run, given["store"])

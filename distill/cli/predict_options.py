@@ -8,10 +8,10 @@ from pathlib import Path
 import click
 
 import wsistore
+from distill.cli.aggregate import aggregate_option
 from distill.cli.options import FOLDER, option, stack
 from distill.cli.training_options import answer_batch_option, memory_option
 from distill.errors import UsageError
-from distill.evaluation import AGGREGATES
 from distill.predict import BASE, VENDOR
 
 FILE = click.Path(path_type=Path)
@@ -71,8 +71,7 @@ answer_options = stack(
     option("Answer", "--calibration", default=None, metavar="FILE",
            type=click.Path(path_type=Path, exists=True, dir_okay=False),
            help="metrics.json of the evaluation (with --calibrate) to take the temperature of."),
-    option("Answer", "--aggregate", type=click.Choice(AGGREGATES), default="mean",
-           help="What a crop weighs in its slide: the same, or the area of its box."),
+    aggregate_option("Answer"),
 )  # fmt: skip
 
 other_options = stack(

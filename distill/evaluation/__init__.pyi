@@ -1,6 +1,6 @@
 from . import caveats, comparison, leakage, scoring
 from .caveats import FEW_OF_A_CLASS, FEW_PATIENTS, find_caveats
-from .choices import AGGREGATES
+from .choices import AGGREGATES, Aggregate
 from .evaluator import OWN_STAINS, evaluate
 from .inference import Watch, crop_logits
 from .leakage import EPOCH, HOW, TEMPERATURE, TRAINING, ancestry, calibration_rows
@@ -30,6 +30,7 @@ __all__ = [
     "TRAINING",
     "UNITS",
     "UNIT_COLUMNS",
+    "Aggregate",
     "BootstrapSettings",
     "EvaluationPlan",
     "EvaluationRequest",

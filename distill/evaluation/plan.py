@@ -14,6 +14,7 @@ from distill.data import Subset, require_current, select
 from distill.embeddings import EmbeddingsReader, vectors_of
 from distill.errors import SubsetError, UsageError
 from distill.evaluation import leakage
+from distill.evaluation.choices import Aggregate
 from distill.evaluation.scoring import BootstrapSettings
 from distill.networks import smallest_input
 from distill.runs import Run, slide_fingerprints
@@ -74,7 +75,8 @@ def plan_evaluation(run: Run, store: wsistore.Store, request: EvaluationRequest)
 
     Raises:
         UsageError: if the evaluation exists and may not be replaced, or is of subset train, or the
-            temperature is to be fitted on the subset itself.
+            temperature is to be fitted on the subset itself, or the aggregate names no class of
+            the run.
         SubsetError: if the store lacks the run's level or a subset, no crop of it can be used or
             none is labelled, a label is no class of the run, only one patient could be drawn, or a
             patient is one that the run was trained on, or in both subsets.
@@ -88,6 +90,8 @@ def plan_evaluation(run: Run, store: wsistore.Store, request: EvaluationRequest)
     file = request.folder(run) / "metrics.json"
     if file.exists() and not request.overwrite:
         raise UsageError(f"{file} exists; replace it with --overwrite")
+    if said := Aggregate.parse(request.aggregate).wrong_for(about.classes):
+        raise UsageError(f"--aggregate {said} of {run.path}")
     if about.level not in store.level_names:
         there = ", ".join(store.level_names)
         raise SubsetError(f"{run.path} takes level {about.level}; {store.url} only has {there}")

@@ -1,9 +1,8 @@
 """What a run answered for each crop, and by aggregation for each slide and patient.
 
-The answer for a slide (or a patient) is the mean of the class probabilities of all of its predicted
-crops, labelled or not; every crop weighs the same, or by "area" what its box measures in mm². The
-class predicted is the one with the largest mean. The label is that of its labelled crops; where
-they disagree it has none.
+The answer for a slide (or a patient) is made of the class probabilities of all of its predicted
+crops, labelled or not, as `distill.evaluation.choices.Aggregate` says. The class predicted is the
+one with the largest. The label is that of its labelled crops; where they disagree it has none.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from distill.errors import RunError
-from distill.evaluation.choices import AGGREGATES
+from distill.evaluation.choices import Aggregate
 from distill.types import Floats, Indices
 from wsistore import texts
 
@@ -108,16 +107,24 @@ class Predictions:
     def by(self, kind: str, aggregate: str = "mean") -> Predictions:
         """Return the answers for "slide" or "patient", in order of first appearance.
 
-        Call it on the answers for crops. `aggregate`: one of `AGGREGATES`.
+        Call it on the answers for crops.
+
+        Args:
+            kind: "slide" or "patient".
+            aggregate: what `Aggregate.parse` takes.
+
+        Raises:
+            ValueError: these are no crops, or `aggregate` is nothing of the kind, or names a class
+                that there is not.
         """
-        if aggregate not in AGGREGATES or self.kind != "crop":
-            raise ValueError(f"{self.kind}s cannot be aggregated by {aggregate!r}")
+        how = Aggregate.parse(aggregate)
+        if said := how.wrong_for(self.classes):
+            raise ValueError(said)
+        if self.kind != "crop":
+            raise ValueError(f"{self.kind}s cannot be aggregated, only crops")
         group, names = pd.factorize(self.table[kind])
         area = self.table["area_mm2"].to_numpy(np.float64)
-        weight = area if aggregate == "area" else np.ones(len(group))
-        weight = weight / np.bincount(group, weight)[group]
-        means = np.zeros((len(names), len(self.classes)))
-        np.add.at(means, group, self.probabilities * weight[:, None])
+        found = self._top(group, how) if how.way == "top" else self._means(group, area, how)
         parts = [part for _, part in self.table.groupby(group, sort=True)]
         columns: dict[str, Any] = {
             "slide": names,
@@ -127,7 +134,35 @@ class Predictions:
             "area_mm2": np.bincount(group, area),
         }
         table = pd.DataFrame({name: columns[name] for name in UNIT_COLUMNS[kind]})
-        return Predictions(kind, self.classes, table, means, means.argmax(1).astype(np.intp))
+        return Predictions(kind, self.classes, table, found, found.argmax(1).astype(np.intp))
+
+    def _means(self, group: Indices, area: Floats, how: Aggregate) -> Floats:
+        weight = area if how.way == "area" else np.ones(len(group))
+        weight = weight / np.bincount(group, weight)[group]
+        means = np.zeros((len(np.unique(group)), len(self.classes)))
+        np.add.at(means, group, self.probabilities * weight[:, None])
+        return means
+
+    def _top(self, group: Indices, how: Aggregate) -> Floats:
+        """Return the probabilities of groups; the order of the crops changes no bit of them."""
+        # of crops that are equal, the one with the first id
+        tied = np.unique(self.table["crop"].to_numpy(str), return_inverse=True)[1]
+        number = np.bincount(group)
+        found = np.empty((len(number), len(self.classes)))
+
+        def taken(k: int) -> Indices:
+            """Crops, group by group, the likeliest of class k first, as many as count."""
+            order = np.lexsort((tied, -self.probabilities[:, k], group))
+            rank = np.arange(len(group)) - (np.cumsum(number) - number)[group[order]]
+            return order[rank < how.top]
+
+        for k in range(len(self.classes)):
+            rows = taken(k if how.of is None else self.classes.index(how.of))
+            found[:, k] = np.bincount(group[rows], self.probabilities[rows, k])
+        found /= np.minimum(number, how.top)[:, None]
+        if how.of is None:  # where all crops count the means sum to 1 already
+            found /= np.where(number <= how.top, 1.0, found.sum(1))[:, None]
+        return found
 
     def mixed(self, crops: Predictions) -> int:
         """Count the slides (or patients) without a label because their crops' labels disagree."""

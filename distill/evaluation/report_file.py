@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from distill.errors import RunError
+from distill.evaluation.choices import Aggregate
 from distill.evaluation.scores import FORMAT
 from distill.files import read_json
 from distill.runs import require_types
@@ -45,6 +46,10 @@ def read_report(path: Path) -> dict[str, Any]:
     """
     report = read_json(path)
     require_types(path, report, _TYPES)
+    try:
+        Aggregate.parse(report.get("aggregate", "mean"))
+    except ValueError as error:
+        raise RunError(f"{path} is damaged: its aggregate {error}") from error
     if report.get("format") == FORMAT and (lacking := [k for k in _NEEDED if k not in report]):
         raise RunError(f"{path} is damaged: it lacks {' and '.join(lacking)}")
     return report

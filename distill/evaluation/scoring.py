@@ -59,8 +59,8 @@ def score(
     Args:
         answers: for crops.
         how: the bootstrap.
-        aggregate: what a crop weighs in its slide and patient, see
-            `distill.evaluation.predictions`.
+        aggregate: how crops add up to slides and patients, see
+            `distill.evaluation.choices.Aggregate`.
         paper: whether to add the accuracy as the paper prints it.
 
     Returns:
@@ -124,7 +124,7 @@ def mean_difference(
         runs: at least one.
         minus: at least one.
         how: the bootstrap.
-        aggregate: what a crop weighs in its slide and patient.
+        aggregate: how crops add up to slides and patients.
         paper: whether to add the accuracy as the paper prints it.
         kinds: which of `KINDS` to score.
 

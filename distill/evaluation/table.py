@@ -9,6 +9,7 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from distill.evaluation.choices import Aggregate
 from distill.evaluation.scores import (
     KINDS,
     Report,
@@ -56,11 +57,10 @@ def macro_table(reports: Sequence[Report]) -> Table:
 def overall_table(reports: Sequence[Report]) -> Table:
     """Return a row per run and kind of case: how often it is right, and whether to believe it."""
     columns = score_columns(ScoreTable.OVERALL, _blocks(reports))
-    weights = "the area of its box" if reports[0]["aggregate"] == "area" else "the same"
+    words = Aggregate.parse(reports[0]["aggregate"]).words
     caption = (
-        f"{notes(columns)}. In a slide and a patient each crop "
-        f"weighs {weights}; those without one label are left out."
-        + "".join(_calibrated(report) for report in reports)
+        f"{notes(columns)}. The probability of a slide or patient is {words}. Those without one "
+        "label are left out." + "".join(_calibrated(report) for report in reports)
     )
     shown = _table("Crops, slides and patients", caption, ["run", "cases"], columns)
     for report in reports:

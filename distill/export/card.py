@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from distill.evaluation import KINDS, ScoreTable, find_caveats, score_columns
+from distill.evaluation import KINDS, Aggregate, ScoreTable, find_caveats, score_columns
 from distill.export.markdown import table, text
 
 FORMAT = "distill-model-card/1"
@@ -144,7 +144,7 @@ def _evaluation(one: Mapping[str, Any]) -> list[str]:
         "",
         f"Percent, with {how['confidence']:.0%} intervals: percentile bootstrap over "
         f"{how['unit']}s, {how['draws']:,} draws. Accuracy: share of cases predicted right. F1 and "
-        "AUROC: means over classes, one against the rest.",
+        f"AUROC: means over classes, one against the rest.{_aggregated(one['aggregate'])}",
         "",
     ]
     rows: list[tuple[object, ...]] = []
@@ -173,6 +173,12 @@ def _evaluation(one: Mapping[str, Any]) -> list[str]:
             "",
         ]
     return lines
+
+
+def _aggregated(how: str | None) -> str:
+    if how is None:
+        return ""
+    return f" The probability of a slide or patient is {text(Aggregate.parse(how).words)}."
 
 
 def percent(entry: Mapping[str, Any]) -> str:

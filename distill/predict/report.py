@@ -66,7 +66,7 @@ def predictions(
         slides: what became of each.
         classes: K names, in the order of the logits.
         temperature: that logits are divided by.
-        aggregate: "mean" or "area"; see `distill.evaluation.predictions`.
+        aggregate: what `distill.evaluation.Aggregate.parse` takes.
     """
     crops = [(one, crop) for one in slides for crop in one.crops]
     rows = [(crop.crop, one.slide, one.slide, None, crop.area_mm2) for one, crop in crops]

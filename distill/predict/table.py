@@ -8,7 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from distill.evaluation import Predictions
+from distill.evaluation import Aggregate, Predictions
 from distill.predict.calibration import Calibration
 from distill.predict.report import SlidePredictions, effect
 from wsistore import terminal
@@ -16,8 +16,8 @@ from wsistore import terminal
 
 def slides_table(found: SlidePredictions, calibrated: Calibration, aggregate: str) -> Table:
     """Return a row per slide tried, and below it whether the probabilities are calibrated."""
-    weight = "each crop weighs the same" if aggregate == "mean" else "crops weigh by area"
-    said = f"A slide's probability is the mean over its crops ({weight}). Probabilities are "
+    words = Aggregate.parse(aggregate).words
+    said = f"A slide's probability is {words}. Probabilities are "
     shown = _table("Slides", f"{said}{calibrated.said}.{_effect(found)}")
     for name in ("slide", "crops", "predicted"):
         shown.add_column(name, justify="right" if name == "crops" else "left", overflow="fold")

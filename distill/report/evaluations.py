@@ -50,7 +50,7 @@ class Collected:
     Attributes:
         runs: in the order given.
         how: the bootstrap of all of them.
-        aggregate: what a crop weighs in its slide and patient.
+        aggregate: how crops add up to slides and patients.
         paper: whether all hold the accuracy as the paper prints it.
     """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from distill.evaluation import ScoreTable, notes, score_columns
+from distill.evaluation import Aggregate, ScoreTable, notes, score_columns
 from distill.report.formatting import NONE, percent, quantity
 from distill.report.methods import TEACHER, MethodRow
 from distill.report.page.cells import (
@@ -87,11 +87,10 @@ def overall_table(measured: Measured) -> Table:
          *(score(one.entry(block)) for one in wanted.values()))
         for row in measured.rows for kind, block in measured.blocks[row.name].items()
     ]  # fmt: skip
-    area = measured.collected.aggregate == "area"
     caption = (
-        f"In %. {notes(wanted)}. A slide or patient is classified by the mean "
-        f"probability of its crops, each weighing {'its area' if area else 'the same'}; those "
-        f"without one label are left out. {resampled(measured)}"
+        f"In %. {notes(wanted)}. The probability of a slide or patient is "
+        f"{Aggregate.parse(measured.collected.aggregate).words}. Those without one label are left "
+        f"out. {resampled(measured)}"
     )
     made = (LEVEL, METHOD, CASES, *scored(wanted))
     return Table("overall", "Crops, slides and patients", caption, made, tuple(body))

@@ -331,6 +331,23 @@ def test_area_weighs_large_crops_more(tmp_path: Path) -> None:
     assert strict(folder / "metrics.json")["aggregate"] == "area"
 
 
+def test_slides_of_the_crops_that_show_most_of_a_class(run: Path, store: Path) -> None:
+    """The class is named in one spelling everywhere, and must be one of the run's."""
+    how = f"top-1:{CLASSES[0]}"
+    assert command(run, store, "--draws", 20, "--aggregate", how).exit_code == 0
+    folder = run / "evaluation" / "main-test"
+    crops = Predictions.read(folder / "predictions.csv")
+    slides = Predictions.read(folder / "slides.csv", "slide")
+    for slide, row in zip(slides.table["slide"], slides.probabilities, strict=True):
+        mine = crops.probabilities[(crops.table["slide"] == slide).to_numpy()]
+        np.testing.assert_array_equal(row, mine[mine[:, 0].argmax()])
+    assert strict(folder / "metrics.json")["aggregate"] == f"max:{CLASSES[0]}"
+    for odd, why in (("max:d", "'d' is none of the classes"), ("median", "is none of mean, area")):
+        result = command(run, store, "--aggregate", odd, "--overwrite")
+        assert result.exit_code == 2
+        assert why in " ".join(result.stderr.split())
+
+
 def test_a_temperature_fitted_on_val_changes_probabilities_and_no_prediction(
     tmp_path: Path,
 ) -> None:

@@ -42,6 +42,12 @@ def test_another_type_is_refused_by_name(change: dict[str, Any], said: str, tmp_
         read_report(tmp_path / "metrics.json")
 
 
+def test_a_way_to_aggregate_that_there_is_not_is_damage(tmp_path: Path) -> None:
+    (tmp_path / "metrics.json").write_text(json.dumps({**WHOLE, "aggregate": "median"}))
+    with pytest.raises(RunError, match="is damaged: its aggregate 'median' is none of mean"):
+        read_report(tmp_path / "metrics.json")
+
+
 def test_what_every_evaluation_has_must_be_there(tmp_path: Path) -> None:
     held = {key: value for key, value in WHOLE.items() if key not in ("cost", "slides")}
     (tmp_path / "metrics.json").write_text(json.dumps(held))

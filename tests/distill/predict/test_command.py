@@ -70,7 +70,7 @@ def assert_same_answers(out: Path, evaluation: Path, store: Path) -> None:
     assert ours[shared].to_csv() == theirs[shared].to_csv()
 
 
-@pytest.mark.parametrize("aggregate", ["mean", "area"])
+@pytest.mark.parametrize("aggregate", ["mean", "area", "top-2:c"])
 def test_it_equals_a_build_and_an_evaluation(
     run: Path, store: Path, slides: list[Path], tmp_path: Path, aggregate: str
 ) -> None:
