@@ -4,21 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 import wsistore
-from distill.cli.options import FOLDER, Grouped, option
+from distill.cli.options import FOLDER, Grouped, option, refuse_without_effect
 from distill.evaluation import ScoreTable, score_columns
 from distill.output_folder import lock_output
 from wsistore import terminal
+
+if TYPE_CHECKING:
+    from distill.pooling import Passes
 
 
 @click.command("report", cls=Grouped)
 @click.argument("runs", nargs=-1, required=True, type=FOLDER, metavar="RUN...")
 @click.argument("store", type=FOLDER)
 @option("Data", "--split", default="main", metavar="NAME", help="Split of the store.")
+@option(
+    "Data",
+    "--folds",
+    metavar="NAME",
+    help="Folds of a cross-validation, in place of --split: RUNs of any methods, each trained on "
+    "one of them.",
+)
 @option("Data", "--subset", default="test", metavar="NAME", help="Subset of the evaluations.")
 @option(
     "Verdict",
@@ -63,6 +73,7 @@ def command(
     runs: tuple[Path, ...],
     store: Path,
     split: str,
+    folds: str | None,
     subset: str,
     margin: float,
     score: str,
@@ -77,7 +88,8 @@ def command(
     DIR gets index.html, one page that opens offline; the same as report.md; a CSV file for each
     table and an SVG file for each figure. Everything is taken from the runs' own files and STORE:
     run 'distill evaluate' first. Differences are paired, by the bootstrap of the evaluations. Runs
-    that differ in --seed alone are one row. See docs/reference/report.md.
+    that differ in --seed alone are one row. With --folds the answers of the folds are pooled first,
+    so that every patient counts once. See docs/reference/report.md.
 
     \b
     Examples:
@@ -85,7 +97,11 @@ def command(
       distill report runs/* STORE --out report --margin 2 --score balanced-accuracy
       distill report runs/* STORE --out report --explain maps --overwrite
       distill report runs/* STORE --out report --preview STORE-preview --mistakes 24
+      distill report cv/*/seed-*/* STORE --folds cv --out report
     """
+    if folds is not None:
+        refuse_without_effect({"split": "with --folds"})
+    from distill.pooling import collect_folds, folds_section
     from distill.report import (
         PAGE,
         Question,
@@ -109,7 +125,11 @@ def command(
     check_report_folder(out, overwrite)
     explained = overlays(explain) if explain else ([], 0)
     opened = wsistore.open(store)
-    collected = collect(runs, opened, split, subset)
+    methods: list[Passes] = []
+    if folds is None:
+        collected = collect(runs, opened, split, subset)
+    else:
+        collected, methods = collect_folds(runs, opened, folds, subset)
     measured = measure(collected, methods_of(collected.runs, opened.level_names), _watch)
     question = Question(score, margin)
     verdicts = judge_students(measured, question)
@@ -123,7 +143,8 @@ def command(
         cards = mistake_cards(opened, worst, shown, links)
         if cards.fault:
             terminal.echo(f"pictures of mistakes are missing: {cards.fault}")
-    report = assemble(measured, opened, question, verdicts, said, explained, cards)
+    more = [folds_section(measured, methods, question.about)] if methods else []
+    report = assemble(measured, opened, question, verdicts, said, explained, cards, more)
     write_report(out, report_files(report), overwrite)
     terminal.echo(report.lead)
     terminal.echo(str(out / PAGE))

@@ -13,7 +13,7 @@ import pandas as pd
 import wsistore
 from distill.errors import RunError, UsageError
 from distill.evaluation import TRAINING, BootstrapSettings, Predictions
-from distill.report import collect
+from distill.report import Evaluated, collect
 from distill.runs import Run
 from distill.training import method
 
@@ -23,18 +23,29 @@ class FoldRun:
     """A run, and its answers for the patients that its own fold tests on.
 
     Attributes:
-        path: its folder.
+        evaluated: the run, and its evaluation on those patients.
         fold: what it was trained on.
         seed: of its training.
-        answers: for crops.
-        metrics: what metrics.json of that evaluation holds.
     """
 
-    path: Path
+    evaluated: Evaluated
     fold: wsistore.Fold
     seed: int
-    answers: Predictions
-    metrics: dict[str, Any]
+
+    @property
+    def path(self) -> Path:
+        """Its folder."""
+        return self.evaluated.run.path
+
+    @property
+    def answers(self) -> Predictions:
+        """Its answers for crops."""
+        return self.evaluated.answers
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """What metrics.json of the evaluation holds."""
+        return self.evaluated.metrics
 
 
 @dataclass(frozen=True)
@@ -85,7 +96,7 @@ def gather(
                 f"{run.path} was trained on patients of {subset} of its fold {fold.split}, or "
                 "nobody can tell; train it on the fold as it is"
             )
-        found.append(FoldRun(run.path, fold, _seed(run), held.answers, held.metrics))
+        found.append(FoldRun(held, fold, _seed(run)))
         calibration = held.metrics["calibration"]
         way = (collected.how, collected.aggregate, calibration and calibration["subset"])
         ways.append(way)

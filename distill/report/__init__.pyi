@@ -1,10 +1,11 @@
 from .evaluations import Collected, Evaluated, collect
 from .formatting import ends, interval, markdown, percent, quantity
-from .methods import methods_of
+from .methods import MethodRow, methods_of
 from .mistakes import shown_mistakes, worst_mistakes
 from .notices import notices_of
-from .page.cells import score, scored
+from .page.cells import LEVEL, METHOD, head, score, scored
 from .page.document import assemble
+from .page.figures import method_styles
 from .page.folder import PAGE, check_report_folder, overlays, write_report
 from .page.html import report_files
 from .page.mistake_cards import mistake_cards, preview_links
@@ -17,7 +18,9 @@ from .verdict import Question, judge_students
 __all__ = [
     "FAINT",
     "INK",
+    "LEVEL",
     "MARKERS",
+    "METHOD",
     "PAGE",
     "SERIES",
     "WIDTH",
@@ -26,6 +29,7 @@ __all__ = [
     "Column",
     "Evaluated",
     "Measured",
+    "MethodRow",
     "Picture",
     "Question",
     "Section",
@@ -37,10 +41,12 @@ __all__ = [
     "count",
     "drawing",
     "ends",
+    "head",
     "interval",
     "judge_students",
     "markdown",
     "measure",
+    "method_styles",
     "methods_of",
     "mistake_cards",
     "notices_of",

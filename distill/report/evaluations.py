@@ -28,6 +28,9 @@ class Evaluated:
         metrics: what metrics.json holds.
         answers: what predictions.csv holds.
         epochs: the lines of metrics.jsonl.
+        folds: where it is a pass over the folds of a cross-validation, the runs of the folds, in
+            their order; see `distill.pooling`. What it is itself is then made of theirs.
+        differs_in: what tells it apart from other runs of its recipe: its "seed", or its "pass".
     """
 
     name: str
@@ -36,6 +39,13 @@ class Evaluated:
     metrics: dict[str, Any]
     answers: Predictions
     epochs: tuple[dict[str, Any], ...]
+    folds: tuple[Evaluated, ...] = ()
+    differs_in: str = "seed"
+
+    @property
+    def trained(self) -> tuple[Evaluated, ...]:
+        """The runs that were trained: itself, or those of its folds."""
+        return self.folds or (self,)
 
     @property
     def command(self) -> str:
@@ -52,12 +62,19 @@ class Collected:
         how: the bootstrap of all of them.
         aggregate: how crops add up to slides and patients.
         paper: whether all hold the accuracy as the paper prints it.
+        folds: names of the splits of a cross-validation, whose passes the runs are; else empty.
     """
 
     runs: tuple[Evaluated, ...]
     how: BootstrapSettings
     aggregate: str
     paper: bool
+    folds: tuple[str, ...] = ()
+
+    @property
+    def trained(self) -> tuple[Evaluated, ...]:
+        """All runs that were trained, those of folds one by one."""
+        return tuple(one for run in self.runs for one in run.trained)
 
 
 def collect(paths: Sequence[Path], store: wsistore.Store, split: str, subset: str) -> Collected:

@@ -55,6 +55,12 @@ class MethodRow:
         return f"{self.label} at {magnification(self.level)}"
 
     @property
+    def several(self) -> str:
+        """What its runs are, where there are several: "3 seeds", or "6 passes" over folds."""
+        plural = {"seed": "seeds", "pass": "passes"}[self.runs[0].differs_in]
+        return f"{len(self.runs)} {plural}" if len(self.runs) > 1 else ""
+
+    @property
     def gmac(self) -> float:
         """Mean 10⁹ multiply-adds of one crop."""
         return float(self.runs[0].metrics["cost"]["gmac_per_crop"]["mean"])

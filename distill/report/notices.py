@@ -71,11 +71,22 @@ _STATES = {
 def notices(measured: Measured, verdicts: Sequence[Verdict]) -> list[str]:
     """Return the warnings, most important first."""
     return [
+        *_folds(measured),
         *_patients(measured),
         *_orphans(measured),
         *_classes(measured),
         *_crops(measured),
         *_seeds(measured, verdicts),
+    ]
+
+
+def _folds(measured: Measured) -> list[str]:
+    if not measured.collected.folds:
+        return []
+    return [
+        "Each patient was tested by networks that were trained on others, one network a fold. The "
+        "scores are of a recipe on patients such as these: no single network has them, and the "
+        "intervals tell of other test patients, not of training on others."
     ]
 
 
@@ -93,7 +104,7 @@ def _patients(measured: Measured) -> list[str]:
             "Intervals resample crops. Crops of one patient resemble each other, so they are too "
             "narrow, and no verdict is given; evaluate with --unit patient."
         )
-    for one in measured.collected.runs:
+    for one in measured.collected.trained:
         known = one.metrics["training_patients"]
         if known is None:
             found.append(f"Nobody can tell which patients {one.name} was trained on.")
@@ -155,7 +166,7 @@ def _classes(measured: Measured) -> list[str]:
 
 def _crops(measured: Measured) -> list[str]:
     found = []
-    for one in measured.collected.runs:
+    for one in measured.collected.trained:
         if skipped := one.metrics["skipped"]:
             found.append(
                 f"{one.name} could not take {len(skipped)} crops (its metrics.json says why); "
@@ -174,10 +185,11 @@ def _seeds(measured: Measured, verdicts: Sequence[Verdict]) -> list[str]:
     single = [row for row in students if len(row.runs) == 1]
     found = []
     if single:
-        each = "The student was trained once, with one seed."
+        once = "once a fold" if measured.collected.folds else "once"
+        each = f"The student was trained {once}, with one seed."
         if len(students) > 1:
             who = "Each" if len(single) == len(students) else f"{len(single)}"
-            each = f"{who} of the {len(students)} students was trained once, with one seed."
+            each = f"{who} of the {len(students)} students was trained {once}, with one seed."
         found.append(f"{each} Intervals tell of other patients, not of training again.")
     if len(verdicts) > 1:
         found.append(

@@ -97,7 +97,7 @@ def judge(difference: Difference, question: Question, collected: Collected) -> V
     entry = question.about.entry(block)
     value, span = entry["value"], ends(entry)
     times = _cost(difference.others) / row.gmac
-    seeds = f", mean of {len(row.runs)} seeds," if len(row.runs) > 1 else ""
+    seeds = f", mean of {row.several}," if row.several else ""
     patient = "test patient" if row.runs[0].metrics["subset"] == "test" else "patient"
     who = (
         f"On {_number(block['scored']['patients'], patient)} "
@@ -159,14 +159,15 @@ def class_patients(answers: Predictions) -> dict[str, int]:
 
 def _seeds(difference: Difference, question: Question) -> str:
     """Say between what values the seeds lie, each compared with the mean of the teachers."""
-    if len(difference.row.runs) == 1:
+    if not difference.row.several:
         return ""
     values, base = (
         [question.about.entry(one.metrics)["value"] for one in runs]
         for runs in (difference.row.runs, difference.others)
     )
     low, high = (percent(end(values) - fmean(base), 1, sign=True) for end in (min, max))
-    return f" Its seeds lie from {low} to {high}."
+    what = difference.row.several.split()[1]
+    return f" Its {what} lie from {low} to {high}."
 
 
 def _conclude(span: tuple[float, float], question: Question) -> tuple[str, str]:

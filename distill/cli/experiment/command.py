@@ -71,7 +71,8 @@ def experiment(
     seeds, and any option of the commands. Each run is a `distill` command of its own, several at a
     time, whose words go to OUT/logs. What is done is kept: the same call goes on after an
     interruption, or after FILE has got more seeds, levels or recipes. With folds = "NAME" in place
-    of split every fold has all of these, and each method is pooled over the folds.
+    of split every fold has all of these, each method is pooled over the folds, and the report is on
+    the pooled answers.
 
     \b
     Examples:
@@ -91,7 +92,8 @@ def experiment(
         for crops in (*plan.sets, plan.subset):
             rows_of(opened, split, crops)
     found = jobs_of(plan, out, folds)
-    last = pools(plan, out, folds) if folds else [report(plan, out)]
+    pooled = pools(plan, out, folds) if folds else []
+    last = [*pooled, report(plan, out, folds)]
     cores = os.cpu_count() or 1
     jobs = jobs or _at_a_time(device, cores)
     machine = ["--threads", str(threads or max(1, cores // jobs)), "--device", device]
@@ -126,7 +128,7 @@ def experiment(
         if made.returncode:
             raise DistillError(f"no report could be made of {out}; the reason is above")
     if folds:
-        _summarize(out, [Path(words[words.index("--out") + 1]) for words in last])
+        _summarize(out, [Path(words[words.index("--out") + 1]) for words in pooled])
 
 
 def _summarize(out: Path, pooled: Sequence[Path]) -> None:

@@ -173,8 +173,6 @@ def read(path: Path) -> Experiment:
             raise UsageError(f"{path} has no {key}")
     if "split" in given and "folds" in given:
         raise UsageError(f"{path} has split and folds; folds are splits, so give one of them")
-    if "folds" in given and given.get("report"):
-        raise UsageError(f"{path}: report has no effect with folds; leave it out")
     for key in ("students", "distil_on", "seeds"):
         if key in given:
             given[key] = tuple(dict.fromkeys(given[key]))
@@ -223,7 +221,7 @@ def _check_options(path: Path, experiment: Experiment) -> None:
     planned = {*PLANNED, "student_level", "views", "resize", "attention"}
     _check(path, "teach", experiment.teach, teach, planned)
     _check(path, "evaluate", experiment.evaluate, evaluate_command, {*PLANNED, "as_json"})
-    _check(path, "report", experiment.report, report, PLANNED)
+    _check(path, "report", experiment.report, report, {*PLANNED, "folds"})
 
 
 def _check_type(path: Path, where: str, key: str, value: object) -> None:

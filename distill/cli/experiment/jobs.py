@@ -62,10 +62,11 @@ def pools(experiment: Experiment, out: Path, folds: Sequence[str]) -> list[tuple
     return found
 
 
-def report(experiment: Experiment, out: Path) -> tuple[str, ...]:
+def report(experiment: Experiment, out: Path, folds: Sequence[str] = ()) -> tuple[str, ...]:
     """Return the command line of the report on all runs."""
-    made = runs(experiment, out)
-    subset = ("--split", experiment.split, "--subset", experiment.subset)
+    made = runs(experiment, out, folds)
+    split = ("--folds", experiment.folds) if folds else ("--split", experiment.split)
+    subset = (*split, "--subset", experiment.subset)
     place = ("--out", str(out / "report"), "--overwrite")
     return (
         "report",

@@ -44,7 +44,7 @@ def roc_figure(measured: Measured, row: MethodRow, name: str) -> Picture:
         axes.set_ylabel("sensitivity, %")
         figure.legend(loc="outside lower center", fontsize=9, title="AUROC, %", title_fontsize=9)
         said = "; ".join(f"{label}: {area}" for label, area in areas.items())
-        whose = _title(row, "mean of {} seeds")
+        whose = _title(row, "mean of {}")
         title = f"ROC: {whose}"
         alt = f"ROC curves of {whose}, each class against the rest; AUROC in %: {said}"
         return picture(figure, name, title, alt)
@@ -84,7 +84,7 @@ def reliability_figure(measured: Measured, row: MethodRow, name: str) -> Picture
         below.set_xlim(-2, 102)
         below.set_xticks(_TICKS)
         below.set_xlabel("probability of the class predicted, %")
-        title = _title(row, "crops of {} seeds")
+        title = _title(row, "crops of {}")
         said = "; ".join(
             f"{confidence[k]:.1f}: {right[k]:.1f} ({found.cases[k]:,})"
             for k in np.flatnonzero(some)
@@ -96,8 +96,8 @@ def reliability_figure(measured: Measured, row: MethodRow, name: str) -> Picture
         return picture(figure, name, title, alt)
 
 
-def _title(row: MethodRow, seeds: str) -> str:
-    return row.name + (f", {seeds.format(len(row.runs))}" if len(row.runs) > 1 else "")
+def _title(row: MethodRow, of: str) -> str:
+    return row.name + (f", {of.format(row.several)}" if row.several else "")
 
 
 def _shown(entry: Entry) -> str:

@@ -30,7 +30,7 @@ def resampled(measured: Measured) -> str:
 def head(row: MethodRow) -> tuple[Cell, Cell]:
     """Return the cells of `LEVEL`, e.g. "1.25× (8 µm/px)", and of `METHOD`."""
     level = Cell(f"{magnification(row.level)} ({row.mpp:.4g} µm/px)", (row.level, row.mpp))
-    seeds = f", {len(row.runs)} seeds" if len(row.runs) > 1 else ""
+    seeds = f", {row.several}" if row.several else ""
     names = " + ".join(one.name for one in row.runs)
     return level, Cell(f"{row.label}{seeds}", (row.label, names))
 
@@ -66,7 +66,7 @@ def over_seeds(measured: Measured, row: MethodRow, wanted: Score) -> Cell:
     if len(row.runs) == 1 or not known:
         return Cell(cell.text, (*cell.raw, None, None), cell.small)
     low, high = min(known), max(known)
-    note = f"seeds {percent(low)}–{percent(high)}"
+    note = f"{row.several.split()[1]} {percent(low)}–{percent(high)}"
     return Cell(cell.text, (*cell.raw, low, high), cell.small, note)
 
 

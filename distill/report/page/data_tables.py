@@ -10,7 +10,7 @@ from distill.report.evaluations import Evaluated
 from distill.report.formatting import magnification
 from distill.report.methods import MethodRow
 from distill.report.page.cells import LEVEL, METHOD, head
-from distill.report.page.table import Cell, Column, Table, columns, count, text
+from distill.report.page.table import Cell, Column, Table, columns, count, field, text
 from distill.runs import resume_differences
 
 NO_LABEL = "(no label)"
@@ -80,6 +80,40 @@ def split_table(store: wsistore.Store, split: str) -> Table:
     return Table("split", title, caption, made, tuple(body))
 
 
+def fold_table(store: wsistore.Store, splits: Sequence[str], subset: str) -> Table:
+    """Return whom each fold of a cross-validation tests: patients and crops of each class.
+
+    Args:
+        store: the store.
+        splits: names of the folds.
+        subset: what of each is tested.
+    """
+    known = {one.name: one for one in store.info().splits}
+    labels = list(dict.fromkeys(label for name in splits for label in known[name].labels))
+    shown = [(NO_LABEL if label is None else label, label, False) for label in labels]
+    made = columns(
+        Column("fold", ("fold",), number=False),
+        *(Column(title, (f"{field(title)}_patients", f"{field(title)}_crops"))
+          for title, _, _ in [*shown, ("all", None, True)]),
+    )  # fmt: skip
+    body = []
+    for name in splits:
+        found = [
+            known[name].cell(subset, label, total=total)
+            for _, label, total in [*shown, ("all", None, True)]
+        ]
+        body.append(
+            (text(name),
+             *(Cell(f"{one.patients:,} / {one.crops:,}", (one.patients, one.crops))
+               for one in found))
+        )  # fmt: skip
+    caption = (
+        f"Patients / crops of {subset}; every patient is tested in one fold of a repeat, by a "
+        "network that was trained on others."
+    )
+    return Table("folds", "Whom each fold tests", caption, made, tuple(body))
+
+
 def run_table(rows: Sequence[MethodRow]) -> Table:
     """Return what each run is, how it was trained, and which of its epochs was kept."""
     made = columns(
@@ -103,7 +137,8 @@ def run_table(rows: Sequence[MethodRow]) -> Table:
             Cell(one.sha256[:12], (one.sha256,)),
         )
         for row in rows
-        for one in row.runs
+        for run in row.runs
+        for one in run.trained
         for about in [one.run.weights]
     ]
     caption = "weights: the first digits of their SHA-256; all of them are in the CSV file."

@@ -25,7 +25,9 @@ class Report:
     """A report.
 
     Attributes:
-        store, split, subset: what the runs were evaluated on.
+        store: what the runs were evaluated on.
+        split: the kind of split, and its name.
+        subset: of the split.
         facts: counts for the head: number and unit.
         lead: the answer.
         question: the margin and the score that the answer is about.
@@ -98,7 +100,7 @@ def assemble(
         wsistore.WsistoreError: a table of the store cannot be read.
     """
     first = measured.collected.runs[0]
-    split = str(first.metrics["split"])
+    split, folds = str(first.metrics["split"]), len(measured.collected.folds)
     shown = [
         sections.scores_section(measured),
         sections.differences_section(measured),
@@ -108,12 +110,12 @@ def assemble(
         sections.mistakes_section(mistakes),
         sections.cost_section(measured),
         sections.overlays_section(*explained),
-        sections.data_section(store, split),
+        sections.data_section(measured, store),
         sections.training_section(measured),
     ]
     return Report(
         store=own_name(store.path),
-        split=split,
+        split=f"cross-validation {split}, {folds} folds" if folds else f"split {split}",
         subset=str(first.metrics["subset"]),
         facts=_facts(measured),
         lead=said.lead,
@@ -133,6 +135,6 @@ def _facts(measured: Measured) -> tuple[tuple[str, str], ...]:
     first = measured.collected.runs[0]
     counts = [(first.metrics["scored"][f"{kind}s"], kind) for kind in ("patient", "slide", "crop")]
     counts.append((len(first.answers.classes), "class"))
-    counts.append((len(measured.collected.runs), "run"))
+    counts.append((len(measured.collected.trained), "run"))
     plural = {"class": "classes"}
     return tuple((f"{n:,}", kind if n == 1 else plural.get(kind, f"{kind}s")) for n, kind in counts)

@@ -27,7 +27,7 @@ from distill.report.verdict import Question, Verdict
 Entry = Mapping[str, Any]
 
 
-def methods(measured: Measured) -> dict[str, tuple[str, str]]:
+def method_styles(measured: Measured) -> dict[str, tuple[str, str]]:
     """Return colour and marker of each label but the teachers': the baseline's first."""
     labels = list(dict.fromkeys(row.label for row in measured.rows if row.kind != TEACHER))
     baselines = {row.label for row in measured.rows if row.kind == BASELINE}
@@ -49,7 +49,7 @@ def margin_figure(
     ]
     if not shown:
         return None
-    name, style = question.about.words, methods(measured)
+    name, style = question.about.words, method_styles(measured)
     title = f"Student minus teacher, {name}; shaded: a loss of more than {question.points}"
     with drawing("margin", WIDTH, 0.95 + 0.36 * len(shown)) as figure:
         axes = figure.subplots()
@@ -82,7 +82,7 @@ def margin_figure(
 
 def cost_figure(measured: Measured) -> Picture:
     """Draw accuracy against cost, as Figure 3 of the paper, with intervals."""
-    style = methods(measured)
+    style = method_styles(measured)
     accuracy = score_columns(ScoreTable.MACRO)["accuracy"]
     title = "Accuracy against cost (Figure 3 of the paper)"
     with drawing("cost", WIDTH, 3.9) as figure:

@@ -21,11 +21,6 @@ from distill.report.page.cells import (
 from distill.report.page.table import Cell, Column, Table, columns, count, field, marked, text
 from distill.report.scores import Measured
 
-_SEEDS = (
-    " Of several seeds: their mean, the interval of that mean over other patients, and the lowest "
-    "and highest seed."
-)
-
 
 def teacher_table(measured: Measured) -> Table:
     """Return the paper's Table 5: a row for each score, a column for each teacher."""
@@ -67,6 +62,7 @@ def score_table(measured: Measured) -> Table:
 def seed_table(measured: Measured) -> Table | None:
     """Return every run of the rows that have several seeds; None where no row has."""
     wanted = shown(measured, ScoreTable.MACRO)
+    what = measured.collected.runs[0].differs_in
     body = [
         (*head(row), text(one.name), count(one.run.config["seed"]),
          *(score(asked.entry(one.metrics)) for asked in wanted.values()))
@@ -74,9 +70,9 @@ def seed_table(measured: Measured) -> Table | None:
     ]  # fmt: skip
     if not body:
         return None
-    made = columns(LEVEL, METHOD, Column("run", ("run",), number=False), "seed", *scored(wanted))
+    made = columns(LEVEL, METHOD, Column("run", ("run",), number=False), what, *scored(wanted))
     caption = f"{AVERAGE}. {resampled(measured)}"
-    return Table("seeds", "Every seed", caption, made, tuple(body))
+    return Table("seeds", f"Every {what}", caption, made, tuple(body))
 
 
 def overall_table(measured: Measured) -> Table:
@@ -158,7 +154,7 @@ def cost_table(measured: Measured) -> Table:
         body.append(
             (
                 *head(row),
-                *(Cell(quantity(per_crop[n]), (per_crop[n],)) for n in ("mean", "median", "max")),
+                *(_quantity(per_crop[n]) for n in ("mean", "median", "max")),
                 Cell(quantity(row.gflop), (row.gflop,)),
                 Cell(f"{100 * row.gmac / most:.3g} %", (row.gmac / most,)),
                 count(cost["parameters"]),
@@ -176,5 +172,17 @@ def cost_table(measured: Measured) -> Table:
     return Table("cost", "Cost of one crop", caption, made, tuple(body))
 
 
+def _quantity(value: float | None) -> Cell:
+    """Return a cost; the passes of a cross-validation know no median."""
+    return Cell(NONE if value is None else quantity(value), (value,))
+
+
 def _about_seeds(rows: list[MethodRow]) -> str:
-    return _SEEDS if any(len(row.runs) > 1 for row in rows) else ""
+    several = [row for row in rows if row.several]
+    if not several:
+        return ""
+    one, many = several[0].runs[0].differs_in, several[0].several.split()[1]
+    return (
+        f" Of several {many}: their mean, the interval of that mean over other patients, and the "
+        f"lowest and highest {one}."
+    )

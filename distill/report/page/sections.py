@@ -97,7 +97,7 @@ def classes_section(measured: Measured) -> Section:
     said = ", ".join(f"{name}: {n:,}" for name, n in patients.items())
     matrices = tuple(
         Matrix(
-            row.name + (f", sum of {len(row.runs)} seeds" if len(row.runs) > 1 else ""),
+            row.name + (f", sum of {row.several}" if row.several else ""),
             *tables.confusion(row),
         )
         for row in measured.rows
@@ -126,8 +126,7 @@ def calibration_section(measured: Measured) -> Section:
         "Calibration",
         f"A point on the diagonal is right as often as it claims; below, the network is too sure. "
         f"Labelled crops in {BINS} bins of confidence, whose sizes stand below. Of several seeds "
-        "all answers are pooled, and the expected calibration error (ECE) is the mean of the "
-        "seeds'.",
+        "all answers are pooled, and the expected calibration error (ECE) is the mean of theirs.",
         curves=tuple(
             reliability_figure(measured, row, f"reliability-{number:02}")
             for number, row in enumerate(measured.rows, start=1)
@@ -142,7 +141,8 @@ def mistakes_section(made: MistakeCards | None) -> Section | None:
     if made is None:
         return None
     shown = made.shown
-    seeds = ", by the mean probability of its seeds" if len(shown.row.runs) > 1 else ""
+    several = shown.row.several
+    seeds = f", by the mean probability of its {several}" if several else ""
     text = (
         f"{shown.row.name} is wrong about {shown.wrong:,} of {shown.cases:,} labelled crops{seeds}."
     )
@@ -178,15 +178,20 @@ def overlays_section(shown: Sequence[Overlay], count: int) -> Section | None:
     )
 
 
-def data_section(store: wsistore.Store, split: str) -> Section:
-    """Return what the store and the split hold."""
-    shown = (data_tables.split_table(store, split), data_tables.size_table(store))
-    return Section("data", "Data", tables=shown)
+def data_section(measured: Measured, store: wsistore.Store) -> Section:
+    """Return what the store and the split, or the folds, hold."""
+    about, folds = measured.collected.runs[0].metrics, measured.collected.folds
+    whom = (
+        data_tables.fold_table(store, folds, str(about["subset"]))
+        if folds
+        else data_tables.split_table(store, str(about["split"]))
+    )
+    return Section("data", "Data", tables=(whom, data_tables.size_table(store)))
 
 
 def training_section(measured: Measured) -> Section:
     """Return how the runs were trained."""
-    pairs = [(row, one) for row in measured.rows for one in row.runs]
+    pairs = [(row, run, one) for row in measured.rows for run in row.runs for one in run.trained]
     settings = data_tables.settings_table(measured.rows)
     return Section(
         "training",
@@ -198,11 +203,13 @@ def training_section(measured: Measured) -> Section:
             curve_figure(
                 one,
                 f"curve-{number:02}",
-                row.name + (f", seed {one.run.config['seed']}" if len(row.runs) > 1 else ""),
+                row.name
+                + (f", seed {one.run.config['seed']}" if row.several else "")
+                + (f", {one.run.config['split']}" if run.folds else ""),
             )
-            for number, (row, one) in enumerate(pairs, start=1)
+            for number, (row, run, one) in enumerate(pairs, start=1)
             if one.epochs
         ),
         called="training curves",
-        listed=(data_tables.curve_table([one for _, one in pairs]),),
+        listed=(data_tables.curve_table([one for _, _, one in pairs]),),
     )

@@ -11,7 +11,10 @@ from click.testing import CliRunner
 import wsistore
 from distill.evaluation.predictions import Predictions
 from distill.evaluation.scoring import BootstrapSettings
+from distill.report import Evaluated
+from distill.runs import Run
 from distill.runs.provenance import sha256
+from distill.runs.weights import Weights
 from tests.distill.report.fabricate import CLASSES, QUICK, evaluate, make_run, make_store
 from wsistore.cli.main import main
 
@@ -62,6 +65,12 @@ def over_folds(folder: Path, store: Path, seeds: tuple[int, ...] = (0,), **more:
         for seed in seeds
         for fold in wsistore.open(store).folds("cv")
     ]
+
+
+def evaluated(path: Path, answers: Predictions) -> Evaluated:
+    """Answers of a run of which nothing else is known."""
+    weights = Weights("resnet10", list(CLASSES), "1.25x", 8.0, (0, 0, 0), (1, 1, 1), 1, "last")
+    return Evaluated(path.name, Run(path, {}, weights), "", {}, answers, ())
 
 
 def metrics(folder: Path) -> dict[str, Any]:

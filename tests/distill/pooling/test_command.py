@@ -189,7 +189,7 @@ def test_runs_of_other_classes_are_refused(tmp_path: Path) -> None:
     from distill.errors import RunError
     from distill.evaluation.predictions import Predictions
     from distill.pooling import FoldRun, passes_of
-    from tests.distill.pooling.folds import answers_of
+    from tests.distill.pooling.folds import answers_of, evaluated
 
     store = make_folds(tmp_path / "store")
     folds = wsistore.open(store).folds("cv")
@@ -198,7 +198,7 @@ def test_runs_of_other_classes_are_refused(tmp_path: Path) -> None:
         given = answers_of(store, fold.split, 0)
         names = CLASSES if fold.number else ("celiac sprue", "normal", "other")
         told = Predictions("crop", names, given.table, given.probabilities, given.predicted)
-        found.append(FoldRun(Path(fold.split), fold, 0, told, {}))
+        found.append(FoldRun(evaluated(Path(fold.split), told), fold, 0))
     with pytest.raises(RunError, match="cv-0 and cv-1 tell different classes apart"):
         passes_of(found, folds)
 

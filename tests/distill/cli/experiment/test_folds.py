@@ -60,7 +60,7 @@ def test_every_method_is_pooled_and_compared_with_the_baseline_of_its_level() ->
     ("more", "message"),
     [
         ('split = "main"\n', "has split and folds"),
-        ("[report]\nmargin = 2\n", "report has no effect with folds"),
+        ('[report]\nfolds = "cv"\n', "report has no option folds"),
     ],
 )
 def test_what_does_not_go_together(tmp_path: Path, more: str, message: str) -> None:
@@ -87,8 +87,8 @@ def test_three_folds_of_the_sample_cohort_from_the_file_to_the_page(tmp_path: Pa
     wsi("split", store, "--name", "cv", "--folds", 3)
     # its commands one by one, in this process; then the experiment finds them done
     lines = done("experiment", design, "--out", out, "--dry-run").output.splitlines()
-    assert len(lines) == 3 * 3 * 2 + 3
-    for line in lines[:-3]:
+    assert len(lines) == 3 * 3 * 2 + 3 + 1
+    for line in lines[:-4]:
         done(*shlex.split(line)[1:], "--device", "cpu")
     shown = done("experiment", design, "--out", out, "--jobs", 1, "--device", "cpu").output
     assert "all 18 jobs done" in shown
@@ -101,3 +101,5 @@ def test_three_folds_of_the_sample_cohort_from_the_file_to_the_page(tmp_path: Pa
     with (out / "pooled" / "folds.csv").open() as file:
         folds = [one["split"] for one in csv.DictReader(file)]
     assert folds == ["cv-0", "cv-1", "cv-2"] * 3
+    report = (out / "report" / "report.md").read_text()
+    assert "cross-validation cv, 3 folds" in report

@@ -12,7 +12,7 @@ from distill.report.evaluations import collect
 from distill.report.methods import methods_of
 from distill.report.page import svg
 from distill.report.page.data_tables import curve_table, run_table
-from distill.report.page.figures import cost_figure, curve_figure, margin_figure, methods
+from distill.report.page.figures import cost_figure, curve_figure, margin_figure, method_styles
 from distill.report.page.svg import INK, VARIABLES, Picture
 from distill.report.scores import Measured, measure
 from distill.report.verdict import Question, judge
@@ -103,6 +103,6 @@ def test_the_words_hold_the_numbers(measured: Measured, pictures: list[Picture])
 
 
 def test_colors_stay_with_their_methods(measured: Measured) -> None:
-    style = methods(measured)
+    style = method_styles(measured)
     assert list(style) == ["Baseline", "KD", "KD (ADv1)"]
     assert len(set(style.values())) == 3
