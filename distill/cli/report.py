@@ -68,6 +68,14 @@ if TYPE_CHECKING:
     metavar="DIR",
     help="Folder of 'wsistore preview STORE', to link the mistakes' crops to.",
 )
+@option(
+    "Output",
+    "--deferral",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    multiple=True,
+    metavar="DIR",
+    help="Folder of 'distill defer' on two of the RUNs, to show; may be given several times.",
+)
 @option("Output", "--overwrite", is_flag=True, help="Replace the report that --out holds.")
 def command(
     runs: tuple[Path, ...],
@@ -81,6 +89,7 @@ def command(
     explain: Path | None,
     mistakes: int,
     preview: Path | None,
+    deferral: tuple[Path, ...],
     overwrite: bool,
 ) -> None:
     """Report on RUNs that were evaluated on a subset of STORE: may a student replace its teacher?
@@ -97,10 +106,12 @@ def command(
       distill report runs/* STORE --out report --margin 2 --score balanced-accuracy
       distill report runs/* STORE --out report --explain maps --overwrite
       distill report runs/* STORE --out report --preview STORE-preview --mistakes 24
+      distill report runs/* STORE --out report --deferral deferred
       distill report cv/*/seed-*/* STORE --folds cv --out report
     """
     if folds is not None:
-        refuse_without_effect({"split": "with --folds"})
+        refuse_without_effect({"split": "with --folds", "deferral": "with --folds"})
+    from distill.deferral import deferral_section, read_deferral
     from distill.pooling import collect_folds, folds_section
     from distill.report import (
         PAGE,
@@ -130,6 +141,7 @@ def command(
         collected = collect(runs, opened, split, subset)
     else:
         collected, methods = collect_folds(runs, opened, folds, subset)
+    deferred = [read_deferral(path, collected) for path in deferral]
     measured = measure(collected, methods_of(collected.runs, opened.level_names), _watch)
     question = Question(score, margin)
     verdicts = judge_students(measured, question)
@@ -144,6 +156,8 @@ def command(
         if cards.fault:
             terminal.echo(f"pictures of mistakes are missing: {cards.fault}")
     more = [folds_section(measured, methods, question.about)] if methods else []
+    if deferred:
+        more.append(deferral_section(measured, deferred, question.about))
     report = assemble(measured, opened, question, verdicts, said, explained, cards, more)
     write_report(out, report_files(report), overwrite)
     terminal.echo(report.lead)

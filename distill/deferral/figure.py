@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from distill.deferral.curve import Point
 from distill.deferral.pair import Pair
 from distill.evaluation import Score
-from distill.report import FAINT, INK, SERIES, drawing, ends, percent, picture, quantity
+from distill.report import (
+    FAINT,
+    INK,
+    SERIES,
+    Picture,
+    drawing,
+    ends,
+    percent,
+    picture,
+    quantity,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 NAME = "defer"
 SIZE = (4.6, 3.5)
@@ -17,10 +33,54 @@ SIZE = (4.6, 3.5)
 DPI = 200
 
 
-def defer_figure(
+@dataclass(frozen=True)
+class Mark:
+    """A share of crops deferred: what it costs, and a score there.
+
+    Attributes:
+        share: of the crops, 0 to 1.
+        gmac: per crop, mean.
+        value: the score, a fraction of 1; None where it is not defined.
+        ends: of its interval; None where there is none.
+    """
+
+    share: float
+    gmac: float
+    value: float | None
+    ends: tuple[float, float] | None
+
+
+@dataclass(frozen=True)
+class DrawnCurve:
+    """What a picture of a curve shows.
+
+    Attributes:
+        score: name of the score.
+        place: subset and split.
+        marks: from the student alone to the teacher alone, both networks' cost.
+        alone: GMAC per crop of the teacher without a student before it.
+        chosen: with the threshold that was chosen elsewhere; None where none was.
+        who: student and teacher, where a title must tell them from others.
+    """
+
+    score: str
+    place: str
+    marks: tuple[Mark, ...]
+    alone: float
+    chosen: Mark | None
+    who: str = ""
+
+    @property
+    def title(self) -> str:
+        """What the picture shows."""
+        whose = f"{self.who}: " if self.who else ""
+        return f"{whose}{self.score} on {self.place} against multiply-adds"
+
+
+def drawn_curve(
     pair: Pair, curve: Sequence[Point], score: Score, chosen: Point | None
-) -> dict[str, bytes]:
-    """Draw one score against mean GMAC per crop; return the files by name, SVG and PNG.
+) -> DrawnCurve:
+    """Return what the picture of a curve shows.
 
     Args:
         pair: the runs.
@@ -28,44 +88,71 @@ def defer_figure(
         score: which; one of a verdict, so it has words.
         chosen: with the threshold that was chosen elsewhere; None where none was.
     """
-    place = f"{pair.student.metrics['subset']} of split {pair.student.metrics['split']}"
-    title = f"{score.words} on {place} against multiply-adds"
-    alone = pair.cost.teacher
-    with drawing(NAME, *SIZE) as figure:
-        axes = figure.subplots()
-        axes.grid(axis="y")
-        axes.set_axisbelow(True)
-        _band(axes, curve, score)
-        last = score.entry(curve[-1].block)
-        _mark(axes, curve[0].gmac_per_crop, score.entry(curve[0].block), "o", SERIES[1],
-              "student alone")  # fmt: skip
-        _mark(axes, alone, last, "*", INK, "teacher alone")
-        if chosen is not None:
-            _mark(axes, chosen.gmac_per_crop, score.entry(chosen.block), "D", SERIES[0],
-                  f"chosen: {percent(chosen.share, 0)} % deferred")  # fmt: skip
-        axes.set_xlim(0, 1.03 * max(alone, curve[-1].gmac_per_crop))
-        axes.set_xlabel("GMAC per crop, mean")
-        axes.set_ylabel(f"{score.words}, %")
-        figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
-        said = "; ".join(
-            f"{percent(one.share, 0)} % deferred: {percent(entry['value'], 1)} at "
-            f"{quantity(one.gmac_per_crop)} GMAC"
-            for one in (curve[0], *([chosen] if chosen else []), curve[-1])
-            if (entry := score.entry(one.block))["value"] is not None
-        )
-        svg = picture(figure, NAME, title, f"{title}. {said}").file()
+    about = pair.student.metrics
+    return DrawnCurve(
+        score.words,
+        f"{about['subset']} of split {about['split']}",
+        tuple(_mark_of(point, score) for point in curve),
+        pair.cost.teacher,
+        None if chosen is None else _mark_of(chosen, score),
+    )
+
+
+def _mark_of(point: Point, score: Score) -> Mark:
+    entry = score.entry(point.block)
+    return Mark(point.share, point.gmac_per_crop, entry["value"], ends(entry))
+
+
+def defer_figure(shown: DrawnCurve) -> dict[str, bytes]:
+    """Return the picture's files by name, SVG and PNG."""
+    with _drawn(shown, NAME) as figure:
+        svg = _picture(figure, shown, NAME).file()
         png = io.BytesIO()
         figure.savefig(png, format="png", dpi=DPI, facecolor="white", metadata={"Software": None})
     return {f"{NAME}.svg": svg, f"{NAME}.png": png.getvalue()}
 
 
-def _band(axes: Any, curve: Sequence[Point], score: Score) -> None:
-    known = [(one, score.entry(one.block)) for one in curve]
-    known = [(one, entry) for one, entry in known if entry["value"] is not None]
-    spans = [(one.gmac_per_crop, span) for one, entry in known if (span := ends(entry))]
+def defer_picture(shown: DrawnCurve, name: str) -> Picture:
+    """Return the picture for a page, under a name."""
+    with _drawn(shown, name) as figure:
+        return _picture(figure, shown, name)
+
+
+def _picture(figure: Figure, shown: DrawnCurve, name: str) -> Picture:
+    first, last = shown.marks[0], shown.marks[-1]
+    said = "; ".join(
+        f"{percent(one.share, 0)} % deferred: {percent(one.value, 1)} at {quantity(one.gmac)} GMAC"
+        for one in (first, *([shown.chosen] if shown.chosen else []), last)
+        if one.value is not None
+    )
+    return picture(figure, name, shown.title, f"{shown.title}. {said}")
+
+
+@contextmanager
+def _drawn(shown: DrawnCurve, name: str) -> Iterator[Figure]:
+    with drawing(name, *SIZE) as figure:
+        axes = figure.subplots()
+        axes.grid(axis="y")
+        axes.set_axisbelow(True)
+        first, last, chosen = shown.marks[0], shown.marks[-1], shown.chosen
+        _band(axes, shown.marks)
+        _mark(axes, first, first.gmac, "o", SERIES[1], "student alone")
+        _mark(axes, last, shown.alone, "*", INK, "teacher alone")
+        if chosen is not None:
+            label = f"chosen: {percent(chosen.share, 0)} % deferred"
+            _mark(axes, chosen, chosen.gmac, "D", SERIES[0], label)
+        axes.set_xlim(0, 1.03 * max(shown.alone, last.gmac))
+        axes.set_xlabel("GMAC per crop, mean")
+        axes.set_ylabel(f"{shown.score}, %")
+        figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+        yield figure
+
+
+def _band(axes: Axes, marks: Sequence[Mark]) -> None:
+    known = [(one.gmac, one.value, one.ends) for one in marks if one.value is not None]
+    spans = [(gmac, *span) for gmac, _, span in known if span]
     if spans:
-        places, both = zip(*spans, strict=True)
-        low, high = zip(*both, strict=True)
+        places, low, high = zip(*spans, strict=True)
         axes.fill_between(
             places,
             [100 * end for end in low],
@@ -76,17 +163,17 @@ def _band(axes: Any, curve: Sequence[Point], score: Score) -> None:
             label="95 % interval",
         )
     axes.plot(
-        [one.gmac_per_crop for one, _ in known],
-        [100 * entry["value"] for _, entry in known],
+        [gmac for gmac, _, _ in known],
+        [100 * value for _, value, _ in known],
         color=SERIES[1], linewidth=1.8, label="both together",
     )  # fmt: skip
 
 
-def _mark(axes: Any, place: float, entry: Any, marker: str, color: str, label: str) -> None:
-    if entry["value"] is None:
+def _mark(axes: Axes, one: Mark, place: float, marker: str, color: str, label: str) -> None:
+    if one.value is None:
         return
-    value = 100 * entry["value"]
-    if span := ends(entry):
-        axes.plot([place, place], [100 * end for end in span], color=FAINT, linewidth=1.1)
-    axes.plot([place], [value], marker, color=color, markersize=12 if marker == "*" else 7,
+    if one.ends:
+        axes.plot([place, place], [100 * end for end in one.ends], color=FAINT, linewidth=1.1)
+    axes.plot([place], [100 * one.value], marker, color=color,
+              markersize=12 if marker == "*" else 7,
               label=label, linestyle="none", clip_on=False, zorder=4)  # fmt: skip

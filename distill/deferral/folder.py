@@ -12,7 +12,7 @@ import pandas as pd
 
 from distill.deferral.choosing import Choice
 from distill.deferral.curve import OperatingPoint, Point, shown_scores
-from distill.deferral.figure import defer_figure
+from distill.deferral.figure import defer_figure, drawn_curve
 from distill.deferral.pair import Pair
 from distill.evaluation import Score, guarded_csv, leakage
 from distill.files import encode
@@ -62,7 +62,7 @@ def write_deferral(
     files = {
         CURVE: curve_csv(curve),
         REPORT: encode(_report(pair, curve, chosen)),
-        **defer_figure(pair, curve, score, chosen[1].point if chosen else None),
+        **defer_figure(drawn_curve(pair, curve, score, chosen[1].point if chosen else None)),
     }
     check_defer_folder(out, overwrite)
     with staged_folder(out) as folder:
