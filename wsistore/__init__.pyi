@@ -1,4 +1,4 @@
-from .build import Slide, check_settings, open_slide, reader_names
+from .build import Slide, check_settings, open_slide, reader_names, settings_of_both
 from .errors import (
     ResolutionError,
     SlideError,
@@ -97,6 +97,7 @@ __all__ = [
     "refusal",
     "report_progress",
     "require_locks",
+    "settings_of_both",
     "shortened",
     "slide_id",
     "statistics",

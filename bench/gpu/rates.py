@@ -33,8 +33,8 @@ from distill.kd.teach_plan import TeachSettings
 from distill.kd.teacher import NetworkTeacher
 from distill.kd.teaching import teach
 from distill.networks import BATCH_PIXELS, CropImage, CropRunner, build, inference_runner
-from distill.predict import SlideJob, predict_slide
-from distill.predict import slide as prediction
+from distill.predict import RunJob, SlideJob, predict_slide
+from distill.predict import reading as prediction
 from distill.runs import Run, sha256
 
 Round = Callable[[], tuple[int, float, float]]
@@ -187,9 +187,11 @@ def predicting(here: Setup) -> Rate:
     """
     run = here.teacher
     job = SlideJob(
-        run, sha256(run / "weights.safetensors"), wsistore.open(here.store).settings, mpp=1.0,
+        RunJob(run, sha256(run / "weights.safetensors")),
+        wsistore.open(here.store).settings,
+        mpp=1.0,
         device=str(here.device),
-    )  # fmt: skip
+    )
     files = wsistore.find_slides(here.slides)
 
     def once() -> tuple[int, float, float]:

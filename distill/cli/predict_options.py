@@ -64,6 +64,13 @@ slide_options = stack(
            "answers differ."),
 )  # fmt: skip
 
+
+def _confidence(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not value >= 0:
+        raise UsageError(f"--defer-below {value:g} is no confidence: 0 to 1, or inf for every crop")
+    return value
+
+
 answer_options = stack(
     option("Answer", "--temperature", type=click.FloatRange(min=0, min_open=True), default=None,
            help="Divide logits by this; 1 gives the network's own probabilities.  [default: what "
@@ -72,6 +79,17 @@ answer_options = stack(
            type=click.Path(path_type=Path, exists=True, dir_okay=False),
            help="metrics.json of the evaluation (with --calibrate) to take the temperature of."),
     aggregate_option("Answer"),
+    option("Deferral", "--defer-to", type=FOLDER, default=None, metavar="TEACHER",
+           help="Run that answers, at its own level, the crops that RUN is not sure of."),
+    option("Deferral", "--defer-below", type=float, default=None, metavar="P",
+           callback=_confidence,
+           help="RUN keeps crops whose predicted class has at least this probability; inf: none."),
+    option("Deferral", "--teacher-temperature", default=None,
+           type=click.FloatRange(min=0, min_open=True),
+           help="As --temperature, for TEACHER."),
+    option("Deferral", "--teacher-calibration", default=None, metavar="FILE",
+           type=click.Path(path_type=Path, exists=True, dir_okay=False),
+           help="As --calibration, for TEACHER."),
 )  # fmt: skip
 
 other_options = stack(

@@ -65,6 +65,11 @@ def confidence(answers: Predictions) -> Floats:
     return answers.probabilities[np.arange(len(answers.predicted)), answers.predicted]
 
 
+def unsure(answers: Predictions, threshold: float) -> np.ndarray:
+    """Return for which crops the teacher is asked: a mask (N,)."""
+    return confidence(answers) < threshold
+
+
 def steps(confidence: Floats, points: int) -> list[Step]:
     """Return the shares to look at, the smallest first: from no crop deferred to every crop.
 

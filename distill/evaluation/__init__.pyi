@@ -9,7 +9,7 @@ from .metrics.bootstrap import DRAWS, UNITS
 from .metrics.calibration import BINS, probabilities
 from .metrics.curves import Reliability
 from .plan import EvaluationPlan, EvaluationRequest, plan_evaluation
-from .predictions import UNIT_COLUMNS, Predictions, guarded_csv, read_guarded_csv
+from .predictions import UNIT_COLUMNS, Predictions, guarded_csv, read_guarded_csv, reordered
 from .report_file import read_report
 from .scores import FORMAT, KINDS, Score, ScoreTable, missing_scores, notes, score_columns
 from .scoring import BootstrapSettings
@@ -56,6 +56,7 @@ __all__ = [
     "probabilities",
     "read_guarded_csv",
     "read_report",
+    "reordered",
     "resampling",
     "score_columns",
     "scoring",

@@ -58,7 +58,7 @@ def crop_logits(
     look: CropRunner = UNBOUNDED,
     left: list[str] | None = None,
 ) -> Iterator[Floats]:
-    """Yield the logits of each class for each crop, (K,) float64, in order.
+    """Yield the logits of each class for each crop that is wanted, (K,) float64, in order.
 
     Each is seen whole, without augmentation, its stains normalized and its channels standardised as
     the run was trained. Small crops of a slide pass together (`distill.networks.CropViewer`), which
@@ -94,6 +94,9 @@ def _normalized(
     crops: Iterable[CropImage], stains: StainFigures, left: list[str] | None
 ) -> Iterator[CropImage]:
     for one in crops:
+        if not one.wanted:
+            yield one
+            continue
         image = one.image.clone()
         if not normalize_stains(image.numpy(), stains) and left is not None:
             left.append(one.crop)

@@ -170,6 +170,18 @@ class Predictions:
         return int((self.table["label"].isna() & self.table[self.kind].isin(labeled)).sum())
 
 
+def reordered(answers: Predictions, classes: tuple[str, ...]) -> Predictions:
+    """Return answers whose classes, the same ones, stand in another order."""
+    order = np.array([answers.classes.index(name) for name in classes])
+    return Predictions(
+        answers.kind,
+        classes,
+        answers.table,
+        answers.probabilities[:, order],
+        np.argsort(order)[answers.predicted],
+    )
+
+
 def guarded_csv(table: pd.DataFrame) -> bytes:
     """Return a table as CSV whose texts no spreadsheet takes for formulas: `wsistore.texts`."""
     shown = table.rename(columns=texts.csv_cell)

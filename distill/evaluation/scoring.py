@@ -13,7 +13,7 @@ from distill.errors import SubsetError
 from distill.evaluation.metrics import bootstrap, classification, resampling
 from distill.evaluation.metrics.calibration import BINS
 from distill.evaluation.metrics.resampling import Cases
-from distill.evaluation.predictions import Predictions
+from distill.evaluation.predictions import Predictions, reordered
 from distill.types import Scores
 
 KINDS = ("crop", "slide", "patient")
@@ -187,17 +187,8 @@ def aligned(answers: Sequence[Predictions]) -> list[Predictions]:
     found = []
     for one in answers:
         place = {crop: k for k, crop in enumerate(one.table["crop"])}
-        order = np.array([one.classes.index(name) for name in first.classes])
         chosen = one.select(np.array([place[crop] for crop in crops], dtype=np.intp))
-        found.append(
-            Predictions(
-                one.kind,
-                first.classes,
-                chosen.table,
-                chosen.probabilities[:, order],
-                np.argsort(order)[chosen.predicted],
-            )
-        )
+        found.append(reordered(chosen, first.classes))
     if not found[0].table["label"].notna().any():
         raise SubsetError("the runs have no labelled crop in common; evaluate them one by one")
     return found

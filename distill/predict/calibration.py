@@ -29,7 +29,11 @@ class Calibration:
 
 
 def run_calibration(
-    run: Run, weights: str, given: float | None = None, file: Path | None = None
+    run: Run,
+    weights: str,
+    given: float | None = None,
+    file: Path | None = None,
+    prefix: str = "",
 ) -> Calibration:
     """Return the temperature given, of the file given, or of the run's evaluations.
 
@@ -38,20 +42,24 @@ def run_calibration(
         weights: SHA-256 of its weights.safetensors.
         given: a temperature; 1 asks for the network's own probabilities.
         file: metrics.json of an evaluation.
+        prefix: of the options' names, for messages.
 
     Raises:
         UsageError: both are given, or evaluations of the run disagree.
         RunError: the file has no temperature, or one of other weights.
     """
+    temperature, calibration = f"--{prefix}temperature", f"--{prefix}calibration"
     if given is not None and file is not None:
-        raise UsageError("--temperature and --calibration exclude each other; give one")
+        raise UsageError(f"{temperature} and {calibration} exclude each other; give one")
     if given is not None:
         said = f"not calibrated: divided by the temperature {given:g} that was given, on trust"
-        return Calibration(given, False, "not calibrated (--temperature 1)" if given == 1 else said)
+        return Calibration(
+            given, False, f"not calibrated ({temperature} 1)" if given == 1 else said
+        )
     if file is not None:
         found = _fitted(file, weights)
         if isinstance(found, str):
-            raise RunError(f"{file} {found}; name another --calibration, or give --temperature")
+            raise RunError(f"{file} {found}; name another {calibration}, or give {temperature}")
         return found
     known, stale = [], 0
     for path in sorted(run.path.glob("evaluation/*/metrics.json")):
@@ -63,8 +71,8 @@ def run_calibration(
     if len({one.temperature for one in known}) > 1:
         files = " and ".join(str(one.file) for one in known[:2])
         raise UsageError(
-            f"evaluations of {run.path} have different temperatures; choose one with --calibration "
-            f"({files}), or give --temperature"
+            f"evaluations of {run.path} have different temperatures; choose one with {calibration} "
+            f"({files}), or give {temperature}"
         )
     if known:
         return known[0]

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from distill.evaluation import Predictions
-from distill.predict.slide import CropLogits, SlideLogits
+from distill.predict.slide_logits import CropLogits, SlideLogits
 from wsistore import drawing
 
 Color = tuple[int, int, int]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 
 import numpy as np
 import torch
@@ -28,38 +28,54 @@ def large_enough(slide: wsistore.Slide, level: str, least: int) -> tuple[dict[st
 class PixelReader:
     """Reads crops of a slide, each when it is asked for, and notes what is known of its pixels.
 
+    For a crop that is not wanted there is an image of its size that takes no memory, so that it
+    keeps its place among the others (`distill.networks.CropImage`).
+
     Attributes:
-        sizes: height and width of each crop that was `noted`.
+        sizes: height and width of each crop that was `noted`, by number.
         colors: of each; see `distill.data.crop_color`.
         vendors: factors of the levels of the slide's file that `vendor` took.
     """
 
     def __init__(self, slide: wsistore.Slide, level: str, taken: list[int]) -> None:
         self._slide, self._level, self._taken = slide, level, taken
-        self.sizes: list[tuple[int, int]] = []
+        self.sizes: dict[int, tuple[int, int]] = {}
         self.colors: list[Floats] = []
         self.vendors: set[float] = set()
+        self._numbers = {crop.crop: number for number, crop in enumerate(slide.crops)}
 
-    def base(self) -> Iterator[CropImage]:
+    def base(self, wanted: Collection[int]) -> Iterator[CropImage]:
         """Yield the crops as they are made from the slide's base."""
-        for number in self._taken:
-            yield self._image(number, self._slide.read(number, self._level))
+        return self._images(wanted, lambda number: self._slide.read(number, self._level))
 
-    def vendor(self) -> Iterator[CropImage]:
+    def vendor(self, wanted: Collection[int]) -> Iterator[CropImage]:
         """Yield the crops as they are made from the pyramid in the slide's file."""
-        for number in self._taken:
+
+        def read(number: int) -> NDArray[np.uint8]:
             pixels = self._slide.read_vendor(number, self._level)
             self.vendors.add(self._slide.vendor_factor(self._level))
-            yield self._image(number, pixels)
+            return pixels
+
+        return self._images(wanted, read)
 
     def noted(self, crops: Iterator[CropImage]) -> Iterator[CropImage]:
-        """Pass crops on, whose sizes and colours are noted."""
+        """Pass crops on; of those wanted, sizes and colours are noted."""
         for one in crops:
-            height, width = one.image.shape[1:]
-            self.sizes.append((height, width))
-            self.colors.append(crop_color(one.image.numpy()))
+            if one.wanted:
+                height, width = one.image.shape[1:]
+                self.sizes[self._numbers[one.crop]] = height, width
+                self.colors.append(crop_color(one.image.numpy()))
             yield one
 
-    def _image(self, number: int, pixels: NDArray[np.uint8]) -> CropImage:
-        crop = self._slide.crops[number]
-        return CropImage(crop.crop, self._slide.row.slide, torch.from_numpy(pixels))
+    def _images(
+        self, wanted: Collection[int], read: Callable[[int], NDArray[np.uint8]]
+    ) -> Iterator[CropImage]:
+        asked, slide = set(wanted), self._slide.row.slide
+        for number in self._taken:
+            crop = self._slide.crops[number].crop
+            if number in asked:
+                yield CropImage(crop, slide, torch.from_numpy(read(number)))
+            else:
+                size = self._slide.size(number, self._level)
+                blank = torch.zeros((), dtype=torch.uint8).expand(3, *size)
+                yield CropImage(crop, slide, blank, wanted=False)

@@ -1,19 +1,19 @@
-"""What the logits of slides say: probabilities of crops and slides, as tables and as JSON."""
+"""Predictions as CSV tables and as JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from distill.evaluation import UNIT_COLUMNS, Predictions, guarded_csv, probabilities
+from distill.data import ColorStatistics
+from distill.evaluation import Predictions, guarded_csv
+from distill.predict.answers import SlidePredictions, effect
 from distill.predict.calibration import Calibration
-from distill.predict.slide import CropLogits, SlideLogits
-from distill.types import Floats
+from distill.predict.slide_logits import CropLogits, SlideLogits
 
 FORMAT = "distill-prediction/1"
 UNITS = {
@@ -24,90 +24,9 @@ UNITS = {
     "area_mm2, tissue_mm2": "mm²",
     "colour_distance": "standard deviations of the training slides",
     "bytes": "bytes",
+    "gmac": "10⁹ multiply-adds of the slide's crops",
 }
 BOX = ("x", "y", "width", "height")
-
-
-@dataclass(frozen=True)
-class SlidePredictions:
-    """The answers for slides tried.
-
-    Attributes:
-        slides: in the order in which they were named.
-        classes: K names.
-        crops: answers for all crops, slide by slide.
-        by_slide: answers for the slides that have crops, in the same order.
-        base: answers for all crops from the slides' base, where they were compared.
-        base_by_slide: the same for slides.
-    """
-
-    slides: tuple[SlideLogits, ...]
-    classes: tuple[str, ...]
-    crops: Predictions
-    by_slide: Predictions
-    base: Predictions | None = None
-    base_by_slide: Predictions | None = None
-
-    def of(self, slide: str) -> tuple[Predictions, Predictions] | None:
-        """Return a slide's answers by crop, and its own; None where it has no crop."""
-        mine = (self.crops.table["slide"] == slide).to_numpy()
-        if not mine.any():
-            return None
-        own = (self.by_slide.table["slide"] == slide).to_numpy()
-        return self.crops.select(mine), self.by_slide.select(own)
-
-
-def predictions(
-    slides: Sequence[SlideLogits], classes: Sequence[str], temperature: float, aggregate: str
-) -> SlidePredictions:
-    """Turn logits into answers as `distill.evaluation.evaluator` does.
-
-    Args:
-        slides: what became of each.
-        classes: K names, in the order of the logits.
-        temperature: that logits are divided by.
-        aggregate: what `distill.evaluation.Aggregate.parse` takes.
-    """
-    crops = [(one, crop) for one in slides for crop in one.crops]
-    rows = [(crop.crop, one.slide, one.slide, None, crop.area_mm2) for one, crop in crops]
-    table = pd.DataFrame(rows, columns=UNIT_COLUMNS["crop"])
-
-    def answers(logits: list[Floats]) -> Predictions:
-        raw = np.array(logits, np.float64).reshape(len(logits), len(classes))
-        found = probabilities(raw, temperature)
-        return Predictions("crop", tuple(classes), table, found, raw.argmax(1).astype(np.intp))
-
-    seen = answers([crop.logits for _, crop in crops])
-    exact = [crop.base for _, crop in crops if crop.base is not None]
-    base = answers(exact) if crops and len(exact) == len(crops) else None
-    return SlidePredictions(
-        tuple(slides),
-        tuple(classes),
-        seen,
-        seen.by("slide", aggregate),
-        base,
-        base.by("slide", aggregate) if base else None,
-    )
-
-
-def effect(found: SlidePredictions) -> dict[str, Any] | None:
-    """Return how far answers from vendor levels are from those from the base; None if not known."""
-    if found.base is None or found.base_by_slide is None:
-        return None
-    return {
-        "crops": _difference(found.crops, found.base),
-        "slides": _difference(found.by_slide, found.base_by_slide),
-    }
-
-
-def _difference(seen: Predictions, base: Predictions) -> dict[str, Any]:
-    off = np.abs(seen.probabilities - base.probabilities).max(1)
-    return {
-        "number": len(off),
-        "largest_difference": float(off.max()),
-        "mean_of_largest": float(off.mean()),
-        "other_class": int((seen.predicted != base.predicted).sum()),
-    }
 
 
 def crops_csv(found: SlidePredictions) -> bytes:
@@ -118,6 +37,8 @@ def crops_csv(found: SlidePredictions) -> bytes:
     for number, name in enumerate(BOX):
         table[name] = np.array([crop.box[number] for crop in each], np.int64)
     table["mpp"] = np.array(scale, np.float64)
+    if found.readers is not None:
+        table["answered_by"] = np.array(found.answered_by(), dtype=object)
     return _csv(table, found.crops)
 
 
@@ -132,6 +53,7 @@ def slides_csv(found: SlidePredictions) -> bytes:
             "outcome": one.outcome,
             "reason": one.reason,
             "crops": len(one.crops),
+            **_deferred(found, one),
             "area_mm2": answers[1].table["area_mm2"].iloc[0] if answers else None,
             "mpp": one.facts.get("mpp"),
             "colour_distance": one.distance,
@@ -154,6 +76,18 @@ def _csv(table: pd.DataFrame, answers: Predictions) -> bytes:
     return guarded_csv(table)
 
 
+def _deferred(found: SlidePredictions, one: SlideLogits) -> dict[str, Any]:
+    """Return what slides.csv says of two runs; nothing where only one reads."""
+    if found.readers is None:
+        return {}
+    gmac = one.second.gmac if one.second else (None, None)
+    return {
+        "crops_deferred": found.deferred_of(one.slide),
+        "gmac_student": gmac[0],
+        "gmac_teacher": gmac[1],
+    }
+
+
 def _place(file: Path) -> str:
     """Return a run's evaluation by the name of its folder and file, without where the run lies."""
     return f"{file.parent.name}/{file.name}"
@@ -172,12 +106,7 @@ def as_report(
     return {
         "format": FORMAT,
         **about,
-        "calibration": {
-            "calibrated": calibrated.calibrated,
-            "temperature": calibrated.temperature,
-            "said": calibrated.said,
-            "file": _place(calibrated.file) if calibrated.file else None,
-        },
+        "calibration": calibration_json(calibrated),
         "classes": list(found.classes),
         "units": UNITS,
         "outcomes": {
@@ -186,6 +115,24 @@ def as_report(
         },
         "effect_of_vendor_levels": effect(found),
         "slides": [_slide(found, one) for one in found.slides],
+    }
+
+
+def calibration_json(calibrated: Calibration) -> dict[str, Any]:
+    """Return what predictions.json says of a temperature."""
+    return {
+        "calibrated": calibrated.calibrated,
+        "temperature": calibrated.temperature,
+        "said": calibrated.said,
+        "file": _place(calibrated.file) if calibrated.file else None,
+    }
+
+
+def colors_json(colors: ColorStatistics | None) -> dict[str, Any]:
+    """Return what predictions.json says of a run's training slides."""
+    return {
+        "slides": colors.slides if colors else None,
+        "threshold": colors.threshold if colors else None,
     }
 
 
@@ -200,13 +147,48 @@ def _slide(found: SlidePredictions, one: SlideLogits) -> dict[str, Any]:
         "warnings": list(one.warnings),
         **one.facts,
         "colour_distance": one.distance,
+        **_second(found, one),
         **(_answer(answers[1], 0, base[1] if base else None) if answers else {}),
         "crops": [
-            {**_crop(crop), **_answer(answers[0], row, base[0] if base else None)}
+            {
+                **_crop(crop),
+                **_second_crop(found, crop),
+                **_answer(answers[0], row, base[0] if base else None),
+            }
             for row, crop in enumerate(one.crops)
             if answers
         ],
         "left_out": dict(one.left_out),
+    }
+
+
+def _second(found: SlidePredictions, one: SlideLogits) -> dict[str, Any]:
+    """Return what predictions.json says of a slide that two runs read."""
+    if found.readers is None or one.second is None:
+        return {}
+    second, deferred = one.second, found.deferred_of(one.slide)
+    student, teacher = second.gmac
+    return {
+        "deferral": {
+            "crops": len(one.crops),
+            "deferred": deferred,
+            "share": deferred / len(one.crops) if one.crops else None,
+            "gmac": {"student": student, "teacher": teacher, "both": student + teacher},
+            "level": dict(second.level),
+            "vendor_factor": second.vendor_factor,
+            "colour_distance": second.distance,
+            "left_out": dict(second.left_out),
+        }
+    }
+
+
+def _second_crop(found: SlidePredictions, crop: CropLogits) -> dict[str, Any]:
+    if found.readers is None:
+        return {}
+    return {
+        "answered_by": found.readers[crop.second is not None],
+        "teacher_logits": None if crop.second is None else crop.second.tolist(),
+        "teacher_level_size": None if crop.second_size is None else list(crop.second_size),
     }
 
 

@@ -9,8 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from distill.evaluation import Aggregate, Predictions
+from distill.predict.answers import SlidePredictions, effect
 from distill.predict.calibration import Calibration
-from distill.predict.report import SlidePredictions, effect
 from wsistore import terminal
 
 
@@ -18,29 +18,37 @@ def slides_table(found: SlidePredictions, calibrated: Calibration, aggregate: st
     """Return a row per slide tried, and below it whether the probabilities are calibrated."""
     words = Aggregate.parse(aggregate).words
     said = f"A slide's probability is {words}. Probabilities are "
-    shown = _table("Slides", f"{said}{calibrated.said}.{_effect(found)}")
-    for name in ("slide", "crops", "predicted"):
-        shown.add_column(name, justify="right" if name == "crops" else "left", overflow="fold")
+    deferral = f" {found.said}" if found.said else ""
+    shown = _table("Slides", f"{said}{calibrated.said}.{deferral}{_effect(found)}")
+    numbers = ("crops", *(("deferred",) if found.readers else ()))
+    for name in ("slide", *numbers, "predicted"):
+        shown.add_column(name, justify="right" if name in numbers else "left", overflow="fold")
     _chances(shown, found.classes)
     for one in found.slides:
         answers = found.of(one.slide)
+        counts = [
+            str(len(one.crops)),
+            *([str(found.deferred_of(one.slide))] if found.readers else []),
+        ]
         if answers is None:
-            shown.add_row(terminal.text(one.slide), "0", terminal.text(one.outcome))
+            shown.add_row(terminal.text(one.slide), *counts, terminal.text(one.outcome))
         else:
-            shown.add_row(terminal.text(one.slide), str(len(one.crops)), *_cells(answers[1], 0))
+            shown.add_row(terminal.text(one.slide), *counts, *_cells(answers[1], 0))
     return shown
 
 
 def crops_table(found: SlidePredictions) -> Table:
     """Return a row per crop."""
     shown = _table("Crops", "Boxes in level-0 pixels of the slide.")
-    for name in ("crop", "x", "y", "width", "height", "predicted"):
+    by = found.answered_by()
+    for name in ("crop", "x", "y", "width", "height", *(("by",) if by else ()), "predicted"):
         number = name in ("x", "y", "width", "height")
         shown.add_column(name, justify="right" if number else "left", overflow="fold")
     _chances(shown, found.classes)
     boxes = [crop.box for one in found.slides for crop in one.crops]
     for row, (crop, box) in enumerate(zip(found.crops.table["crop"], boxes, strict=True)):
-        shown.add_row(terminal.text(crop), *map(str, box), *_cells(found.crops, row))
+        who = [terminal.text(by[row])] if by else []
+        shown.add_row(terminal.text(crop), *map(str, box), *who, *_cells(found.crops, row))
     return shown
 
 

@@ -1,5 +1,5 @@
 from .evaluations import Collected, Evaluated, collect
-from .formatting import ends, interval, markdown, percent, quantity
+from .formatting import ends, folder_names, interval, markdown, percent, quantity
 from .methods import MethodRow, methods_of
 from .mistakes import shown_mistakes, worst_mistakes
 from .notices import notices_of
@@ -41,6 +41,7 @@ __all__ = [
     "count",
     "drawing",
     "ends",
+    "folder_names",
     "head",
     "interval",
     "judge_students",

@@ -1,7 +1,7 @@
 from .builder import Result, build, with_stored_tissue_method
 from .plan import SlidePlan, plan_slides
 from .settings import BuildSettings
-from .slide import Slide, check_settings, open_slide, reader_names
+from .slide import Slide, check_settings, open_slide, reader_names, settings_of_both
 
 __all__ = [
     "BuildSettings",
@@ -13,5 +13,6 @@ __all__ = [
     "open_slide",
     "plan_slides",
     "reader_names",
+    "settings_of_both",
     "with_stored_tissue_method",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -173,6 +173,35 @@ def check_settings(settings: Mapping[str, Any], level: str) -> None:
         raise StoreError(f"the settings have no level {level}; they have {', '.join(known.levels)}")
 
 
+def settings_of_both(
+    one: Mapping[str, Any], other: Mapping[str, Any], levels: Sequence[str]
+) -> Mapping[str, Any]:
+    """Return settings by which `open_slide` finds the crops of two stores, which must be the same.
+
+    Args:
+        one: of a store, as `Store.settings` gives them.
+        other: of another store.
+        levels: names of those that are wanted.
+
+    Raises:
+        StoreError: they find other crops, or neither has all the levels.
+    """
+    from wsistore.build.settings import BuildSettings
+
+    first, second = BuildSettings.of(one), BuildSettings.of(other)
+    # boxes are multiples of the coarsest level; the others leave them as they are
+    apart = replace(first, levels=first.levels[-1:]), replace(second, levels=second.levels[-1:])
+    if apart[0] != apart[1]:
+        mine, theirs = (found.record() for found in apart)
+        names = [name for name in {**mine, **theirs} if mine.get(name) != theirs.get(name)]
+        said = ", ".join("the coarsest level" if name == "levels" else name for name in names)
+        raise StoreError(f"crops are not the same ones: the stores differ in {said}")
+    for given, known in ((one, first), (other, second)):
+        if set(levels) <= set(known.levels):
+            return given
+    raise StoreError(f"neither store has the levels {' and '.join(levels)}")
+
+
 def reader_names() -> tuple[str, ...]:
     """Return what `open_slide` takes as ``reader`` beside ``"auto"``, in the order of trying."""
     from wsistore.readers import READERS
@@ -186,6 +215,7 @@ def open_slide(
     settings: Mapping[str, Any],
     level: str,
     *,
+    also: Sequence[str] = (),
     mpp: float | None = None,
     reader: str = "auto",
     annotations: Path | None = None,
@@ -201,6 +231,7 @@ def open_slide(
         path: a file, or a folder with one DICOM series.
         settings: as `Store.settings` gives them.
         level: name of the level that is wanted, one of the settings'.
+        also: names of more levels that are wanted.
         mpp: µm per level-0 pixel that wins over the file's.
         reader: who reads it, by name; ``"auto"`` takes the first that can.
         annotations: folder of annotation files, where crops come from them; beside the slide by
@@ -209,7 +240,7 @@ def open_slide(
         slide: its id; by default its name, see `slide_id`.
 
     Raises:
-        StoreError: the settings are of another wsistore, or lack the level.
+        StoreError: the settings are of another wsistore, or lack a level.
         SlideError: the slide cannot be used.
         OSError: a file cannot be read.
     """
@@ -219,10 +250,12 @@ def open_slide(
     from wsistore.files import absolute
     from wsistore.slides import Label
 
-    check_settings(settings, level)
+    for name in (level, *also):
+        check_settings(settings, name)
     known = BuildSettings.of(settings)
     # of the others, only the coarsest has a part in what is made: boxes are multiples of it
-    names = tuple(dict.fromkeys((level, known.levels[-1])))
+    wanted = {level, *also, known.levels[-1]}
+    names = tuple(name for name in known.levels if name in wanted)
     source = AnnotationSource(annotations, annotation_offset)
     task = SlideTask(absolute(path), Label(), mpp, source, reader, slide)
     with open_slide_crops(task, known, names) as found:

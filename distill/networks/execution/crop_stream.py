@@ -2,13 +2,14 @@
 
 Which crops share a batch depends on their order, their sizes and their groups alone. A group is a
 slide: its answers are the same to the last bit whatever stands beside it, in a store with others
-(`distill evaluate`) or alone (`distill predict`).
+(`distill evaluate`) or alone (`distill predict`), and whichever of its crops are wanted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Generic, TypeVar
 
 import torch
@@ -32,12 +33,16 @@ class CropImage:
         slide: its slide's id; crops of different slides share no batch.
         image: (3, H, W) uint8, RGB.
         held: bytes that are in memory for it beside its image until the next is asked for.
+        wanted: whether anyone asks for its answer. One that nobody asks for keeps the place of its
+            crop in a batch, so that the others have the bits that they have beside it; only its
+            size counts.
     """
 
     crop: str
     slide: str
     image: Tensor
     held: int = 0
+    wanted: bool = True
 
     @property
     def pixels(self) -> int:
@@ -65,16 +70,18 @@ class CropViewer(Generic[T]):
     take: Callable[[str, Output], T]
 
     def see(self, crops: Iterable[CropImage]) -> Iterator[tuple[str, T | DistillError]]:
-        """Yield each crop's id and its result, in order, or the error that stood in its way.
+        """Yield each wanted crop's id and its result, in order, or the error in its way.
 
         A crop waits, as uint8, until the next would bring those that wait above `WINDOW` times the
         pixels of a batch, or is of another slide; then they are cut into batches. A crop of more
-        pixels than a batch passes alone, at once.
+        pixels than a batch passes alone, at once. A batch of which nobody wants a crop is left out.
         """
         limit = self.look.limit(self.network)
         window = _Window[T]()
         for one in crops:
             alone = one.pixels > limit
+            if alone and not one.wanted:
+                continue
             full = not alone and window.pixels + one.pixels > WINDOW * limit
             if window.slide != one.slide or full or not window.waiting:
                 yield from self._results(window)
@@ -94,10 +101,13 @@ class CropViewer(Generic[T]):
         images = [one.image for one in window.waiting.values()]
         for batch in self.look.batches(self.network, images, [None] * len(images)):
             own = [places[number] for number in batch]
-            seen = self._seen([window.waiting[place] for place in own])
-            window.found |= zip(own, seen, strict=True)
+            wanted = [window.waiting[place].wanted for place in own]
+            if any(wanted):
+                seen = self._seen([window.waiting[place] for place in own])
+                window.found |= compress(zip(own, seen, strict=True), wanted)
         for place, crop in enumerate(window.crops):
-            yield crop, window.found[place]
+            if place in window.found:
+                yield crop, window.found[place]
 
     def _seen(self, batch: Sequence[CropImage], held: int = 0) -> list[T | DistillError]:
         """Run the network on the crops of a batch; `held`: bytes of those that wait meanwhile."""

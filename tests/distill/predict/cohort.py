@@ -1,7 +1,7 @@
 """Synthetic slides, a store of them, and a run of random weights that was "trained" on it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +47,13 @@ def make_run(
     level: str = "2.5x",
     colors: Mapping[str, Any] | None = None,
     mpp: float | None = None,
+    seed: int = 5,
+    classes: Sequence[str] = CLASSES,
 ) -> Path:
     """A run of random weights, sure enough of itself that its answers differ between crops."""
     opened = wsistore.open(store)
     rows = opened.levels[opened.levels["level"] == level]
-    network = build_network("resnet10", len(CLASSES), seed=5)
+    network = build_network("resnet10", len(classes), seed=seed)
     with torch.no_grad():
         for parameter in list(network.parameters())[-2:]:
             parameter *= 20
@@ -67,7 +69,7 @@ def make_run(
     }
     scale = float(rows["mpp"].median()) if mpp is None else mpp
     standard = (0.8, 0.7, 0.8), (0.2, 0.25, 0.2)
-    weights = Weights("resnet10", CLASSES, level, scale, *standard, 0, "last epoch")
+    weights = Weights("resnet10", list(classes), level, scale, *standard, 0, "last epoch")
     writer = RunWriter(path, config, weights)
     adam = torch.optim.Adam(network.parameters())
     writer.epoch({"epoch": 1}, {"network": network}, adam, TrainingState(epoch=1, kept=1))

@@ -18,6 +18,7 @@ import wsistore
 from distill.data.color_statistics import crop_color, summarize
 from distill.evaluation.metrics.calibration import probabilities
 from distill.networks import CropRunner, Output
+from distill.predict.reading import RunJob
 from distill.predict.slide import SlideJob, predict_slide
 from distill.runs.provenance import sha256
 from distill.runs.weights import LOWEST
@@ -577,7 +578,9 @@ def test_misuse_exits_2(run: Path, slides: list[Path], tmp_path: Path) -> None:
 
 def test_weights_that_change_meanwhile_fail_the_slide(run: Path, slides: list[Path]) -> None:
     settings = strict(run / "config.json")["data"]["store_settings"]
-    result = predict_slide(wsistore.SlideFile.named(slides[0]), SlideJob(run, "0" * 64, settings))
+    result = predict_slide(
+        wsistore.SlideFile.named(slides[0]), SlideJob(RunJob(run, "0" * 64), settings)
+    )
     assert result.outcome == "failed"
     assert "have changed meanwhile" in result.reason
 

@@ -6,7 +6,7 @@ import pytest
 
 from distill.evaluation.predictions import UNIT_COLUMNS, Predictions
 from distill.predict.overlay import MARGIN, NARROWEST, NOTE, PALETTE, TITLE, color_of, draw_overlay
-from distill.predict.slide import CropLogits, SlideLogits
+from distill.predict.slide_logits import CropLogits, SlideLogits
 
 CLASSES = ("$x_1$ <b>", "b" * 200, *(f"class {n}" for n in range(9)))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -113,6 +114,26 @@ def test_a_slide_has_the_same_bits_with_others_and_alone() -> None:
     assert not together
     assert passes == look.passes
     assert max(map(len, passes)) >= 3
+
+
+def test_a_crop_has_the_same_bits_whichever_others_are_wanted() -> None:
+    """A batch of which none is wanted does not pass, nor does a large crop that nobody wants."""
+    given, sizes = network("resnet10"), [*ODD, (200, 190), *ODD, (210, 180)]
+    whole, look = Noting(None, 20_000), Noting(None, 20_000)
+    every = dict(viewer(given, whole).see(images("s", sizes)))
+    wanted = {"s/0", "s/4", f"s/{len(sizes) - 1}"}
+    some = (
+        one if one.crop in wanted else
+        replace(one, image=torch.zeros((), dtype=torch.uint8).expand(one.image.shape), wanted=False)
+        for one in images("s", sizes)
+    )  # fmt: skip
+    found = dict(viewer(given, look).see(some))
+    assert found.keys() == wanted
+    for crop, values in found.items():
+        assert all(map(torch.equal, values, every[crop]))
+    assert [(210, 180)] in look.passes
+    assert [(200, 190)] not in look.passes
+    assert len(look.passes) < len(whole.passes)
 
 
 def test_what_waits_is_bounded_and_a_large_crop_does_not_wait() -> None:
