@@ -18,6 +18,7 @@ from distill.cli.training_options import (
     class_options,
     finetune_options,
     label_options,
+    student_options,
     teacher_options,
     training_options,
     with_effect,
@@ -84,7 +85,7 @@ def baseline(**given: Any) -> None:
 
 
 @train.command(cls=Grouped)
-@training_options
+@student_options
 @distillation_options
 def kd(**given: Any) -> None:
     """Train a low-resolution student to imitate a teacher on STORE; no label is read.

@@ -63,6 +63,8 @@ def _options(*without: str, special: dict[str, Any] | None = None) -> Decorator[
 
 
 training_options = _options(*CLASSES)
+_UNLABELED = {"help": "Sets to distil on, labelled or not; several joined by +."}
+student_options = _options(*CLASSES, special={"subset": _UNLABELED})
 label_options = options_of(LabelSettings, (OPTIMIZATION,))
 class_options = stack(*(option_of(TrainingOptions, name) for name in CLASSES))
 _UNLESS_EMBEDDED = {

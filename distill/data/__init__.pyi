@@ -10,7 +10,7 @@ from .augmentation import (
 )
 from .augmentation_settings import AUGMENTATION, DEFAULT_AUGMENTATION, AugmentationSettings
 from .batching import BatchingPolicy, Extent, Update, by_size, crops_in, one_by_one, shard
-from .choices import NO_STAINS, STAIN_METHODS, VAL
+from .choices import NO_STAINS, STAIN_METHODS, TRAIN, VAL
 from .color_statistics import MIN_CROPS, ColorStatistics, crop_color, measure_colors
 from .dataset import CropDataset, Crops, LabeledCrops, LabeledSample, Sample
 from .loader import SampleCache, SampleLoader
@@ -51,6 +51,7 @@ __all__ = [
     "OPERATIONS",
     "STAIN_FIGURES",
     "STAIN_METHODS",
+    "TRAIN",
     "VAL",
     "WASTE",
     "AugmentationParams",

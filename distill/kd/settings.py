@@ -134,7 +134,6 @@ class DistillationSettings:
     Attributes:
         teacher: folder of the teacher's run.
         targets: folder of stored targets.
-        subset: names what is distilled on, several joined by "+".
         criterion: the losses and their weights; `open_source` decides on its resizers.
         resize: keys of `distill.kd.maps.RESIZERS`; None for the paper's, or the targets'.
         student_colors: "shared" with the teacher, or "own"; see `distill.kd.task.KDTask`.
@@ -148,13 +147,6 @@ class DistillationSettings:
         group=DISTILLATION,
         help="What a teacher said before, from distill teach; only --level is read then.",
         record=None,
-    )
-    subset: str = setting(
-        "train",
-        group="Data",
-        metavar="NAME[+NAME…]",
-        help="Subsets to distil on, labelled or not; several joined by +.",
-        recipe=True,
     )
     criterion: Criterion = part(Criterion)
     resize: tuple[str, ...] | None = setting(

@@ -44,8 +44,8 @@ def train_kd(
     paper standardises by the labelled training set, which `train` is.
 
     Args:
-        options: what was asked for.
-        distillation: the teacher or its targets, the subsets, and the losses.
+        options: what was asked for; of its subset no label is read.
+        distillation: the teacher or its targets, and the losses.
         say: prints one line.
 
     Returns:
@@ -63,7 +63,7 @@ def train_kd(
             distillation, here.store, options.split, level, spec, here.device, here.glance
         )
         _require_same_draws(source, options.schedule.augmentation)
-        there, data = _taught(here, source, distillation.subset)
+        there, data = _taught(here, source)
         measured = _measured(here, data, smallest_input(spec))
         made = new_network(options, source.classes, here.say)
         given = measure_input(here, made.standard, measured.crops, level)
@@ -82,7 +82,7 @@ def train_kd(
         )
         if source.criterion.attention_weight:
             _check_attention(here, data, source.criterion, task.stride)
-        phase = _phase(distillation, source, made, given, measured)
+        phase = _phase(options.subset, distillation, source, made, given, measured)
         weights = here.weights(spec, source.classes, level, given.standard, data, given.stains)
         if there.val is not None and data.val is None and options.schedule.select == "best":
             why = f"because the targets have no {there.val.name} crops"
@@ -95,6 +95,7 @@ def train_kd(
 
 
 def _phase(
+    subset: str,
     distillation: DistillationSettings,
     source: TeacherSource,
     made: NewNetwork,
@@ -106,6 +107,7 @@ def _phase(
         "command": "train kd",
         **made.record,
         **given.record,
+        "subset": subset,
         **recorded(replace(distillation, criterion=source.criterion)),
         "standardised_by": measured.name if made.standard is None else "network",
         "class_map": source.class_map.to_json(),
@@ -134,9 +136,9 @@ def _require_apart(options: TrainingOptions, distillation: DistillationSettings)
     for what, path in (("run", distillation.teacher), ("targets", distillation.targets)):
         if path is not None:
             _require_other(path, options.out, f"teacher's {what}")
-    if {options.val_subset, "test"} & set(distillation.subset.split("+")):
+    if {options.val_subset, "test"} & set(options.subset.split("+")):
         raise UsageError(
-            f"--subset {distillation.subset}: epochs are chosen on {options.val_subset} and scores "
+            f"--subset {options.subset}: epochs are chosen on {options.val_subset} and scores "
             "taken on test; distil on other subsets, or choose another --val-subset"
         )
 
@@ -158,12 +160,12 @@ def _require_same_draws(source: TeacherSource, now: AugmentationSettings) -> Non
         )
 
 
-def _taught(here: Session, source: TeacherSource, subset: str) -> tuple[Data, Data]:
+def _taught(here: Session, source: TeacherSource) -> tuple[Data, Data]:
     """Return the crops that there are to distil on, and those that the teacher can speak of."""
     options = here.options
     smallest = max(smallest_input(options.network), source.smallest)
     levels = [*source.teacher.levels, options.level]
-    there = here.data(levels, smallest, labeled=False, subset=subset)
+    there = here.data(levels, smallest, labeled=False)
     unknown = set(source.class_map.exclude) - set(here.store.class_map(options.split).exclude)
     if unknown:
         here.say(

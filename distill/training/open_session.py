@@ -23,6 +23,7 @@ from distill.data import (
 )
 from distill.distributed import DistributedContext, init_distributed
 from distill.engine import require
+from distill.errors import UsageError
 from distill.files import read_json
 from distill.networks import BATCH_PIXELS, CropRunner, NetworkSpec, available_gib, resolve_device
 from distill.runs import LOWEST, Weights, check_out, check_resume
@@ -76,16 +77,20 @@ class Session:
         smallest: int,
         *,
         labeled: bool,
-        subset: str = "train",
         classes: wsistore.ClassMap | None = None,
     ) -> Data:
         """Choose the crops to train on and to validate on, and say which are left out.
 
         Raises:
-            UsageError: if --val-subset is test, or holds a crop that is trained on.
+            UsageError: if --subset or --val-subset has test, or a crop is in both.
             SubsetError: if there is no such set, or none of its crops can be used.
         """
-        split, val = self.options.split, self.options.val_subset
+        options = self.options
+        split, subset, val = options.split, options.subset, options.val_subset
+        if "test" in subset.split("+"):
+            raise UsageError(
+                f"--subset {subset}: scores are taken on test; train on other sets of the split"
+            )
         names = [subset, val]
         if val == VAL and not has_subset(self.store, split, val):
             names.remove(val)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import wsistore
-from distill.data import VAL
+from distill.data import TRAIN, VAL
 from distill.engine import OPTIMIZATION, TRACKERS, TrainingSettings
 from distill.errors import UsageError
 from distill.networks import BATCH_PIXELS, NetworkSettings, NetworkSpec
@@ -51,6 +51,14 @@ class TrainingOptions:
 
     store: str | Path = setting(record=location)
     split: str = setting("main", group=DATA, metavar="NAME", help="Split of the store.")
+    subset: str = setting(
+        TRAIN,
+        group=DATA,
+        metavar="NAME[+NAME…]",
+        help="Labelled sets to train on, such as a split's L10; several joined by +.",
+        record=None,  # see `resolved`
+        recipe=True,
+    )
     val_subset: str = setting(
         VAL,
         group=DATA,
@@ -221,10 +229,15 @@ class TrainingOptions:
     def resolved(self, store: wsistore.Store) -> dict[str, Any]:
         """Return every option as config.json records it, and what says which split and code.
 
+        "subset" is there where it is not train: labels came from train alone before there was a
+        choice, and a run of them says no more than it did.
+
         Args:
             store: that of `store`, open.
         """
         found = recorded(self)
         first = {name: found.pop(name) for name in ("store", "split")}
-        digest = store.split_sha256(self.split)
-        return {**first, "split_sha256": digest, **found, "environment": environment()}
+        first["split_sha256"] = store.split_sha256(self.split)
+        if self.subset != TRAIN:
+            first["subset"] = self.subset
+        return {**first, **found, "environment": environment()}

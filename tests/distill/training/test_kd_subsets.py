@@ -9,8 +9,8 @@ from safetensors.torch import load_file
 
 from distill.errors import RunError
 from distill.evaluation.leakage import training_patients
-from distill.kd.settings import DistillationSettings
 from distill.runs.run import Run
+from distill.training.options import TrainingOptions
 
 
 def relabel(store, labels) -> None:
@@ -88,7 +88,7 @@ def test_subsets_that_are_not_there_or_not_allowed(
 
 
 def test_train_is_the_default() -> None:
-    assert DistillationSettings(Path("teacher")).subset == "train"
+    assert TrainingOptions(store="s", level="5x", out=Path("o")).subset == "train"
 
 
 def test_weights_of_a_file_without_a_run_hide_their_patients(store, tmp_path: Path, train) -> None:
