@@ -11,9 +11,9 @@ recall R of calling class k all cases with p_k ≥ t,
 
     AP_k = Σ_t (R_t − R_before t) · P_t
 
-The cases are sorted once for each class; each draw then takes one pass over them. Counts are whole
-numbers, so AUROC is exact. Cost: draws × cases × classes, about a nanosecond each; no table of
-draws × cases is held.
+The cases are sorted once for each class; the draws then take one pass over them, `LANES` at a
+time. Counts are whole numbers (below 2⁵³), so AUROC is exact. Cost: draws × cases × classes, some
+tenths of a nanosecond each; no table of draws × cases is held.
 """
 
 import numpy as np
@@ -22,6 +22,9 @@ from numpy.typing import NDArray
 
 from distill.evaluation.metrics.bootstrap import Weights
 from distill.types import Floats, Indices
+
+LANES = 16
+"""Draws that are counted together, in the lanes of vector instructions."""
 
 
 class Ranking:
@@ -37,7 +40,7 @@ class Ranking:
         order = np.argsort(-probabilities, axis=0, kind="stable").T
         ranked = np.take_along_axis(probabilities.T, order, axis=1)
         self._group = np.ascontiguousarray(group[order].astype(np.int64))
-        self._mine = (truth[order] == np.arange(len(order))[:, None]).astype(np.int64)
+        self._mine = np.ascontiguousarray(truth[order] == np.arange(len(order))[:, None])
         self._last = np.ones(order.shape, dtype=np.bool_)  # of a run of equal probabilities
         self._last[:, :-1] = ranked[:, 1:] != ranked[:, :-1]
 
@@ -46,32 +49,61 @@ class Ranking:
 
         NaN where a class weighs nothing; AUROC also where its rest does.
         """
-        return _pass(weights, self._group, self._mine, self._last)
+        draws, classes = len(weights), len(self._group)
+        found = np.empty((2, draws, classes))
+        lanes = np.zeros((weights.shape[1], LANES))
+        for start in range(0, draws, LANES):
+            count = min(LANES, draws - start)
+            lanes[:, :count] = weights[start : start + count].T
+            made = _pass(lanes, self._group, self._mine, self._last)
+            found[:, start : start + count] = made[:, :count]
+        return found[0], found[1]
 
 
 @njit(cache=True, nogil=True)
 def _pass(
-    weights: Weights, group: NDArray[np.int64], mine: NDArray[np.int64], last: NDArray[np.bool_]
-) -> tuple[Floats, Floats]:
-    draws, (classes, cases) = weights.shape[0], group.shape
-    areas = np.empty((draws, classes))
-    precisions = np.empty((draws, classes))
-    for b in range(draws):
-        row = weights[b]
-        for k in range(classes):
-            lost = above = all_above = tied = all_tied = 0  # lost: twice the pairs ranked wrong
-            gained = 0.0
-            for i in range(cases):
-                weight = row[group[k, i]]
-                tied += weight * mine[k, i]  # a product, for a branch is guessed wrong too often
-                all_tied += weight
-                if last[k, i]:
-                    lost += tied * (2 * (all_above - above) + all_tied - tied)
-                    above += tied
-                    all_above += all_tied
-                    gained += tied * (above / max(all_above, 1))
-                    tied = all_tied = 0
-            pairs = 2 * above * (all_above - above)
-            areas[b, k] = (pairs - lost) / pairs if pairs else np.nan
-            precisions[b, k] = gained / above if above else np.nan
-    return areas, precisions
+    weights: NDArray[np.float64],
+    group: NDArray[np.int64],
+    mine: NDArray[np.bool_],
+    last: NDArray[np.bool_],
+) -> NDArray[np.float64]:
+    """Weights (G, B), a draw a lane → AUROC and average precision, (2, B, K)."""
+    lanes, (classes, cases) = weights.shape[1], group.shape
+    found = np.empty((2, lanes, classes))
+    lost = np.empty(lanes)  # twice the pairs ranked wrong
+    gained, above, all_above = np.empty(lanes), np.empty(lanes), np.empty(lanes)
+    tied, all_tied = np.zeros(lanes), np.zeros(lanes)
+    for k in range(classes):
+        lost[:], gained[:], above[:], all_above[:] = 0.0, 0.0, 0.0, 0.0
+        alone = True  # no equal probability came before
+        for i in range(cases):
+            row = weights[group[k, i]]
+            if alone and last[k, i]:
+                if mine[k, i]:
+                    for b in range(lanes):
+                        lost[b] += row[b] * (2 * (all_above[b] - above[b]))
+                        above[b] += row[b]
+                        all_above[b] += row[b]
+                        gained[b] += row[b] * (above[b] / max(all_above[b], 1.0))
+                else:
+                    for b in range(lanes):
+                        all_above[b] += row[b]
+                continue
+            for b in range(lanes):
+                all_tied[b] += row[b]
+            if mine[k, i]:
+                for b in range(lanes):
+                    tied[b] += row[b]
+            alone = last[k, i]
+            if alone:
+                for b in range(lanes):
+                    lost[b] += tied[b] * (2 * (all_above[b] - above[b]) + all_tied[b] - tied[b])
+                    above[b] += tied[b]
+                    all_above[b] += all_tied[b]
+                    gained[b] += tied[b] * (above[b] / max(all_above[b], 1.0))
+                    tied[b] = all_tied[b] = 0.0
+        for b in range(lanes):
+            pairs = 2 * above[b] * (all_above[b] - above[b])
+            found[0, b, k] = (pairs - lost[b]) / pairs if pairs else np.nan
+            found[1, b, k] = gained[b] / above[b] if above[b] else np.nan
+    return found

@@ -8,6 +8,7 @@ like (…, K), one per class. `to_entries` sorts them for metrics.json.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,9 @@ from distill.evaluation.metrics.brier import Brier
 from distill.evaluation.metrics.calibration import CalibrationError
 from distill.evaluation.metrics.ranking import Ranking
 from distill.types import Counts, Floats, Indices, Scores
+
+KEPT_BYTES = 512 * 2**20
+"""Of scores in draws that are kept; five classes and 10,000 draws take 5 MB a run."""
 
 
 @dataclass(frozen=True)
@@ -67,13 +71,29 @@ def bootstrap_scores(
     """Each run's scores in `draws` resamples, along a new first axis; all runs see the same draws.
 
     Unit "crop" draws cases: matrices of counts by cells, probabilities case by case, in draws of
-    their own. Unit "patient" draws patients, the same ones for both.
+    their own. Unit "patient" draws patients, the same ones for both; then a run's scores do not
+    depend on what other runs are there, and those of runs that were drawn lately are kept
+    (`KEPT_BYTES`), for a run is drawn for itself and again for each difference to another.
 
     Raises:
         ValueError: the unit is none of `UNITS`, or `draws` is below 1.
     """
     if unit not in UNITS:
         raise ValueError(f"unit {unit!r} is none of {UNITS}")
+    if unit == "crop":
+        return _bootstrap(cases, unit, draws, seed, paper=paper)
+    keys = [_key(cases, run, draws, seed, paper) for run in range(len(cases.predicted))]
+    known = {key: scores for key in keys if (scores := _KEPT.get(key)) is not None}
+    new = [run for run, key in enumerate(keys) if key not in known]
+    if new:
+        part = Cases(cases.truth, cases.patient, cases.probabilities[new], cases.predicted[new])
+        for run, scores in zip(new, _bootstrap(part, unit, draws, seed, paper=paper), strict=True):
+            known[keys[run]] = scores
+            _KEPT.put(keys[run], scores)
+    return [dict(known[key]) for key in keys]
+
+
+def _bootstrap(cases: Cases, unit: str, draws: int, seed: int, *, paper: bool) -> list[Scores]:
     found: list[Scores] = [{} for _ in cases.predicted]
     for part in _parts(cases, unit, paper):
         blocks: list[list[Scores]] = [[] for _ in part.runs]
@@ -83,6 +103,44 @@ def bootstrap_scores(
         for scores, block in zip(found, blocks, strict=True):
             scores |= {name: np.concatenate([one[name] for one in block]) for name in block[0]}
     return found
+
+
+class _Recent:
+    """The scores of runs in their draws, as long as there is room: the latest are kept."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._bytes = most, 0
+        self._held: dict[bytes, Scores] = {}
+
+    def get(self, key: bytes) -> Scores | None:
+        """Return what was put there, which is then the latest; None if it is not there any more."""
+        if (found := self._held.pop(key, None)) is not None:
+            self._held[key] = found
+        return found
+
+    def put(self, key: bytes, scores: Scores) -> None:
+        """Keep scores, which nobody may change."""
+        for values in scores.values():
+            values.flags.writeable = False
+        self._held[key] = scores
+        self._bytes += _nbytes(scores)
+        while self._bytes > self._most:
+            self._bytes -= _nbytes(self._held.pop(next(iter(self._held))))
+
+
+def _nbytes(scores: Scores) -> int:
+    return sum(values.nbytes for values in scores.values())
+
+
+_KEPT = _Recent(KEPT_BYTES)
+
+
+def _key(cases: Cases, run: int, draws: int, seed: int, paper: bool) -> bytes:
+    """Return a digest of all that a run's scores in draws of patients depend on."""
+    digest = hashlib.sha256(repr((cases.probabilities.shape[1:], draws, seed, paper)).encode())
+    for part in (cases.truth, cases.patient, cases.probabilities[run], cases.predicted[run]):
+        digest.update(np.ascontiguousarray(part).view(np.uint8).data)
+    return digest.digest()
 
 
 def to_entries(
@@ -135,7 +193,7 @@ def _number(value: Any) -> float | None:
 
 
 def _parts(cases: Cases, unit: str, paper: bool) -> list[_Part]:
-    """Scores of counts, and scores of probabilities: over crops their groups differ."""
+    """Scores of counts, and scores of probabilities: over crops in draws of their own."""
     runs, count, classes = cases.probabilities.shape
     answers = np.stack([cases.truth, *cases.predicted])
     if unit == "patient":
@@ -151,14 +209,21 @@ def _parts(cases: Cases, unit: str, paper: bool) -> list[_Part]:
         sizes = np.ones_like(sizes)
     else:  # a cell's table holds one case, which its weight multiplies
         tables = [table // sizes[:, None, None] for table in tables]
-    return [
-        _Part(sizes, runs * classes**2, [_of_counts(table, paper) for table in tables]),
-        _Part(
-            np.ones(int(group.max()) + 1, dtype=np.intp),
-            runs * (classes + 1) * 20,
-            [_of_probabilities(cases, r, group) for r in range(runs)],
-        ),
-    ]
+    of_counts = _Part(sizes, runs * classes**2, [_of_counts(table, paper) for table in tables])
+    of_probabilities = _Part(
+        np.ones(int(group.max()) + 1, dtype=np.intp),
+        runs * (classes + 1) * 20,
+        [_of_probabilities(cases, r, group) for r in range(runs)],
+    )
+    if unit == "crop":
+        return [of_counts, of_probabilities]
+    both = [_both(*pair) for pair in zip(of_counts.runs, of_probabilities.runs, strict=True)]
+    return [_Part(sizes, of_counts.row + of_probabilities.row, both)]
+
+
+def _both(first: Callable[[Weights], Scores], second: Callable[[Weights], Scores]
+          ) -> Callable[[Weights], Scores]:  # fmt: skip
+    return lambda weights: first(weights) | second(weights)
 
 
 def _of_counts(tables: Counts, paper: bool) -> Callable[[Weights], Scores]:

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import ks_2samp
 from sklearn import metrics as sk
 
-from distill.evaluation.metrics import bootstrap
+from distill.evaluation.metrics import bootstrap, resampling
 from distill.evaluation.metrics.calibration import CalibrationError
 from distill.evaluation.metrics.resampling import (
     Cases,
@@ -131,3 +131,47 @@ def test_entries_say_how_many_draws_define_a_value() -> None:
 def test_an_unknown_unit_is_refused() -> None:
     with pytest.raises(ValueError, match="slide"):
         bootstrap_scores(make(), "slide", 10, seed=0)
+
+
+def test_draws_of_a_run_are_kept_and_are_the_same_beside_other_runs() -> None:
+    both = make(runs=2, seed=31)
+    alone = Cases(both.truth, both.patient, both.probabilities[1:], both.predicted[1:])
+    (first,) = bootstrap_scores(alone, "patient", 70, seed=8)
+    _, second = bootstrap_scores(both, "patient", 70, seed=8)
+    fresh = resampling._bootstrap(both, "patient", 70, 8, paper=False)[1]
+    assert first.keys() == second.keys() == fresh.keys()
+    for name, values in first.items():
+        np.testing.assert_array_equal(values, fresh[name])
+        assert np.shares_memory(values, second[name])
+    with pytest.raises(ValueError, match="read-only"):
+        first["macro f1"][0] = 1
+    # whatever a run's scores depend on makes other draws of it
+    patient = alone.patient.copy()
+    patient[0] = (patient[0] + 1) % 10
+    for other, how in (
+        (Cases(alone.truth, patient, alone.probabilities, alone.predicted), (70, 8)),
+        (alone, (70, 9)),
+        (alone, (71, 8)),
+    ):
+        (found,) = bootstrap_scores(other, "patient", how[0], seed=how[1])
+        assert not np.array_equal(found["macro f1"], first["macro f1"])
+    (paper,) = bootstrap_scores(alone, "patient", 70, seed=8, paper=True)
+    assert "macro paper_accuracy" in paper
+
+
+def test_the_latest_scores_are_kept_while_there_is_room() -> None:
+    def scores(number: int) -> dict[str, np.ndarray]:
+        return {"f1": np.full(10, float(number))}  # 80 bytes
+
+    kept = resampling._Recent(most=200)
+    for number in (1, 2):
+        kept.put(bytes([number]), scores(number))
+    assert kept.get(b"\x01") is not None  # now the latest
+    kept.put(b"\x03", scores(3))
+    assert kept.get(b"\x02") is None
+    for number in (1, 3):
+        found = kept.get(bytes([number]))
+        assert found is not None
+        assert found["f1"][0] == number
+    kept.put(b"\x04", {"f1": np.zeros(1000)})  # larger than all the room
+    assert kept.get(b"\x04") is None
