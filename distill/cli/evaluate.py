@@ -10,6 +10,7 @@ import click
 
 import wsistore
 from distill.cli.aggregate import aggregate_option
+from distill.cli.operating_point import operating_point_options
 from distill.cli.options import FOLDER, Grouped, option
 from distill.cli.settings_options import option_of
 from distill.cli.training_options import answer_batch_option, machine_options, memory_option
@@ -54,6 +55,7 @@ WIDTH = 120
     help="Fit a temperature on the labelled crops of this subset (val); it changes probabilities, "
     "never the class predicted.",
 )
+@operating_point_options
 @option(
     "Scores",
     "--paper-accuracy",
@@ -110,6 +112,7 @@ def evaluate_command(
       distill evaluate runs/teacher runs/baseline runs/kd STORE --split main --subset test
       distill evaluate runs/kd STORE --calibrate val --aggregate area
       distill evaluate runs/kd STORE --aggregate top-3:tumor
+      distill evaluate runs/kd STORE --operating-point sensitivity=0.95 --choose-on val
       distill evaluate runs/kd STORE --subset val --unit crop --json
     """
     if len({path.resolve() for path in runs}) < len(runs):

@@ -1,4 +1,4 @@
-from . import caveats, comparison, leakage, scoring
+from . import caveats, comparison, leakage, operating_points, scoring
 from .caveats import FEW_OF_A_CLASS, FEW_PATIENTS, find_caveats
 from .choices import AGGREGATES, Aggregate
 from .evaluator import OWN_STAINS, evaluate
@@ -8,6 +8,13 @@ from .metrics import curves, resampling
 from .metrics.bootstrap import DRAWS, UNITS
 from .metrics.calibration import BINS, probabilities
 from .metrics.curves import Reliability
+from .operating_rule import (
+    OPERATING_POINTS,
+    POINT_SCORES,
+    OperatingRule,
+    notes_of_points,
+    shown_threshold,
+)
 from .plan import EvaluationPlan, EvaluationRequest, plan_evaluation
 from .predictions import UNIT_COLUMNS, Predictions, guarded_csv, read_guarded_csv, reordered
 from .report_file import read_report
@@ -25,7 +32,9 @@ __all__ = [
     "FORMAT",
     "HOW",
     "KINDS",
+    "OPERATING_POINTS",
     "OWN_STAINS",
+    "POINT_SCORES",
     "TEMPERATURE",
     "TRAINING",
     "UNITS",
@@ -34,6 +43,7 @@ __all__ = [
     "BootstrapSettings",
     "EvaluationPlan",
     "EvaluationRequest",
+    "OperatingRule",
     "Predictions",
     "Reliability",
     "Score",
@@ -52,6 +62,8 @@ __all__ = [
     "leakage",
     "missing_scores",
     "notes",
+    "notes_of_points",
+    "operating_points",
     "plan_evaluation",
     "probabilities",
     "read_guarded_csv",
@@ -60,4 +72,5 @@ __all__ = [
     "resampling",
     "score_columns",
     "scoring",
+    "shown_threshold",
 ]

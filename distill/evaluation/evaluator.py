@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +15,10 @@ from distill import cost
 from distill.data import Subset, median_mpp, rows_of
 from distill.embeddings import load_head, online
 from distill.errors import DistillError
-from distill.evaluation import leakage, scoring
+from distill.evaluation import leakage, operating_points, scoring
 from distill.evaluation.inference import Watch, embedded_logits, logits, unwatched
 from distill.evaluation.metrics.calibration import Temperature, fit_temperature, probabilities
+from distill.evaluation.operating_rule import OPERATING_POINTS
 from distill.evaluation.plan import EvaluationPlan
 from distill.evaluation.predictions import Predictions, guarded_csv
 from distill.evaluation.scores import FORMAT
@@ -29,6 +30,12 @@ from distill.types import Floats, Indices
 
 OWN_STAINS = "crops_in_own_stains"
 """Key of metrics.json for crops with too little to normalize, in runs that normalize stains."""
+
+_STALE = (
+    "metrics.json", "differences.json", leakage.CALIBRATION_CSV, operating_points.CHOOSING_CSV,
+    operating_points.POINTS_CSV,
+)  # fmt: skip
+"""What would not belong to new predictions."""
 
 
 @dataclass(frozen=True)
@@ -56,27 +63,43 @@ def evaluate(plan: EvaluationPlan, watch: Watch = unwatched) -> Evaluation:
     device = resolve_device(request.device)
     left: list[str] = []
     network, ask = _answers(plan, device, watch, left)
-    temperature = _fit(ask, plan) if plan.calibration else None
-    raw = ask(plan.subset.crops)
-    answers = Predictions(
-        "crop",
-        tuple(classes),
-        plan.table,
-        temperature(raw) if temperature else probabilities(raw),
-        raw.argmax(1).astype(np.intp),
-    )
+    held = _held_out(ask, plan)
+    temperature = _fit(held, plan) if plan.calibration else None
+
+    def answers_of(table: pd.DataFrame, raw: Floats) -> Predictions:
+        chances = temperature(raw) if temperature else probabilities(raw)
+        return Predictions("crop", tuple(classes), table, chances, raw.argmax(1).astype(np.intp))
+
+    answers = answers_of(plan.table, ask(plan.subset.crops))
+    choosing = None
+    if plan.choosing is not None:
+        subset, table = plan.choosing
+        choosing = answers_of(table, held(subset.crops))
     report = {
         **_about(plan, temperature),
         **_stains(plan, left),
         **scoring.score(
             answers, request.bootstrap, request.aggregate, paper=request.paper_accuracy
         ),
+        **_points(plan, choosing, answers),
         "cost": {
             **cost.over_sizes(network, _sizes(plan)),
             "parameters": cost.parameters(network),
             "counter": cost.COUNTERS,
         },
     }
+    _write(plan, answers, choosing, report)
+    return Evaluation(plan, answers, report)
+
+
+def _write(
+    plan: EvaluationPlan,
+    answers: Predictions,
+    choosing: Predictions | None,
+    report: Mapping[str, Any],
+) -> None:
+    """Write the files of an evaluation, metrics.json last."""
+    request = plan.request
     plan.run.require_unchanged()
     folder = request.folder(plan.run)
     folder.mkdir(parents=True, exist_ok=True)
@@ -87,12 +110,11 @@ def evaluate(plan: EvaluationPlan, watch: Watch = unwatched) -> Evaluation:
     files["predictions.csv"] = answers.csv()
     for kind in ("slide", "patient"):
         files[f"{kind}s.csv"] = answers.by(kind, request.aggregate).csv()
+    if choosing is not None:
+        files[operating_points.CHOOSING_CSV] = choosing.csv()
+        files[operating_points.POINTS_CSV] = operating_points.points_csv(report[OPERATING_POINTS])
     files["metrics.json"] = encode(report)
-    # they would not belong to the predictions
-    wsistore.atomic.write_all(
-        folder, files, ("metrics.json", "differences.json", leakage.CALIBRATION_CSV)
-    )
-    return Evaluation(plan, answers, report)
+    wsistore.atomic.write_all(folder, files, _STALE)
 
 
 def _answers(
@@ -124,10 +146,37 @@ def _stains(plan: EvaluationPlan, left: Sequence[str]) -> dict[str, Any]:
     return {OWN_STAINS: sorted({crop for crop in left if crop in own})}
 
 
-def _fit(ask: Callable[[Sequence[str]], Floats], plan: EvaluationPlan) -> Temperature:
+def _held_out(
+    ask: Callable[[Sequence[str]], Floats], plan: EvaluationPlan
+) -> Callable[[Sequence[str]], Floats]:
+    """Return what gives the logits of crops that are not scored, of which each is seen once."""
+    choosing = plan.choosing[0] if plan.choosing else None
+    wanted = [one.crops for one in (plan.calibration, choosing) if one is not None]
+    crops = list(dict.fromkeys(crop for some in wanted for crop in some))
+    if not crops:
+        return ask
+    place, raw = {crop: k for k, crop in enumerate(crops)}, ask(crops)
+    return lambda some: raw[[place[crop] for crop in some]]
+
+
+def _points(
+    plan: EvaluationPlan, choosing: Predictions | None, answers: Predictions
+) -> dict[str, Any]:
+    """Return the operating points, if they are asked for."""
+    request = plan.request
+    if choosing is None or request.operating_point is None:
+        return {}
+    found = operating_points.choose_and_score(
+        choosing, answers, request.operating_point, request.bootstrap, request.aggregate,
+        request.positive,
+    )  # fmt: skip
+    return {OPERATING_POINTS: {"subset": request.choose_on, **found}}
+
+
+def _fit(held: Callable[[Sequence[str]], Floats], plan: EvaluationPlan) -> Temperature:
     assert plan.calibration is not None
     subset, classes = plan.calibration, plan.run.weights.classes
-    raw = ask(subset.crops)
+    raw = held(subset.crops)
     truth: Indices = np.array([classes.index(str(label)) for label in subset.labels], dtype=np.intp)
     try:
         return fit_temperature(raw, truth)

@@ -15,9 +15,12 @@ from distill.embeddings import EmbeddingsReader, vectors_of
 from distill.errors import SubsetError, UsageError
 from distill.evaluation import leakage
 from distill.evaluation.choices import Aggregate
+from distill.evaluation.operating_rule import OperatingRule
 from distill.evaluation.scoring import BootstrapSettings
 from distill.networks import smallest_input
 from distill.runs import Run, slide_fingerprints
+
+CALIBRATE, CHOOSE_ON = "--calibrate", "--choose-on"
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,9 @@ class EvaluationRequest:
     bootstrap: BootstrapSettings = field(default_factory=BootstrapSettings)
     aggregate: str = "mean"
     calibrate: str | None = None
+    operating_point: OperatingRule | None = None
+    choose_on: str | None = None
+    positive: str | None = None
     paper_accuracy: bool = False
     device: str = "auto"
     workers: int = 0
@@ -57,6 +63,8 @@ class EvaluationPlan:
         seen: how many of its patients the run has seen, by a way of
             `distill.evaluation.leakage.HOW`; None where nobody can tell.
         calibration: labelled crops to fit the temperature on; None where none is wanted.
+        choosing: crops to choose thresholds on, and their rows as in `table`; None where none are
+            wanted.
         vectors: what the run's head is asked about; None where it is a whole network.
     """
 
@@ -67,6 +75,7 @@ class EvaluationPlan:
     table: pd.DataFrame
     seen: Mapping[str, int | None]
     calibration: Subset | None = None
+    choosing: tuple[Subset, pd.DataFrame] | None = None
     vectors: EmbeddingsReader | None = None
 
 
@@ -75,8 +84,9 @@ def plan_evaluation(run: Run, store: wsistore.Store, request: EvaluationRequest)
 
     Raises:
         UsageError: if the evaluation exists and may not be replaced, or is of subset train, or the
-            temperature is to be fitted on the subset itself, or the aggregate names no class of
-            the run.
+            temperature is to be fitted, or thresholds to be chosen, on the subset itself; if the
+            aggregate names no class of the run; or if options of operating points stand without
+            each other or name none.
         SubsetError: if the store lacks the run's level or a subset, no crop of it can be used or
             none is labelled, a label is no class of the run, only one patient could be drawn, or a
             patient is one that the run was trained on, or in both subsets.
@@ -85,6 +95,7 @@ def plan_evaluation(run: Run, store: wsistore.Store, request: EvaluationRequest)
         wsistore.WsistoreError: if the store has no such split.
     """
     about, name = run.weights, request.subset
+    _require_whole_rule(run, request)
     if re.fullmatch(r"[\w.-]+", name) is None:
         raise UsageError(f"--subset {name!r} cannot name a folder; rename the subset in the split")
     file = request.folder(run) / "metrics.json"
@@ -106,10 +117,28 @@ def plan_evaluation(run: Run, store: wsistore.Store, request: EvaluationRequest)
         raise SubsetError(f"the labelled crops {where} are of one patient; use --unit crop")
     allowed = request.allow_training_patients
     seen = leakage.check(run, store, table, request.split, name, allowed=allowed)
-    calibration = _calibration(run, store, request, table)
+    calibration = _apart(run, store, request, table, CALIBRATE)
+    choosing = _apart(run, store, request, table, CHOOSE_ON)
     if vectors is not None:
-        vectors.require(store, subset.crops + (calibration.crops if calibration else ()))
-    return EvaluationPlan(run, store, request, subset, table, seen, calibration, vectors)
+        held = [one[0].crops for one in (calibration, choosing) if one]
+        vectors.require(store, sum(held, subset.crops))
+    fitted = calibration[0] if calibration else None
+    return EvaluationPlan(run, store, request, subset, table, seen, fitted, choosing, vectors)
+
+
+def _require_whole_rule(run: Run, request: EvaluationRequest) -> None:
+    """Refuse a rule without a subset, and what has no effect without a rule."""
+    if request.operating_point is None:
+        for flag, value in ((CHOOSE_ON, request.choose_on), ("--positive", request.positive)):
+            if value is not None:
+                raise UsageError(f"{flag} has no effect without --operating-point; leave it out")
+    elif request.choose_on is None:
+        raise UsageError(
+            "--operating-point needs a subset that is not scored; name one with --choose-on val"
+        )
+    elif request.positive is not None and request.positive not in run.weights.classes:
+        known = ", ".join(run.weights.classes)
+        raise UsageError(f"--positive {request.positive} is no class of {run.path}: {known}")
 
 
 def _select(run: Run, store: wsistore.Store, split: str, name: str, *, labeled: bool) -> Subset:
@@ -137,22 +166,33 @@ def _rows(store: wsistore.Store, split: str, subset: Subset) -> pd.DataFrame:
     return rows[["crop", "slide", "patient"]].assign(label=labels, area_mm2=area.to_numpy(float))
 
 
-def _calibration(
-    run: Run, store: wsistore.Store, request: EvaluationRequest, scored: pd.DataFrame
-) -> Subset | None:
-    """Labelled crops to fit the temperature on; their patients are neither scored nor learnt."""
-    name = request.calibrate
+def _apart(
+    run: Run,
+    store: wsistore.Store,
+    request: EvaluationRequest,
+    scored: pd.DataFrame,
+    flag: str,
+) -> tuple[Subset, pd.DataFrame] | None:
+    """Crops whose patients are neither scored nor learnt from, and their rows.
+
+    Those to fit the temperature on are labelled. Those to choose thresholds on are all: slides and
+    patients shall be answered for as in the subset that is scored.
+    """
+    calibrates = flag == CALIBRATE
+    name = request.calibrate if calibrates else request.choose_on
     if name is None:
         return None
     if name == request.subset:
-        raise UsageError(f"--calibrate {name} is the subset to be scored; name another")
-    subset = _select(run, store, request.split, name, labeled=True)
+        raise UsageError(f"{flag} {name} is the subset to be scored; name another")
+    subset = _select(run, store, request.split, name, labeled=calibrates)
     rows = _rows(store, request.split, subset)
     leakage.check(
         run, store, rows, request.split, name,
         allowed=request.allow_training_patients, how=(leakage.TRAINING,),
     )  # fmt: skip
-    where = f"of split {request.split} of {store.url}; choose another --calibrate"
+    where = f"of split {request.split} of {store.url}; choose another {flag}"
+    if not rows["label"].notna().any():
+        raise SubsetError(f"no labelled crop is in {name} {where}")
     if both := sorted(set(rows["patient"]) & set(scored["patient"])):
         raise SubsetError(f"patient {both[0]} is in {name} and in {request.subset} {where}")
     known = slide_fingerprints(store)
@@ -163,4 +203,4 @@ def _calibration(
                 f"slide {other} in {name} and slide {slide} in {request.subset} are one slide "
                 f"under two names {where}"
             )
-    return subset
+    return subset, rows

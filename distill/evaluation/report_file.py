@@ -8,6 +8,7 @@ from typing import Any
 
 from distill.errors import RunError
 from distill.evaluation.choices import Aggregate
+from distill.evaluation.operating_rule import OPERATING_POINTS, YOUDEN, OperatingRule
 from distill.evaluation.scores import FORMAT
 from distill.files import read_json
 from distill.runs import require_types
@@ -25,6 +26,10 @@ _TYPES: Mapping[str, Any] = {
     "bootstrap.unit": str,
     "bootstrap.draws": int,
     "bootstrap.seed": int,
+    "operating_points": _OBJECT,
+    "operating_points.rule": str,
+    "operating_points.subset": str,
+    "operating_points.positive": str | None,
     "absent_classes": list[str],
     "confusion": list[list[int]],
     "training_patients": int | None,
@@ -50,6 +55,10 @@ def read_report(path: Path) -> dict[str, Any]:
         Aggregate.parse(report.get("aggregate", "mean"))
     except ValueError as error:
         raise RunError(f"{path} is damaged: its aggregate {error}") from error
+    try:
+        OperatingRule.parse((report.get(OPERATING_POINTS) or {}).get("rule", YOUDEN))
+    except ValueError as error:
+        raise RunError(f"{path} is damaged: its rule {error}") from error
     if report.get("format") == FORMAT and (lacking := [k for k in _NEEDED if k not in report]):
         raise RunError(f"{path} is damaged: it lacks {' and '.join(lacking)}")
     return report

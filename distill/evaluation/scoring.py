@@ -162,8 +162,8 @@ def mean_score(
     values, draws = resampling.observed_scores(found, paper=paper), _drawn(found, how, paper)
     classes = each[0].classes
     return {
-        **_about(kind, rows, found, how, classes),
-        **resampling.to_entries(_mean(values), _mean(draws), classes),
+        **about_cases(kind, rows, found, how, classes),
+        **resampling.to_entries(mean_over_runs(values), mean_over_runs(draws), classes),
     }
 
 
@@ -216,10 +216,10 @@ def _difference(
     kind, classes = each[0].kind, each[0].classes
     found, rows = cases(each)
     values, draws = resampling.observed_scores(found, paper=paper), _drawn(found, how, paper)
-    first, second = _mean(values[:minus]), _mean(values[minus:])
-    first_drawn, second_drawn = _mean(draws[:minus]), _mean(draws[minus:])
+    first, second = mean_over_runs(values[:minus]), mean_over_runs(values[minus:])
+    first_drawn, second_drawn = mean_over_runs(draws[:minus]), mean_over_runs(draws[minus:])
     return {
-        **_about(kind, rows, found, how, classes),
+        **about_cases(kind, rows, found, how, classes),
         **resampling.to_entries(
             {name: second[name] - first[name] for name in first},
             {name: second_drawn[name] - first_drawn[name] for name in first},
@@ -228,7 +228,7 @@ def _difference(
     }
 
 
-def _mean(scores: Sequence[Scores]) -> Scores:
+def mean_over_runs(scores: Sequence[Scores]) -> Scores:
     """Mean over runs, score by score; of one run, its scores to the last bit."""
     return {name: np.mean([one[name] for one in scores], axis=0) for name in scores[0]}
 
@@ -237,7 +237,7 @@ def _block(answers: Predictions, how: BootstrapSettings, paper: bool) -> dict[st
     found, rows = cases([answers])
     (values,), (draws,) = resampling.observed_scores(found, paper=paper), _drawn(found, how, paper)
     return {
-        **_about(answers.kind, rows, found, how, answers.classes),
+        **about_cases(answers.kind, rows, found, how, answers.classes),
         **_counts(found, answers.classes),
         **resampling.to_entries(values, draws, answers.classes),
     }
@@ -267,9 +267,10 @@ def _drawn(found: Cases, how: BootstrapSettings, paper: bool) -> list[Scores]:
     return [{name: np.full_like(v, np.nan) for name, v in scores.items()} for scores in drawn]
 
 
-def _about(
+def about_cases(
     kind: str, rows: pd.DataFrame, found: Cases, how: BootstrapSettings, classes: Sequence[str]
 ) -> dict[str, Any]:
+    """Return the keys scored, bootstrap and absent_classes of a block, from what `cases` gave."""
     counted = [one for one in KINDS if one in rows.columns]
     return {
         "scored": {f"{one}s": int(rows[one].nunique()) for one in counted},

@@ -10,6 +10,13 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from distill.evaluation.choices import Aggregate
+from distill.evaluation.operating_rule import (
+    OPERATING_POINTS,
+    POINT_SCORES,
+    OperatingRule,
+    notes_of_points,
+    shown_threshold,
+)
 from distill.evaluation.scores import (
     KINDS,
     Report,
@@ -30,6 +37,7 @@ def evaluation_tables(reports: Sequence[Report], differences: Sequence[Report]) 
         differences: what differences.json holds, one per run but the first.
     """
     shown = [macro_table(reports), overall_table(reports)]
+    shown += [points_table(report) for report in reports if OPERATING_POINTS in report]
     return [*shown, difference_table(differences)] if differences else shown
 
 
@@ -88,6 +96,33 @@ def difference_table(differences: Sequence[Report]) -> Table:
     return shown
 
 
+def points_table(report: Report) -> Table:
+    """Return a row per kind of case and class: what thresholds chosen elsewhere do here."""
+    points = report[OPERATING_POINTS]
+    subset = points["subset"]
+    caption = (
+        "A class is called where its probability is at least the threshold: "
+        f"{OperatingRule.parse(points['rule']).words} on {subset}. In %. {notes_of_points()}. "
+        f"{_intervals(report)} The threshold is fixed."
+    )
+    title = f"{_name(report)}: operating points, {points['rule']} on {subset}"
+    shown = _table(title, caption, ["cases", "class", "threshold"], POINT_SCORES.values())
+    unchosen: dict[str, list[str]] = {}
+    for kind in (one for one in KINDS if one in points):
+        for label, entry in points[kind]["per_class"].items():
+            count = f"{entry['cases']} of {entry['cases'] + entry['others']}\n{kind}"
+            threshold = shown_threshold(entry["chosen"])
+            scores = (percent(entry[score]) for score in POINT_SCORES)
+            shown.add_row(count, terminal.text(label), threshold, *scores)
+            if entry["chosen"] is None:
+                unchosen.setdefault(label, []).append(kind)
+    if unchosen:
+        said = "; ".join(f"{label} ({', '.join(kinds)})" for label, kinds in unchosen.items())
+        caption += f" No threshold, for {subset} lacks the class or all others: {said}."
+        shown.caption = terminal.text(caption)
+    return shown
+
+
 def _table(title: str, caption: str, left: Sequence[str], columns: Iterable[str]) -> Table:
     shown = Table(
         box=SIMPLE_HEAD,
@@ -96,7 +131,7 @@ def _table(title: str, caption: str, left: Sequence[str], columns: Iterable[str]
         caption=terminal.text(caption),
     )
     for name in left:
-        first = name.startswith("run")
+        first = name.startswith(("run", "class"))
         shown.add_column(
             name,
             overflow="fold" if first else "ellipsis",

@@ -8,7 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from distill.evaluation import BootstrapSettings, Predictions, missing_scores, resampling, scoring
+from distill.evaluation import (
+    BootstrapSettings,
+    Predictions,
+    missing_scores,
+    operating_points,
+    resampling,
+    scoring,
+)
 
 _NEEDED = (
     "subset", "split", "training_patients", "aggregate", "calibration", "skipped", "confusion",
@@ -35,7 +42,7 @@ def scores_match_predictions(metrics: Mapping[str, Any], answers: Predictions) -
     for unit in ("gmac_per_crop", "gflop_per_crop"):
         for what in ("mean", "median", "max"):
             float(metrics["cost"][unit][what])
-    if not _same(metrics, answers):
+    if not _same(metrics, answers) or not operating_points.points_match(metrics, answers):
         return False
     return all(
         _same(metrics[f"{kind}s"], answers.by(kind, metrics["aggregate"]))

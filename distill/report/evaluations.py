@@ -11,10 +11,19 @@ from typing import Any
 import wsistore
 from distill.data import labels_of
 from distill.errors import RunError, UsageError
-from distill.evaluation import FORMAT, BootstrapSettings, Predictions, leakage, read_report
+from distill.evaluation import (
+    FORMAT,
+    OPERATING_POINTS,
+    BootstrapSettings,
+    Predictions,
+    leakage,
+    read_report,
+)
 from distill.report.consistency import bootstrap, scores_match_predictions
 from distill.report.formatting import folder_names
 from distill.runs import Run, disagreement, sha256
+
+_REQUESTS = {"calibration": ("subset",), OPERATING_POINTS: ("rule", "subset", "positive")}
 
 
 @dataclass(frozen=True)
@@ -183,10 +192,11 @@ def _alike(runs: Sequence[Evaluated], again: _Again) -> Collected:
     """Check that the runs' intervals can stand in one table."""
     first = runs[0].metrics
     for one in runs[1:]:
-        for what in ("bootstrap", "aggregate", "calibration"):
+        for what in ("bootstrap", "aggregate", "calibration", OPERATING_POINTS):
             if _way(one.metrics, what) != _way(first, what):
+                words = what.replace("_", " ")
                 raise RunError(
-                    f"{runs[0].run.path} and {one.run.path} were evaluated with different {what}; "
+                    f"{runs[0].run.path} and {one.run.path} were evaluated with different {words}; "
                     f"{again(*(run.run for run in runs))}"
                 )
         if sorted(one.answers.classes) != sorted(runs[0].answers.classes):
@@ -206,6 +216,8 @@ def _alike(runs: Sequence[Evaluated], again: _Again) -> Collected:
 
 
 def _way(metrics: dict[str, Any], what: str) -> Any:
-    """Return how a run was evaluated; of a calibration the subset counts, not what it found."""
+    """Return how a run was evaluated; of what was fitted the request counts, not the result."""
     value = metrics.get(what)
-    return value.get("subset") if what == "calibration" and value is not None else value
+    if what not in _REQUESTS or value is None:
+        return value
+    return tuple(value.get(key) for key in _REQUESTS[what])

@@ -1,3 +1,21 @@
-from . import bootstrap, brier, calibration, classification, curves, ranking, resampling
+from . import (
+    bootstrap,
+    brier,
+    calibration,
+    classification,
+    curves,
+    operating_points,
+    ranking,
+    resampling,
+)
 
-__all__ = ["bootstrap", "brier", "calibration", "classification", "curves", "ranking", "resampling"]
+__all__ = [
+    "bootstrap",
+    "brier",
+    "calibration",
+    "classification",
+    "curves",
+    "operating_points",
+    "ranking",
+    "resampling",
+]

@@ -33,12 +33,29 @@ def roc_curve(mine: NDArray[np.bool_], probability: Floats) -> Floats | None:
     total = int(mine.sum())
     if total in (0, len(mine)):
         return None
+    _, hits, false = counts_by_threshold(mine, probability)
+    return _corners(np.stack([false / (len(mine) - total), hits / total], axis=1))
+
+
+def counts_by_threshold(
+    mine: NDArray[np.bool_], probability: Floats
+) -> tuple[Floats, Indices, Indices]:
+    """Count what each threshold calls a class.
+
+    Args:
+        mine: (N,) whether a case is of the class; N ≥ 1.
+        probability: (N,) of the class, finite.
+
+    Returns:
+        Thresholds (T,), infinity and then the distinct probabilities from the highest; how many
+        cases of the class have p ≥ threshold (T,); how many of the rest have (T,).
+    """
     order = np.argsort(-probability, kind="stable")
     ranked = probability[order]
     last = np.append(np.flatnonzero(ranked[1:] != ranked[:-1]), len(mine) - 1)
-    right = np.cumsum(mine[order])[last]
-    shares = np.stack([(last + 1 - right) / (len(mine) - total), right / total], axis=1)
-    return _corners(np.concatenate([np.zeros((1, 2)), shares]))
+    hits = np.append(0, np.cumsum(mine[order], dtype=np.intp)[last])
+    called = np.append(0, last + 1)
+    return np.append(np.inf, ranked[last]), hits, called - hits
 
 
 def mean_curve(curves: Sequence[Floats]) -> Floats:

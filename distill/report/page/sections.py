@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import wsistore
 from distill.evaluation import BINS
 from distill.report.methods import TEACHER
-from distill.report.page import answer_tables, data_tables, difference_tables
+from distill.report.operating import measure_points
+from distill.report.page import answer_tables, data_tables, difference_tables, operating_tables
 from distill.report.page import score_tables as tables
 from distill.report.page.answer_figures import reliability_figure, roc_figure
 from distill.report.page.figures import cost_figure, curve_figure
@@ -134,6 +135,22 @@ def calibration_section(measured: Measured) -> Section:
         called="reliability diagrams",
         listed=(answer_tables.reliability_table(measured),),
     )
+
+
+def operating_section(measured: Measured) -> Section | None:
+    """Return what thresholds do that were chosen elsewhere; None where none were."""
+    points = measure_points(measured)
+    if points is None:
+        return None
+    text = (
+        "A case is called a class where its probability is at least a threshold. It was chosen for "
+        f"each class by {points.rule.words} on {points.subset}, whose patients are not among "
+        "these; for crops, slides and patients each."
+    )
+    shown = [operating_tables.points_table(points, measured)]
+    differences = operating_tables.difference_table(points, measured)
+    shown += [differences] if differences else []
+    return Section("operating-points", "Operating points", text, tables=tuple(shown))
 
 
 def mistakes_section(made: MistakeCards | None) -> Section | None:

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 import zarr
 
-from distill.evaluation import scoring
+from distill.evaluation import operating_points, scoring
+from distill.evaluation.operating_rule import OperatingRule
 from distill.evaluation.predictions import Predictions
 from distill.evaluation.scores import FORMAT
 from distill.evaluation.scoring import BootstrapSettings
@@ -195,6 +196,34 @@ def evaluate(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "predictions.csv").write_bytes(given.csv())
     (folder / "metrics.json").write_bytes(encode(report))
+
+
+def add_points(
+    path: Path,
+    store: Path,
+    skill: float,
+    *,
+    seed: int = 0,
+    level: str,
+    rule: str = "sensitivity=0.9",
+    classes: Sequence[str] = CLASSES,
+    how: BootstrapSettings = QUICK,
+) -> None:
+    """Give an evaluation operating points, chosen on answers for the patients that train."""
+    folder = path / "evaluation" / "main-test"
+    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    choosing = answers(store, skill, seed + 100, level, classes, subset="train")
+    found = operating_points.choose_and_score(
+        choosing,
+        Predictions.read(folder / "predictions.csv"),
+        OperatingRule.parse(rule),
+        how,
+        "mean",
+    )
+    metrics["operating_points"] = {"subset": "val", **found}
+    (folder / "choosing.csv").write_bytes(choosing.csv())
+    (folder / "operating_points.csv").write_bytes(operating_points.points_csv(found))
+    (folder / "metrics.json").write_bytes(encode(metrics))
 
 
 def taught_by(teacher: Path) -> Mapping[str, Any]:
