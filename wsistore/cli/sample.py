@@ -9,7 +9,7 @@ import click
 
 from wsistore.errors import UsageError
 from wsistore.formatting import echo
-from wsistore.synthetic import CLASSES, HARD_CASES
+from wsistore.synthetic import CLASSES, HARD_CASES, STAINS
 
 _EPILOG = f"""\b
 Classes: {", ".join(CLASSES)}. They differ in the nuclei of the stroma and in the shape and
@@ -21,6 +21,7 @@ Examples:
   wsistore sample slides --patients 30 --unlabelled 6 --workers 4
   wsistore sample hard --patients 0 --hard pale,pen,edge,no-mpp
   wsistore sample big --patients 1 --size 20000 --mpp 0.25
+  wsistore sample hospital-b --stain violet --mpp 0.46 --prefix B- --seed 2
 """
 
 
@@ -95,6 +96,20 @@ def _processes() -> int:
     help="The same seed gives the same pixels.",
 )
 @click.option(
+    "--stain",
+    metavar="NAME",
+    type=click.Choice(list(STAINS)),
+    default=next(iter(STAINS)),
+    show_default=True,
+    help=f"Another laboratory's stain and glass: {', '.join(STAINS)}.",
+)
+@click.option(
+    "--prefix",
+    metavar="TEXT",
+    default="",
+    help="What names of patients and slides begin with, so that two cohorts share none.",
+)
+@click.option(
     "--workers",
     metavar="N",
     type=click.IntRange(1),
@@ -111,6 +126,8 @@ def sample(
     mpp: float,
     pieces: int | None,
     seed: int,
+    stain: str,
+    prefix: str,
     workers: int | None,
     overwrite: bool,
 ) -> None:
@@ -119,8 +136,12 @@ def sample(
     DIR gets pyramidal Aperio-style .svs files that look like H&E biopsies, and labels.csv with the
     columns slide, patient, label.
     """
-    from wsistore.synthetic import LABELS, plan_cohort, write_cohort
+    from wsistore.synthetic import LABELS, Hospital, plan_cohort, write_cohort
 
+    try:
+        hospital = Hospital(stain, prefix)
+    except UsageError as error:
+        raise click.UsageError(str(error)) from error
     plans = plan_cohort(patients, seed=seed, mpp=mpp, unlabeled=unlabeled, hard=hard)
 
     def write(progress: Callable[[int, str | None], None]) -> list[Path]:
@@ -134,6 +155,7 @@ def sample(
             workers=_processes() if workers is None else workers,
             unlabeled=unlabeled,
             hard=hard,
+            hospital=hospital,
             overwrite=overwrite,
             progress=progress,
         )

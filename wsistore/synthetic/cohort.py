@@ -2,6 +2,7 @@
 
 import csv
 import multiprocessing
+import re
 import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -12,7 +13,7 @@ from typing import Any
 from wsistore.errors import UsageError
 from wsistore.files import OutputLock, atomic
 from wsistore.parallel import end_with_parent
-from wsistore.synthetic.kinds import CLASSES, HARD_CASES
+from wsistore.synthetic.kinds import CLASSES, HARD_CASES, STAINS
 from wsistore.synthetic.noise import stream
 from wsistore.synthetic.render import aside, check, write_slide
 from wsistore.synthetic.scene.scene import Domain
@@ -34,6 +35,7 @@ class Plan:
         key: (seed, patient, slide) of its random streams.
         mpp: µm per pixel.
         hard: None or one of `HARD_CASES`.
+        stain: one of `STAINS`.
     """
 
     slide: str
@@ -43,10 +45,45 @@ class Plan:
     key: tuple[int, int, int]
     mpp: float
     hard: str | None = None
+    stain: str = "usual"
+
+
+@dataclass(frozen=True, slots=True)
+class Hospital:
+    """Where a cohort is from.
+
+    Attributes:
+        stain: one of `STAINS`.
+        prefix: what the names of its patients and slides begin with.
+
+    Raises:
+        UsageError: the stain is not known, or the prefix cannot begin a file's name.
+    """
+
+    stain: str = "usual"
+    prefix: str = ""
+
+    def __post_init__(self) -> None:
+        if self.stain not in STAINS:
+            raise UsageError(f"unknown stain {self.stain!r}: choose from {', '.join(STAINS)}")
+        if re.fullmatch(r"([A-Za-z0-9][A-Za-z0-9._-]*)?", self.prefix) is None:
+            raise UsageError(
+                f"--prefix {self.prefix!r}: give letters, digits, '.', '_' and '-', "
+                "the first of them a letter or a digit"
+            )
+
+
+HOME = Hospital()
 
 
 def plan_cohort(
-    patients: int, *, seed: int = 0, mpp: float = 0.5, unlabeled: int = 0, hard: Sequence[str] = ()
+    patients: int,
+    *,
+    seed: int = 0,
+    mpp: float = 0.5,
+    unlabeled: int = 0,
+    hard: Sequence[str] = (),
+    hospital: Hospital = HOME,
 ) -> list[Plan]:
     """Decide patients, slides, labels and scanners; a pure function of its arguments.
 
@@ -54,14 +91,14 @@ def plan_cohort(
     patients. About one patient in four has two slides. Unlabelled patients are drawn from the same
     classes. Every hard case is one more slide of a patient of its own.
     """
-    plans = []
+    plans, prefix, stain = [], hospital.prefix, hospital.stain
     rng = stream(seed, Domain.COHORT)
     for place in range(patients + unlabeled):
         if place % len(CLASSES) == 0:
             deal = rng.permutation(len(CLASSES)).tolist()
         drawn = CLASSES[deal[place % len(CLASSES)]]
         known = place < patients
-        name = f"P{place + 1:03d}" if known else f"U{place - patients + 1:03d}"
+        name = prefix + (f"P{place + 1:03d}" if known else f"U{place - patients + 1:03d}")
         for number in range(2 if rng.random() < _SECOND_SLIDE else 1):
             scale = SCANNERS[int(rng.integers(len(SCANNERS)))]
             plans.append(
@@ -72,14 +109,16 @@ def plan_cohort(
                     drawn=drawn,
                     key=(seed, place, number),
                     mpp=round(scale * mpp / 0.5, 4),
+                    stain=stain,
                 )
             )
     for case in hard:
         # keyed by the case, so that it is the same slide whatever else the cohort holds
         place = 1_000_000 + HARD_CASES.index(case)
         drawn = CLASSES[HARD_CASES.index(case) % len(CLASSES)]
-        patient = f"H{HARD_CASES.index(case) + 1:03d}"
-        plans.append(Plan(f"{patient}-{case}", patient, drawn, drawn, (seed, place, 0), mpp, case))
+        patient = f"{prefix}H{HARD_CASES.index(case) + 1:03d}"
+        key = (seed, place, 0)
+        plans.append(Plan(f"{patient}-{case}", patient, drawn, drawn, key, mpp, case, stain))
     return plans
 
 
@@ -99,6 +138,7 @@ def write_cohort(
     workers: int = 1,
     unlabeled: int = 0,
     hard: Sequence[str] = (),
+    hospital: Hospital = HOME,
     overwrite: bool = False,
     progress: Callable[[int, str | None], None] | None = None,
 ) -> list[Path]:
@@ -114,6 +154,7 @@ def write_cohort(
         workers: processes that render at the same time.
         unlabeled: additional patients whose label is left empty.
         hard: any of "pale", "pen", "edge", "no-mpp": one more slide each.
+        hospital: where the cohort is from: its stain, and what its names begin with.
         overwrite: whether an older synthetic cohort in `directory` is replaced; slides that this
             function did not make are never touched.
         progress: called with newly finished level-0 pixels and, after each slide, its name.
@@ -128,8 +169,9 @@ def write_cohort(
     for case in hard:
         if case not in HARD_CASES:
             raise UsageError(f"unknown hard case {case!r}: choose from {', '.join(HARD_CASES)}")
+    cases = list(dict.fromkeys(hard))
     plans = plan_cohort(
-        patients, seed=seed, mpp=mpp, unlabeled=unlabeled, hard=list(dict.fromkeys(hard))
+        patients, seed=seed, mpp=mpp, unlabeled=unlabeled, hard=cases, hospital=hospital
     )
     if not plans:
         raise UsageError("a cohort needs a slide: raise --patients, or name a case with --hard")
@@ -210,6 +252,7 @@ def _write(task: _Task, progress: Callable[[int], None]) -> None:
         slide=slide,
         pieces=pieces,
         hard=plan.hard,
+        stain=plan.stain,
         progress=progress,
     )
 

@@ -138,6 +138,7 @@ def write_slide(
     pieces: int | None = None,
     coverage: str = "pieces",
     hard: str | None = None,
+    stain: str = "usual",
     overwrite: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> Path:
@@ -155,6 +156,7 @@ def write_slide(
         pieces: pieces of tissue; by default 3 per 2 mm of side.
         coverage: "pieces", or "full" for one section over nearly the whole slide.
         hard: None, or one of "pale", "pen", "edge", "no-mpp".
+        stain: one of `wsistore.synthetic.STAINS`.
         overwrite: whether to replace an existing file.
         progress: called with numbers of finished level-0 pixels.
 
@@ -165,8 +167,9 @@ def write_slide(
         raise UsageError(f"{path} exists: choose another name or add overwrite")
     check(size=size, mpp=mpp, seed=min(seed, patient, slide), pieces=pieces)
     scene = draw_scene(
-        (seed, patient, slide), size * mpp, label, pieces=pieces, coverage=coverage, hard=hard
-    )
+        (seed, patient, slide), size * mpp, label,
+        pieces=pieces, coverage=coverage, hard=hard, stain=stain,
+    )  # fmt: skip
     silent = hard == "no-mpp"
     scan = Scan(size, None if silent else mpp, None if silent else float(round(10 / mpp)))
     with aside(path) as unfinished:

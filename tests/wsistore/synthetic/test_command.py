@@ -112,3 +112,23 @@ def test_command_names_the_known_hard_cases(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["sample", str(tmp_path / "out"), "--hard", "pale,blurred"])
     assert result.exit_code == 2
     assert "no-mpp" in result.stderr
+
+
+def test_a_second_hospital_shares_no_name_and_no_pixel_with_the_first(tmp_path: Path) -> None:
+    def sample(name: str, *more: str) -> dict[str, bytes]:
+        arguments = ["sample", str(tmp_path / name), "--patients", "2", "--size", "512",
+                     "--pieces", "1", "--workers", "1", *more]  # fmt: skip
+        result = CliRunner().invoke(main, arguments)
+        assert result.exit_code == 0, result.output
+        return {path.name: path.read_bytes() for path in (tmp_path / name).glob("*.svs")}
+
+    home = sample("home")
+    away = sample("away", "--stain", "pink", "--prefix", "B-", "--mpp", "0.46")
+    assert [f"B-{name}" for name in sorted(home)] == sorted(away)
+    assert not set(home.values()) & set(away.values())
+    with (tmp_path / "away" / "labels.csv").open(newline="") as file:
+        assert all(row["patient"].startswith("B-P") for row in csv.DictReader(file))
+    refused = CliRunner().invoke(main, ["sample", str(tmp_path / "no"), "--prefix", "../x"])
+    assert refused.exit_code == 2
+    assert "--prefix '../x'" in refused.output
+    assert not (tmp_path / "no").exists()

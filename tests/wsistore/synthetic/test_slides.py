@@ -14,9 +14,10 @@ from sklearn.model_selection import GroupKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from wsistore.errors import UsageError
 from wsistore.synthetic import CLASSES, write_cohort, write_slide
 from wsistore.synthetic.cohort import plan_cohort
-from wsistore.synthetic.kinds import HARD_CASES
+from wsistore.synthetic.kinds import HARD_CASES, STAINS
 from wsistore.synthetic.lattice import upsample
 from wsistore.synthetic.render import Renderer
 from wsistore.synthetic.scene.scene import draw_scene, draw_stain
@@ -238,6 +239,24 @@ def test_stain_is_drawn_without_the_class() -> None:
         assert stains[0] == stains[1] == stains[2]
     first, second = (draw_stain(np.random.default_rng(k), pale=False) for k in (1, 2))
     assert first != second
+
+
+def test_another_laboratory_stains_the_same_tissue_in_another_color() -> None:
+    colors, masks = {}, {}
+    for stain in STAINS:
+        renderer = Renderer(draw_scene((5, 1, 0), 400.0, "normal", pieces=1, stain=stain), 2.0)
+        pixels = renderer.region(0, 0, 200, 200)
+        masks[stain] = tissue_of(pixels)
+        colors[stain] = pixels[masks[stain]].mean(axis=0)
+    for stain, mask in masks.items():
+        assert (mask != masks["usual"]).mean() < 0.02, stain
+    for first, color in colors.items():
+        for second, other in colors.items():
+            assert first == second or np.abs(color - other).max() > 10, (first, second)
+    red, _, blue = colors["violet"] - colors["usual"]
+    assert red < blue  # bluer
+    with pytest.raises(UsageError, match="unknown stain 'green': choose one of usual, violet"):
+        draw_scene((5, 1, 0), 400.0, "normal", stain="green")
 
 
 def test_color_alone_does_not_give_the_class() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsistore.errors import UsageError
-from wsistore.synthetic.kinds import CLASSES, HARD_CASES
+from wsistore.synthetic.kinds import CLASSES, HARD_CASES, STAINS, StainRecipe
 from wsistore.synthetic.noise import stream
 from wsistore.synthetic.scene.glands import Gland, draw_glands
 from wsistore.synthetic.scene.outline import (
@@ -43,8 +43,10 @@ class Stain:
     shading: tuple[float, float]
 
 
-def draw_stain(rng: np.random.Generator, *, pale: bool) -> Stain:
-    """Draw stain and optics, blind to the class."""
+def draw_stain(
+    rng: np.random.Generator, *, pale: bool, recipe: StainRecipe = STAINS["usual"]
+) -> Stain:
+    """Draw stain and optics of a laboratory, blind to the class."""
     fade = 0.33 if pale else 1.0
 
     def absorption(vector: tuple[float, float, float], gain: float) -> tuple[float, float, float]:
@@ -53,10 +55,12 @@ def draw_stain(rng: np.random.Generator, *, pale: bool) -> Stain:
         return red, green, blue
 
     level = rng.uniform(240, 245)
-    red, green, blue = (level + rng.normal(0, 0.7, 3)).tolist()
+    red, green, blue = ((level + rng.normal(0, 0.7, 3)) * np.array(recipe.glass)).tolist()
     return Stain(
-        haematoxylin=absorption((0.61, 0.72, 0.32), float(np.exp(rng.normal(0, 0.16)))),
-        eosin=absorption((0.15, 0.85, 0.50), float(np.exp(rng.normal(0, 0.18)))),
+        haematoxylin=absorption(
+            recipe.haematoxylin, recipe.haematoxylin_gain * float(np.exp(rng.normal(0, 0.16)))
+        ),
+        eosin=absorption(recipe.eosin, recipe.eosin_gain * float(np.exp(rng.normal(0, 0.18)))),
         glass=(red, green, blue),
         blur=float(rng.uniform(0.10, 0.22)),
         noise=float(rng.uniform(0.006, 0.010)),
@@ -136,6 +140,7 @@ def draw_scene(
     pieces: int | None = None,
     coverage: str = "pieces",
     hard: str | None = None,
+    stain: str = "usual",
 ) -> Scene:
     """Draw the scene of one slide.
 
@@ -146,11 +151,14 @@ def draw_scene(
         pieces: pieces of tissue; by default 3 on 2 mm, and in proportion to the side.
         coverage: "pieces" of biopsy, or "full": one section over nearly the whole slide.
         hard: None or one of `HARD_CASES`.
+        stain: one of `STAINS`.
 
     Raises:
-        UsageError: for an unknown label, coverage or hard case.
+        UsageError: for an unknown label, coverage, hard case or stain.
     """
-    for value, known, name in ((label, CLASSES, "class"), (coverage, COVERAGES, "coverage")):
+    for value, known, name in (
+        (label, CLASSES, "class"), (coverage, COVERAGES, "coverage"), (stain, STAINS, "stain"),
+    ):  # fmt: skip
         if value not in known:
             raise UsageError(f"unknown {name} {value!r}: choose one of {', '.join(known)}")
     if hard is not None and hard not in HARD_CASES:
@@ -163,7 +171,9 @@ def draw_scene(
         key=key,
         side=side,
         label=label,
-        stain=draw_stain(slide_stream(key, Domain.STAIN), pale=hard == "pale"),
+        stain=draw_stain(
+            slide_stream(key, Domain.STAIN), pale=hard == "pale", recipe=STAINS[stain]
+        ),
         pieces=tuple(_draw_piece(key, index, label, spot) for index, spot in enumerate(spots)),
         strokes=draw_strokes(layout, side) if hard == "pen" else (),
     )
