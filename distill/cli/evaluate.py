@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +10,18 @@ import click
 
 import wsistore
 from distill.cli.aggregate import aggregate_option
+from distill.cli.cohort_options import (
+    cohort_options,
+    cohort_rule_options,
+    take_cohorts,
+    take_rules,
+)
 from distill.cli.operating_point import operating_point_options
 from distill.cli.options import FOLDER, Grouped, option
 from distill.cli.settings_options import option_of
 from distill.cli.training_options import answer_batch_option, machine_options, memory_option
 from distill.errors import UsageError
-from distill.evaluation import DRAWS, UNITS
+from distill.evaluation import COHORTS, DRAWS, UNITS
 from distill.output_folder import lock_output, own_name
 from distill.training import EmbeddedSettings
 from wsistore import terminal
@@ -23,8 +29,10 @@ from wsistore import terminal
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from distill.cohorts import CohortPlan
     from distill.data import Sample
-    from distill.evaluation import EvaluationPlan, Watch
+    from distill.evaluation import Evaluation, EvaluationPlan, EvaluationRequest, Watch
+    from distill.runs import Run
 
 WIDTH = 120
 """Characters of the table in a file or a pipe, where no terminal says how many there are."""
@@ -47,6 +55,8 @@ WIDTH = 120
     help="Evaluate on patients that a run (or its teacher) was trained on, or whose scores chose "
     "its epoch or temperature, or of whom nobody can tell.",
 )
+@cohort_options
+@cohort_rule_options
 @aggregate_option("Scores")
 @option(
     "Scores",
@@ -99,12 +109,15 @@ def evaluate_command(
     seed: int,
     **given: Any,
 ) -> None:
-    """Score each RUN on a subset of STORE, with 95 % intervals.
+    """Score each RUN on a subset of STORE, and on other stores, with 95 % intervals.
 
     Every crop is predicted whole, at the level the run was trained at. RUN/evaluation/SPLIT-SUBSET
     receives predictions.csv (one row per crop), slides.csv, patients.csv and metrics.json; with
     several runs, all but the first also receive differences.json: their scores minus those of the
     first RUN on the same crops. Crops without a label are predicted but not scored.
+
+    With --cohort the same goes into RUN/cohorts/NAME/SPLIT-SUBSET. An evaluation on STORE that
+    exists is kept then, and its temperature holds for the cohorts too. See docs/how-to/cohorts.md.
 
     \b
     Examples:
@@ -114,20 +127,17 @@ def evaluate_command(
       distill evaluate runs/kd STORE --aggregate top-3:tumor
       distill evaluate runs/kd STORE --operating-point sensitivity=0.95 --choose-on val
       distill evaluate runs/kd STORE --subset val --unit crop --json
+      distill evaluate runs/* STORE --cohort b=hospital-b --cohort c=hospital-c
+      distill evaluate runs/* STORE --cohort b=hospital-b --cohort-calibrate b=val
     """
     if len({path.resolve() for path in runs}) < len(runs):
         raise UsageError("a run is named twice")
+    cohorts = take_cohorts(given, given["split"], given["subset"])
+    rules = take_rules(given, cohorts)
     import torch
 
-    from distill.evaluation import (
-        OWN_STAINS,
-        BootstrapSettings,
-        EvaluationRequest,
-        comparison,
-        evaluate,
-        evaluation_tables,
-        plan_evaluation,
-    )
+    from distill.cohorts import evaluate_cohort, from_home, plan_cohorts
+    from distill.evaluation import BootstrapSettings, EvaluationRequest, evaluation_tables
     from distill.runs import Run
 
     if threads is not None:
@@ -143,27 +153,86 @@ def evaluate_command(
         )
     for run in found:
         lock_output(request.folder(run), option=None)
-    plans = [plan_evaluation(run, opened, request) for run in found]
-    comparison.check(plans)
+        for one in cohorts:
+            lock_output(run.path / COHORTS / one.name, option=None)
+    at_home = _AtHome(found, opened, request, kept=bool(cohorts))
+    planned = plan_cohorts(found, opened, cohorts, request, rules)
     stderr = terminal.console(stderr=True)
-    for plan in plans:
-        for note in notes(plan):
-            stderr.print(note)
-    evaluations = [evaluate(plan, _watch(plan, stderr)) for plan in plans]
-    for evaluation in evaluations:
+    at_home.say(stderr)
+    for there in planned:
+        _say_cohort(there, stderr)
+    shown = at_home.evaluate(stderr)
+    for there in planned:
+        taken = [from_home(run, request) for run in found]
+        done = evaluate_cohort(there, taken, lambda plan: _watch(plan, stderr))
+        _say_own_stains(done[0], stderr)
+        shown.append(([one.report for one in done[0]], done[1]))
+    if as_json:
+        terminal.echo_json([report for reports, _ in shown for report in reports])
+        return
+    console = printer()
+    for reports, differences in shown:
+        for table in evaluation_tables(reports, differences):
+            console.print(table)
+
+
+class _AtHome:
+    """Runs on the store that they are at home in: planned, or kept as they were evaluated."""
+
+    def __init__(
+        self,
+        runs: Sequence[Run],
+        store: wsistore.Store,
+        request: EvaluationRequest,
+        *,
+        kept: bool,
+    ) -> None:
+        from distill.cohorts import is_kept
+        from distill.evaluation import comparison, plan_evaluation
+
+        self._kept = kept and is_kept(runs, store, request)
+        self._folder = request.folder(runs[0])
+        self._plans = [] if self._kept else [plan_evaluation(run, store, request) for run in runs]
+        if self._plans:
+            comparison.check(self._plans)
+
+    def say(self, stderr: Console) -> None:
+        if self._kept:
+            stderr.print(f"kept, as they are: {self._folder.name} of each run, at home")
+        for plan in self._plans:
+            for note in notes(plan):
+                stderr.print(note)
+
+    def evaluate(self, stderr: Console) -> list[tuple[list[Any], list[Any]]]:
+        """Return reports and differences, if they are not kept."""
+        from distill.evaluation import comparison, evaluate
+
+        if self._kept:
+            return []
+        done = [evaluate(plan, _watch(plan, stderr)) for plan in self._plans]
+        _say_own_stains(done, stderr)
+        differences = [comparison.compare(done[0], other) for other in done[1:]]
+        return [([one.report for one in done], differences)]
+
+
+def _say_cohort(planned: CohortPlan, stderr: Console) -> None:
+    from distill.cohorts import cohort_notes
+
+    said = [note for plan in planned.plans for note in notes(plan)]
+    said += [f"{plan.run.path}: {note}" for plan, note in cohort_notes(planned)]
+    for note in said:
+        stderr.print(f"cohort {planned.cohort.name}: {note}")
+
+
+def _say_own_stains(done: Sequence[Evaluation], stderr: Console) -> None:
+    from distill.evaluation import OWN_STAINS
+
+    for evaluation in done:
         if own := evaluation.report.get(OWN_STAINS):
             stderr.print(
                 f"{evaluation.plan.run.path}: crops seen in their own stains, for there is too "
                 f"little to normalize: {len(own)}, for example {own[0]}"
             )
-    reports = [evaluation.report for evaluation in evaluations]
-    differences = [comparison.compare(evaluations[0], other) for other in evaluations[1:]]
-    if as_json:
-        terminal.echo_json(reports)
-    else:
-        console = printer()
-        for table in evaluation_tables(reports, differences):
-            console.print(table)
 
 
 def notes(plan: EvaluationPlan) -> list[str]:

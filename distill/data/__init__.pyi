@@ -11,7 +11,7 @@ from .augmentation import (
 from .augmentation_settings import AUGMENTATION, DEFAULT_AUGMENTATION, AugmentationSettings
 from .batching import BatchingPolicy, Extent, Update, by_size, crops_in, one_by_one, shard
 from .choices import NO_STAINS, STAIN_METHODS, TRAIN, VAL
-from .color_statistics import MIN_CROPS, ColorStatistics, crop_color, measure_colors
+from .color_statistics import MIN_CROPS, ColorStatistics, crop_color, measure_colors, slide_colors
 from .dataset import CropDataset, Crops, LabeledCrops, LabeledSample, Sample
 from .loader import SampleCache, SampleLoader
 from .normalization import (
@@ -100,6 +100,7 @@ __all__ = [
     "select",
     "select_named",
     "shard",
+    "slide_colors",
     "to_input",
     "to_unit",
     "too_small",

@@ -85,15 +85,26 @@ def measure_colors(
         crops: ids, SLIDE/N.
         level: name of the level.
     """
+    found = slide_colors(levels, crops, level)
+    return None if len(found) < MIN_CROPS else summarize(found.to_numpy())
+
+
+def slide_colors(levels: pd.DataFrame, crops: Collection[str], level: str) -> pd.DataFrame:
+    """Return the colours of the slides that some crops are of, a row each, columns `NAMES`.
+
+    Args:
+        levels: `store.levels`.
+        crops: ids, SLIDE/N.
+        level: name of the level.
+    """
     rows = levels[(levels["level"] == level) & levels["crop"].isin(set(crops))]
-    slides = rows["crop"].str.rpartition("/")[0]
-    if slides.nunique() < MIN_CROPS:
-        return None
+    slides = rows["crop"].str.rpartition("/")[0].rename("slide")
     pixels = (rows["height"] * rows["width"]).to_numpy(np.float64)[:, None]
     total = rows[["sum_r", "sum_g", "sum_b"]].to_numpy(np.float64)
     squares = rows[["sumsq_r", "sumsq_g", "sumsq_b"]].to_numpy(np.float64)
     each = pd.DataFrame(_color(total, squares, pixels), columns=list(NAMES), index=rows.index)
-    return summarize(each.groupby(slides).mean().to_numpy())
+    means: pd.DataFrame = each.groupby(slides).mean()
+    return means
 
 
 def summarize(slides: Floats) -> ColorStatistics:

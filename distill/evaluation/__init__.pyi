@@ -1,9 +1,12 @@
 from . import caveats, comparison, leakage, operating_points, scoring
+from .calibrated_crops import calibration_rows
 from .caveats import FEW_OF_A_CLASS, FEW_PATIENTS, find_caveats
 from .choices import AGGREGATES, Aggregate
-from .evaluator import OWN_STAINS, evaluate
+from .cohort import COLORS_CSV, OF_COHORT, OF_HOME, Cohort, Outside, rules
+from .cohort_choices import ABSENT_CLASSES, COHORTS, PATIENT_IDS, UNKNOWN_CLASSES
+from .evaluator import OWN_STAINS, Evaluation, evaluate
 from .inference import Watch, crop_logits
-from .leakage import EPOCH, HOW, TEMPERATURE, TRAINING, ancestry, calibration_rows
+from .leakage import EPOCH, HOW, TEMPERATURE, TRAINING, ancestry
 from .metrics import curves, resampling
 from .metrics.bootstrap import DRAWS, UNITS
 from .metrics.calibration import BINS, probabilities
@@ -18,13 +21,26 @@ from .operating_rule import (
 from .plan import EvaluationPlan, EvaluationRequest, plan_evaluation
 from .predictions import UNIT_COLUMNS, Predictions, guarded_csv, read_guarded_csv, reordered
 from .report_file import read_report
-from .scores import FORMAT, KINDS, Score, ScoreTable, missing_scores, notes, score_columns
+from .scores import (
+    COHORT_FORMAT,
+    FORMAT,
+    KINDS,
+    Score,
+    ScoreTable,
+    missing_scores,
+    notes,
+    score_columns,
+)
 from .scoring import BootstrapSettings
 from .table import evaluation_tables
 
 __all__ = [
+    "ABSENT_CLASSES",
     "AGGREGATES",
     "BINS",
+    "COHORTS",
+    "COHORT_FORMAT",
+    "COLORS_CSV",
     "DRAWS",
     "EPOCH",
     "FEW_OF_A_CLASS",
@@ -32,18 +48,25 @@ __all__ = [
     "FORMAT",
     "HOW",
     "KINDS",
+    "OF_COHORT",
+    "OF_HOME",
     "OPERATING_POINTS",
     "OWN_STAINS",
+    "PATIENT_IDS",
     "POINT_SCORES",
     "TEMPERATURE",
     "TRAINING",
     "UNITS",
     "UNIT_COLUMNS",
+    "UNKNOWN_CLASSES",
     "Aggregate",
     "BootstrapSettings",
+    "Cohort",
+    "Evaluation",
     "EvaluationPlan",
     "EvaluationRequest",
     "OperatingRule",
+    "Outside",
     "Predictions",
     "Reliability",
     "Score",
@@ -70,6 +93,7 @@ __all__ = [
     "read_report",
     "reordered",
     "resampling",
+    "rules",
     "score_columns",
     "scoring",
     "shown_threshold",

@@ -49,6 +49,7 @@ def compare(first: Evaluation, other: Evaluation) -> dict[str, Any]:
             for key, one in (("run", other), ("minus", first))
         },
         **{name: other.report[name] for name in SHARED},
+        **({"cohort": other.report["cohort"]["name"]} if "cohort" in other.report else {}),
         "calibrated": other.report["calibration"] is not None,
         "classes": list(first.answers.classes),
         "units": {"scores": f"differences, run minus minus, {scoring.UNITS['scores']}"},

@@ -12,30 +12,40 @@ import torch
 
 import wsistore
 from distill import cost
-from distill.data import Subset, median_mpp, rows_of
+from distill.data import Subset, median_mpp
 from distill.embeddings import load_head, online
 from distill.errors import DistillError
-from distill.evaluation import leakage, operating_points, scoring
+from distill.evaluation import operating_points, scoring
+from distill.evaluation.calibrated_crops import CALIBRATION_CSV, calibration_csv
+from distill.evaluation.cohort import (
+    COLORS_CSV,
+    OF_COHORT,
+    OF_HOME,
+    Outside,
+    record,
+    restricted,
+)
 from distill.evaluation.inference import Watch, embedded_logits, logits, unwatched
 from distill.evaluation.metrics.calibration import Temperature, fit_temperature, probabilities
 from distill.evaluation.operating_rule import OPERATING_POINTS
 from distill.evaluation.plan import EvaluationPlan
-from distill.evaluation.predictions import Predictions, guarded_csv
-from distill.evaluation.scores import FORMAT
+from distill.evaluation.predictions import Predictions
+from distill.evaluation.scores import COHORT_FORMAT, FORMAT
 from distill.files import encode
 from distill.networks import inference_runner, resolve_device
 from distill.output_folder import own_name
-from distill.runs import sha256, slide_fingerprints
+from distill.runs import sha256
 from distill.types import Floats, Indices
 
 OWN_STAINS = "crops_in_own_stains"
 """Key of metrics.json for crops with too little to normalize, in runs that normalize stains."""
 
 _STALE = (
-    "metrics.json", "differences.json", leakage.CALIBRATION_CSV, operating_points.CHOOSING_CSV,
-    operating_points.POINTS_CSV,
+    "metrics.json", "differences.json", CALIBRATION_CSV, COLORS_CSV,
+    operating_points.CHOOSING_CSV, operating_points.POINTS_CSV,
 )  # fmt: skip
 """What would not belong to new predictions."""
+NOTHING = Outside()
 
 
 @dataclass(frozen=True)
@@ -47,48 +57,44 @@ class Evaluation:
     report: dict[str, Any]
 
 
-def evaluate(plan: EvaluationPlan, watch: Watch = unwatched) -> Evaluation:
+def evaluate(
+    plan: EvaluationPlan, watch: Watch = unwatched, outside: Outside = NOTHING
+) -> Evaluation:
     """Predict, score, and write the tables of predictions and then metrics.json, by renames.
 
     Args:
         plan: from `prepare`.
         watch: shows progress.
+        outside: on a cohort, what the run takes along from home, and what is known of the cohort.
 
     Raises:
         DistillError: if the device is missing or too small, a prediction is not finite, or no
             temperature fits.
         RunError: if the weights cannot be loaded.
     """
-    request, classes = plan.request, plan.run.weights.classes
+    request = plan.request
     device = resolve_device(request.device)
     left: list[str] = []
     network, ask = _answers(plan, device, watch, left)
     held = _held_out(ask, plan)
-    temperature = _fit(held, plan) if plan.calibration else None
-
-    def answers_of(table: pd.DataFrame, raw: Floats) -> Predictions:
-        chances = temperature(raw) if temperature else probabilities(raw)
-        return Predictions("crop", tuple(classes), table, chances, raw.argmax(1).astype(np.intp))
-
-    answers = answers_of(plan.table, ask(plan.subset.crops))
-    choosing = None
-    if plan.choosing is not None:
-        subset, table = plan.choosing
-        choosing = answers_of(table, held(subset.crops))
+    calibration = _calibration(held, plan, outside)
+    answers = _answered(plan, calibration, plan.table, ask(plan.subset.crops))
+    choosing = _choosing(held, plan, calibration, outside)
     report = {
-        **_about(plan, temperature),
+        **_about(plan, calibration),
+        **_cohort(plan, outside),
         **_stains(plan, left),
         **scoring.score(
             answers, request.bootstrap, request.aggregate, paper=request.paper_accuracy
         ),
-        **_points(plan, choosing, answers),
+        **_points(plan, choosing, answers, outside),
         "cost": {
             **cost.over_sizes(network, _sizes(plan)),
             "parameters": cost.parameters(network),
             "counter": cost.COUNTERS,
         },
     }
-    _write(plan, answers, choosing, report)
+    _write(plan, answers, choosing, report, outside.files)
     return Evaluation(plan, answers, report)
 
 
@@ -97,16 +103,17 @@ def _write(
     answers: Predictions,
     choosing: Predictions | None,
     report: Mapping[str, Any],
+    more: Mapping[str, bytes],
 ) -> None:
-    """Write the files of an evaluation, metrics.json last."""
+    """Write the files of an evaluation, and `more`; metrics.json last."""
     request = plan.request
     plan.run.require_unchanged()
     folder = request.folder(plan.run)
     folder.mkdir(parents=True, exist_ok=True)
     wsistore.atomic.clear(folder)
-    files = {}
+    files = dict(more)
     if plan.calibration is not None:
-        files[leakage.CALIBRATION_CSV] = _calibration_csv(plan, plan.calibration)
+        files[CALIBRATION_CSV] = calibration_csv(plan.store, request.split, plan.calibration)
     files["predictions.csv"] = answers.csv()
     for kind in ("slide", "patient"):
         files[f"{kind}s.csv"] = answers.by(kind, request.aggregate).csv()
@@ -159,8 +166,41 @@ def _held_out(
     return lambda some: raw[[place[crop] for crop in some]]
 
 
+def _answered(
+    plan: EvaluationPlan, calibration: Mapping[str, Any] | None, table: pd.DataFrame, raw: Floats
+) -> Predictions:
+    """Return the run's answers for the crops of a table, of their logits (N, K)."""
+    scale = 1.0 if calibration is None else float(calibration["temperature"])
+    chances, predicted = probabilities(raw, scale), raw.argmax(1).astype(np.intp)
+    if (present := plan.present) is not None:
+        chances, predicted = restricted(raw, scale, present)
+    return Predictions("crop", tuple(plan.run.weights.classes), table, chances, predicted)
+
+
+def _choosing(
+    held: Callable[[Sequence[str]], Floats],
+    plan: EvaluationPlan,
+    calibration: Mapping[str, Any] | None,
+    outside: Outside,
+) -> Predictions | None:
+    """Return the answers for the crops that thresholds are chosen on; None where none are.
+
+    They are the plan's own crops. On a cohort without such, they are those of the run's home, at
+    the temperature and with the classes of the cohort's own answers.
+    """
+    if plan.choosing is not None:
+        subset, table = plan.choosing
+        return _answered(plan, calibration, table, held(subset.crops))
+    given = outside.choosing
+    if given is None or (plan.calibration is None and plan.present is None):
+        return given
+    with np.errstate(divide="ignore"):  # a probability of 0 stays one
+        logits = outside.temperature * np.log(given.probabilities)
+    return _answered(plan, calibration, given.table, logits)
+
+
 def _points(
-    plan: EvaluationPlan, choosing: Predictions | None, answers: Predictions
+    plan: EvaluationPlan, choosing: Predictions | None, answers: Predictions, outside: Outside
 ) -> dict[str, Any]:
     """Return the operating points, if they are asked for."""
     request = plan.request
@@ -170,13 +210,42 @@ def _points(
         choosing, answers, request.operating_point, request.bootstrap, request.aggregate,
         request.positive,
     )  # fmt: skip
-    return {OPERATING_POINTS: {"subset": request.choose_on, **found}}
+    about: dict[str, Any] = {"subset": request.choose_on or outside.choose_on}
+    if request.cohort is not None:
+        about["of"] = OF_COHORT if request.choose_on else OF_HOME
+    return {OPERATING_POINTS: {**about, **found}}
 
 
-def _fit(held: Callable[[Sequence[str]], Floats], plan: EvaluationPlan) -> Temperature:
-    assert plan.calibration is not None
-    subset, classes = plan.calibration, plan.run.weights.classes
+def _calibration(
+    held: Callable[[Sequence[str]], Floats], plan: EvaluationPlan, outside: Outside
+) -> dict[str, Any] | None:
+    """Return what metrics.json says of the temperature; None where there is none.
+
+    It is fitted to the plan's own crops. On a cohort without such, it is that of the run's home.
+    """
+    cohort = plan.request.cohort
+    if plan.calibration is None:
+        given = None if cohort is None else outside.calibration
+        return None if given is None else {**given, "of": OF_HOME}
+    found = _fit(held, plan, plan.calibration)
+    return {
+        "subset": plan.request.calibrate,
+        "crops": found.cases,
+        "temperature": found.value,
+        "nll_before": found.nll_before,
+        "nll_after": found.nll_after,
+        **({} if cohort is None else {"of": OF_COHORT}),
+    }
+
+
+def _fit(
+    held: Callable[[Sequence[str]], Floats], plan: EvaluationPlan, subset: Subset
+) -> Temperature:
+    """Fit it, where classes are no answer, to the logits of the others."""
+    classes, present = plan.run.weights.classes, plan.present
     raw = held(subset.crops)
+    if present is not None:
+        raw, classes = raw[:, present], [classes[k] for k in present]
     truth: Indices = np.array([classes.index(str(label)) for label in subset.labels], dtype=np.intp)
     try:
         return fit_temperature(raw, truth)
@@ -184,14 +253,13 @@ def _fit(held: Callable[[Sequence[str]], Floats], plan: EvaluationPlan) -> Tempe
         raise DistillError(f"{plan.run.path}: {error}") from error
 
 
-def _calibration_csv(plan: EvaluationPlan, subset: Subset) -> bytes:
-    """Return the crops that the temperature is fitted on, with the fingerprint of their slides."""
-    rows = rows_of(plan.store, plan.request.split, subset.name).set_index("crop")
-    rows = rows.loc[list(subset.crops), ["slide", "patient"]].reset_index()
-    found = rows["slide"].map(slide_fingerprints(plan.store))
-    labels = pd.Series(subset.labels, dtype=object)
-    table = rows.assign(label=labels, fingerprint=found)
-    return guarded_csv(table)
+def _cohort(plan: EvaluationPlan, outside: Outside) -> dict[str, Any]:
+    """Return what metrics.json says of a cohort; nothing of an evaluation at home."""
+    if plan.request.cohort is None:
+        return {}
+    classes = plan.store.class_map(plan.request.split)
+    found = record(plan.request.cohort, classes, plan.unknown, plan.absent, outside.facts)
+    return {"format": COHORT_FORMAT, "cohort": found}
 
 
 def _sizes(plan: EvaluationPlan) -> list[tuple[int, int]]:
@@ -202,7 +270,7 @@ def _sizes(plan: EvaluationPlan) -> list[tuple[int, int]]:
     return [(int(h), int(w)) for h, w in zip(rows["height"], rows["width"], strict=True)]
 
 
-def _about(plan: EvaluationPlan, temperature: Temperature | None) -> dict[str, Any]:
+def _about(plan: EvaluationPlan, calibration: Mapping[str, Any] | None) -> dict[str, Any]:
     about, request, store = plan.run.weights, plan.request, plan.store
     return {
         "format": FORMAT,
@@ -221,14 +289,6 @@ def _about(plan: EvaluationPlan, temperature: Temperature | None) -> dict[str, A
         "class_map": plan.run.class_map.to_json(),
         "skipped": dict(plan.subset.left_out),
         "aggregate": request.aggregate,
-        "calibration": None
-        if temperature is None
-        else {
-            "subset": request.calibrate,
-            "crops": temperature.cases,
-            "temperature": temperature.value,
-            "nll_before": temperature.nll_before,
-            "nll_after": temperature.nll_after,
-        },
+        "calibration": calibration,
         "units": scoring.UNITS,
     }

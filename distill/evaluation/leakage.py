@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
 import wsistore
 from distill.errors import RunError, SubsetError, UsageError
-from distill.evaluation.predictions import read_guarded_csv
+from distill.evaluation.calibrated_crops import calibration_rows
+from distill.evaluation.cohort import OF_HOME, Cohort
+from distill.evaluation.cohort_choices import COHORTS
 from distill.evaluation.report_file import read_report
 from distill.runs import Run, sha256, slide_fingerprints
 
 HINT = "--allow-training-patients evaluates anyway"
+OWN_HINT = (
+    "if the cohort names its patients itself and this is another person, give --patient-ids own; "
+)
 TRAINING, EPOCH, TEMPERATURE = "training", "epoch", "temperature"
 HOW: Mapping[str, str] = {
     TRAINING: "{run} was trained on",
@@ -22,8 +27,8 @@ HOW: Mapping[str, str] = {
     TEMPERATURE: "a temperature of {run} was fitted on",
 }
 """How a run can have seen a patient, as the beginning of a sentence."""
-CALIBRATION_CSV = "calibration.csv"
-"""Beside metrics.json: the crops that its temperature was fitted on."""
+_EVALUATIONS = ("evaluation/*/metrics.json", f"{COHORTS}/*/*/metrics.json")
+"""Where a run has them: at home, and on cohorts."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,7 @@ class Use:
         split_sha256, subset: the set.
         patients: of its crops.
         fingerprints: of its slides, where they are known.
+        here: whether the split is one of the store at hand, whose patients have their names there.
     """
 
     run: Path
@@ -44,6 +50,7 @@ class Use:
     subset: str
     patients: frozenset[str]
     fingerprints: frozenset[str]
+    here: bool = True
 
     def of(self, rows: pd.DataFrame, fingerprints: Mapping[str, str]) -> pd.Series[bool]:
         """Return which rows are of a patient or a slide that was seen.
@@ -56,18 +63,19 @@ class Use:
         return rows["patient"].isin(self.patients) | slides.isin(self.fingerprints)
 
 
-def uses(run: Run, store: wsistore.Store) -> list[Use]:
+def uses(run: Run, store: wsistore.Store, home: wsistore.Store | None = None) -> list[Use]:
     """Return what the run and the runs that it was made from have seen.
 
     Their sets are what they were trained on, what chose their epoch, and what their evaluations
     have fitted a temperature on. A split is the recorded one if its bytes have the recorded
-    SHA-256. It is looked for in the store at hand (which may have moved since) and then in the
-    recorded store.
+    SHA-256. It is looked for in the store at hand (which may have moved since), in the store that
+    the run is at home in, if another is at hand, and then in the recorded store.
 
     Raises:
         RunError: if a run or a split is gone or has changed, or lacks a set.
     """
-    return [use for one in ancestry(run) for use in _uses(one, store)]
+    stores = [store] if home is None else [store, home]
+    return [use for one in ancestry(run) for use in _uses(one, stores)]
 
 
 def ancestry(run: Run) -> Iterator[Run]:
@@ -107,6 +115,7 @@ def check(
     *,
     allowed: bool,
     how: Collection[str] = tuple(HOW),
+    cohort: Cohort | None = None,
 ) -> dict[str, int | None]:
     """Count the patients that the run has seen, or refuse them.
 
@@ -121,6 +130,7 @@ def check(
         subset: what the split calls them.
         allowed: whether to go on where the run has seen them, or nobody knows whether it has.
         how: the ways of seeing that count; keys of `HOW`.
+        cohort: what the store is, if it is not the one that the run is at home in.
 
     Returns:
         Way → how many patients of `rows` were seen so; None where nobody can tell.
@@ -133,11 +143,14 @@ def check(
     if subset == "train" and not allowed:
         raise UsageError(f"{run.path}: scores on train say nothing about new patients; {HINT}")
     try:
-        found = [use for use in uses(run, store) if use.how in how]
+        home = None if cohort is None else cohort.home
+        found = [use for use in uses(run, store, home) if use.how in how]
     except RunError as error:
         if allowed:
             return dict.fromkeys(how)
         raise RunError(f"cannot tell who {run.path} was trained on ({error}); {HINT}") from error
+    if cohort is not None and cohort.own_ids:
+        found = [use if use.here else replace(use, patients=frozenset()) for use in found]
     fingerprints = slide_fingerprints(store)
     if not allowed:
         digest = store.split_sha256(split)
@@ -145,7 +158,8 @@ def check(
             itself = (use.split_sha256, use.subset) == (digest, subset)
             seen = rows[use.of(rows, fingerprints)]
             if len(seen) and (use.how == TRAINING or not itself):
-                raise SubsetError(f"{_said(run, use, seen, subset)}; {HINT}")
+                own = "" if cohort is None or cohort.own_ids or use.here else OWN_HINT
+                raise SubsetError(f"{_said(run, use, seen, subset)}; {own}{HINT}")
     return _counts(found, rows, fingerprints, how)
 
 
@@ -192,25 +206,29 @@ def _said(run: Run, use: Use, seen: pd.DataFrame, subset: str) -> str:
     )
 
 
-def _uses(run: Run, store: wsistore.Store) -> Iterator[Use]:
-    """Yield what this run alone has seen."""
+def _uses(run: Run, stores: Sequence[wsistore.Store]) -> Iterator[Use]:
+    """Yield what this run alone has seen; the first of the stores is the one at hand."""
     place, name, digest = (run.config.get(key) for key in ("store", "split", "split_sha256"))
     if not all(isinstance(value, str) for value in (place, name, digest)):
         raise RunError(f"{run.path / 'config.json'} does not name the store and split of the run")
     sets = [(TRAINING, subset) for subset in run.learnt_from()]
     chosen = run.epoch_chosen_on()
     for how, subset in [*sets, *([(EPOCH, chosen)] if chosen else [])]:
-        yield _use(run, how, store, str(name), str(digest), subset)
-    yield from _temperatures(run, store)
+        yield _use(run, how, stores, str(name), str(digest), subset)
+    yield from _temperatures(run, stores)
 
 
-def _use(run: Run, how: str, store: wsistore.Store, split: str, digest: str, subset: str) -> Use:
+def _use(
+    run: Run, how: str, stores: Sequence[wsistore.Store], split: str, digest: str, subset: str
+) -> Use:
     place = str(run.config["store"])
-    for home in (store, Path(place)):
+    places: list[wsistore.Store | Path] = [*stores, Path(place)]
+    for home in places:
         opened = _holding(home, split, digest)
         if opened is not None:
             try:
-                return _as_use(run, how, digest, subset, opened.subset(split, subset), opened)
+                use = _as_use(run, how, digest, subset, opened.subset(split, subset), opened)
+                return replace(use, here=home is stores[0])
             except wsistore.StoreError as error:
                 raise RunError(str(error)) from error
     raise RunError(f"split {split} of {place} is gone or has changed since {run.path} was trained")
@@ -240,12 +258,14 @@ def _as_use(
     )
 
 
-def _temperatures(run: Run, store: wsistore.Store) -> Iterator[Use]:
+def _temperatures(run: Run, stores: Sequence[wsistore.Store]) -> Iterator[Use]:
     """Yield what the run's evaluations have fitted temperatures of its present weights on."""
     weights = None
-    for file in sorted(run.path.glob("evaluation/*/metrics.json")):
+    files = [file for place in _EVALUATIONS for file in sorted(run.path.glob(place))]
+    for file in files:
         report = read_report(file)
-        if not (fitted := report.get("calibration")):
+        fitted = report.get("calibration")
+        if not fitted or fitted.get("of") == OF_HOME:  # that is a temperature of another file
             continue
         weights = weights or sha256(run.path / "weights.safetensors")
         if report.get("weights_sha256") != weights:
@@ -256,29 +276,10 @@ def _temperatures(run: Run, store: wsistore.Store) -> Iterator[Use]:
         split, digest, subset = map(str, about)
         rows = calibration_rows(file)
         if rows is None:  # of an evaluation from before they were recorded
-            yield _use(run, TEMPERATURE, store, split, digest, subset)
+            yield _use(run, TEMPERATURE, stores, split, digest, subset)
         else:
             yield Use(
                 run.path, TEMPERATURE, digest, subset,
                 frozenset(rows["patient"]), frozenset(rows["fingerprint"]) - {""},
+                here=_holding(stores[0], split, digest) is not None,
             )  # fmt: skip
-
-
-def calibration_rows(metrics: Path) -> pd.DataFrame | None:
-    """Return the crops that the temperature beside a metrics.json was fitted on.
-
-    Returns:
-        Columns crop, slide, patient, label, fingerprint (of the slide, "" where it is not known);
-        None where an evaluation of an earlier version did not record them.
-
-    Raises:
-        RunError: if the table cannot be read.
-    """
-    file = metrics.with_name(CALIBRATION_CSV)
-    if not file.exists():
-        return None
-    try:
-        rows = read_guarded_csv(file)
-        return rows[["crop", "slide", "patient", "label", "fingerprint"]]
-    except (OSError, ValueError, KeyError) as error:
-        raise RunError(f"{file} cannot be read ({error})") from error

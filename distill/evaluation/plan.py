@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
 
 import wsistore
-from distill.data import Subset, require_current, select
+from distill.data import Subset, labels_of, require_current, select
 from distill.embeddings import EmbeddingsReader, vectors_of
 from distill.errors import SubsetError, UsageError
 from distill.evaluation import leakage
 from distill.evaluation.choices import Aggregate
+from distill.evaluation.cohort import Cohort, absent_classes
+from distill.evaluation.cohort_choices import COHORTS, KEEP, REFUSE
 from distill.evaluation.operating_rule import OperatingRule
 from distill.evaluation.scoring import BootstrapSettings
 from distill.networks import smallest_input
@@ -43,10 +46,13 @@ class EvaluationRequest:
     allow_training_patients: bool = False
     overwrite: bool = False
     embeddings: Path | None = None
+    cohort: Cohort | None = None
 
     def folder(self, run: Run) -> Path:
         """Return where the evaluation of a run goes."""
-        return run.path / "evaluation" / f"{self.split}-{self.subset}"
+        cohort = self.cohort
+        place = run.path / (f"{COHORTS}/{cohort.name}" if cohort else "evaluation")
+        return place / f"{self.split}-{self.subset}"
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,9 @@ class EvaluationPlan:
         choosing: crops to choose thresholds on, and their rows as in `table`; None where none are
             wanted.
         vectors: what the run's head is asked about; None where it is a whole network.
+        unknown: how many crops of the subset each class has that the run does not know; they are
+            left out.
+        absent: classes of the run that no label of the subset (or of those set apart) has.
     """
 
     run: Run
@@ -77,6 +86,16 @@ class EvaluationPlan:
     calibration: Subset | None = None
     choosing: tuple[Subset, pd.DataFrame] | None = None
     vectors: EmbeddingsReader | None = None
+    unknown: Mapping[str, int] = field(default_factory=dict)
+    absent: tuple[str, ...] = ()
+
+    @property
+    def present(self) -> list[int] | None:
+        """Places of the classes that can be an answer; None where all can."""
+        cohort, classes = self.request.cohort, self.run.weights.classes
+        if cohort is None or cohort.absent_classes == KEEP:
+            return None
+        return [k for k, name in enumerate(classes) if name not in self.absent]
 
 
 def plan_evaluation(run: Run, store: wsistore.Store, request: EvaluationRequest) -> EvaluationPlan:
@@ -107,7 +126,7 @@ def plan_evaluation(run: Run, store: wsistore.Store, request: EvaluationRequest)
         there = ", ".join(store.level_names)
         raise SubsetError(f"{run.path} takes level {about.level}; {store.url} only has {there}")
     vectors = vectors_of(run, request.embeddings)
-    subset = _select(run, store, request.split, name, labeled=False)
+    subset, unknown = _select(run, store, request, name, labeled=False)
     table = _rows(store, request.split, subset)
     patients = table["patient"][table["label"].notna()].nunique()
     where = f"of {name} in split {request.split} of {store.url}"
@@ -116,14 +135,19 @@ def plan_evaluation(run: Run, store: wsistore.Store, request: EvaluationRequest)
     if request.bootstrap.unit == "patient" and patients == 1:
         raise SubsetError(f"the labelled crops {where} are of one patient; use --unit crop")
     allowed = request.allow_training_patients
-    seen = leakage.check(run, store, table, request.split, name, allowed=allowed)
+    seen = leakage.check(
+        run, store, table, request.split, name, allowed=allowed, cohort=request.cohort
+    )
     calibration = _apart(run, store, request, table, CALIBRATE)
     choosing = _apart(run, store, request, table, CHOOSE_ON)
     if vectors is not None:
         held = [one[0].crops for one in (calibration, choosing) if one]
         vectors.require(store, sum(held, subset.crops))
     fitted = calibration[0] if calibration else None
-    return EvaluationPlan(run, store, request, subset, table, seen, fitted, choosing, vectors)
+    absent = _absent(run, store, request)
+    return EvaluationPlan(
+        run, store, request, subset, table, seen, fitted, choosing, vectors, unknown, absent
+    )
 
 
 def _require_whole_rule(run: Run, request: EvaluationRequest) -> None:
@@ -132,7 +156,7 @@ def _require_whole_rule(run: Run, request: EvaluationRequest) -> None:
         for flag, value in ((CHOOSE_ON, request.choose_on), ("--positive", request.positive)):
             if value is not None:
                 raise UsageError(f"{flag} has no effect without --operating-point; leave it out")
-    elif request.choose_on is None:
+    elif request.choose_on is None and request.cohort is None:
         raise UsageError(
             "--operating-point needs a subset that is not scored; name one with --choose-on val"
         )
@@ -141,18 +165,58 @@ def _require_whole_rule(run: Run, request: EvaluationRequest) -> None:
         raise UsageError(f"--positive {request.positive} is no class of {run.path}: {known}")
 
 
-def _select(run: Run, store: wsistore.Store, split: str, name: str, *, labeled: bool) -> Subset:
-    """Crops of a subset that the run can take; SubsetError where one is of an unknown class."""
+def _absent(run: Run, store: wsistore.Store, request: EvaluationRequest) -> tuple[str, ...]:
+    """Classes of the run that no label of a cohort has; see `absent_classes`."""
+    if request.cohort is None:
+        return ()
+    labels: set[str] = set()
+    for name in filter(None, (request.subset, request.calibrate, request.choose_on)):
+        labels.update(labels_of(store, request.split, name).values())
+    there = {run.class_map.of(label) for label in labels}
+    return absent_classes(run.weights.classes, there, request.cohort, request.aggregate)
+
+
+def _select(
+    run: Run, store: wsistore.Store, request: EvaluationRequest, name: str, *, labeled: bool
+) -> tuple[Subset, dict[str, int]]:
+    """Crops of a subset that the run can take, and how many each class has that it does not know.
+
+    Raises:
+        SubsetError: there are such, and they are not to be left out.
+    """
     about = run.weights
     smallest = 1 if run.embedded else smallest_input(about.spec)
     subset = select(
-        store, split, name, [about.level], smallest, labeled=labeled, classes=run.class_map
-    )
-    for crop, label in zip(subset.crops, subset.labels, strict=True):
-        if label is not None and label not in about.classes:
-            known = ", ".join(about.classes)
-            raise SubsetError(f"crop {crop} is {label}, which is no class of {run.path}: {known}")
-    return subset
+        store, request.split, name, [about.level], smallest,
+        labeled=labeled, classes=run.class_map,
+    )  # fmt: skip
+    pairs = list(zip(subset.crops, subset.labels, strict=True))
+    foreign = {crop: label for crop, label in pairs if label and label not in about.classes}
+    if not foreign:
+        return subset, {}
+    cohort = request.cohort
+    if cohort is None or cohort.unknown_classes == REFUSE:
+        crop, label = next(iter(foreign.items()))
+        known = ", ".join(about.classes)
+        hint = _OTHER_CLASSES.format(store=store.url, cohort=cohort.name) if cohort else ""
+        raise SubsetError(f"crop {crop} is {label}, which is no class of {run.path}: {known}{hint}")
+    kept = [(crop, label) for crop, label in pairs if crop not in foreign]
+    why = {crop: f"is of class {x}, which the run does not know" for crop, x in foreign.items()}
+    if not kept:
+        raise SubsetError(
+            f"every crop of {name} in split {request.split} of {store.url} is of a class that "
+            f"{run.path} does not know"
+        )
+    crops, labels = zip(*kept, strict=True)
+    left = replace(subset, crops=crops, labels=labels, left_out={**subset.left_out, **why})
+    return left, dict(sorted(Counter(foreign.values()).items()))
+
+
+_OTHER_CLASSES = (
+    "; leave such crops of cohort {cohort} out with --unknown-classes leave-out, or make a split "
+    "of {store} that gives its classes the run's names (wsistore split --merge A=B, "
+    "--exclude-class A)"
+)
 
 
 def _rows(store: wsistore.Store, split: str, subset: Subset) -> pd.DataFrame:
@@ -184,11 +248,11 @@ def _apart(
         return None
     if name == request.subset:
         raise UsageError(f"{flag} {name} is the subset to be scored; name another")
-    subset = _select(run, store, request.split, name, labeled=calibrates)
+    subset, _ = _select(run, store, request, name, labeled=calibrates)
     rows = _rows(store, request.split, subset)
     leakage.check(
         run, store, rows, request.split, name,
-        allowed=request.allow_training_patients, how=(leakage.TRAINING,),
+        allowed=request.allow_training_patients, how=(leakage.TRAINING,), cohort=request.cohort,
     )  # fmt: skip
     where = f"of split {request.split} of {store.url}; choose another {flag}"
     if not rows["label"].notna().any():

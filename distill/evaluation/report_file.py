@@ -9,7 +9,7 @@ from typing import Any
 from distill.errors import RunError
 from distill.evaluation.choices import Aggregate
 from distill.evaluation.operating_rule import OPERATING_POINTS, YOUDEN, OperatingRule
-from distill.evaluation.scores import FORMAT
+from distill.evaluation.scores import COHORT_FORMAT, FORMAT
 from distill.files import read_json
 from distill.runs import require_types
 
@@ -38,6 +38,15 @@ _TYPES: Mapping[str, Any] = {
     "slides": _OBJECT,
     "patients": _OBJECT,
     "cost": _OBJECT,
+    "cohort": _OBJECT,
+    "cohort.name": str,
+    "cohort.unknown_classes": _OBJECT,
+    "cohort.unknown_classes.rule": str,
+    "cohort.unknown_classes.classes": _OBJECT,
+    "cohort.absent_classes": _OBJECT,
+    "cohort.absent_classes.rule": str,
+    "cohort.absent_classes.classes": list[str],
+    "cohort.patient_ids": str,
 }
 _NEEDED = ("slides", "patients", "cost")
 
@@ -59,6 +68,7 @@ def read_report(path: Path) -> dict[str, Any]:
         OperatingRule.parse((report.get(OPERATING_POINTS) or {}).get("rule", YOUDEN))
     except ValueError as error:
         raise RunError(f"{path} is damaged: its rule {error}") from error
-    if report.get("format") == FORMAT and (lacking := [k for k in _NEEDED if k not in report]):
+    ours = report.get("format") in (FORMAT, COHORT_FORMAT)
+    if ours and (lacking := [k for k in _NEEDED if k not in report]):
         raise RunError(f"{path} is damaged: it lacks {' and '.join(lacking)}")
     return report

@@ -12,6 +12,8 @@ from enum import StrEnum
 from typing import Any
 
 FORMAT = "distill-evaluation/2"
+COHORT_FORMAT = "distill-cohort-evaluation/1"
+"""Of an evaluation on an external cohort: as an evaluation, with `cohort` beside."""
 
 KINDS = ("crops", "slides", "patients")
 Report = Mapping[str, Any]

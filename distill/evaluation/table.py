@@ -10,6 +10,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from distill.evaluation.choices import Aggregate
+from distill.evaluation.cohort import OF_COHORT, OF_HOME, rules
 from distill.evaluation.operating_rule import (
     OPERATING_POINTS,
     POINT_SCORES,
@@ -45,9 +46,11 @@ def macro_table(reports: Sequence[Report]) -> Table:
     """Return one row per run: the scores that the paper gives, over crops."""
     counts = {name: _counts(reports, name) for name in ("crops", "patients")}
     place = f"{reports[0]['subset']} of split {reports[0]['split']}, {reports[0]['store']}"
+    if (cohort := reports[0].get("cohort")) is not None:
+        place = f"cohort {cohort['name']}: {place}"
     caption = (
         "Means over classes, one against the rest, in %. " + _intervals(reports[0]) + " GMAC: mean "
-        "per crop." + _absent(reports)
+        "per crop." + _absent(reports) + _rules(reports)
     )
     columns = score_columns(ScoreTable.MACRO, reports)
     title = f"{place}: {counts['crops']} crops, {counts['patients']} patients"
@@ -176,11 +179,18 @@ def _absent(reports: Sequence[Report]) -> str:
     return f" No case of {', '.join(lacking)}: left out of the means." if lacking else ""
 
 
+def _rules(reports: Sequence[Report]) -> str:
+    """Say by which rules a cohort's classes are reduced; those of all runs, each once."""
+    said = dict.fromkeys(rule for report in reports for rule in rules(report))
+    return "".join(f" {one}" for one in said)
+
+
 def _calibrated(report: Report) -> str:
     found = report["calibration"]
     if found is None:
         return ""
+    where = {OF_HOME: " at home", OF_COHORT: " of the cohort"}.get(found.get("of", ""), "")
     return (
         f" {_name(report)}: probabilities at temperature {found['temperature']:.3g}, fitted on "
-        f"{found['crops']} {found['subset']} crops."
+        f"{found['crops']} {found['subset']} crops{where}."
     )

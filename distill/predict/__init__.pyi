@@ -4,7 +4,7 @@ from .calibration import Calibration, run_calibration
 from .choices import BASE, VENDOR
 from .known_slides import seen_slides
 from .overlay import draw_overlay
-from .reading import RunJob
+from .reading import NOTABLE, RunJob
 from .report import (
     as_report,
     calibration_json,
@@ -20,6 +20,7 @@ from .training_domain import TrainingDomain, domain_of
 
 __all__ = [
     "BASE",
+    "NOTABLE",
     "VENDOR",
     "Calibration",
     "RunJob",

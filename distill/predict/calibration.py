@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from distill.errors import RunError, UsageError
-from distill.evaluation import FORMAT, read_report
+from distill.evaluation import COHORT_FORMAT, FORMAT, read_report
 from distill.runs import Run
 
 
@@ -35,7 +35,9 @@ def run_calibration(
     file: Path | None = None,
     prefix: str = "",
 ) -> Calibration:
-    """Return the temperature given, of the file given, or of the run's evaluations.
+    """Return the temperature given, of the file given, or of the run's evaluations at home.
+
+    One that was fitted to a cohort holds for that cohort; it is taken where its file is given.
 
     Args:
         run: the run.
@@ -91,7 +93,7 @@ def _fitted(file: Path, weights: str) -> Calibration | str:
         RunError: it cannot be read, or is no evaluation.
     """
     report = read_report(file)
-    if report.get("format") != FORMAT:
+    if report.get("format") not in (FORMAT, COHORT_FORMAT):
         raise RunError(f"{file} is no evaluation of {FORMAT}; evaluate the run again")
     try:
         if report["weights_sha256"] != weights:

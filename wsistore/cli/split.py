@@ -73,6 +73,7 @@ def split_command(
     Examples:
       wsistore split store --name main
       wsistore split store --name no-val --fractions 80/0/20 --seed 3
+      wsistore split hospital-b --name main --fractions 0/0/100
       wsistore split store --name celiac --patients-per-class 100 --dev 20 --aux 300,1004
       wsistore split store --name curve --labeled-patients 5,10,20,40 --labeled-draws 3
       wsistore split store --name cv --folds 5

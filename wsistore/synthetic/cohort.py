@@ -15,8 +15,8 @@ from wsistore.files import OutputLock, atomic
 from wsistore.parallel import end_with_parent
 from wsistore.synthetic.kinds import CLASSES, HARD_CASES, STAINS
 from wsistore.synthetic.noise import stream
-from wsistore.synthetic.render import aside, check, write_slide
-from wsistore.synthetic.scene.scene import Domain
+from wsistore.synthetic.render import aside, check, write_scene
+from wsistore.synthetic.scene.scene import Domain, draw_scene
 from wsistore.synthetic.tiff import is_synthetic
 
 SCANNERS = (0.4952, 0.5031, 0.4990)
@@ -241,20 +241,13 @@ def _write_all(
 
 def _write(task: _Task, progress: Callable[[int], None]) -> None:
     path, size, pieces, plan = task
-    seed, patient, slide = plan.key
-    write_slide(
-        path,
-        size=size,
-        mpp=plan.mpp,
-        label=plan.drawn,
-        seed=seed,
-        patient=patient,
-        slide=slide,
-        pieces=pieces,
-        hard=plan.hard,
-        stain=plan.stain,
-        progress=progress,
+    if path.exists():
+        raise UsageError(f"{path} exists: choose another folder or add --overwrite")
+    scene = draw_scene(
+        plan.key, size * plan.mpp, plan.drawn, pieces=pieces, hard=plan.hard, stain=plan.stain
     )
+    silent = plan.hard == "no-mpp"
+    write_scene(path, scene, size, plan.mpp, silent=silent, progress=progress)
 
 
 class _StoppedError(Exception):

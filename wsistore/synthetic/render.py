@@ -138,7 +138,6 @@ def write_slide(
     pieces: int | None = None,
     coverage: str = "pieces",
     hard: str | None = None,
-    stain: str = "usual",
     overwrite: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> Path:
@@ -156,7 +155,6 @@ def write_slide(
         pieces: pieces of tissue; by default 3 per 2 mm of side.
         coverage: "pieces", or "full" for one section over nearly the whole slide.
         hard: None, or one of "pale", "pen", "edge", "no-mpp".
-        stain: one of `wsistore.synthetic.STAINS`.
         overwrite: whether to replace an existing file.
         progress: called with numbers of finished level-0 pixels.
 
@@ -167,14 +165,34 @@ def write_slide(
         raise UsageError(f"{path} exists: choose another name or add overwrite")
     check(size=size, mpp=mpp, seed=min(seed, patient, slide), pieces=pieces)
     scene = draw_scene(
-        (seed, patient, slide), size * mpp, label,
-        pieces=pieces, coverage=coverage, hard=hard, stain=stain,
-    )  # fmt: skip
-    silent = hard == "no-mpp"
+        (seed, patient, slide), size * mpp, label, pieces=pieces, coverage=coverage, hard=hard
+    )
+    write_scene(path, scene, size, mpp, silent=hard == "no-mpp", progress=progress)
+    return path
+
+
+def write_scene(
+    path: Path,
+    scene: Scene,
+    size: int,
+    mpp: float,
+    *,
+    silent: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> None:
+    """Write a scene as a slide, in the place of what is there.
+
+    Args:
+        path: the `.svs` file to write.
+        scene: the slide; its side is size × mpp.
+        size: width and height of level 0 in pixels.
+        mpp: µm per pixel; the objective power that goes into the file is 10 / mpp, rounded.
+        silent: whether the file says neither.
+        progress: called with numbers of finished level-0 pixels.
+    """
     scan = Scan(size, None if silent else mpp, None if silent else float(round(10 / mpp)))
     with aside(path) as unfinished:
         write_pyramid(unfinished, Renderer(scene, mpp).region, scan, progress)
-    return path
 
 
 def check(

@@ -9,7 +9,7 @@ import pytest
 
 import wsistore
 from distill.errors import RunError, SubsetError
-from distill.evaluation.leakage import CALIBRATION_CSV
+from distill.evaluation.calibrated_crops import CALIBRATION_CSV
 from distill.evaluation.metrics.calibration import Temperature
 from distill.evaluation.plan import EvaluationPlan, EvaluationRequest, plan_evaluation
 from distill.runs.run import Run

@@ -1,0 +1,5 @@
+"""External cohorts: runs evaluated on other stores, and one report over all of them."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
