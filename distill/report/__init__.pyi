@@ -1,5 +1,5 @@
 from .evaluations import Collected, Evaluated, collect
-from .formatting import ends, folder_names, interval, markdown, percent, quantity
+from .formatting import ends, folder_names, interval, magnification, markdown, percent, quantity
 from .methods import MethodRow, methods_of
 from .mistakes import shown_mistakes, worst_mistakes
 from .notices import notices_of
@@ -45,6 +45,7 @@ __all__ = [
     "head",
     "interval",
     "judge_students",
+    "magnification",
     "markdown",
     "measure",
     "method_styles",

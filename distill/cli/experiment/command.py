@@ -13,14 +13,17 @@ import click
 
 import wsistore
 from distill.cli.exits import interrupted
-from distill.cli.experiment.config import read
+from distill.cli.experiment.checks import EPOCHS
+from distill.cli.experiment.config import Experiment, read
 from distill.cli.experiment.job import Job
-from distill.cli.experiment.jobs import POOLED, pools, report
+from distill.cli.experiment.jobs import POOLED, curve_runs, pools, report
 from distill.cli.experiment.jobs import jobs as jobs_of
 from distill.cli.experiment.runner import DISTILL, carry_out, check, program, with_parent
 from distill.cli.options import FOLDER, Grouped, option
 from distill.cli.training_options import no_lock_option
+from distill.data import TRAIN
 from distill.errors import DistillError
+from distill.learning import SCORE, labeled_set, require_curve
 from distill.output_folder import lock_output
 from wsistore import terminal
 
@@ -72,7 +75,8 @@ def experiment(
     time, whose words go to OUT/logs. What is done is kept: the same call goes on after an
     interruption, or after FILE has got more seeds, levels or recipes. With folds = "NAME" in place
     of split every fold has all of these, each method is pooled over the folds, and the report is on
-    the pooled answers.
+    the pooled answers. With labeled_patients = [5, 10, 20] each number of labelled training
+    patients has all of these, and OUT/learning-curve says what more labels bought.
 
     \b
     Examples:
@@ -90,10 +94,14 @@ def experiment(
     folds = [fold.split for fold in opened.folds(plan.folds)] if plan.folds else []
     for split in folds or [plan.split]:
         for crops in (*plan.sets, plan.subset):
-            rows_of(opened, split, crops)
+            rows_of(opened, split, plan.crops(crops))
+    if plan.labeled_patients:
+        require_curve(opened, plan.split, plan.labeled_patients, plan.seeds)
+        if plan.curve.get("epochs", EPOCHS[0]) == EPOCHS[0]:
+            plan = replace(plan, times=_times(plan, opened))
     found = jobs_of(plan, out, folds)
     pooled = pools(plan, out, folds) if folds else []
-    last = [*pooled, report(plan, out, folds)]
+    last = [] if plan.labeled_patients else [*pooled, report(plan, out, folds)]
     cores = os.cpu_count() or 1
     jobs = jobs or _at_a_time(device, cores)
     machine = ["--threads", str(threads or max(1, cores // jobs)), "--device", device]
@@ -127,6 +135,8 @@ def experiment(
         made = subprocess.run([*DISTILL, *words], check=False, env=with_parent())
         if made.returncode:
             raise DistillError(f"no report could be made of {out}; the reason is above")
+    if plan.labeled_patients:
+        _draw_curve(plan, opened, out)
     if folds:
         _summarize(out, [Path(words[words.index("--out") + 1]) for words in pooled])
 
@@ -137,6 +147,28 @@ def _summarize(out: Path, pooled: Sequence[Path]) -> None:
 
     folder = out / POOLED
     wsistore.atomic.write_all(folder, summary_files(pooled), ())
+    terminal.echo(str(folder / "report.md"))
+
+
+def _times(plan: Experiment, store: wsistore.Store) -> dict[str, float]:
+    """Return how many labelled crops train has for each of a labelled set, by its name."""
+    from distill.data import labels_of
+
+    sets = {labeled_set(n, seed) for n in plan.labeled_patients for seed in plan.seeds}
+    crops = {name: len(labels_of(store, plan.split, name)) for name in sets | {TRAIN}}
+    return {name: crops[TRAIN] / crops[name] for name in sets}
+
+
+def _draw_curve(plan: Experiment, store: wsistore.Store, out: Path) -> None:
+    """Write the page of a learning curve, and say what it says."""
+    from distill.learning import FOLDER, answers_of, curve_files, gather_curve, measure_curve
+
+    curve = gather_curve(curve_runs(plan, out), store, plan.split, plan.subset)
+    measured = measure_curve(curve, plan.curve.get("score", SCORE))
+    folder = out / FOLDER
+    wsistore.atomic.write_all(folder, curve_files(measured), ())
+    for sentence in answers_of(measured):
+        terminal.echo(sentence)
     terminal.echo(str(folder / "report.md"))
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,25 +11,29 @@ import click
 
 import wsistore
 from distill.cli.evaluate import evaluate_command
+from distill.cli.experiment.checks import (
+    MOST_SEEDS,
+    OWN,
+    PHASES,
+    PLANNED,
+    TAKEN,
+    TYPES,
+    Values,
+    check_curve,
+    check_known,
+    check_options,
+    check_type,
+    options_of,
+    plain,
+)
 from distill.cli.report import command as report
 from distill.cli.teach import command as teach
 from distill.cli.train import train
+from distill.data import TRAIN
 from distill.errors import UsageError
+from distill.learning import LABELED, labeled_set
 
-Values = Mapping[str, Any]
-PLANNED = {
-    "level",
-    "out",
-    "seed",
-    "split",
-    "subset",
-    "store",
-    "overwrite",
-    "resume",
-    "threads",
-    "no_lock",
-}
-"""Options that the experiment itself gives."""
+__all__ = ["Experiment", "read"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,13 @@ class Experiment:
         students: the students' levels.
         split: name of the split.
         folds: what the folds of a cross-validation were made by, in place of `split`; or empty.
+        labeled_patients: numbers of labelled training patients of a learning curve, each of which
+            has all runs; `ALL` for train as it is; empty for no learning curve.
+        times: set → train crops for each crop of it: its trainings have so many times the epochs,
+            to have as many updates; sets that are not there have the epochs as they are. No file
+            says it.
+        labeled: the set whose labels count, `train` or, of a learning curve, such as L10; no file
+            says it.
         subset: what the runs are evaluated on.
         distil_on: sets of crops, as `distill train kd --subset` takes them; each makes a student.
         seeds: one teacher, and all that follows from it, for each.
@@ -54,6 +65,7 @@ class Experiment:
         teach: options of `distill teach`.
         evaluate: options of `distill evaluate`.
         report: options of `distill report`.
+        curve: of a learning curve: `score`, what its picture shows, and `epochs`, of `EPOCHS`.
     """
 
     store: str
@@ -61,6 +73,9 @@ class Experiment:
     students: tuple[str, ...]
     split: str = "main"
     folds: str = ""
+    labeled_patients: tuple[int | str, ...] = ()
+    labeled: str = TRAIN
+    times: Mapping[str, float] = field(default_factory=dict)
     subset: str = "test"
     distil_on: tuple[str, ...] = ("train",)
     seeds: tuple[int, ...] = (0,)
@@ -73,6 +88,7 @@ class Experiment:
     teach: Values = field(default_factory=dict)
     evaluate: Values = field(default_factory=dict)
     report: Values = field(default_factory=dict)
+    curve: Values = field(default_factory=dict)
 
     @property
     def levels(self) -> tuple[str, ...]:
@@ -87,6 +103,14 @@ class Experiment:
         own = [crops for name in self.kd for crops in self.said("kd", name, "distil_on")]
         return tuple(dict.fromkeys([*self.distil_on, *own]))
 
+    def crops(self, named: str) -> str:
+        """Return the set of the split that a name of distil_on stands for."""
+        return self.labeled if self.labeled_patients and named == LABELED else named
+
+    def with_labels(self, patients: int | str, seed: int) -> Experiment:
+        """Return the experiment of one number of labelled patients, and of one seed's draw."""
+        return replace(self, labeled=labeled_set(patients, seed))
+
     def options(self, phase: str, name: str | None = None, level: str = "") -> dict[str, Any]:
         """Return the options of a phase (teacher, baseline, kd, finetune), spelt as in `--help`.
 
@@ -96,7 +120,7 @@ class Experiment:
             level: of the network; its own options come after those of the phase and before
                 those of the recipe or baseline.
         """
-        known = _options(train.commands[phase])
+        known = options_of(train.commands[phase])
         shared = {k: v for k, v in self.train.items() if plain(k) in known}
         given = self._table(phase, name) if name else {}
         own = {key: value for key, value in given.items() if plain(key) not in OWN[phase]}
@@ -119,37 +143,6 @@ class Experiment:
         return self.kd[name] if phase == "kd" else self.baseline[name]
 
 
-TYPES: dict[str, tuple[type, str]] = {
-    "store": (str, "a path"),
-    "teacher": (str, "a level, as 10x"),
-    "students": (list, "a list of levels"),
-    "split": (str, "a name"),
-    "folds": (str, "a name"),
-    "subset": (str, "a name"),
-    "distil_on": (list, "a list of sets"),
-    "seeds": (list, "a number, or a list of seeds"),
-    "views": (int, "a number"),
-    "finetune": (bool, "true or false"),
-    "train": (dict, "a table of options"),
-    "baseline": (dict, "a table of baselines, each a table of options"),
-    "kd": (dict, "a table of recipes, each a table of options"),
-    "level": (dict, "a table of levels, each a table of options"),
-    "teach": (dict, "a table of options"),
-    "evaluate": (dict, "a table of options"),
-    "report": (dict, "a table of options"),
-}
-MOST_SEEDS = 1000
-"""A number of seeds beyond it is a slip; each is a training of every network."""
-PHASES = ("teacher", "baseline", "kd", "finetune")
-OWN: Mapping[str, tuple[str, ...]] = {
-    "baseline": ("students",),
-    "kd": ("students", "distil_on", "views"),
-}
-"""What a table of a phase may say otherwise than the experiment."""
-TAKEN = ("teacher", "baseline", "targets")
-"""What the experiment itself calls its folders."""
-
-
 def read(path: Path) -> Experiment:
     """Read an experiment file.
 
@@ -167,13 +160,14 @@ def read(path: Path) -> Experiment:
     for key, value in given.items():
         if key not in TYPES:
             raise UsageError(f"{path}: {key} is none of {', '.join(TYPES)}")
-        _check_type(path, key, key, value)
+        check_type(path, key, key, value)
     for key in ("store", "teacher", "students"):
         if not given.get(key):
             raise UsageError(f"{path} has no {key}")
     if "split" in given and "folds" in given:
         raise UsageError(f"{path} has split and folds; folds are splits, so give one of them")
-    for key in ("students", "distil_on", "seeds"):
+    check_curve(path, given)
+    for key in ("students", "distil_on", "seeds", "labeled_patients"):
         if key in given:
             given[key] = tuple(dict.fromkeys(given[key]))
     if "://" not in given["store"]:
@@ -198,68 +192,30 @@ def _check_options(path: Path, experiment: Experiment) -> None:
                 )
             for key, value in values.items():
                 if plain(key) in OWN[phase]:
-                    _check_type(path, f"{where}.{key}", plain(key), value)
+                    check_type(path, f"{where}.{key}", plain(key), value)
             planned = {*PLANNED, "teacher", "targets"}
-            _check(path, where, values, commands[phase], planned, OWN[phase])
-    of_any = set().union(*(_options(commands[phase]) for phase in PHASES))
+            check_options(path, where, values, commands[phase], planned, OWN[phase])
+    of_any = set().union(*(options_of(commands[phase]) for phase in PHASES))
     of_any -= {*PLANNED, "teacher", "student", "targets"}
     shared = {k: v for k, v in experiment.train.items() if not isinstance(v, Mapping)}
-    _check_known(path, "train", shared, of_any)
+    check_known(path, "train", shared, of_any)
     for name, values in experiment.train.items():
         if not isinstance(values, Mapping):
             continue
         if name not in PHASES:
             raise UsageError(f"{path}: train.{name} is none of {', '.join(PHASES)}")
-        _check(path, f"train.{name}", values, commands[name], PLANNED)
+        check_options(path, f"train.{name}", values, commands[name], PLANNED)
     for level, values in experiment.level.items():
         if level not in (experiment.teacher, *experiment.levels):
             raise UsageError(f"{path}: level.{level} is no level of the teacher or of a student")
         if not isinstance(values, Mapping):
             raise UsageError(f"{path}: level.{level} must be a table of options, not {values!r}")
         for phase in ("teacher", "baseline", "kd"):
-            _check(path, f"level.{level}", values, commands[phase], PLANNED)
+            check_options(path, f"level.{level}", values, commands[phase], PLANNED)
     planned = {*PLANNED, "student_level", "views", "resize", "attention"}
-    _check(path, "teach", experiment.teach, teach, planned)
-    _check(path, "evaluate", experiment.evaluate, evaluate_command, {*PLANNED, "as_json"})
-    _check(path, "report", experiment.report, report, {*PLANNED, "folds"})
-
-
-def _check_type(path: Path, where: str, key: str, value: object) -> None:
-    kind, words = TYPES[key]
-    fits = isinstance(value, kind) and not (kind is int and isinstance(value, bool))
-    if key in ("students", "distil_on") and isinstance(value, list):
-        fits = bool(value) and all(isinstance(one, str) for one in value)
-    if key == "views" and isinstance(value, int):
-        fits = fits and value >= 0
-    if not fits:
-        raise UsageError(f"{path}: {where} must be {words}, not {value!r}")
-
-
-def plain(key: str) -> str:
-    """Return an option's name as a parameter: with underscores."""
-    return key.replace("-", "_")
-
-
-def _check(
-    path: Path,
-    where: str,
-    values: Values,
-    command: click.Command,
-    planned: set[str],
-    own: Sequence[str] = (),
-) -> None:
-    _check_known(path, where, values, _options(command) - planned | set(own))
-
-
-def _options(command: click.Command) -> set[str]:
-    return {str(p.name) for p in command.params if isinstance(p, click.Option)}
-
-
-def _check_known(path: Path, where: str, values: Values, known: set[str]) -> None:
-    for key in values:
-        if plain(key) not in known:
-            there = ", ".join(sorted(name.replace("_", "-") for name in known))
-            raise UsageError(f"{path}: {where} has no option {key}; it can have {there}")
+    check_options(path, "teach", experiment.teach, teach, planned)
+    check_options(path, "evaluate", experiment.evaluate, evaluate_command, {*PLANNED, "as_json"})
+    check_options(path, "report", experiment.report, report, {*PLANNED, "folds"})
 
 
 def _from_file(given: dict[str, Any], folder: Path) -> dict[str, Any]:

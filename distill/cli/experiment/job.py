@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import wsistore
-from distill.cli.experiment.config import Values
+from distill.cli.experiment.checks import Values
 
 
 @dataclass(frozen=True)

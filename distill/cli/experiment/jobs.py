@@ -7,9 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from distill.cli.experiment.config import Experiment
+from distill.cli.experiment.epochs import with_updates
 from distill.cli.experiment.job import Job, words_of
 from distill.cli.experiment.targets import targets_folder, taught
+from distill.data import TRAIN
 from distill.errors import UsageError
+from distill.learning import TEACHER, CurveRun, folder_name
 
 POOLED = "pooled"
 """Folder of the evaluations that are pooled over folds."""
@@ -29,8 +32,7 @@ def jobs(experiment: Experiment, out: Path, folds: Sequence[str] = ()) -> list[J
     """
     found: dict[str, Job] = {}
     for seed in experiment.seeds:
-        made = _of_folds(experiment, out, seed, folds) if folds else _of_seed(experiment, out, seed)
-        for job in made:
+        for job in _parts(experiment, out, seed, folds):
             if found.setdefault(job.name, job) != job:
                 raise UsageError(
                     f"two tables of the experiment make {job.name}; give one of them another name"
@@ -78,11 +80,40 @@ def report(experiment: Experiment, out: Path, folds: Sequence[str] = ()) -> tupl
     )
 
 
-def _of_folds(experiment: Experiment, out: Path, seed: int, folds: Sequence[str]) -> Iterator[Job]:
-    for split in folds:
-        for job in _of_seed(replace(experiment, split=split), out / split, seed):
-            needs = tuple(f"{split}/{name}" for name in job.needs)
-            yield replace(job, name=f"{split}/{job.name}", needs=needs)
+def curve_runs(experiment: Experiment, out: Path) -> list[CurveRun]:
+    """Return the runs of an experiment over numbers of labelled patients, done or not."""
+    found = []
+    for seed in experiment.seeds:
+        for patients in experiment.labeled_patients:
+            own = experiment.with_labels(patients, seed)
+            for job in _of_seed(own, out / folder_name(patients), seed):
+                if job.begun is not None:
+                    run = job.made.parent
+                    method, level = _method(experiment, run.name)
+                    found.append(CurveRun(run, patients, seed, method, level))
+    return found
+
+
+def _method(experiment: Experiment, name: str) -> tuple[str, str]:
+    """Return method and level of a run, by the name of its folder."""
+    if name == TEACHER:
+        return name, experiment.teacher
+    level = next(at for at in experiment.levels if f"-{at}-" in f"{name}-")
+    return f"{name}-".replace(f"-{level}-", "-", 1).removesuffix("-"), level
+
+
+def _parts(experiment: Experiment, out: Path, seed: int, folds: Sequence[str]) -> Iterator[Job]:
+    """Yield the jobs of a seed: of every fold, of every number of labelled patients, or once."""
+    parts = {split: replace(experiment, split=split) for split in folds} | {
+        folder_name(patients): experiment.with_labels(patients, seed)
+        for patients in experiment.labeled_patients
+    }
+    if not parts:
+        yield from _of_seed(experiment, out, seed)
+    for folder, part in parts.items():
+        for job in _of_seed(part, out / folder, seed):
+            needs = tuple(f"{folder}/{name}" for name in job.needs)
+            yield replace(job, name=f"{folder}/{job.name}", needs=needs)
 
 
 def _of_seed(experiment: Experiment, out: Path, seed: int) -> Iterator[Job]:
@@ -116,8 +147,8 @@ def _distilled(
         needs = (targets.name,)
     for crops in experiment.said("kd", recipe, "distil_on"):
         name = f"{top}/{recipe}-{level}-{crops}"
-        more = (*source, "--subset", crops)
-        yield from _trained(experiment, out, seed, name, "kd", level, recipe, more, needs)
+        subset = experiment.crops(crops)
+        yield from _trained(experiment, out, seed, name, "kd", level, recipe, source, needs, subset)
         if experiment.finetune:
             tuned, student = f"{name}-finetuned", ("--student", str(out / name))
             yield from _trained(
@@ -135,17 +166,22 @@ def _trained(
     recipe: str | None = None,
     more: tuple[str, ...] = (),
     needs: tuple[str, ...] = (),
+    subset: str = "",
 ) -> Iterator[Job]:
-    """Yield a training and its evaluation."""
+    """Yield a training and its evaluation; without a subset, a training on labels."""
     run = out / name
     options = experiment.options(phase, recipe, level)
+    trained_on = subset or (experiment.labeled if experiment.labeled != TRAIN else "")
+    options = with_updates(options, experiment.times.get(trained_on, 1))
     words = [
         *("train", phase, experiment.store, "--split", experiment.split, "--out", str(run)),
         *(("--level", level) if level else ()),
-        *("--seed", str(seed), *more, *words_of(options)),
+        *("--seed", str(seed), *more),
+        *(("--subset", trained_on) if trained_on else ()),
+        *words_of(options),
     ]
     yield Job(name, tuple(words), needs, run / "outcome.json", run / "config.json")
-    subset = ("--split", experiment.split, "--subset", experiment.subset)
-    words = ["evaluate", str(run), experiment.store, *subset, *words_of(experiment.evaluate)]
+    scored = ("--split", experiment.split, "--subset", experiment.subset)
+    words = ["evaluate", str(run), experiment.store, *scored, *words_of(experiment.evaluate)]
     folder = run / "evaluation" / f"{experiment.split}-{experiment.subset}"
     yield Job(f"{name}/evaluation", tuple(words), (name,), folder / "metrics.json")

@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from distill.cli.experiment.config import Experiment, Values, plain
+from distill.cli.experiment.checks import Values, plain
+from distill.cli.experiment.config import Experiment
 from distill.cli.experiment.job import Job, words_of
 from distill.cli.teach import command as teach
 from distill.data import AugmentationSettings
@@ -48,9 +49,10 @@ def taught(
     ]
     levels = [at for at in experiment.levels if any(at == of for _, of in sharing)]
     wanted = {crops for one, _ in sharing for crops in experiment.said("kd", one, "distil_on")}
-    sets = dict.fromkeys("+".join(one for one in experiment.sets if one in wanted).split("+"))
+    named = [experiment.crops(one) for one in experiment.sets if one in wanted]
+    sets = dict.fromkeys("+".join(named).split("+"))
     kd = experiment.options("kd", recipe, level)
-    resize, val = _resize(kd), _value(kd, "val-subset")
+    resize, val = _resize(kd), value_of(kd, "val-subset")
     words = [
         *("teach", str(out / teacher), experiment.store, "--split", experiment.split),
         *("--subset", "+".join(sets)),
@@ -71,7 +73,7 @@ def _kind(experiment: Experiment, recipe: str, level: str) -> str:
     """Return what tells a recipe's targets from others, as the end of their name."""
     options = experiment.options("kd", recipe, level)
     views = experiment.said("kd", recipe, "views")
-    resize, val = _resize(options), _value(options, "val-subset")
+    resize, val = _resize(options), value_of(options, "val-subset")
     own = [word.removeprefix("--") for word in words_of(_of_student(experiment, options))]
     parts = [
         f"-{resize}" if resize else "",
@@ -100,17 +102,17 @@ def _of_student(experiment: Experiment, options: Values) -> dict[str, Any]:
 
 
 def _attends(options: Values) -> bool:
-    return float(_value(options, "attention-weight") or 0) > 0
+    return float(value_of(options, "attention-weight") or 0) > 0
 
 
 def _resize(options: Values) -> str | None:
     """Return how targets are resized, None where it is as `distill teach` does it unasked."""
-    resize = _value(options, "resize")
+    resize = value_of(options, "resize")
     wanted = None if resize is None else resize_of(str(resize))
     return None if wanted == PAPER_RESIZE else wanted
 
 
-def _value(options: Values, name: str) -> Any:
+def value_of(options: Values, name: str) -> Any:
     """Return an option's value: what is said, or what the preset says, or None."""
     preset = PRESETS.get(options.get("preset", ""))
     usual = preset.options().get(name.replace("-", "_")) if preset else None
