@@ -166,6 +166,7 @@ def _draw_curve(plan: Experiment, store: wsistore.Store, out: Path) -> None:
     curve = gather_curve(curve_runs(plan, out), store, plan.split, plan.subset)
     measured = measure_curve(curve, plan.curve.get("score", SCORE))
     folder = out / FOLDER
+    folder.mkdir(exist_ok=True)
     wsistore.atomic.write_all(folder, curve_files(measured), ())
     for sentence in answers_of(measured):
         terminal.echo(sentence)
