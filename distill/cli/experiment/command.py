@@ -23,7 +23,7 @@ from distill.cli.options import FOLDER, Grouped, option
 from distill.cli.training_options import no_lock_option
 from distill.data import TRAIN
 from distill.errors import DistillError
-from distill.learning import SCORE, labeled_set, require_curve
+from distill.learning import SCORE, labeled_set
 from distill.output_folder import lock_output
 from wsistore import terminal
 
@@ -96,6 +96,8 @@ def experiment(
         for crops in (*plan.sets, plan.subset):
             rows_of(opened, split, plan.crops(crops))
     if plan.labeled_patients:
+        from distill.learning import require_curve
+
         require_curve(opened, plan.split, plan.labeled_patients, plan.seeds)
         if plan.curve.get("epochs", EPOCHS[0]) == EPOCHS[0]:
             plan = replace(plan, times=_times(plan, opened))
