@@ -6,7 +6,7 @@ from typing import Any
 
 from distill.cli.experiment.checks import Values
 from distill.cli.experiment.targets import value_of
-from distill.embeddings import HEAD, LOGISTIC
+from distill.embeddings import LOGISTIC
 from distill.engine import TrainingSettings
 from distill.settings import settings_of
 
@@ -24,7 +24,7 @@ def with_updates(options: Values, times: float) -> dict[str, Any]:
         times: crops of the whole set for each crop of this one; 1 changes nothing.
     """
     found = dict(options)
-    if times == 1 or options.get(HEAD) == LOGISTIC:  # which is solved, and not trained in epochs
+    if times == 1 or options.get("head") == LOGISTIC:  # which is solved, and not trained in epochs
         return found
     for one in settings_of(TrainingSettings):
         if one.name in IN_EPOCHS:
