@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import wsistore
+from distill.cli.cohort_options import cohort_options, take_cohorts
 from distill.cli.options import FOLDER, Grouped, option, refuse_without_effect
 from distill.evaluation import ScoreTable, score_columns
 from distill.output_folder import lock_output
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     "one of them.",
 )
 @option("Data", "--subset", default="test", metavar="NAME", help="Subset of the evaluations.")
+@cohort_options
 @option(
     "Verdict",
     "--margin",
@@ -91,6 +93,7 @@ def command(
     preview: Path | None,
     deferral: tuple[Path, ...],
     overwrite: bool,
+    **given: Any,
 ) -> None:
     """Report on RUNs that were evaluated on a subset of STORE: may a student replace its teacher?
 
@@ -98,7 +101,8 @@ def command(
     table and an SVG file for each figure. Everything is taken from the runs' own files and STORE:
     run 'distill evaluate' first. Differences are paired, by the bootstrap of the evaluations. Runs
     that differ in --seed alone are one row. With --folds the answers of the folds are pooled first,
-    so that every patient counts once. See docs/reference/report.md.
+    so that every patient counts once. With --cohort the runs' evaluations on other stores stand
+    beside those on STORE, a column each. See docs/reference/report.md.
 
     \b
     Examples:
@@ -108,9 +112,13 @@ def command(
       distill report runs/* STORE --out report --preview STORE-preview --mistakes 24
       distill report runs/* STORE --out report --deferral deferred
       distill report cv/*/seed-*/* STORE --folds cv --out report
+      distill report runs/* STORE --cohort b=hospital-b --cohort c=hospital-c --out report
     """
     if folds is not None:
-        refuse_without_effect({"split": "with --folds", "deferral": "with --folds"})
+        without = ("split", "deferral", "cohort")
+        refuse_without_effect(dict.fromkeys(without, "with --folds"))
+    cohorts = take_cohorts(given, split, subset)
+    from distill.cohorts import cohorts_section, gather_cohorts
     from distill.deferral import deferral_section, read_deferral
     from distill.pooling import collect_folds, folds_section
     from distill.report import (
@@ -143,6 +151,9 @@ def command(
         collected, methods = collect_folds(runs, opened, folds, subset)
     deferred = [read_deferral(path, collected) for path in deferral]
     measured = measure(collected, methods_of(collected.runs, opened.level_names), _watch)
+    there = []
+    if cohorts:
+        there = gather_cohorts(runs, opened, split, subset, measured, cohorts, _watch)
     question = Question(score, margin)
     verdicts = judge_students(measured, question)
     said = notices_of(measured, verdicts, question)
@@ -158,6 +169,8 @@ def command(
     more = [folds_section(measured, methods, question.about)] if methods else []
     if deferred:
         more.append(deferral_section(measured, deferred, question.about))
+    if there:
+        more.append(cohorts_section(there, question))
     report = assemble(measured, opened, question, verdicts, said, explained, cards, more)
     write_report(out, report_files(report), overwrite)
     terminal.echo(report.lead)

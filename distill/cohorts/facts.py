@@ -73,8 +73,9 @@ def color_distances(
     none = pd.DataFrame({"slide": [], "distance": [], "beyond": []})
     try:
         domain = _domain(run, home)
-    except UsageError:
-        return ColorDistances(none, unknown="the run does not record its training slides' colours")
+    except (UsageError, wsistore.StoreError):  # what a run of an earlier version does not record
+        unknown = "the run does not record its training slides' colours, nor does its home store"
+        return ColorDistances(none, unknown=unknown)
     known = domain.colors
     if known is None:
         return ColorDistances(none, unknown=domain.unknown)
@@ -90,6 +91,7 @@ def _domain(run: Run, home: wsistore.Store) -> TrainingDomain:
 
     Raises:
         UsageError: home was built with other settings than the store of the training.
+        wsistore.StoreError: home was built by another version.
     """
     recorded = "store_settings" in run.config.get("data", {})
     return domain_of(run, None if recorded else home.url)

@@ -56,7 +56,7 @@ def named_cohorts(
     """
     found: dict[str, NamedCohort] = {}
     for name, store in _pairs("--cohort", stores, "STORE").items():
-        if re.fullmatch(r"[\w-][\w.-]*", name) is None or name == HOME:
+        if re.fullmatch(r"\w[\w.-]*", name) is None or name == HOME:
             raise UsageError(
                 f"--cohort {name}={store}: {name!r} cannot name a cohort; give letters, digits, "
                 f"'-', '_' and '.', and not {HOME!r}"

@@ -3,7 +3,7 @@ from .calibrated_crops import calibration_rows
 from .caveats import FEW_OF_A_CLASS, FEW_PATIENTS, find_caveats
 from .choices import AGGREGATES, Aggregate
 from .cohort import COLORS_CSV, OF_COHORT, OF_HOME, Cohort, Outside, rules
-from .cohort_choices import ABSENT_CLASSES, COHORTS, PATIENT_IDS, UNKNOWN_CLASSES
+from .cohort_choices import ABSENT_CLASSES, COHORTS, KEEP, PATIENT_IDS, REFUSE, UNKNOWN_CLASSES
 from .evaluator import OWN_STAINS, Evaluation, evaluate
 from .inference import Watch, crop_logits
 from .leakage import EPOCH, HOW, TEMPERATURE, TRAINING, ancestry
@@ -47,6 +47,7 @@ __all__ = [
     "FEW_PATIENTS",
     "FORMAT",
     "HOW",
+    "KEEP",
     "KINDS",
     "OF_COHORT",
     "OF_HOME",
@@ -54,6 +55,7 @@ __all__ = [
     "OWN_STAINS",
     "PATIENT_IDS",
     "POINT_SCORES",
+    "REFUSE",
     "TEMPERATURE",
     "TRAINING",
     "UNITS",

@@ -1,4 +1,5 @@
-from .evaluations import Collected, Evaluated, collect
+from .curves import pooled
+from .evaluations import CohortPlace, Collected, Evaluated, collect
 from .formatting import ends, folder_names, interval, magnification, markdown, percent, quantity
 from .methods import MethodRow, methods_of
 from .mistakes import shown_mistakes, worst_mistakes
@@ -9,8 +10,8 @@ from .page.figures import method_styles
 from .page.folder import PAGE, check_report_folder, overlays, write_report
 from .page.html import report_files
 from .page.mistake_cards import mistake_cards, preview_links
-from .page.sections import Section
-from .page.svg import FAINT, INK, MARKERS, SERIES, WIDTH, Picture, drawing, picture
+from .page.sections import Attached, Section
+from .page.svg import FAINT, INK, MARKERS, SERIES, WIDTH, ZONE, Picture, drawing, picture
 from .page.table import Cell, Column, Table, columns, count, text
 from .scores import Measured, measure
 from .verdict import Question, judge_students
@@ -24,7 +25,10 @@ __all__ = [
     "PAGE",
     "SERIES",
     "WIDTH",
+    "ZONE",
+    "Attached",
     "Cell",
+    "CohortPlace",
     "Collected",
     "Column",
     "Evaluated",
@@ -55,6 +59,7 @@ __all__ = [
     "overlays",
     "percent",
     "picture",
+    "pooled",
     "preview_links",
     "quantity",
     "report_files",

@@ -12,6 +12,8 @@ import wsistore
 from distill.data import labels_of
 from distill.errors import RunError, UsageError
 from distill.evaluation import (
+    COHORT_FORMAT,
+    COHORTS,
     FORMAT,
     OPERATING_POINTS,
     BootstrapSettings,
@@ -23,7 +25,10 @@ from distill.report.consistency import bootstrap, scores_match_predictions
 from distill.report.formatting import folder_names
 from distill.runs import Run, disagreement, sha256
 
-_REQUESTS = {"calibration": ("subset",), OPERATING_POINTS: ("rule", "subset", "positive")}
+_REQUESTS = {
+    "calibration": ("subset", "of"),
+    OPERATING_POINTS: ("rule", "subset", "positive", "of"),
+}
 
 
 @dataclass(frozen=True)
@@ -86,8 +91,35 @@ class Collected:
         return tuple(one for run in self.runs for one in run.trained)
 
 
-def collect(paths: Sequence[Path], store: wsistore.Store, split: str, subset: str) -> Collected:
+@dataclass(frozen=True)
+class CohortPlace:
+    """An external cohort, whose evaluations are apart from those at home.
+
+    Attributes:
+        name: its name.
+        home, split, subset: the store that the runs are at home in, and what they were evaluated
+            on there.
+    """
+
+    name: str
+    home: wsistore.Store
+    split: str
+    subset: str
+
+
+def collect(
+    paths: Sequence[Path],
+    store: wsistore.Store,
+    split: str,
+    subset: str,
+    cohort: CohortPlace | None = None,
+) -> Collected:
     """Read runs and their evaluations on a subset of a split.
+
+    Args:
+        paths: the runs' folders.
+        store, split, subset: what they were evaluated on.
+        cohort: what the store is, if the runs are not at home in it.
 
     Raises:
         UsageError: a run is named twice.
@@ -97,9 +129,9 @@ def collect(paths: Sequence[Path], store: wsistore.Store, split: str, subset: st
     if len({path.resolve() for path in paths}) < len(paths):
         raise UsageError("a run is named twice")
     runs = [Run.open(path) for path in paths]
-    folders = [run.path / "evaluation" / f"{split}-{subset}" for run in runs]
-    _require(runs, folders, store, split, subset)
-    again = _Again(store, split, subset)
+    again = _Again(store, split, subset, cohort)
+    folders = [again.folder(run) for run in runs]
+    _require(runs, folders, again)
     hashes, digest = store.tables_sha256(), store.split_sha256(split)
     found = []
     for name, run, folder in zip(folder_names(paths), runs, folders, strict=True):
@@ -123,18 +155,33 @@ class _Again:
     store: wsistore.Store
     split: str
     subset: str
+    cohort: CohortPlace | None = None
+
+    def folder(self, run: Run) -> Path:
+        """Return where the evaluation of a run is."""
+        place = run.path / (f"{COHORTS}/{self.cohort.name}" if self.cohort else "evaluation")
+        return place / f"{self.split}-{self.subset}"
+
+    @property
+    def format(self) -> str:
+        """The format of its metrics.json."""
+        return COHORT_FORMAT if self.cohort else FORMAT
 
     def __call__(self, *runs: Run, more: str = " --overwrite") -> str:
-        paths = [*(run.path for run in runs), self.store.path]
-        places = " ".join(shlex.quote(str(path)) for path in paths)
-        options = f"--split {shlex.quote(self.split)} --subset {shlex.quote(self.subset)}"
-        return f"run: distill evaluate {places} {options}{more}"
+        home = self.cohort or self
+        store = self.store if self.cohort is None else self.cohort.home
+        words = [*(str(run.path) for run in runs), str(store.path)]
+        words += ["--split", home.split, "--subset", home.subset]
+        if self.cohort is not None:
+            name = self.cohort.name
+            words += ["--cohort", f"{name}={self.store.path}"]
+            words += ["--cohort-split", f"{name}={self.split}"]
+            words += ["--cohort-subset", f"{name}={self.subset}"]
+        return f"run: distill evaluate {' '.join(map(shlex.quote, words))}{more}"
 
 
-def _require(
-    runs: Sequence[Run], folders: Sequence[Path], store: wsistore.Store, split: str, subset: str
-) -> None:
-    store.split(split)  # says so in its own words where there is none
+def _require(runs: Sequence[Run], folders: Sequence[Path], again: _Again) -> None:
+    again.store.split(again.split)  # says so in its own words where there is none
     lacking = [
         run
         for run, folder in zip(runs, folders, strict=True)
@@ -142,8 +189,9 @@ def _require(
     ]
     if lacking:
         named = ", ".join(str(run.path) for run in lacking)
-        command = _Again(store, split, subset)(*lacking, more="")
-        raise RunError(f"{named}: not evaluated on {subset} of split {split}; {command}")
+        where = f"{again.subset} of split {again.split}"
+        where += f" of cohort {again.cohort.name}" if again.cohort else ""
+        raise RunError(f"{named}: not evaluated on {where}; {again(*lacking, more='')}")
 
 
 def _read(name: str, run: Run, folder: Path, again: _Again) -> Evaluated:
@@ -151,8 +199,8 @@ def _read(name: str, run: Run, folder: Path, again: _Again) -> Evaluated:
         metrics = read_report(folder / "metrics.json")
     except RunError as error:
         raise RunError(f"{error}; {again(run)}") from error
-    if metrics.get("format") != FORMAT:
-        raise RunError(f"{folder / 'metrics.json'} is not of {FORMAT}; {again(run)}")
+    if metrics.get("format") != again.format:
+        raise RunError(f"{folder / 'metrics.json'} is not of {again.format}; {again(run)}")
     if (metrics.get("split"), metrics.get("subset")) != (again.split, again.subset):
         raise RunError(
             f"{folder / 'metrics.json'} is not of {again.subset} of split {again.split}; "

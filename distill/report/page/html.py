@@ -60,6 +60,7 @@ def report_files(report: Report) -> dict[str, bytes]:
     found |= {f"tables/{table.name}.csv": table.csv() for table in report.tables()}
     found |= {f"figures/{figure.name}.svg": figure.file() for figure in report.pictures()}
     for section in report.sections:
+        found |= {f"tables/{one.name}.csv": one.csv for one in section.attached}
         found |= {card.name: card.jpeg for card in section.cards if card.jpeg}
         found |= {f"explained/{overlay.name}": overlay.png for overlay in section.overlays}
     return found

@@ -35,6 +35,15 @@ class Matrix:
 
 
 @dataclass(frozen=True)
+class Attached:
+    """A CSV file that the page only links to: its name without ending, what it is, its bytes."""
+
+    name: str
+    title: str
+    csv: bytes
+
+
+@dataclass(frozen=True)
 class Section:
     """A part of the report; what is empty is not shown.
 
@@ -51,6 +60,7 @@ class Section:
         more: how many pictures are there beyond those shown.
         cards: mistakes, shown side by side.
         listed: tables that only the CSV files hold.
+        attached: files that are too long for a table.
     """
 
     anchor: str
@@ -65,6 +75,7 @@ class Section:
     more: int = 0
     cards: tuple[Card, ...] = ()
     listed: tuple[Table, ...] = ()
+    attached: tuple[Attached, ...] = ()
 
 
 def scores_section(measured: Measured) -> Section:

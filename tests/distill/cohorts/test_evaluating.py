@@ -24,6 +24,7 @@ from tests.distill.cohorts.cohort import (
     predictions,
     rows,
 )
+from tests.distill.commands import distill
 from tests.distill.evaluating import make_run, strict
 
 CHANCES = [f"p_{name}" for name in CLASSES]
@@ -291,6 +292,18 @@ def test_distances_of_colors_are_those_of_prediction(tmp_path: Path) -> None:
         "threshold": 3.0,
         "training_slides": 18,
     }
+    # and the report has them of slides that it numbers
+    (run / "metrics.jsonl").write_text('{"epoch": 1, "kept": true}\n')
+    done = distill("report", run, home, "--cohort", f"b={away}", "--out", tmp_path / "out")
+    assert done.exit_code == 0, done.output
+    shown = pd.read_csv(tmp_path / "out" / "tables" / "cohort-colors.csv")
+    mine = shown[shown["cohort"] == "b"]
+    assert sorted(mine["distance"]) == sorted(distances["distance"])
+    assert set(shown["cohort"]) == {"home", "b"}
+    table = pd.read_csv(tmp_path / "out" / "tables" / "cohort-distances.csv").set_index("what")
+    assert table["b"]["colour distance"] == pytest.approx(mine["distance"].median())
+    assert table["b"]["slides beyond"] == pytest.approx(mine["beyond"].mean())
+    assert 'id="cohorts"' in (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
 
 
 def test_options_of_cohorts_do_nothing_without_one(tmp_path: Path) -> None:
