@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,8 @@ NAME = "learning-curve"
 WIDTH, TOP, PANEL = 4.6, 0.7, 2.6
 """Inches, at 72 units each; no wider than a telephone, whose text stays readable."""
 DPI = 200
+APART = 0.07
+"""Least distance of two labels below the axis, as a part of its length."""
 
 
 def curve_figure(measured: MeasuredCurve) -> dict[str, bytes]:
@@ -34,7 +37,8 @@ def curve_figure(measured: MeasuredCurve) -> dict[str, bytes]:
             axes.grid(axis="y")
             axes.set_axisbelow(True)
             for line in teachers:
-                _draw(axes, _points(measured, line), score, INK, "*", "teacher", band=False)
+                label = f"teacher, {magnification(line.level)}"
+                _draw(axes, _points(measured, line), score, INK, "*", label, band=False)
             for number, method in enumerate(methods):
                 own = [one for one in lines if (one.method, one.level) == (method, level)]
                 for line in own:
@@ -45,9 +49,9 @@ def curve_figure(measured: MeasuredCurve) -> dict[str, bytes]:
             axes.set_ylabel(f"{score.words}, %")
         numbers = measured.curve.numbers
         panels[-1].set_xscale("log")
-        panels[-1].set_xticks(numbers, [str(number) for number in numbers])
+        panels[-1].set_xticks(numbers, tick_labels(numbers))
         panels[-1].minorticks_off()
-        panels[-1].set_xlabel("labelled training patients")
+        panels[-1].set_xlabel("labelled training patients (bands: 95 % intervals)")
         handles, labels = panels[0].get_legend_handles_labels()
         for axes in panels[1:]:
             for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
@@ -59,6 +63,22 @@ def curve_figure(measured: MeasuredCurve) -> dict[str, bytes]:
         png = io.BytesIO()
         figure.savefig(png, format="png", dpi=DPI, facecolor="white", metadata={"Software": None})
     return {f"{NAME}.svg": svg, f"{NAME}.png": png.getvalue()}
+
+
+def tick_labels(numbers: Sequence[int]) -> list[str]:
+    """Return the labels of a logarithmic axis; of numbers too close to be read the first has one.
+
+    Args:
+        numbers: growing.
+    """
+    span = math.log(numbers[-1] / numbers[0])
+    labels, last = [], -math.inf
+    for number in numbers:
+        place = math.log(number / numbers[0])
+        far = place - last >= APART * span
+        labels.append(str(number) if far else "")
+        last = place if far else last
+    return labels
 
 
 def _points(measured: MeasuredCurve, line: Line) -> list[Scored]:

@@ -78,11 +78,15 @@ def _about(measured: MeasuredCurve) -> str:
         "baseline learn from the labelled crops alone. What a student is distilled on, without "
         "labels, stands in its name: train is every training crop, labeled the labelled ones. "
         "Validation patients are the same for every number, and not counted. All scores are of "
-        f"{scored['patients']} patients of {markdown(curve.subset)} ({scored['crops']} crops), "
+        f"{_patients(scored['patients'])} of {markdown(curve.subset)} ({scored['crops']} crops), "
         f"over crops, means over seeds; intervals of {how['confidence']:.0%} are over "
         f"{how['unit']}s of {markdown(curve.subset)} ({how['draws']:,} draws, the "
         "same for all), not over other labelled patients: of those the spread of the seeds tells."
     )
+
+
+def _patients(count: int) -> str:
+    return "1 patient" if count == 1 else f"{count} patients"
 
 
 def _levels(measured: MeasuredCurve) -> list[str]:

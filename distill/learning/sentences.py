@@ -60,8 +60,8 @@ def _last(measured: MeasuredCurve, line: Line) -> str:
     if entry["value"] is None:
         return f"The {measured.score.words} of {where} is not defined."
     return (
-        f"From {step.few} to {step.many} labelled patients {where} gained "
-        f"{percent(entry['value'], 1, sign=True)} points of {measured.score.words} "
+        f"From {step.few} to {step.many} labelled patients the {measured.score.words} of {where} "
+        f"changed by {percent(entry['value'], 1, sign=True)} points "
         f"({interval(ends(entry), 1, sign=True)}){_per_doubling(step, entry)}."
     )
 

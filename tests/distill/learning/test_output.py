@@ -7,7 +7,8 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from distill.learning.gather import Curve
+from distill.learning.figure import tick_labels
+from distill.learning.gather import Curve, Point
 from distill.learning.measure import MeasuredCurve, measure_curve
 from distill.learning.output import COLUMNS, FILES, curve_files
 from distill.learning.sentences import answers_of
@@ -90,8 +91,8 @@ def test_sentences_answer_what_labels_buy(files: dict[str, bytes], measured: Mea
     steps = table(files, "steps.csv").query("score == 'macro_f1' and from_patients == 6")
     (row,) = (row for _, row in steps.iterrows() if row["method"] == "baseline")
     assert said[4] == (
-        "From 6 to 12 labelled patients the baseline at 1.25× gained "
-        f"{percent(row['value'], 1, sign=True)} points of macro F1 "
+        "From 6 to 12 labelled patients the macro F1 of the baseline at 1.25× changed by "
+        f"{percent(row['value'], 1, sign=True)} points "
         f"({shown(row, sign=True).split('(')[1]}."
     )
     for sentence in said:
@@ -109,6 +110,25 @@ def test_one_number_and_no_baseline_have_nothing_to_compare(curve: Curve) -> Non
     page = files["report.md"].decode()
     assert "there is one number of labelled patients, and nothing to compare" in page
     assert "Minus the baseline" not in page
+
+
+def test_of_one_patient_there_is_no_interval(curve: Curve) -> None:
+    def alone(point: Point) -> Point:
+        one = [a.select((a.table["patient"] == "p000").to_numpy()) for a in point.answers]
+        return replace(point, answers=tuple(one))
+
+    lines = tuple(replace(one, points=tuple(map(alone, one.points))) for one in curve.lines)
+    files = curve_files(measure_curve(replace(curve, lines=lines), "accuracy"))
+    assert table(files, "curve.csv")["low"].isna().all()
+    page = files["report.md"].decode()
+    assert "All scores are of 1 patient of test" in page
+    assert page.count("there is no interval of one patient.") == 3
+
+
+def test_numbers_too_close_to_be_read_have_one_label() -> None:
+    assert tick_labels([5, 10, 20, 40]) == ["5", "10", "20", "40"]
+    assert tick_labels([5, 40, 41, 42, 80]) == ["5", "40", "", "", "80"]
+    assert tick_labels([7]) == ["7"]
 
 
 def test_the_same_bytes_for_the_same_data(files: dict[str, bytes], curve: Curve) -> None:
