@@ -151,9 +151,7 @@ def command(
         collected, methods = collect_folds(runs, opened, folds, subset)
     deferred = [read_deferral(path, collected) for path in deferral]
     measured = measure(collected, methods_of(collected.runs, opened.level_names), _watch)
-    there = []
-    if cohorts:
-        there = gather_cohorts(runs, opened, split, subset, measured, cohorts, _watch)
+    there = gather_cohorts(runs, opened, split, subset, measured, cohorts, _watch)
     question = Question(score, margin)
     verdicts = judge_students(measured, question)
     said = notices_of(measured, verdicts, question)
@@ -169,7 +167,7 @@ def command(
     more = [folds_section(measured, methods, question.about)] if methods else []
     if deferred:
         more.append(deferral_section(measured, deferred, question.about))
-    if there:
+    if cohorts:
         more.append(cohorts_section(there, question))
     report = assemble(measured, opened, question, verdicts, said, explained, cards, more)
     write_report(out, report_files(report), overwrite)

@@ -58,7 +58,7 @@ def gather_cohorts(
     named: Sequence[NamedCohort],
     watch: Watch,
 ) -> list[CohortColumn]:
-    """Return home and each cohort as columns; home comes first.
+    """Return home and each cohort as columns; home comes first. Without a cohort there is none.
 
     Args:
         paths: the runs' folders.
@@ -73,6 +73,8 @@ def gather_cohorts(
             than at home, or with the temperature of an earlier evaluation there.
         wsistore.WsistoreError: there is no such store or split.
     """
+    if not named:
+        return []
     found = [_column(HOME, home, home, split, subset, measured)]
     for one in named:
         store = wsistore.open(one.store)
