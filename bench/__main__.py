@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from bench import answers, bootstrap, build, embed, help, info, kd, memory
+from bench import answers, bootstrap, build, embed, help, info, kd, memory, patients
 
 BENCHMARKS = {
     "answers": answers.main,
@@ -15,6 +15,7 @@ BENCHMARKS = {
     "info": info.main,
     "kd": kd.main,
     "memory": memory.main,
+    "patients": patients.main,
 }
 
 
