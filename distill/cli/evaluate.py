@@ -209,9 +209,11 @@ class _AtHome:
 
         if self._kept:
             return []
-        done = [evaluate(plan, _watch(plan, stderr)) for plan in self._plans]
+        watches = (_watch(plan, stderr) for plan in self._plans)
+        done, differences = comparison.compared(
+            evaluate(plan, watch) for plan, watch in zip(self._plans, watches, strict=True)
+        )
         _say_own_stains(done, stderr)
-        differences = [comparison.compare(done[0], other) for other in done[1:]]
         return [([one.report for one in done], differences)]
 
 

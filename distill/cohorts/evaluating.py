@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -137,13 +137,15 @@ def evaluate_cohort(
     Raises:
         DistillError, RunError: as `distill.evaluation.evaluate`.
     """
-    done = []
-    for plan, home, facts, colors in zip(
-        planned.plans, at_home, planned.facts, planned.colors, strict=True
-    ):
-        files = {} if colors.unknown else {COLORS_CSV: guarded_csv(colors.slides)}
-        done.append(evaluate(plan, watch(plan), replace(home, facts=facts, files=files)))
-    return done, [comparison.compare(done[0], other) for other in done[1:]]
+
+    def each() -> Iterator[Evaluation]:
+        for plan, home, facts, colors in zip(
+            planned.plans, at_home, planned.facts, planned.colors, strict=True
+        ):
+            files = {} if colors.unknown else {COLORS_CSV: guarded_csv(colors.slides)}
+            yield evaluate(plan, watch(plan), replace(home, facts=facts, files=files))
+
+    return comparison.compared(each())
 
 
 def cohort_notes(planned: CohortPlan) -> list[tuple[EvaluationPlan, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch
 from distill.embeddings.choices import HEADS
 from distill.embeddings.heads import Head, build_head
 from distill.embeddings.reader import EmbeddingsReader, require_kind
-from distill.embeddings.schema import IDENTITY
+from distill.embeddings.schema import IDENTITY, METADATA
 from distill.embeddings.tiled import TiledClassifier
 from distill.errors import RunError, UsageError
 from distill.networks import build_encoder
@@ -48,9 +49,15 @@ def vectors_of(run: Run, path: Path | None) -> EmbeddingsReader | None:
             f"{run.path} is a head on stored vectors of {told['network']} at {told['level']}; give "
             "those of the crops with --embeddings"
         )
-    vectors = EmbeddingsReader(path)
+    vectors = _reader(path, (path / METADATA).stat().st_mtime_ns if path.exists() else 0)
     require_kind(vectors, told, str(run.path))
     return vectors
+
+
+@lru_cache(maxsize=2)
+def _reader(path: Path, _changed: int) -> EmbeddingsReader:
+    """Return the reader of vectors, one for all runs that are asked about them."""
+    return EmbeddingsReader(path)
 
 
 def load_head(run: Run, device: torch.device | str = "cpu") -> Head:

@@ -45,6 +45,10 @@ class EmbeddingsReader:
         self.about = _about(path)
         self._places = _places(path, self.about)
         self._held = held
+        # what `require` has found to be here
+        self._required: tuple[dict[str, str], tuple[str, ...]] | None = (
+            None  # what was found to be here
+        )
         self._vectors: zarr.Array[Any] | NDArray[Any] | None = None
 
     @property
@@ -58,6 +62,9 @@ class EmbeddingsReader:
         Raises:
             EmbeddingsError: naming the first of them.
         """
+        asked = store.tables_sha256(), tuple(crops)
+        if asked == self._required:
+            return
         digests = schema.crop_digests(store.levels, crops, self.about.level)
         lacking = [crop for crop in crops if crop not in self._places]
         if lacking:
@@ -73,6 +80,7 @@ class EmbeddingsReader:
                     f"{self.about.level}: the store has changed; make them again with distill "
                     "embed, and give those with --embeddings"
                 )
+        self._required = asked
 
     def grid(self, crop: str, view: int = 0) -> Tensor:
         """Return the map of a crop's view, (1, D, rows, columns) float32.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from distill.data import labels_of
@@ -33,6 +33,23 @@ def check(plans: Sequence[EvaluationPlan]) -> None:
     labels = labels_of(plans[0].store, request.split, request.subset)
     if said := disagreement([plan.run for plan in plans], labels):
         raise UsageError(f"{said}; evaluate them one by one")
+
+
+def compared(each: Iterable[Evaluation]) -> tuple[list[Evaluation], list[dict[str, Any]]]:
+    """Take evaluations as they are made, and compare each with the first as soon as it is there.
+
+    What was drawn for a run is still at hand then, see `distill.evaluation.metrics.resampling`.
+
+    Returns:
+        The evaluations, and what `compare` returned of all but the first.
+    """
+    done: list[Evaluation] = []
+    differences = []
+    for one in each:
+        done.append(one)
+        if len(done) > 1:
+            differences.append(compare(done[0], one))
+    return done, differences
 
 
 def compare(first: Evaluation, other: Evaluation) -> dict[str, Any]:

@@ -125,11 +125,11 @@ class Predictions:
         group, names = pd.factorize(self.table[kind])
         area = self.table["area_mm2"].to_numpy(np.float64)
         found = self._top(group, how) if how.way == "top" else self._means(group, area, how)
-        parts = [part for _, part in self.table.groupby(group, sort=True)]
+        first = np.unique(group, return_index=True)[1]
         columns: dict[str, Any] = {
             "slide": names,
-            "patient": [part["patient"].iloc[0] for part in parts],
-            "label": pd.Series([common_label(part) for part in parts], dtype=object),
+            "patient": self.table["patient"].to_numpy()[first],
+            "label": pd.Series(common_labels(group, self.table["label"]), dtype=object),
             "crops": np.bincount(group),
             "area_mm2": np.bincount(group, area),
         }
@@ -200,7 +200,20 @@ def read_guarded_csv(file: Path) -> pd.DataFrame:
     return table.rename(columns=texts.csv_value).map(texts.csv_value)
 
 
-def common_label(crops: pd.DataFrame) -> str | None:
-    """Return the label that all labelled crops share; None where they disagree or none has one."""
-    labels = crops["label"].dropna().unique()
-    return str(labels[0]) if len(labels) == 1 else None
+def common_labels(group: Indices, labels: pd.Series[Any]) -> list[str | None]:
+    """Return the label that all labelled cases of a group share.
+
+    Args:
+        group: (N,) 0 … G − 1, each at least once.
+        labels: (N,) of the cases, None where one has none.
+
+    Returns:
+        G labels; None where they disagree, or no case has one.
+    """
+    codes, names = pd.factorize(labels)  # -1 for none
+    some, groups = codes >= 0, int(group.max()) + 1 if len(group) else 0
+    low, high = np.full(groups, len(names)), np.full(groups, -1)
+    np.minimum.at(low, group[some], codes[some])
+    np.maximum.at(high, group[some], codes[some])
+    shared = zip(low.tolist(), high.tolist(), strict=True)
+    return [str(names[least]) if least == most else None for least, most in shared]

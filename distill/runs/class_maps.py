@@ -43,9 +43,11 @@ def disagreement(runs: Sequence[Run], labels: Mapping[str, str]) -> str | None:
         labels: crop → label, of the crops that have one.
     """
     first, *others = runs
+    own = first.class_map
     for run in others:
+        other = run.class_map
         for crop, label in labels.items():
-            theirs, ours = run.class_map.of(label), first.class_map.of(label)
+            theirs, ours = other.of(label), own.of(label)
             if theirs != ours:
                 return (
                     f"{first.path} and {run.path} tell classes apart in different ways: crop "

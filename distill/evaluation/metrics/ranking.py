@@ -16,6 +16,9 @@ time. Counts are whole numbers (below 2⁵³), so AUROC is exact. Cost: draws ×
 tenths of a nanosecond each; no table of draws × cases is held.
 """
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -25,6 +28,8 @@ from distill.types import Floats, Indices
 
 LANES = 16
 """Draws that are counted together, in the lanes of vector instructions."""
+FEW = 2**20
+"""Steps of passes that are over before threads would have started."""
 
 
 class Ranking:
@@ -51,12 +56,22 @@ class Ranking:
         """
         draws, classes = len(weights), len(self._group)
         found = np.empty((2, draws, classes))
-        lanes = np.zeros((weights.shape[1], LANES))
-        for start in range(0, draws, LANES):
+
+        def take(start: int) -> None:
             count = min(LANES, draws - start)
+            lanes = np.zeros((weights.shape[1], LANES))
             lanes[:, :count] = weights[start : start + count].T
             made = _pass(lanes, self._group, self._mine, self._last)
             found[:, start : start + count] = made[:, :count]
+
+        starts = range(0, draws, LANES)
+        if len(starts) * self._group.size < FEW:
+            for start in starts:
+                take(start)
+        else:  # a pass holds no lock of Python's, and each writes its own draws
+            with ThreadPoolExecutor(os.cpu_count()) as threads:
+                for _ in threads.map(take, starts):
+                    pass
         return found[0], found[1]
 
 

@@ -22,7 +22,7 @@ from distill.evaluation.metrics.calibration import CalibrationError
 from distill.evaluation.metrics.ranking import Ranking
 from distill.types import Counts, Floats, Indices, Scores
 
-KEPT_BYTES = 512 * 2**20
+KEPT_BYTES = 256 * 2**20
 """Of scores in draws that are kept; five classes and 10,000 draws take 5 MB a run."""
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from distill.errors import RunError
 from distill.evaluation.choices import Aggregate
-from distill.evaluation.predictions import Predictions, common_label
+from distill.evaluation.predictions import Predictions, common_labels
 
 CLASSES = ('a, odd "name"', "NA")
 ROWS = [  # crop, slide, patient, label, area, probability of the first class
@@ -192,7 +192,8 @@ def test_crops_that_disagree_give_no_label() -> None:
     assert people.table["label"].tolist() == [None, "NA"]
     assert people.mixed(given) == 1
     assert given.by("slide").mixed(given) == 0
-    assert common_label(given.table.iloc[[2]]) is None
+    nothing = given.table.iloc[[2]]
+    assert common_labels(np.array([0]), nothing["label"]) == [None]
 
 
 def test_what_is_written_reads_back_the_same(tmp_path: Path) -> None:
