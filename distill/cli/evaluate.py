@@ -16,7 +16,7 @@ from distill.cli.cohort_options import (
     take_cohorts,
     take_rules,
 )
-from distill.cli.operating_point import operating_point_options
+from distill.cli.decision_options import decision_options
 from distill.cli.options import FOLDER, Grouped, option
 from distill.cli.settings_options import option_of
 from distill.cli.training_options import answer_batch_option, machine_options, memory_option
@@ -65,7 +65,7 @@ WIDTH = 120
     help="Fit a temperature on the labelled crops of this subset (val); it changes probabilities, "
     "never the class predicted.",
 )
-@operating_point_options
+@decision_options
 @option(
     "Scores",
     "--paper-accuracy",
@@ -126,6 +126,7 @@ def evaluate_command(
       distill evaluate runs/kd STORE --calibrate val --aggregate area
       distill evaluate runs/kd STORE --aggregate top-3:tumor
       distill evaluate runs/kd STORE --operating-point sensitivity=0.95 --choose-on val
+      distill evaluate runs/kd STORE --calibrate val --net-benefit
       distill evaluate runs/kd STORE --subset val --unit crop --json
       distill evaluate runs/* STORE --cohort b=hospital-b --cohort c=hospital-c
       distill evaluate runs/* STORE --cohort b=hospital-b --cohort-calibrate b=val

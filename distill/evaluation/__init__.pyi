@@ -11,6 +11,8 @@ from .metrics import curves, resampling
 from .metrics.bootstrap import DRAWS, UNITS
 from .metrics.calibration import BINS, probabilities
 from .metrics.curves import Reliability
+from .metrics.net_benefit import THRESHOLDS
+from .net_benefit import DECIDED, NetBenefit, net_benefit_of
 from .operating_rule import (
     OPERATING_POINTS,
     POINT_SCORES,
@@ -41,6 +43,7 @@ __all__ = [
     "COHORTS",
     "COHORT_FORMAT",
     "COLORS_CSV",
+    "DECIDED",
     "DRAWS",
     "EPOCH",
     "FEW_OF_A_CLASS",
@@ -57,6 +60,7 @@ __all__ = [
     "POINT_SCORES",
     "REFUSE",
     "TEMPERATURE",
+    "THRESHOLDS",
     "TRAINING",
     "UNITS",
     "UNIT_COLUMNS",
@@ -67,6 +71,7 @@ __all__ = [
     "Evaluation",
     "EvaluationPlan",
     "EvaluationRequest",
+    "NetBenefit",
     "OperatingRule",
     "Outside",
     "Predictions",
@@ -86,6 +91,7 @@ __all__ = [
     "guarded_csv",
     "leakage",
     "missing_scores",
+    "net_benefit_of",
     "notes",
     "notes_of_points",
     "operating_points",

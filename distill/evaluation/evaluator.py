@@ -27,6 +27,7 @@ from distill.evaluation.cohort import (
 )
 from distill.evaluation.inference import Watch, embedded_logits, logits, unwatched
 from distill.evaluation.metrics.calibration import Temperature, fit_temperature, probabilities
+from distill.evaluation.net_benefit import NET_BENEFIT_CSV, net_benefit_csv
 from distill.evaluation.operating_rule import OPERATING_POINTS
 from distill.evaluation.plan import EvaluationPlan
 from distill.evaluation.predictions import Predictions
@@ -42,7 +43,7 @@ OWN_STAINS = "crops_in_own_stains"
 
 _STALE = (
     "metrics.json", "differences.json", CALIBRATION_CSV, COLORS_CSV,
-    operating_points.CHOOSING_CSV, operating_points.POINTS_CSV,
+    operating_points.CHOOSING_CSV, operating_points.POINTS_CSV, NET_BENEFIT_CSV,
 )  # fmt: skip
 """What would not belong to new predictions."""
 NOTHING = Outside()
@@ -117,6 +118,8 @@ def _write(
     files["predictions.csv"] = answers.csv()
     for kind in ("slide", "patient"):
         files[f"{kind}s.csv"] = answers.by(kind, request.aggregate).csv()
+    if request.net_benefit:
+        files[NET_BENEFIT_CSV] = net_benefit_csv(answers, request.bootstrap, request.aggregate)
     if choosing is not None:
         files[operating_points.CHOOSING_CSV] = choosing.csv()
         files[operating_points.POINTS_CSV] = operating_points.points_csv(report[OPERATING_POINTS])

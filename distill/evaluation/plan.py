@@ -38,6 +38,7 @@ class EvaluationRequest:
     operating_point: OperatingRule | None = None
     choose_on: str | None = None
     positive: str | None = None
+    net_benefit: bool = False
     paper_accuracy: bool = False
     device: str = "auto"
     workers: int = 0

@@ -108,6 +108,7 @@ def assemble(
         sections.classes_section(measured),
         sections.calibration_section(measured),
         sections.operating_section(measured),
+        sections.decisions_section(measured),
         sections.mistakes_section(mistakes),
         sections.cost_section(measured),
         sections.overlays_section(*explained),

@@ -7,11 +7,19 @@ from dataclasses import dataclass
 
 import wsistore
 from distill.evaluation import BINS
+from distill.report.decisions import measure_decisions
 from distill.report.methods import TEACHER
 from distill.report.operating import measure_points
-from distill.report.page import answer_tables, data_tables, difference_tables, operating_tables
+from distill.report.page import (
+    answer_tables,
+    data_tables,
+    decision_tables,
+    difference_tables,
+    operating_tables,
+)
 from distill.report.page import score_tables as tables
 from distill.report.page.answer_figures import reliability_figure, roc_figure
+from distill.report.page.decision_figures import decision_figures
 from distill.report.page.figures import cost_figure, curve_figure
 from distill.report.page.folder import Overlay
 from distill.report.page.mistake_cards import Card, MistakeCards, mistake_table
@@ -162,6 +170,29 @@ def operating_section(measured: Measured) -> Section | None:
     differences = operating_tables.difference_table(points, measured)
     shown += [differences] if differences else []
     return Section("operating-points", "Operating points", text, tables=tuple(shown))
+
+
+def decisions_section(measured: Measured) -> Section:
+    """Return the decision curves."""
+    decisions = measure_decisions(measured)
+    text = (
+        "Whoever calls a case a class from a probability of t on holds a miss for (1 − t) / t "
+        "times as bad as a false alarm: at 20 %, four times. Net benefit counts true positives "
+        "less false ones so weighed, per 100 cases. A network is of use where its curve lies above "
+        "calling all and calling none; which thresholds are sensible is for those to say who bear "
+        "the consequences. It takes probabilities at their word: see calibration."
+    )
+    shown = decision_tables.difference_table(decisions, measured)
+    listed = (decision_tables.curve_table(decisions), decision_tables.difference_list(decisions))
+    return Section(
+        "net-benefit",
+        "Net benefit",
+        text,
+        tables=(shown,) if shown else (),
+        curves=decision_figures(decisions),
+        called="decision curves",
+        listed=tuple(table for table in listed if table is not None),
+    )
 
 
 def mistakes_section(made: MistakeCards | None) -> Section | None:

@@ -14,6 +14,7 @@ import pytest
 import wsistore
 from distill.errors import DistillError, SubsetError, UsageError
 from distill.evaluation import scoring
+from distill.evaluation.net_benefit import net_benefit_csv
 from distill.evaluation.operating_points import mean_points, thresholds_of
 from distill.evaluation.operating_rule import OperatingRule
 from distill.evaluation.plan import EvaluationRequest, plan_evaluation
@@ -183,11 +184,17 @@ def test_a_later_evaluation_without_points_leaves_none_behind(
     evaluated: list[Path], store: Path, tmp_path: Path
 ) -> None:
     run = make_run(tmp_path / "run", store)
-    assert command(run, store, *RULE, "--draws", 9, "--positive", "b").exit_code == 0
+    assert (
+        command(run, store, *RULE, "--draws", 9, "--positive", "b", "--net-benefit").exit_code == 0
+    )
     folder = run / "evaluation" / "main-test"
     assert {row["class"] for row in read(folder / "operating_points.csv")} == {"b"}
+    answers = Predictions.read(folder / "predictions.csv")
+    curves = net_benefit_csv(answers, BootstrapSettings(draws=9), "mean")
+    assert (folder / "net_benefit.csv").read_bytes() == curves
     assert command(run, store, "--draws", 9, "--overwrite").exit_code == 0
-    assert not {"choosing.csv", "operating_points.csv"} & {file.name for file in folder.iterdir()}
+    there = {file.name for file in folder.iterdir()}
+    assert there == {"predictions.csv", "slides.csv", "patients.csv", "metrics.json"}
 
 
 def test_a_difference_of_two_runs_at_their_own_thresholds_is_paired(

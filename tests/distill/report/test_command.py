@@ -19,7 +19,8 @@ Command = Callable[..., Result]
 MACRO = score_columns(ScoreTable.MACRO, [{"macro": {"specificity": None}}])
 NAMES = ("teacher", "baseline-1.25x-0", "baseline-1.25x-1", "kd-train-1.25x-0", "kd-aux1-1.25x-0")
 TABLES = ("classes", "confusion", "cost", "curves", "minus-baseline", "minus-teacher", "mistakes",
-          "overall", "reliability", "roc", "runs", "scores", "seeds", "sizes", "split", "teacher",
+          "net-benefit", "net-benefit-differences", "net-benefit-minus-teacher", "overall",
+          "reliability", "roc", "runs", "scores", "seeds", "sizes", "split", "teacher",
           "verdicts")  # fmt: skip
 
 
@@ -48,6 +49,7 @@ def out(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_exactly_these_files_are_written(out: Path) -> None:
     curves = [f"figures/curve-{number:02}.svg" for number in range(1, 6)]
     curves += [f"figures/{name}-{n:02}.svg" for name in ("roc", "reliability") for n in range(1, 5)]
+    curves += [f"figures/net-benefit-{number:02}.svg" for number in range(1, 4)]
     assert listing(out) == sorted(
         ["index.html", "report.md", "figures/cost.svg", "figures/margin.svg", *curves,
          *(f"tables/{name}.csv" for name in TABLES)]

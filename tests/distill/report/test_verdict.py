@@ -65,7 +65,7 @@ def verdict(
     }
     row = SimpleNamespace(
         name="KD at 1.25×", label="KD", gmac=runs[0].metrics["cost"]["gmac_per_crop"]["mean"],
-        runs=runs,
+        runs=runs, several=f"{len(runs)} seeds" if len(runs) > 1 else "",
     )  # fmt: skip
     difference = Difference(row, "Teacher at 10×", (teacher,), {"crops": block})  # type: ignore[arg-type]
     return judge(difference, question, Collected((), BootstrapSettings(unit), "mean", False))

@@ -115,7 +115,8 @@ def test_the_page_fetches_nothing_and_every_link_leads_to_its_files(
 
 def test_every_picture_has_an_alternative_in_words(page: Page) -> None:
     figures = page.all("svg")
-    assert len(figures) == 2 + 3 * 3  # each of three runs has curves of its own
+    # each of three runs has curves of its own, and each of three classes one of all runs
+    assert len(figures) == 2 + 3 * 3 + 3
     assert all(a["role"] == "img" and len(str(a["aria-label"])) > 30 for a in figures)
     assert "KD (aux<i>9)" in str(figures[0]["aria-label"])
 

@@ -1,4 +1,4 @@
-"""`--operating-point`, `--choose-on` and `--positive`: by what thresholds are chosen, and where."""
+"""Decisions about a class by a threshold: chosen elsewhere, and what they bring at any."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _read(_: click.Context, __: click.Parameter, text: str | None) -> OperatingR
         raise UsageError(f"--operating-point {error}") from error
 
 
-operating_point_options: Decorator[Any] = stack(
+decision_options: Decorator[Any] = stack(
     option(
         "Scores",
         "--operating-point",
@@ -40,5 +40,11 @@ operating_point_options: Decorator[Any] = stack(
         "--positive",
         metavar="CLASS",
         help="Only class to decide about, against all others; each by default.",
+    ),
+    option(
+        "Scores",
+        "--net-benefit",
+        is_flag=True,
+        help="Add net_benefit.csv: the decision curve of each class, over crops and patients.",
     ),
 )
