@@ -102,11 +102,7 @@ def plan_cohorts(
     found = []
     for one in named:
         store = wsistore.open(one.store)
-        if one.embeddings is not None and not any(run.embedded for run in runs):
-            raise UsageError(
-                f"--cohort-embeddings {one.name}={one.embeddings} has no effect: no run is a head "
-                "on stored vectors; leave it out"
-            )
+        _require_embeddings(runs, one)
         asked = cohort_request(request, one, home, rules)
         plans = tuple(plan_evaluation(run, store, asked) for run in runs)
         comparison.check(plans)
@@ -120,6 +116,21 @@ def plan_cohorts(
             colors.append(distances)
         found.append(CohortPlan(one, plans, tuple(facts), tuple(colors)))
     return found
+
+
+def _require_embeddings(runs: Sequence[Run], one: NamedCohort) -> None:
+    """Refuse heads on stored vectors without those of a cohort, and such vectors without a head."""
+    heads = [run for run in runs if run.embedded]
+    if heads and one.embeddings is None:
+        raise UsageError(
+            f"{heads[0].path} is a head on stored vectors; give those of the crops of cohort "
+            f"{one.name} with --cohort-embeddings {one.name}=EMB"
+        )
+    if one.embeddings is not None and not heads:
+        raise UsageError(
+            f"--cohort-embeddings {one.name}={one.embeddings} has no effect: no run is a head "
+            "on stored vectors; leave it out"
+        )
 
 
 def evaluate_cohort(

@@ -37,6 +37,7 @@ def cohort_table(columns: Sequence[CohortColumn]) -> Table:
     ]
     lines += [
         ("crops left out", lambda one: count(len(_skipped(one)))),
+        ("classes of the split", lambda one: text(_of_split(one))),
         ("unknown classes", lambda one: text(_unknown(one))),
         ("absent classes", lambda one: text(_absent(one))),
         ("same patient ids", lambda one: text(_ids(one))),
@@ -183,6 +184,10 @@ def _patients(one: CohortColumn, name: str) -> Cell:
 
 def _skipped(one: CohortColumn) -> set[str]:
     return {crop for run in one.runs for crop in run.metrics["skipped"]}
+
+
+def _of_split(one: CohortColumn) -> str:
+    return one.store.class_map(one.split).text or "as labelled"
 
 
 def _unknown(one: CohortColumn) -> str:

@@ -15,10 +15,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+import wsistore
 from distill.errors import SubsetError, UsageError
 from distill.evaluation.choices import Aggregate
 from distill.evaluation.cohort_choices import KEEP, LEAVE_OUT, OWN, REFUSE, RENORMALIZE, SHARED
@@ -26,9 +27,6 @@ from distill.evaluation.metrics.calibration import probabilities
 from distill.evaluation.predictions import Predictions
 from distill.output_folder import own_name
 from distill.types import Floats, Indices
-
-if TYPE_CHECKING:
-    import wsistore
 
 COLORS_CSV = "colors.csv"
 """Beside metrics.json: how far each slide's colours lie from the training slides'."""
@@ -174,7 +172,8 @@ def rules(report: Mapping[str, Any]) -> list[str]:
     if about is None:
         return []
     unknown, absent = about["unknown_classes"], about["absent_classes"]
-    said = []
+    split = wsistore.ClassMap.from_json(about["split_classes"])
+    said = [f"Classes of its split: {split.text}."] if split else []
     if unknown["classes"]:
         named = ", ".join(f"{name}: {n:,}" for name, n in unknown["classes"].items())
         said.append(f"Crops of classes that the run does not know, left out: {named}.")

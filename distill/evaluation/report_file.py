@@ -40,6 +40,7 @@ _TYPES: Mapping[str, Any] = {
     "cost": _OBJECT,
     "cohort": _OBJECT,
     "cohort.name": str,
+    "cohort.split_classes": _OBJECT,
     "cohort.unknown_classes": _OBJECT,
     "cohort.unknown_classes.rule": str,
     "cohort.unknown_classes.classes": _OBJECT,

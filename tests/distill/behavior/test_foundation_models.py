@@ -358,3 +358,17 @@ def test_a_head_obeys_the_recipe(vit: Path, wide_store: Path, tmp_path: Path) ->
         assert not torch.equal(found[name], found["plain"]), name
     config = json.loads((tmp_path / "smooth" / "config.json").read_text())
     assert config["label_smoothing"] == 0.3
+
+
+def test_a_head_goes_to_a_cohort_with_the_vectors_of_its_crops(
+    cnn: Path, wide_store: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(wide_store, tmp_path / "away")
+    words = ("evaluate", cnn / "teacher", cnn / "student", wide_store, "--subset", "val",
+             "--draws", "20", *ONCE, "--cohort", f"b={tmp_path / 'away'}")  # fmt: skip
+    refused("give those of the crops of cohort b with --cohort-embeddings b=EMB", *words)
+    done(*words, "--cohort-embeddings", f"b={cnn / 'emb'}")
+    for run in (cnn / "teacher", cnn / "student"):
+        home, away = (run / place / "main-val" for place in ("evaluation", "cohorts/b"))
+        for name in ("predictions.csv", "slides.csv"):
+            assert (away / name).read_bytes() == (home / name).read_bytes()

@@ -16,6 +16,7 @@ from tests.distill.report.fabricate import (
 )
 
 RULES = {
+    "split_classes": {"exclude": [], "merge": {}},
     "unknown_classes": {"rule": "leave-out", "crops": 3, "classes": {"tumor": 3}},
     "absent_classes": {"rule": "keep", "classes": []},
     "patient_ids": "own",

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
 from distill.data import slide_colors
 from distill.predict import run_calibration
@@ -26,6 +27,7 @@ from tests.distill.cohorts.cohort import (
 )
 from tests.distill.commands import distill
 from tests.distill.evaluating import make_run, strict
+from wsistore.cli.main import main as wsistore_main
 
 CHANCES = [f"p_{name}" for name in CLASSES]
 FILES = {"predictions.csv", "slides.csv", "patients.csv", "metrics.json"}
@@ -170,12 +172,20 @@ def test_unknown_classes_are_refused_or_left_out_and_counted(tmp_path: Path) -> 
     assert set(predictions(there)["patient"]) == {"q0", "q1", "q2"}
     assert "classes that the run does not know, left out: tumor: 2" in said(done.stdout)
     # or the cohort's own split says what they are
-    renamed = [(A, "test", ""), (B, "test", ""), (C, "test", ""), (A, "test", "")]
-    for path in (away / "splits" / "main.csv", away / "crops.csv"):
-        table = pd.read_csv(path)
-        table.loc[table["patient"] == "q3", "label"] = renamed[3][0]
-        table.to_csv(path, index=False)
-    assert evaluate(*runs, home, "--cohort", f"d={away}").exit_code == 0
+    renamed = CliRunner().invoke(
+        wsistore_main,
+        ["split", str(away), "--name", "renamed", "--fractions", "0/0/100",
+         "--merge", f"tumor+{B}={B}", "--exclude-class", C],
+    )  # fmt: skip
+    assert renamed.exit_code == 0, renamed.output
+    done = evaluate(*runs, home, "--cohort", f"d={away}", "--cohort-split", "d=renamed")
+    assert done.exit_code == 0, done.output
+    there = runs[1] / "cohorts" / "d" / "renamed-test"
+    assert list(predictions(there)["label"]) == [A, A, B, B, B, B]
+    assert strict(there / "metrics.json")["cohort"]["split_classes"] == {
+        "exclude": [C], "merge": {B: [B, "tumor"]},
+    }  # fmt: skip
+    assert f"Classes of its split: classes left out: {C}; {B} = {B} + tumor." in said(done.stdout)
 
 
 @pytest.mark.parametrize("calibrated", [False, True])
