@@ -118,7 +118,6 @@ def command(
         without = ("split", "deferral", "cohort")
         refuse_without_effect(dict.fromkeys(without, "with --folds"))
     cohorts = take_cohorts(given, split, subset)
-    from distill.cohorts import cohorts_section, gather_cohorts
     from distill.deferral import deferral_section, read_deferral
     from distill.pooling import collect_folds, folds_section
     from distill.report import (
@@ -151,7 +150,6 @@ def command(
         collected, methods = collect_folds(runs, opened, folds, subset)
     deferred = [read_deferral(path, collected) for path in deferral]
     measured = measure(collected, methods_of(collected.runs, opened.level_names), _watch)
-    there = gather_cohorts(runs, opened, split, subset, measured, cohorts, _watch)
     question = Question(score, margin)
     verdicts = judge_students(measured, question)
     said = notices_of(measured, verdicts, question)
@@ -168,6 +166,9 @@ def command(
     if deferred:
         more.append(deferral_section(measured, deferred, question.about))
     if cohorts:
+        from distill.cohorts import cohorts_section, gather_cohorts  # which need torch
+
+        there = gather_cohorts(runs, opened, split, subset, measured, cohorts, _watch)
         more.append(cohorts_section(there, question))
     report = assemble(measured, opened, question, verdicts, said, explained, cards, more)
     write_report(out, report_files(report), overwrite)
