@@ -29,7 +29,8 @@ def test_a_report_is_made_without_torch(tmp_path: Path) -> None:
         "0",
     ]
     code = (
-        "import sys; from distill.cli.main import main; main(sys.argv[1:], standalone_mode=False); "
+        "import sys; from distill.cli.main import main; "
+        "main(sys.argv[1:], standalone_mode=False); "
         "assert 'torch' not in sys.modules, 'torch is loaded'"
     )
     done = subprocess.run(
