@@ -1,6 +1,5 @@
 """Operating points in the report: read, held against the predictions, averaged over seeds."""
 
-import csv
 import json
 import shutil
 from pathlib import Path
@@ -8,44 +7,12 @@ from statistics import fmean
 
 import pytest
 
-from tests.distill.commands import distill, done
+from tests.distill.commands import distill
 from tests.distill.evaluating import strict
-from tests.distill.report.fabricate import CLASSES, add_points, make_run, make_store, taught_by
+from tests.distill.report.fabricate import CLASSES
+from tests.distill.report.tables import Row, read
 
 SCORES = ("sensitivity", "specificity", "ppv", "npv", "flagged")
-Row = dict[str, str]
-
-
-@pytest.fixture(scope="module")
-def pointed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A teacher, a baseline and a student of two seeds, with operating points."""
-    folder = tmp_path_factory.mktemp("pointed")
-    store = make_store(folder / "store")
-    teacher = make_run(folder / "teacher", store, "teacher", "10x", 3.0)
-    make_run(folder / "baseline", store, "baseline", "1.25x", 1.5)
-    for seed in (0, 1):
-        make_run(folder / f"kd-{seed}", store, "kd", "1.25x", 2.0, seed=seed, **taught_by(teacher))
-    for name, level, skill in (
-        ("teacher", "10x", 3.0), ("baseline", "1.25x", 1.5), ("kd-0", "1.25x", 2.0),
-        ("kd-1", "1.25x", 2.0),
-    ):  # fmt: skip
-        add_points(folder / name, store, skill, level=level, seed=len(name))
-    return folder
-
-
-def runs(folder: Path) -> list[Path]:
-    return [folder / name for name in ("teacher", "baseline", "kd-0", "kd-1")]
-
-
-@pytest.fixture(scope="module")
-def out(pointed: Path) -> Path:
-    done("report", *runs(pointed), pointed / "store", "--out", pointed / "out")
-    return pointed / "out"
-
-
-def read(file: Path) -> list[Row]:
-    with file.open(encoding="utf-8", newline="") as opened:
-        return list(csv.DictReader(opened))
 
 
 def own(folder: Path, name: str, row: Row) -> Row:
@@ -57,8 +24,10 @@ def own(folder: Path, name: str, row: Row) -> Row:
     return found
 
 
-def test_each_row_is_the_mean_of_its_runs_at_their_own_thresholds(pointed: Path, out: Path) -> None:
-    table = read(out / "tables" / "operating-points.csv")
+def test_each_row_is_the_mean_of_its_runs_at_their_own_thresholds(
+    pointed: Path, pointed_out: Path
+) -> None:
+    table = read(pointed_out / "tables" / "operating-points.csv")
     assert len(table) == 3 * 3 * len(CLASSES)
     for row in table:
         each = [own(pointed, name, row) for name in row["runs"].split(" + ")]
@@ -80,8 +49,8 @@ def test_each_row_is_the_mean_of_its_runs_at_their_own_thresholds(pointed: Path,
             assert ends == values
 
 
-def test_differences_are_those_of_the_means_and_paired(pointed: Path, out: Path) -> None:
-    table = read(out / "tables" / "operating-points-minus-teacher.csv")
+def test_differences_are_those_of_the_means_and_paired(pointed: Path, pointed_out: Path) -> None:
+    table = read(pointed_out / "tables" / "operating-points-minus-teacher.csv")
     assert {row["method"] for row in table} == {"Baseline", "KD"}
     for row in table:
         each = [own(pointed, name, row) for name in row["runs"].split(" + ")]
@@ -91,7 +60,7 @@ def test_differences_are_those_of_the_means_and_paired(pointed: Path, out: Path)
                 mean = fmean(float(one[score]) for one in each)
                 assert float(row[score]) == pytest.approx(mean - float(teacher[score]), abs=1e-12)
                 assert float(row[f"{score}_low"]) <= float(row[f"{score}_high"])
-    page = (out / "index.html").read_text(encoding="utf-8")
+    page = (pointed_out / "index.html").read_text(encoding="utf-8")
     assert 'id="operating-points"' in page
     assert "the highest specificity at a sensitivity of at least 90 % on val" in page
 
