@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from distill.cli.exits import interrupted
-from distill.cli.options import FOLDER, Grouped, is_given, option, stack
+from distill.cli.options import FOLDER, Grouped, is_given, option, refuse_without_effect, stack
 from distill.cli.settings_options import option_of
 from distill.cli.training_options import machine_options, no_lock_option, store_argument
 from distill.embeddings import VIEWS
@@ -31,7 +31,13 @@ if TYPE_CHECKING:
 
 @click.command("embed", cls=Grouped)
 @store_argument
-@option("Data", "--level", required=True, metavar="N×", help="Level to look at, e.g. 10x.")
+@option(
+    "Data",
+    "--level",
+    default=None,
+    metavar="N×",
+    help="Level to look at, e.g. 10x; with --run the run's.",
+)
 @option("Data", "--split", default=None, metavar="NAME", help="Only crops of this split.")
 @option(
     "Data",
@@ -43,6 +49,14 @@ if TYPE_CHECKING:
 @option("Run", "--out", required=True, type=FOLDER, help="Folder of embeddings to make.")
 @option("Run", "--overwrite", is_flag=True, help="Replace the embeddings that --out holds.")
 @no_lock_option
+@option(
+    NETWORK,
+    "--run",
+    type=FOLDER,
+    default=None,
+    help="A trained run, such as a student, in place of a library's network: what it hands to its "
+    "last layer, of each crop whole, or of --tile.",
+)
 @option(
     NETWORK,
     "--preset",
@@ -61,7 +75,6 @@ if TYPE_CHECKING:
 @option_of(
     PretrainedSettings,
     "weights",
-    required=True,
     help="Its weights: .safetensors, or a .pt, .pth, .bin, .ckpt that holds tensors alone.",
 )
 @stack(*(option_of(PretrainedSettings, name) for name in ("weights_key", "weights_match")))
@@ -79,7 +92,8 @@ if TYPE_CHECKING:
     type=click.IntRange(min=1),
     default=None,
     metavar="PX",
-    help="Pixels a side of a tile.  [default: what the network was made for]",
+    help="Pixels a side of a tile.  [default: what the network was made for; of a run the whole "
+    "crop]",
 )
 @option(
     "Tiles",
@@ -111,14 +125,16 @@ def command(**given: Any) -> None:
     """Store what a frozen network says of each tile of the crops of STORE.
 
     A crop is cut into tiles, from the top left, the last ones shifted inward to end at its edges;
-    each gives a vector. `distill train teacher --embeddings` learns from them in seconds. What was
-    interrupted goes on where it ended when the same command is given again. Started by torchrun,
-    each process does its part.
+    each gives a vector. With --run a crop is one tile, whole, unless --tile is given. `distill
+    train teacher --embeddings` learns from the vectors in seconds. What was interrupted goes on
+    where it ended when the same command is given again. Started by torchrun, each process does
+    its part.
 
     \b
     Examples:
       distill embed STORE --preset uni --weights uni.bin --level 10x --out embeddings
       distill embed STORE --network timm/resnet50 --weights r50.bin --level 10x --out embeddings
+      distill embed STORE --run runs/student --out embeddings
     """
     stderr = terminal.console(stderr=True)
 
@@ -142,16 +158,23 @@ def command(**given: Any) -> None:
 def _network(given: dict[str, Any]) -> NetworkSettings:
     """Return the network that the options ask for, and take them out.
 
-    A preset decides on --pool and --weights-match too, where they are not given.
+    A preset decides on --pool and --weights-match too, where they are not given; a run on all.
 
     Raises:
-        UsageError: unless a network or a preset is given, or if both are.
+        UsageError: unless a network, a preset or a run is given, or if several are.
     """
+    names = [one.parameter for one in settings_of(NetworkSettings) if one.parameter in given]
+    if given["run"] is not None:
+        _refuse_with_run(given, names)
     preset = given.pop("preset")
-    names = [one.parameter for one in settings_of(NetworkSettings)]
-    asked = {name: given.pop(name) for name in names if name in given}
+    asked = {name: given.pop(name) for name in names}
+    if given["run"] is not None:
+        return NetworkSettings()
+    for name in ("weights", "level"):
+        if given[name] is None:
+            raise UsageError(f"Missing option '--{name}', or '--run'.")
     if (preset is None) == (asked["network"] is None):
-        raise UsageError("give either --network or --preset")
+        raise UsageError("give either --network or --preset, or --run")
     if preset is None:
         alone: NetworkSettings = from_options(NetworkSettings, asked)
         return alone
@@ -164,3 +187,10 @@ def _network(given: dict[str, Any]) -> NetworkSettings:
     if not is_given("weights_match"):
         given["weights_match"] = known.match
     return NetworkSettings.of(spec)
+
+
+def _refuse_with_run(given: dict[str, Any], names: list[str]) -> None:
+    of_a_library = (*names, "preset", "weights", "weights_key", "weights_match", "pool")
+    refuse_without_effect(dict.fromkeys(of_a_library, "with --run"))
+    if given["tile"] is None:
+        refuse_without_effect({"batch_size": "with --run, unless --tile is given"})

@@ -252,7 +252,12 @@ def notes(plan: EvaluationPlan) -> list[str]:
     if left_out:
         crop, reason = next(iter(left_out.items()))
         said.append(f"crops skipped: {len(left_out)}, for example {crop}, which {reason}")
-    if unlabeled := labels.count(None):
+    if plan.bags:
+        cases = plan.cases["label"]
+        if unlabeled := int(cases.isna().sum()):
+            kind = plan.run.bag
+            said.append(f"{kind}s without one label, not scored: {unlabeled} of {len(cases)}")
+    elif unlabeled := labels.count(None):
         said.append(f"crops without a label, not scored: {unlabeled} of {len(labels)}")
     if plan.seen[TRAINING] is None:
         said.append("nobody can tell which patients it was trained on")

@@ -49,11 +49,12 @@ def teacher(**given: Any) -> None:
     Examples:
       distill train teacher STORE --split main --level 10x --out runs/teacher
       distill train teacher STORE --embeddings embeddings --head attention --out runs/teacher
+      distill train teacher STORE --embeddings embeddings --head attention --bag slide --out runs/a
     """
     embedded = from_options(EmbeddedSettings, given)
     if embedded.embeddings is None:
         why = "without --embeddings"
-        refuse_without_effect({"head": why, "logistic_c": why})
+        refuse_without_effect({"head": why, "bag": why, "logistic_c": why})
         if given["level"] is None:
             raise UsageError("Missing option '--level', or '--embeddings'.")
         _train_supervised("train teacher", given)

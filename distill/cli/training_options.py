@@ -74,7 +74,7 @@ _UNLESS_EMBEDDED = {
 }
 teacher_options = stack(
     _options(*CLASSES, special={"level": _UNLESS_EMBEDDED}),
-    *(option_of(EmbeddedSettings, name) for name in ("embeddings", "head", "logistic_c")),
+    *(option_of(EmbeddedSettings, name) for name in ("embeddings", "head", "bag", "logistic_c")),
 )
 _OF_A_NETWORK = [one.name for c in (NetworkSettings, PretrainedSettings) for one in settings_of(c)]
 finetune_options = _options(*CLASSES, "level", "init_from", *_OF_A_NETWORK)

@@ -9,6 +9,7 @@ from .augmentation import (
     with_own_colors,
 )
 from .augmentation_settings import AUGMENTATION, DEFAULT_AUGMENTATION, AugmentationSettings
+from .bags import Bags, bags_of, shared_label
 from .batching import BatchingPolicy, Extent, Update, by_size, crops_in, one_by_one, shard
 from .choices import NO_STAINS, STAIN_METHODS, TRAIN, VAL
 from .color_statistics import MIN_CROPS, ColorStatistics, crop_color, measure_colors, slide_colors
@@ -56,6 +57,7 @@ __all__ = [
     "WASTE",
     "AugmentationParams",
     "AugmentationSettings",
+    "Bags",
     "BatchingPolicy",
     "ChannelStats",
     "Channels",
@@ -74,6 +76,7 @@ __all__ = [
     "Update",
     "apply_color",
     "apply_geometry",
+    "bags_of",
     "batch_by_size",
     "by_size",
     "channel_stats",
@@ -100,6 +103,7 @@ __all__ = [
     "select",
     "select_named",
     "shard",
+    "shared_label",
     "slide_colors",
     "to_input",
     "to_unit",

@@ -273,11 +273,13 @@ def too_small(height: int, width: int, level: str, smallest: int) -> str | None:
     return f"is {height} × {width} px at {level}, and the network needs {smallest} px a side"
 
 
-def left_out_note(subset: str, left_out: Mapping[str, str], file: str = "config.json") -> str:
+def left_out_note(
+    subset: str, left_out: Mapping[str, str], file: str = "config.json", what: str = "crops"
+) -> str:
     """Return one line that says how many crops of a subset are left out, and why the first are.
 
-    `file` is where all of them are listed.
+    `file` is where all of them are listed; `what` they are.
     """
     first = "; ".join(f"{crop} {reason}" for crop, reason in list(left_out.items())[:3])
     more = f"; {len(left_out) - 3} more in {file}" if len(left_out) > 3 else ""
-    return f"left out {len(left_out)} {subset} crops: {first}{more}"
+    return f"left out {len(left_out)} {subset} {what}: {first}{more}"

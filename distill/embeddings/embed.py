@@ -18,18 +18,22 @@ from distill.embeddings.schema import (
     embedded_crops,
     require_views,
 )
-from distill.embeddings.tiles import TileRule
+from distill.embeddings.tiles import WHOLE, TileRule
 from distill.embeddings.writer import EmbeddingsWriter, check_out
-from distill.errors import SubsetError
+from distill.errors import SubsetError, UsageError
 from distill.networks import (
+    MAP,
+    MapEncoder,
     NetworkSettings,
     build_encoder,
     fill_backbone,
+    inference_runner,
     read_tensors,
     resolve_device,
+    smallest_input,
     vector_length,
 )
-from distill.runs import sha256
+from distill.runs import Run, sha256
 
 Say = Callable[[str], None]
 BATCH = {"cpu": 32, "cuda": 256}
@@ -44,8 +48,8 @@ class EmbedSettings:
 
     store: str | Path
     out: Path
-    weights: Path
-    level: str
+    weights: Path | None = None
+    level: str | None = None
     architecture: NetworkSettings = field(default_factory=NetworkSettings)
     weights_key: str | None = None
     weights_match: str = "name"
@@ -62,6 +66,7 @@ class EmbedSettings:
     device: str = "auto"
     overwrite: bool = False
     no_lock: bool = False
+    run: Path | None = None
 
 
 def embed(request: EmbedSettings, say: Say, watch: Watch = lambda samples, total: samples) -> None:
@@ -126,7 +131,11 @@ def _unwatched(samples: Iterable[Sample], total: int) -> Iterable[Sample]:
 def _prepare(request: EmbedSettings, device: torch.device, say: Say) -> Work:
     require_views(request.views)
     store = wsistore.open(request.store)
-    chosen = _crops(store, request, say)
+    if request.run is not None:
+        return _of_run(request, request.run, store, device, say)
+    if request.weights is None or request.level is None:
+        raise UsageError("give --weights and --level, or --run")
+    chosen = _crops(store, request, request.level, 1, say)
     spec = request.architecture.spec
     encoder = build_encoder(spec, request.pool)
     rule = TileRule(encoder.side if request.tile is None else request.tile, request.overlap)
@@ -160,26 +169,67 @@ def _prepare(request: EmbedSettings, device: torch.device, say: Say) -> Work:
     return Work(encoder.to(device), about, crops)
 
 
-def _crops(store: wsistore.Store, request: EmbedSettings, say: Say) -> list[str]:
-    """Return the ids of the crops to embed, which have the level; say which have not.
+def _of_run(
+    request: EmbedSettings, path: Path, store: wsistore.Store, device: torch.device, say: Say
+) -> Work:
+    """Return the work where the network of a run looks, at its level; whole, or at tiles."""
+    run = Run.open(path)
+    about, network = run.weights, run.load_network(device)
+    if request.level not in (None, about.level):
+        raise UsageError(f"--level {request.level}: {path} takes {about.level}; leave --level out")
+    rule = TileRule(WHOLE if request.tile is None else request.tile, request.overlap)
+    smallest = smallest_input(about.spec)
+    if rule.side != WHOLE and rule.side < smallest:
+        raise UsageError(f"--tile {rule.side}: the network needs {smallest} px a side")
+    chosen = _crops(store, request, about.level, smallest if rule.side == WHOLE else 1, say)
+    encoder = MapEncoder(network, (about.mean, about.std))
+    metadata = EmbeddingsMetadata(
+        network=about.network,
+        network_settings=about.spec.settings(),
+        weights_sha256=sha256(path / "weights.safetensors"),
+        weights={"by": "run", **run.origin()},
+        pool=MAP,
+        level=about.level,
+        mpp=median_mpp(store, chosen, about.level),
+        tile=rule.side,
+        overlap=rule.overlap,
+        mean=about.mean,
+        std=about.std,
+        precision=request.precision,
+        views=request.views,
+        channels=encoder.channels,
+        batch_size=1 if rule.side == WHOLE else request.batch_size or BATCH[device.type],
+        split=request.split,
+        subset=request.subset,
+    )
+    crops = embedded_crops(store, chosen, about.level, rule, request.views)
+    stains = {} if about.stains is None else {about.level: about.stains}
+    return Work(encoder, metadata, crops, stains, inference_runner(device, None, None))
+
+
+def _crops(
+    store: wsistore.Store, request: EmbedSettings, level: str, smallest: int, say: Say
+) -> list[str]:
+    """Return the ids of the crops to embed, which have the level; say which are left out.
 
     Raises:
         SubsetError: if the store lacks the level or the subset, or no crop is left.
     """
-    require_level(store, request.level)
+    require_level(store, level)
     if request.split is None:
         wanted = store.crops["crop"].astype(str).tolist()
     elif request.subset is None:
         wanted = store.split(request.split)["crop"].astype(str).tolist()
     else:
         wanted = rows_of(store, request.split, request.subset)["crop"].astype(str).tolist()
-    rows = store.levels
-    there = set(rows["crop"][rows["level"] == request.level].astype(str))
+    rows = store.levels[store.levels["level"] == level]
+    there = set(rows["crop"][rows[["height", "width"]].min(axis=1) >= smallest].astype(str))
     lacking = [crop for crop in wanted if crop not in there]
     if lacking:
-        say(f"left out {len(lacking)} crops without {request.level}, such as {lacking[0]}")
+        few = f", or of fewer than {smallest} px a side" if smallest > 1 else ""
+        say(f"left out {len(lacking)} crops without {level}{few}, such as {lacking[0]}")
     if len(lacking) == len(wanted):
-        raise SubsetError(f"{store.url} has no crop at {request.level} to embed")
+        raise SubsetError(f"{store.url} has no crop at {level} to embed")
     return [crop for crop in wanted if crop in there]
 
 

@@ -14,7 +14,7 @@ from distill.embeddings.reader import EmbeddingsReader, require_kind
 from distill.embeddings.schema import IDENTITY, METADATA
 from distill.embeddings.tiled import TiledClassifier
 from distill.errors import RunError, UsageError
-from distill.networks import build_encoder
+from distill.networks import MAP, Encoder, MapEncoder, build, build_encoder
 from distill.runs import Run
 
 HEAD = "head"
@@ -76,6 +76,11 @@ def load_head(run: Run, device: torch.device | str = "cpu") -> Head:
 
 def online(run: Run, vectors: EmbeddingsReader, head: Head) -> TiledClassifier:
     """Return the run's whole network on shapes alone, to count what a crop costs."""
+    about = vectors.about
     with torch.device("meta"):
-        encoder = build_encoder(run.weights.spec, vectors.about.pool)
+        encoder: Encoder
+        if about.pool == MAP:
+            encoder = MapEncoder(build(run.weights.spec, 1), (about.mean, about.std))
+        else:
+            encoder = build_encoder(run.weights.spec, about.pool)
         return TiledClassifier(encoder, head.to("meta"), vectors.about.rule)

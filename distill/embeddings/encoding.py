@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
@@ -12,12 +12,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from distill.data import ChannelStats, Crops, Sample, SampleLoader, normalize, to_unit
+from distill.data import ChannelStats, Crops, Sample, SampleLoader, Stains, normalize, to_unit
 from distill.embeddings.choices import VIEWS
 from distill.embeddings.schema import EmbeddedCrop, EmbeddingsMetadata
 from distill.embeddings.views import seen
 from distill.errors import TrainingError
-from distill.networks import TileEncoder
+from distill.networks import UNBOUNDED, CropRunner, Encoder, MapEncoder
 
 Watch = Callable[[Iterable[Sample], int], Iterable[Sample]]
 Coming = Callable[[], NDArray[np.float32]]
@@ -26,11 +26,21 @@ Coming = Callable[[], NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class Work:
-    """What is to be done: by which encoder, what is true of all vectors, and of which crops."""
+    """What is to be done.
 
-    encoder: TileEncoder
+    Attributes:
+        encoder: by what.
+        about: what is true of all vectors.
+        crops: of which crops.
+        stains: what the stains of the level are brought to, as the encoder was trained.
+        look: how a run's network is run.
+    """
+
+    encoder: Encoder
     about: EmbeddingsMetadata
     crops: Sequence[EmbeddedCrop]
+    stains: Stains = field(default_factory=dict)
+    look: CropRunner = UNBOUNDED
 
 
 def vectors(
@@ -61,14 +71,14 @@ def vectors(
         for rows in share
     ]
     names = [crop.crop for part in parts for crop in part]
-    loader = SampleLoader(Crops(store, names, [about.level]), None, workers)
+    loader = SampleLoader(Crops(store, names, [about.level], work.stains), None, workers)
     samples = iter(watch(loader.epoch(0), len(names)))
     waiting: tuple[int, Coming] | None = None
     for rows, part in zip(share, parts, strict=True):
         mine = tiles_of(islice(samples, len(part)), about, rows.start - part[0].first)
         first = rows.start
         for batch in batches(islice(mine, len(rows)), about.batch_size):
-            found = sent(encode(work.encoder, batch, about, device))
+            found = sent(encode(work, batch, device))
             if waiting is not None:  # a device computes while the next tiles are read
                 yield waiting[0], waiting[1]()
             waiting = first, found
@@ -129,15 +139,20 @@ def sent(found: Tensor) -> Coming:
 
 
 @torch.inference_mode()
-def encode(
-    encoder: TileEncoder, tiles: Tensor, about: EmbeddingsMetadata, device: torch.device
-) -> Tensor:
+def encode(work: Work, tiles: Tensor, device: torch.device) -> Tensor:
     """Return the vectors of tiles, (B, D) float32 on `device`.
+
+    A run's network is run as it is in an evaluation, so that whole crops of any size fit.
 
     Raises:
         TrainingError: if the device's memory is short.
     """
+    about, encoder = work.about, work.encoder
     standard = ChannelStats(about.mean, about.std)
+    if isinstance(encoder, MapEncoder):
+        with torch.autocast(device.type, torch.bfloat16, enabled=about.precision == "bf16"):
+            found = work.look(encoder.network, list(tiles), [None] * len(tiles), standard, device)
+        return torch.cat([one.features.mean((2, 3)) for one in found]).float()
     try:
         if device.type == "cuda":
             # or the copy would wait for the batch before, and the next be read too late
@@ -145,8 +160,8 @@ def encode(
         unit = to_unit(tiles.to(device, non_blocking=True))
         image = normalize(unit, standard.mean, standard.std)
         with torch.autocast(device.type, torch.bfloat16, enabled=about.precision == "bf16"):
-            found: Tensor = encoder(image)
-        return found.float()
+            vector: Tensor = encoder(image)
+        return vector.float()
     except torch.OutOfMemoryError as error:
         raise TrainingError(
             f"{len(tiles)} tiles do not fit in the device's memory; lower --batch-size"

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from distill.embeddings.choices import HEADS
 from distill.embeddings.reader import EmbeddingsReader
 
 WIDTH = 128
 """Units of the attention's hidden layer, as in Ilse et al. 2018."""
+
+AT_ONCE = 2**24
+"""Numbers of a bag that a head looks at together; of a larger bag it looks at a part at a time."""
+Part = Callable[[], Tensor]
+"""Reads part of a bag, (n, D) as stored; it may be called again and must read the same."""
 
 
 class Head(nn.Module):
@@ -65,6 +73,15 @@ class Head(nn.Module):
         """(n, D) as stored to what the classifier is given, (D,)."""
         return self.pooled((bag - self.center) / self.scale)
 
+    def vector_of(self, parts: Sequence[Part], size: int) -> Tensor:
+        """Return `vector` of a bag that is read in parts, but for rounding; of one part, the same.
+
+        Args:
+            parts: at least one.
+            size: numbers that they hold together.
+        """
+        return self.vector(torch.cat([part() for part in parts]))
+
     def forward(self, bag: Tensor) -> Tensor:
         """(n, D) as stored to logits (K,)."""
         logits: Tensor = self.classifier(self.vector(bag))
@@ -85,6 +102,23 @@ class LinearHead(Head):
     def pooled(self, bag: Tensor) -> Tensor:
         """Return the mean, (D,)."""
         return bag.mean(0)
+
+    def reduced_of(self, parts: Sequence[Part]) -> Tensor:
+        """Return `reduced` of a bag that is read in parts, (1, D)."""
+        means, numbers = [], []
+        for part in parts:
+            bag = part()
+            numbers.append(len(bag))
+            means.append(self.reduced(bag)[0])
+        if len(means) == 1:
+            return means[0].unsqueeze(0)
+        share = torch.tensor(numbers, dtype=torch.float64) / sum(numbers)
+        weighed = torch.stack(means).double() * share.to(means[0].device).unsqueeze(1)
+        return weighed.sum(0, keepdim=True).float()
+
+    def vector_of(self, parts: Sequence[Part], size: int) -> Tensor:
+        """Return `vector` of all parts, of which one at a time is in memory."""
+        return self.vector(parts[0]() if len(parts) == 1 else self.reduced_of(parts))
 
 
 class LogisticHead(LinearHead):
@@ -114,15 +148,51 @@ class AttentionHead(Head):
         self.gate = nn.Linear(channels, WIDTH, bias=False)
         self.score = nn.Linear(WIDTH, 1, bias=False)
 
-    def attention(self, bag: Tensor) -> Tensor:
-        """(n, D) standardised to the weights of the tiles, (n,), which sum to 1."""
+    def scores(self, bag: Tensor) -> Tensor:
+        """(n, D) standardised to the scores of the tiles before the softmax, (n,)."""
         gated = torch.tanh(self.content(bag)) * torch.sigmoid(self.gate(bag))
         scores: Tensor = self.score(gated)
-        return torch.softmax(scores[:, 0], 0)
+        return scores[:, 0]
+
+    def attention(self, bag: Tensor) -> Tensor:
+        """(n, D) standardised to the weights of the tiles, (n,), which sum to 1."""
+        return torch.softmax(self.scores(bag), 0)
 
     def pooled(self, bag: Tensor) -> Tensor:
         """Return the weighted sum, (D,)."""
         return self.attention(bag) @ bag
+
+    def vector_of(self, parts: Sequence[Part], size: int) -> Tensor:
+        """Return `vector` of all parts; of a large bag one part at a time is in memory.
+
+        That holds for gradients too: each part is read and looked at once more for them.
+        """
+        if size <= AT_ONCE or len(parts) == 1:
+            return super().vector_of(parts, size)
+        found = torch.zeros_like(self.center)
+        for part, weights in zip(parts, self.weights(parts), strict=True):
+            found = found + _forgetting(self._weighed, part, weights)
+        return found
+
+    def weights(self, parts: Sequence[Part]) -> tuple[Tensor, ...]:
+        """Return the weights of the tiles of each part, (n,) each, which sum to 1 together."""
+        scores = [_forgetting(self._scored, part) for part in parts]
+        together = torch.softmax(torch.cat(scores), 0)
+        return torch.split(together, [len(one) for one in scores])
+
+    def _scored(self, part: Part) -> Tensor:
+        return self.scores((part() - self.center) / self.scale)
+
+    def _weighed(self, part: Part, weights: Tensor) -> Tensor:
+        return weights @ ((part() - self.center) / self.scale)
+
+
+def _forgetting(function: Callable[..., Tensor], *given: object) -> Tensor:
+    """Return what a function does, which is done once more for its gradient: nothing is held."""
+    if not torch.is_grad_enabled():
+        return function(*given)
+    found: Tensor = checkpoint(function, *given, use_reentrant=False, preserve_rng_state=False)
+    return found
 
 
 def build_head(name: str, channels: int, classes: int, *, seed: int = 0) -> Head:

@@ -56,6 +56,10 @@ class EmbeddingsReader:
         """Number of views of each crop."""
         return VIEWS[self.about.views]
 
+    def size(self, crops: Sequence[str]) -> int:
+        """Return how many numbers the vectors of one view of some crops are."""
+        return sum(self._place(crop).cells for crop in crops) * self.about.channels
+
     def require(self, store: wsistore.Store, crops: Sequence[str]) -> None:
         """Refuse crops that have no vectors here, or whose pixels are not those of the vectors.
 

@@ -14,10 +14,10 @@ import wsistore
 from distill.embeddings.choices import VIEWS
 from distill.embeddings.tiles import TileRule
 from distill.errors import UsageError
-from distill.networks import NetworkSpec
+from distill.networks import MAP, NetworkSpec
 
-FORMAT = 1
-"""Version of the format; a reader refuses a newer one."""
+FORMAT = 2
+"""Version of the format that is read; a reader refuses a newer one. See `format_of`."""
 KEY = "distill_embeddings"
 METADATA = "zarr.json"
 CROPS_CSV = "crops.csv"
@@ -39,11 +39,12 @@ class EmbeddingsMetadata:
         network: name of the network; see `distill.networks.NetworkSpec`.
         network_settings: what of it is not as its name says.
         weights_sha256: of the file that its weights are from.
-        weights: how the file's tensors became the network's; see `WeightsMatch`.
-        pool: one of `distill.networks.POOLINGS`.
+        weights: how the file's tensors became the network's; see `WeightsMatch`. Or, of a run,
+            "by": "run", and what `Run.origin` says.
+        pool: one of `distill.networks.POOLINGS`, or `MAP` for the network of a run.
         level: the level that was looked at.
         mpp: µm per pixel of that level, the median over the crops.
-        tile: pixels a side of a tile.
+        tile: pixels a side of a tile; 0 where each crop is one, whole.
         overlap: pixels that it shares with the next one.
         mean: of R, G and B in 0..1 units, that the input was standardised with.
         std: of R, G and B in 0..1 units.
@@ -116,6 +117,11 @@ class EmbeddedCrop:
     def cells(self) -> int:
         """Tiles of one view; a turned crop has as many."""
         return self.rows * self.columns
+
+
+def format_of(about: EmbeddingsMetadata) -> int:
+    """Return the earliest version that has such embeddings: those of a run came with the second."""
+    return 2 if about.pool == MAP else 1
 
 
 def crop_digests(levels: pd.DataFrame, crops: Sequence[str], level: str) -> dict[str, str]:

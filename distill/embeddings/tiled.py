@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from distill.embeddings.heads import Head
 from distill.embeddings.tiles import TileRule
-from distill.networks import Output, TileEncoder
+from distill.networks import Encoder, Output
 
 
 class TiledClassifier(nn.Module):
@@ -21,7 +21,7 @@ class TiledClassifier(nn.Module):
 
     white: Tensor
 
-    def __init__(self, encoder: TileEncoder, head: Head, rule: TileRule) -> None:
+    def __init__(self, encoder: Encoder, head: Head, rule: TileRule) -> None:
         super().__init__()
         self.encoder, self.head, self.rule = encoder, head, rule
         mean, std = (torch.tensor(values).view(3, 1, 1) for values in encoder.figures)

@@ -181,7 +181,7 @@ class EmbeddingsWriter:
         self._pieces.begin()  # last: without it, this has not begun
 
     def _attributes(self) -> dict[str, Any]:
-        value = {"format": schema.FORMAT, **asdict(self._about)}
+        value = {"format": schema.format_of(self._about), **asdict(self._about)}
         plain: dict[str, Any] = json.loads(json.dumps(value))
         return plain
 

@@ -68,15 +68,20 @@ class Aggregate:
     @property
     def words(self) -> str:
         """What a slide's or patient's probability is: completes "… is"."""
+        return self.made_of("crop")
+
+    def made_of(self, part: str) -> str:
+        """Return `words` for what is made of crops, or of slides."""
         if self.way != "top":
-            weight = "the area of its box" if self.way == "area" else "the same"
-            return f"the mean over its crops, each weighing {weight}"
-        crops = "crop" if self.top == 1 else f"{self.top} crops"
+            area = "the area of its box" if part == "crop" else "the area of its crops"
+            weight = area if self.way == "area" else "the same"
+            return f"the mean over its {part}s, each weighing {weight}"
+        crops = part if self.top == 1 else f"{self.top} {part}s"
         if self.of is not None:
             over = f"that of the {crops}" if self.top == 1 else f"the mean over the {crops}"
             return f"{over} with the highest probability of {self.of}{self._fewer}"
         over = "the highest" if self.top == 1 else f"the mean of the {self.top} highest"
-        return f"of each class {over} of its crops{self._fewer}, divided by the sum over classes"
+        return f"of each class {over} of its {part}s{self._fewer}, divided by the sum over classes"
 
     @property
     def _fewer(self) -> str:

@@ -24,6 +24,11 @@ def check(plans: Sequence[EvaluationPlan]) -> None:
     """
     first = plans[0].run
     for plan in plans[1:]:
+        if plan.run.bag != first.bag:
+            raise UsageError(
+                f"{plan.run.path} answers for {plan.run.bag}s, and {first.path} for {first.bag}s; "
+                "evaluate them one by one"
+            )
         if sorted(plan.run.weights.classes) != sorted(first.weights.classes):
             raise UsageError(
                 f"{plan.run.path} and {first.path} tell different classes apart; "

@@ -16,26 +16,20 @@ from distill.data import Subset, median_mpp
 from distill.embeddings import load_head, online
 from distill.errors import DistillError
 from distill.evaluation import operating_points, scoring
+from distill.evaluation.bags import ATTENTION_CSV, attention_files, bag_logits, what_is_answered_for
 from distill.evaluation.calibrated_crops import CALIBRATION_CSV, calibration_csv
-from distill.evaluation.cohort import (
-    COLORS_CSV,
-    OF_COHORT,
-    OF_HOME,
-    Outside,
-    record,
-    restricted,
-)
+from distill.evaluation.cohort import COLORS_CSV, OF_COHORT, OF_HOME, Outside, record, restricted
 from distill.evaluation.inference import Watch, embedded_logits, logits, unwatched
 from distill.evaluation.metrics.calibration import Temperature, fit_temperature, probabilities
 from distill.evaluation.net_benefit import NET_BENEFIT_CSV, net_benefit_csv
 from distill.evaluation.operating_rule import OPERATING_POINTS
 from distill.evaluation.plan import EvaluationPlan
-from distill.evaluation.predictions import Predictions
-from distill.evaluation.scores import COHORT_FORMAT, FORMAT
+from distill.evaluation.predictions import LARGER, Predictions
+from distill.evaluation.scores import COHORT_FORMAT
 from distill.files import encode
 from distill.networks import inference_runner, resolve_device
 from distill.output_folder import own_name
-from distill.runs import sha256
+from distill.runs import CROP, sha256
 from distill.types import Floats, Indices
 
 OWN_STAINS = "crops_in_own_stains"
@@ -43,7 +37,7 @@ OWN_STAINS = "crops_in_own_stains"
 
 _STALE = (
     "metrics.json", "differences.json", CALIBRATION_CSV, COLORS_CSV,
-    operating_points.CHOOSING_CSV, operating_points.POINTS_CSV, NET_BENEFIT_CSV,
+    operating_points.CHOOSING_CSV, operating_points.POINTS_CSV, NET_BENEFIT_CSV, ATTENTION_CSV,
 )  # fmt: skip
 """What would not belong to new predictions."""
 NOTHING = Outside()
@@ -79,7 +73,8 @@ def evaluate(
     network, ask = _answers(plan, device, watch, left)
     held = _held_out(ask, plan)
     calibration = _calibration(held, plan, outside)
-    answers = _answered(plan, calibration, plan.table, ask(plan.subset.crops))
+    cases = plan.cases
+    answers = _answered(plan, calibration, cases, ask(cases[plan.run.bag].astype(str).tolist()))
     choosing = _choosing(held, plan, calibration, outside)
     report = {
         **_about(plan, calibration),
@@ -115,9 +110,11 @@ def _write(
     files = dict(more)
     if plan.calibration is not None:
         files[CALIBRATION_CSV] = calibration_csv(plan.store, request.split, plan.calibration)
-    files["predictions.csv"] = answers.csv()
-    for kind in ("slide", "patient"):
-        files[f"{kind}s.csv"] = answers.by(kind, request.aggregate).csv()
+    kind = answers.kind
+    files["predictions.csv" if kind == CROP else f"{kind}s.csv"] = answers.csv()
+    for larger in LARGER[kind]:
+        files[f"{larger}s.csv"] = answers.by(larger, request.aggregate).csv()
+    files |= attention_files(plan.run, plan.vectors, plan.table)
     if request.net_benefit:
         files[NET_BENEFIT_CSV] = net_benefit_csv(answers, request.bootstrap, request.aggregate)
     if choosing is not None:
@@ -138,7 +135,10 @@ def _answers(
     if vectors is not None:
         head = load_head(run, device)
         network = online(run, vectors, load_head(run))
-        return network, lambda crops: embedded_logits(head, run, vectors, crops)
+        if run.bag == CROP:
+            return network, lambda crops: embedded_logits(head, run, vectors, crops)
+        bags = plan.bags
+        return network, lambda names: bag_logits(head, run, vectors, {n: bags[n] for n in names})
     whole = run.load_network(device)
     look = inference_runner(device, request.memory_gib, request.batch_pixels)
 
@@ -161,7 +161,8 @@ def _held_out(
 ) -> Callable[[Sequence[str]], Floats]:
     """Return what gives the logits of crops that are not scored, of which each is seen once."""
     choosing = plan.choosing[0] if plan.choosing else None
-    wanted = [one.crops for one in (plan.calibration, choosing) if one is not None]
+    fitted = plan.fitted_on or plan.calibration
+    wanted = [one.crops for one in (fitted, choosing) if one is not None]
     crops = list(dict.fromkeys(crop for some in wanted for crop in some))
     if not crops:
         return ask
@@ -172,12 +173,12 @@ def _held_out(
 def _answered(
     plan: EvaluationPlan, calibration: Mapping[str, Any] | None, table: pd.DataFrame, raw: Floats
 ) -> Predictions:
-    """Return the run's answers for the crops of a table, of their logits (N, K)."""
+    """Return the run's answers for the cases of a table, of their logits (N, K)."""
     scale = 1.0 if calibration is None else float(calibration["temperature"])
     chances, predicted = probabilities(raw, scale), raw.argmax(1).astype(np.intp)
     if (present := plan.present) is not None:
         chances, predicted = restricted(raw, scale, present)
-    return Predictions("crop", tuple(plan.run.weights.classes), table, chances, predicted)
+    return Predictions(plan.run.bag, tuple(plan.run.weights.classes), table, chances, predicted)
 
 
 def _choosing(
@@ -230,10 +231,10 @@ def _calibration(
     if plan.calibration is None:
         given = None if cohort is None else outside.calibration
         return None if given is None else {**given, "of": OF_HOME}
-    found = _fit(held, plan, plan.calibration)
+    found = _fit(held, plan, plan.fitted_on or plan.calibration)
     return {
         "subset": plan.request.calibrate,
-        "crops": found.cases,
+        f"{plan.run.bag}s": found.cases,
         "temperature": found.value,
         "nll_before": found.nll_before,
         "nll_after": found.nll_after,
@@ -276,7 +277,7 @@ def _sizes(plan: EvaluationPlan) -> list[tuple[int, int]]:
 def _about(plan: EvaluationPlan, calibration: Mapping[str, Any] | None) -> dict[str, Any]:
     about, request, store = plan.run.weights, plan.request, plan.store
     return {
-        "format": FORMAT,
+        **what_is_answered_for(plan.run),
         "run": own_name(plan.run.path),
         "weights_sha256": sha256(plan.run.path / "weights.safetensors"),
         "network": about.network,

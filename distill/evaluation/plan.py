@@ -12,16 +12,18 @@ import pandas as pd
 
 import wsistore
 from distill.data import Subset, labels_of, require_current, select
-from distill.embeddings import EmbeddingsReader, vectors_of
+from distill.embeddings import WHOLE, EmbeddingsReader, vectors_of
 from distill.errors import SubsetError, UsageError
 from distill.evaluation import leakage
+from distill.evaluation.bags import bags_for, require_crops_for
 from distill.evaluation.choices import Aggregate
 from distill.evaluation.cohort import Cohort, absent_classes
 from distill.evaluation.cohort_choices import COHORTS, KEEP, REFUSE
 from distill.evaluation.operating_rule import OperatingRule
+from distill.evaluation.predictions import grouped
 from distill.evaluation.scoring import BootstrapSettings
 from distill.networks import smallest_input
-from distill.runs import Run, slide_fingerprints
+from distill.runs import CROP, Run, slide_fingerprints
 
 CALIBRATE, CHOOSE_ON = "--calibrate", "--choose-on"
 
@@ -76,6 +78,9 @@ class EvaluationPlan:
         unknown: how many crops of the subset each class has that the run does not know; they are
             left out.
         absent: classes of the run that no label of the subset (or of those set apart) has.
+        bags: name of each slide or patient that the run answers for → its crops, those to fit the
+            temperature on among them; empty where it answers for crops.
+        fitted_on: the labelled ones to fit the temperature on, as crops stand in a subset.
     """
 
     run: Run
@@ -89,6 +94,14 @@ class EvaluationPlan:
     vectors: EmbeddingsReader | None = None
     unknown: Mapping[str, int] = field(default_factory=dict)
     absent: tuple[str, ...] = ()
+    bags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    fitted_on: Subset | None = None
+
+    @property
+    def cases(self) -> pd.DataFrame:
+        """What the run answers for: a row each, with the columns of `UNIT_COLUMNS`."""
+        kind = self.run.bag
+        return self.table if kind == CROP else grouped(self.table, kind)[1]
 
     @property
     def present(self) -> list[int] | None:
@@ -116,6 +129,8 @@ def plan_evaluation(run: Run, store: wsistore.Store, request: EvaluationRequest)
     """
     about, name = run.weights, request.subset
     _require_whole_rule(run, request)
+    points, cohort = request.operating_point, request.cohort
+    require_crops_for(run, operating_point=points, cohort=cohort, net_benefit=request.net_benefit)
     if re.fullmatch(r"[\w.-]+", name) is None:
         raise UsageError(f"--subset {name!r} cannot name a folder; rename the subset in the split")
     file = request.folder(run) / "metrics.json"
@@ -129,12 +144,13 @@ def plan_evaluation(run: Run, store: wsistore.Store, request: EvaluationRequest)
     vectors = vectors_of(run, request.embeddings)
     subset, unknown = _select(run, store, request, name, labeled=False)
     table = _rows(store, request.split, subset)
-    patients = table["patient"][table["label"].notna()].nunique()
+    cases = table if run.bag == CROP else grouped(table, run.bag)[1]
+    patients = cases["patient"][cases["label"].notna()].nunique()
     where = f"of {name} in split {request.split} of {store.url}"
     if not patients:
-        raise SubsetError(f"no crop {where} is labelled, so there is nothing to score")
+        raise SubsetError(f"no {run.bag} {where} is labelled, so there is nothing to score")
     if request.bootstrap.unit == "patient" and patients == 1:
-        raise SubsetError(f"the labelled crops {where} are of one patient; use --unit crop")
+        raise SubsetError(f"the labelled {run.bag}s {where} are of one patient; use --unit crop")
     allowed = request.allow_training_patients
     seen = leakage.check(
         run, store, table, request.split, name, allowed=allowed, cohort=request.cohort
@@ -144,11 +160,14 @@ def plan_evaluation(run: Run, store: wsistore.Store, request: EvaluationRequest)
     if vectors is not None:
         held = [one[0].crops for one in (calibration, choosing) if one]
         vectors.require(store, sum(held, subset.crops))
-    fitted = calibration[0] if calibration else None
     absent = _absent(run, store, request)
-    return EvaluationPlan(
-        run, store, request, subset, table, seen, fitted, choosing, vectors, unknown, absent
+    bags, fitted, cases_fitted = bags_for(
+        run, store, request.split, table, calibration[0] if calibration else None
     )
+    return EvaluationPlan(
+        run, store, request, subset, table, seen, fitted, choosing, vectors, unknown, absent,
+        bags, cases_fitted,
+    )  # fmt: skip
 
 
 def _require_whole_rule(run: Run, request: EvaluationRequest) -> None:
@@ -186,7 +205,8 @@ def _select(
         SubsetError: there are such, and they are not to be left out.
     """
     about = run.weights
-    smallest = 1 if run.embedded else smallest_input(about.spec)
+    tiled = run.embedded is not None and run.embedded.get("tile") != WHOLE
+    smallest = 1 if tiled else smallest_input(about.spec)
     subset = select(
         store, request.split, name, [about.level], smallest,
         labeled=labeled, classes=run.class_map,
@@ -249,7 +269,8 @@ def _apart(
         return None
     if name == request.subset:
         raise UsageError(f"{flag} {name} is the subset to be scored; name another")
-    subset, _ = _select(run, store, request, name, labeled=calibrates)
+    labeled = calibrates and run.bag == CROP
+    subset, _ = _select(run, store, request, name, labeled=labeled)
     rows = _rows(store, request.split, subset)
     leakage.check(
         run, store, rows, request.split, name,

@@ -25,6 +25,8 @@ UNIT_COLUMNS = {
     "slide": ["slide", "patient", "label", "crops", "area_mm2"],
     "patient": ["patient", "label", "crops", "area_mm2"],
 }
+LARGER = {"crop": ("slide", "patient"), "slide": ("patient",), "patient": ()}
+"""What the answers for cases of each kind add up to."""
 
 
 @dataclass(frozen=True)
@@ -107,33 +109,24 @@ class Predictions:
     def by(self, kind: str, aggregate: str = "mean") -> Predictions:
         """Return the answers for "slide" or "patient", in order of first appearance.
 
-        Call it on the answers for crops.
+        Patients are made of these cases: of crops, or of slides where a run answers for slides.
 
         Args:
-            kind: "slide" or "patient".
+            kind: of larger cases than these.
             aggregate: what `Aggregate.parse` takes.
 
         Raises:
-            ValueError: these are no crops, or `aggregate` is nothing of the kind, or names a class
-                that there is not.
+            ValueError: `kind` is of no larger cases, or `aggregate` is nothing of the kind, or
+                names a class that there is not.
         """
         how = Aggregate.parse(aggregate)
         if said := how.wrong_for(self.classes):
             raise ValueError(said)
-        if self.kind != "crop":
-            raise ValueError(f"{self.kind}s cannot be aggregated, only crops")
-        group, names = pd.factorize(self.table[kind])
+        if kind not in LARGER[self.kind]:
+            raise ValueError(f"{self.kind}s cannot be aggregated to {kind}s")
+        group, table = grouped(self.table, kind)
         area = self.table["area_mm2"].to_numpy(np.float64)
         found = self._top(group, how) if how.way == "top" else self._means(group, area, how)
-        first = np.unique(group, return_index=True)[1]
-        columns: dict[str, Any] = {
-            "slide": names,
-            "patient": self.table["patient"].to_numpy()[first],
-            "label": pd.Series(common_labels(group, self.table["label"]), dtype=object),
-            "crops": np.bincount(group),
-            "area_mm2": np.bincount(group, area),
-        }
-        table = pd.DataFrame({name: columns[name] for name in UNIT_COLUMNS[kind]})
         return Predictions(kind, self.classes, table, found, found.argmax(1).astype(np.intp))
 
     def _means(self, group: Indices, area: Floats, how: Aggregate) -> Floats:
@@ -146,7 +139,7 @@ class Predictions:
     def _top(self, group: Indices, how: Aggregate) -> Floats:
         """Return the probabilities of groups; the order of the crops changes no bit of them."""
         # of crops that are equal, the one with the first id
-        tied = np.unique(self.table["crop"].to_numpy(str), return_inverse=True)[1]
+        tied = np.unique(self.table[self.kind].to_numpy(str), return_inverse=True)[1]
         number = np.bincount(group)
         found = np.empty((len(number), len(self.classes)))
 
@@ -180,6 +173,30 @@ def reordered(answers: Predictions, classes: tuple[str, ...]) -> Predictions:
         answers.probabilities[:, order],
         np.argsort(order)[answers.predicted],
     )
+
+
+def grouped(cases: pd.DataFrame, kind: str) -> tuple[Indices, pd.DataFrame]:
+    """Return the slides or patients that cases are of, in order of first appearance.
+
+    Args:
+        cases: (N,) rows with the columns of smaller cases, see `UNIT_COLUMNS`.
+        kind: "slide" or "patient".
+
+    Returns:
+        (N,) the number of each case's slide or patient, and their table.
+    """
+    group, names = pd.factorize(cases[kind])
+    first = np.unique(group, return_index=True)[1]
+    area = cases["area_mm2"].to_numpy(np.float64)
+    crops = cases["crops"].to_numpy(np.float64) if "crops" in cases else np.ones(len(cases))
+    columns: dict[str, Any] = {
+        "slide": names,
+        "patient": cases["patient"].to_numpy()[first],
+        "label": pd.Series(common_labels(group, cases["label"]), dtype=object),
+        "crops": np.bincount(group, crops).astype(np.intp),
+        "area_mm2": np.bincount(group, area),
+    }
+    return group, pd.DataFrame({name: columns[name] for name in UNIT_COLUMNS[kind]})
 
 
 def guarded_csv(table: pd.DataFrame) -> bytes:

@@ -14,6 +14,10 @@ from typing import Any
 FORMAT = "distill-evaluation/2"
 COHORT_FORMAT = "distill-cohort-evaluation/1"
 """Of an evaluation on an external cohort: as an evaluation, with `cohort` beside."""
+CASE = "case"
+"""Key of metrics.json for what a run answers for, where it is not crops."""
+BAG_FORMAT = "distill-bag-evaluation/1"
+"""Of a run that answers for slides or patients, which stand where crops do in the other."""
 
 KINDS = ("crops", "slides", "patients")
 Report = Mapping[str, Any]

@@ -13,7 +13,7 @@ from distill.errors import SubsetError
 from distill.evaluation.metrics import bootstrap, classification, resampling
 from distill.evaluation.metrics.calibration import BINS
 from distill.evaluation.metrics.resampling import Cases
-from distill.evaluation.predictions import Predictions, reordered
+from distill.evaluation.predictions import LARGER, Predictions, reordered
 from distill.types import Scores
 
 KINDS = ("crop", "slide", "patient")
@@ -57,7 +57,7 @@ def score(
     """Score the labelled crops, and the labelled slides and patients that they add up to.
 
     Args:
-        answers: for crops.
+        answers: for crops; or for slides, or patients, which then stand where crops do here.
         how: the bootstrap.
         aggregate: how crops add up to slides and patients, see
             `distill.evaluation.choices.Aggregate`.
@@ -70,11 +70,11 @@ def score(
     """
     unlabeled = int(answers.table["label"].isna().sum())
     report: dict[str, Any] = {
-        "predicted": {"crops": len(answers.table), "unlabelled": unlabeled},
+        "predicted": {f"{answers.kind}s": len(answers.table), "unlabelled": unlabeled},
         "classes": list(answers.classes),
         **_block(answers, how, paper),
     }
-    for kind in KINDS[1:]:
+    for kind in LARGER[answers.kind]:
         groups = answers.by(kind, aggregate)
         mixed = groups.mixed(answers)
         unlabeled = int(groups.table["label"].isna().sum()) - mixed
@@ -113,7 +113,7 @@ def mean_difference(
     aggregate: str = "mean",
     *,
     paper: bool = False,
-    kinds: Sequence[str] = KINDS,
+    kinds: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """Score the mean of `runs` minus the mean of `minus`, as `difference` does two single runs.
 
@@ -126,14 +126,15 @@ def mean_difference(
         how: the bootstrap.
         aggregate: how crops add up to slides and patients.
         paper: whether to add the accuracy as the paper prints it.
-        kinds: which of `KINDS` to score.
+        kinds: which of `KINDS` to score; None for that of the runs and all larger ones.
 
     Returns, raises: as `difference`.
     """
     there = aligned([*minus, *runs])
     found = {}
-    for kind in kinds:
-        each = [one if kind == "crop" else one.by(kind, aggregate) for one in there]
+    own = there[0].kind
+    for kind in kinds or (own, *LARGER[own]):
+        each = [one if kind == own else one.by(kind, aggregate) for one in there]
         if each[0].table["label"].notna().any():
             found[f"{kind}s"] = _difference(each, len(minus), how, paper)
     return found
@@ -170,7 +171,8 @@ def mean_score(
 def aligned(answers: Sequence[Predictions]) -> list[Predictions]:
     """Return runs' answers for the crops that all of them predicted, alike in every order.
 
-    Crops and classes are in the order of the first.
+    Crops and classes are in the order of the first. What are no crops, but slides or patients, is
+    aligned likewise; all runs answer for the same kind.
 
     Raises:
         SubsetError: the runs tell other classes apart, or share no labelled crop.
@@ -182,15 +184,16 @@ def aligned(answers: Sequence[Predictions]) -> list[Predictions]:
             raise SubsetError(
                 f"one run tells apart {mine}, the other {theirs}; evaluate them one by one"
             )
-    shared = set.intersection(*(set(one.table["crop"]) for one in answers))
-    crops = [crop for crop in first.table["crop"] if crop in shared]
+    kind = first.kind
+    shared = set.intersection(*(set(one.table[kind]) for one in answers))
+    crops = [crop for crop in first.table[kind] if crop in shared]
     found = []
     for one in answers:
-        place = {crop: k for k, crop in enumerate(one.table["crop"])}
+        place = {crop: k for k, crop in enumerate(one.table[kind])}
         chosen = one.select(np.array([place[crop] for crop in crops], dtype=np.intp))
         found.append(reordered(chosen, first.classes))
     if not found[0].table["label"].notna().any():
-        raise SubsetError("the runs have no labelled crop in common; evaluate them one by one")
+        raise SubsetError(f"the runs have no labelled {kind} in common; evaluate them one by one")
     return found
 
 

@@ -19,6 +19,7 @@ from distill.evaluation.operating_rule import (
     shown_threshold,
 )
 from distill.evaluation.scores import (
+    CASE,
     KINDS,
     Report,
     Score,
@@ -43,8 +44,9 @@ def evaluation_tables(reports: Sequence[Report], differences: Sequence[Report]) 
 
 
 def macro_table(reports: Sequence[Report]) -> Table:
-    """Return one row per run: the scores that the paper gives, over crops."""
-    counts = {name: _counts(reports, name) for name in ("crops", "patients")}
+    """Return one row per run: the scores that the paper gives, over what the runs answer for."""
+    case = _kinds(reports[0])[0]
+    counts = {name: _counts(reports, name) for name in dict.fromkeys((case, "patients"))}
     place = f"{reports[0]['subset']} of split {reports[0]['split']}, {reports[0]['store']}"
     if (cohort := reports[0].get("cohort")) is not None:
         place = f"cohort {cohort['name']}: {place}"
@@ -53,7 +55,7 @@ def macro_table(reports: Sequence[Report]) -> Table:
         "per crop." + _absent(reports) + _rules(reports)
     )
     columns = score_columns(ScoreTable.MACRO, reports)
-    title = f"{place}: {counts['crops']} crops, {counts['patients']} patients"
+    title = f"{place}: {', '.join(f'{number} {name}' for name, number in counts.items())}"
     shown = _table(title, caption, ["run\nnetwork", "level", "GMAC"], columns)
     for report in reports:
         shown.add_row(
@@ -68,17 +70,24 @@ def macro_table(reports: Sequence[Report]) -> Table:
 def overall_table(reports: Sequence[Report]) -> Table:
     """Return a row per run and kind of case: how often it is right, and whether to believe it."""
     columns = score_columns(ScoreTable.OVERALL, _blocks(reports))
-    words = Aggregate.parse(reports[0]["aggregate"]).words
-    caption = (
-        f"{notes(columns)}. The probability of a slide or patient is {words}. Those without one "
-        "label are left out." + "".join(_calibrated(report) for report in reports)
+    how = Aggregate.parse(reports[0]["aggregate"])
+    kinds = _kinds(reports[0])
+    made = {
+        "crops": f" The probability of a slide or patient is {how.words}.",
+        "slides": " A slide is answered for as a whole. The probability of a patient is "
+        f"{how.made_of('slide')}.",
+        "patients": " A patient is answered for as a whole.",
+    }
+    caption = f"{notes(columns)}.{made[kinds[0]]} Those without one label are left out." + "".join(
+        _calibrated(report) for report in reports
     )
-    shown = _table("Crops, slides and patients", caption, ["run", "cases"], columns)
+    title = " and ".join(filter(None, (", ".join(kinds[:-1]), kinds[-1]))).capitalize()
+    shown = _table(title, caption, ["run", "cases"], columns)
     for report in reports:
-        for kind in KINDS:
-            block = report if kind == "crops" else report[kind]
+        for kind in kinds:
+            block = report if kind == kinds[0] else report[kind]
             count = block["scored"][kind]
-            name = terminal.text(_name(report) if kind == "crops" else "")
+            name = terminal.text(_name(report) if kind == kinds[0] else "")
             shown.add_row(name, f"{count} {kind}", *_cells(block, columns))
     return shown
 
@@ -86,14 +95,15 @@ def overall_table(reports: Sequence[Report]) -> Table:
 def difference_table(differences: Sequence[Report]) -> Table:
     """Return a row per run and kind of case: its scores minus those of the first run."""
     first = _name(differences[0]["minus"])
-    crops = differences[0]["crops"]
+    first_kind = next(kind for kind in KINDS if kind in differences[0])
     columns = score_columns(ScoreTable.DIFFERENCES, _blocks(differences))
-    caption = "Percentage points. " + _intervals(crops) + " Both runs see the same draws."
+    intervals = _intervals(differences[0][first_kind])
+    caption = f"Percentage points. {intervals} Both runs see the same draws."
     shown = _table(f"Difference to {first}", caption, ["run", "cases"], columns)
     for report in differences:
         for kind in (one for one in KINDS if one in report):
             block = report[kind]
-            name = terminal.text(_name(report["run"]) if kind == "crops" else "")
+            name = terminal.text(_name(report["run"]) if kind == first_kind else "")
             count = f"{block['scored'][kind]} {kind}"
             shown.add_row(name, count, *_cells(block, columns, sign="+"))
     return shown
@@ -153,6 +163,11 @@ def _cells(block: Mapping[str, Any], columns: Mapping[str, Score], sign: str = "
     return [percent(score.entry(block), sign) for score in columns.values()]
 
 
+def _kinds(report: Report) -> tuple[str, ...]:
+    """Return what a run answers for, and what that adds up to."""
+    return KINDS[KINDS.index(f"{report.get(CASE, 'crop')}s") :]
+
+
 def _blocks(reports: Sequence[Report]) -> list[Report]:
     """Return what is scored in each: crops (of metrics.json itself), slides, patients."""
     return [block for one in reports for block in (one, *(one.get(kind, {}) for kind in KINDS))]
@@ -192,5 +207,5 @@ def _calibrated(report: Report) -> str:
     where = {OF_HOME: " at home", OF_COHORT: " of the cohort"}.get(found.get("of", ""), "")
     return (
         f" {_name(report)}: probabilities at temperature {found['temperature']:.3g}, fitted on "
-        f"{found['crops']} {found['subset']} crops{where}."
+        f"{found[_kinds(report)[0]]} {found['subset']} {_kinds(report)[0]}{where}."
     )

@@ -52,6 +52,7 @@ def teach(request: TeachSettings, say: Say, watch: Watch = lambda samples, total
     if request.threads is not None:
         torch.set_num_threads(request.threads)
     run, store = Run.open(request.teacher), wsistore.open(request.store)
+    run.require_crops()
     about = run.weights
     if request.level not in (None, about.level):
         raise UsageError(f"{run.path} was trained at {about.level}, not at --level {request.level}")

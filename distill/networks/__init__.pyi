@@ -1,6 +1,6 @@
 from .backbone_classifier import BackboneClassifier
 from .build import build, build_resnet, smallest_input
-from .choices import ANSWER_PIXELS, BATCH_PIXELS, MATCHES, POOLINGS
+from .choices import ANSWER_PIXELS, BATCH_PIXELS, MAP, MATCHES, POOLINGS
 from .classifier import Classifier, Output
 from .execution.crop_stream import CropImage, CropViewer
 from .execution.device import available_gib, resolve_device
@@ -16,12 +16,13 @@ from .registry import NETWORKS
 from .resnet import ResNet
 from .settings import NETWORK, NetworkSettings
 from .spec import NetworkSpec, check_name, parse_options
-from .tile_encoder import TileEncoder, build_encoder, vector_length
+from .tile_encoder import Encoder, MapEncoder, TileEncoder, build_encoder, vector_length
 
 __all__ = [
     "ANSWER_PIXELS",
     "BATCH_PIXELS",
     "KNOWN_ENCODERS",
+    "MAP",
     "MATCHES",
     "NETWORK",
     "NETWORKS",
@@ -32,9 +33,11 @@ __all__ = [
     "CropImage",
     "CropRunner",
     "CropViewer",
+    "Encoder",
     "FeatureMap",
     "KnownEncoder",
     "LiveMemory",
+    "MapEncoder",
     "NetworkSettings",
     "NetworkSpec",
     "Output",

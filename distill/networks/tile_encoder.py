@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -12,13 +12,55 @@ from distill.errors import UsageError
 from distill.networks import backbones
 from distill.networks.backbone_classifier import enlarged
 from distill.networks.backbones import Backbone, Channels
+from distill.networks.classifier import Classifier
 from distill.networks.spec import NetworkSpec
 
 SIDE = 224
 """Pixels a side of the images that torchvision's networks were trained with."""
 
 
-class TileEncoder(nn.Module):
+class Encoder(nn.Module):
+    """(B, 3, t, t) standardised float to one vector a tile, (B, D); it does not learn."""
+
+    def train(self, mode: bool = True) -> Self:
+        """Stay in evaluation mode."""
+        return super().train(False)
+
+    @property
+    def figures(self) -> tuple[Channels, Channels]:
+        """Mean and deviation of R, G and B in 0..1 units that the input is standardised with."""
+        raise NotImplementedError
+
+
+class MapEncoder(Encoder):
+    """The network of a run up to its last layer: the mean of its last map.
+
+    Args:
+        network: the network.
+        figures: mean and deviation of R, G and B that its input is standardised with.
+    """
+
+    def __init__(self, network: Classifier, figures: tuple[Channels, Channels]) -> None:
+        super().__init__()
+        self.network, self._figures = network, figures
+        self.requires_grad_(False).eval()
+
+    @property
+    def figures(self) -> tuple[Channels, Channels]:
+        """Mean and deviation of R, G and B in 0..1 units that the input is standardised with."""
+        return self._figures
+
+    @property
+    def channels(self) -> int:
+        """D."""
+        return self.network.head.in_features
+
+    def forward(self, tiles: Tensor) -> Tensor:
+        """(B, 3, H, W) to (B, D); the tiles may be of any size."""
+        return self.network.extract(tiles).mean((2, 3))
+
+
+class TileEncoder(Encoder):
     """(B, 3, t, t) standardised float to one vector a tile, (B, D); it does not learn.
 
     The vector is, by `pool`,
@@ -48,11 +90,6 @@ class TileEncoder(nn.Module):
         self.pool = pool
         self.enlarge = enlarge
         self.requires_grad_(False).eval()
-
-    def train(self, mode: bool = True) -> TileEncoder:
-        """Stay in evaluation mode."""
-        super().train(False)
-        return self
 
     @property
     def figures(self) -> tuple[Channels, Channels]:
@@ -121,7 +158,7 @@ def build_encoder(spec: NetworkSpec, pool: str = "network", *, seed: int = 0) ->
     return TileEncoder(backbone, pool, spec.enlarge)
 
 
-def vector_length(encoder: TileEncoder, side: int) -> int:
+def vector_length(encoder: Encoder, side: int) -> int:
     """Return D, found by running the encoder on the shape of a tile alone.
 
     Raises:

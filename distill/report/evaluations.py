@@ -129,6 +129,8 @@ def collect(
     if len({path.resolve() for path in paths}) < len(paths):
         raise UsageError("a run is named twice")
     runs = [Run.open(path) for path in paths]
+    for run in runs:
+        run.require_crops()
     again = _Again(store, split, subset, cohort)
     folders = [again.folder(run) for run in runs]
     _require(runs, folders, again)

@@ -12,14 +12,26 @@ from .provenance import (
 )
 from .record_types import require_types
 from .resume import PLACES, resume_differences
-from .run import CHECKPOINT, CLASS_MAP, EMBEDDINGS, Run, check_out, check_resume, class_map_of
+from .run import (
+    BAG,
+    CHECKPOINT,
+    CLASS_MAP,
+    CROP,
+    EMBEDDINGS,
+    Run,
+    check_out,
+    check_resume,
+    class_map_of,
+)
 from .weights import LOWEST, Weights
 from .writer import NonWritingRank, RunWriter, Writer
 
 __all__ = [
     "AVERAGE",
+    "BAG",
     "CHECKPOINT",
     "CLASS_MAP",
+    "CROP",
     "EMBEDDINGS",
     "LOWEST",
     "PLACES",

@@ -17,6 +17,7 @@ PLACES = frozenset(
 """Keys of config.json, at any depth, that change no result but by rounding, or follow from
 hashes beside them: how the store was built, the colours of the training crops, their slides."""
 LATER: Mapping[str, Any] = {
+    "bag": "crop",
     "subset": "train",
     "val_subset": VAL,
     "class_map.exclude": [],

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 CLASS_MAP = "class_map"
 """Key of config.json, and of what targets say of their teacher."""
+BAG, CROP = "bag", "crop"
+"""Key of config.json for what a head answers for, and its value where there is no other."""
 EMBEDDINGS = "embeddings"
 """Key of config.json for the stored vectors that a head learnt from."""
 CHECKPOINT = "checkpoint.safetensors"
@@ -121,15 +123,34 @@ class Run:
         told = self.config.get(EMBEDDINGS)
         return told if isinstance(told, dict) else None
 
+    @property
+    def bag(self) -> str:
+        """What it answers for: "crop", or of a head on bags "slide" or "patient"."""
+        return str(self.config.get(BAG, CROP))
+
+    def require_crops(self) -> None:
+        """Refuse a run that answers for slides or patients where crops are asked about.
+
+        Raises:
+            UsageError: it does.
+        """
+        if self.bag != CROP:
+            raise UsageError(
+                f"{self.path} answers for {self.bag}s and not for crops (--bag {self.bag}); only "
+                "distill evaluate takes such a run"
+            )
+
     def load_network(self, device: torch.device | str = "cpu") -> Classifier:
         """Return the network with its trained weights, in evaluation mode, on `device`.
 
         Raises:
             RunError: if the weights are missing, damaged, of another network, or of another epoch
                 than weights.json says; or of a head on stored vectors alone.
+            UsageError: if they are of such a head that answers for slides or patients.
         """
         from distill.networks import build  # what only reads a run needs no torch
 
+        self.require_crops()
         if self.embedded is not None:
             raise RunError(
                 f"{self.path} is a head on stored vectors and holds no whole network; distill "

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,10 @@ from distill.data import (
 from distill.embeddings import (
     HEAD,
     LOGISTIC,
+    WHOLE,
     EmbeddingsReader,
     Head,
+    LinearHead,
     build_head,
     number_of,
     position,
@@ -32,12 +35,13 @@ from distill.embeddings import (
 )
 from distill.engine import LabelSettings, SupervisedTask
 from distill.errors import UsageError
-from distill.networks import NetworkSettings
-from distill.runs import EMBEDDINGS, TrainingState, class_map
+from distill.networks import NetworkSettings, smallest_input
+from distill.runs import CROP, EMBEDDINGS, TrainingState, class_map
+from distill.training.cases import cases_of
 from distill.training.embedded_settings import EmbeddedSettings
 from distill.training.fit_run import Fitting, fit_run
 from distill.training.logistic import Lessons, logistic, strengths_of
-from distill.training.open_session import Say, open_session
+from distill.training.open_session import Data, Say, open_session
 from distill.training.options import TrainingOptions
 from distill.training.pretrained_settings import BACKBONE, PretrainedSettings
 from distill.training.supervised import _Labeled
@@ -83,8 +87,12 @@ def train_on_embeddings(
     )
     with open_session(options, say) as here:
         told = class_map(here.store, options.split, options.exclude_class, options.merge)
-        data = here.data([about.level], 1, labeled=True, classes=told)
-        classes = class_names(data.train, data.val)
+        alone = embedded.bag == CROP
+        smallest = smallest_input(about.spec) if about.tile == WHOLE else 1
+        data = here.data([about.level], smallest, labeled=alone, classes=told)
+        cases = cases_of(here, data, embedded.bag)
+        data = cases.crops
+        classes = class_names(cases.labeled.train, cases.labeled.val)
         for subset in data.subsets:
             vectors.require(here.store, subset.crops)
         head = build_head(embedded.head, about.channels, len(classes), seed=options.schedule.seed)
@@ -96,11 +104,12 @@ def train_on_embeddings(
             "normalization": "network",
             "class_map": told.to_json(),
             HEAD: embedded.head,
+            **cases.record,
             EMBEDDINGS: record(vectors),
         }
-        crops = _Named(options, about.level, classes, learned or LabelSettings(), data)
+        crops = _Named(options, about.level, classes, learned or LabelSettings(), cases.labeled)
         phase |= crops.record
-        task = EmbeddedTask(head, vectors, here.device, **crops.of_loss)
+        task = EmbeddedTask(head, vectors, here.device, cases.bags, **crops.of_loss)
         standard = ChannelStats(about.mean, about.std)
         weights = here.weights(about.spec, classes, about.level, standard, data)
         fitting: Fitting | None = None
@@ -108,7 +117,7 @@ def train_on_embeddings(
             if here.processes.world > 1:
                 raise UsageError(f"--head {LOGISTIC} is solved by one process; start one")
             tried = strengths_of(embedded.logistic_c, validated=data.val is not None)
-            fitting = logistic(head, _lessons(task, crops, data.train, classes), tried)
+            fitting = logistic(head, _lessons(task, crops, cases.labeled.train, classes), tried)
             phase["logistic_c"] = list(tried)
             here = replace(here, options=_epochs(here.options, len(tried)))
         return fit_run(
@@ -122,7 +131,7 @@ def _epochs(options: TrainingOptions, epochs: int) -> TrainingOptions:
 
 
 def _lessons(task: EmbeddedTask, crops: _Named, train: Subset, classes: list[str]) -> Lessons:
-    """Return every view of the training crops, each with its share of the crop."""
+    """Return every view of the training cases, each with its share of the case."""
     numbers = crops.numbers(train)
     of_class = crops.of_loss["class_weights"] or [1.0] * len(classes)
     views = task.views
@@ -135,22 +144,28 @@ def _lessons(task: EmbeddedTask, crops: _Named, train: Subset, classes: list[str
 
 
 class EmbeddedTask(SupervisedTask):
-    """Cross-entropy of a head with the crop's label; no pixel is seen.
+    """Cross-entropy of a head with the label of a crop, or of a bag of crops; no pixel is seen.
 
     Args:
         head: what learns.
         vectors: of every crop that is learnt from.
         device: where it learns.
+        bags: what stands in a sample as its crop → the crops whose tiles the head is given.
         of_loss: see `SupervisedTask`.
     """
 
     def __init__(
-        self, head: Head, vectors: EmbeddingsReader, device: torch.device, **of_loss: Any
+        self,
+        head: Head,
+        vectors: EmbeddingsReader,
+        device: torch.device,
+        bags: Mapping[str, tuple[str, ...]],
+        **of_loss: Any,
     ) -> None:
         about = vectors.about
         standard = ChannelStats(about.mean, about.std)
         super().__init__(head, about.level, standard, device, **of_loss)
-        self._head, self._vectors = head, vectors
+        self._head, self._vectors, self._bags = head, vectors, bags
         self._held: dict[tuple[str, int], Tensor] = {}
 
     def head(self) -> Iterable[nn.Parameter]:
@@ -165,31 +180,35 @@ class EmbeddedTask(SupervisedTask):
 
     @property
     def views(self) -> int:
-        """Views of each crop."""
+        """Views of each crop; those of a bag are all mirrored and turned alike."""
         return self._vectors.views
 
-    def standardised(self, crop: str, view: int) -> Floats:
-        """Return what the head's classifier is given of a view, (D,) float64."""
+    def standardised(self, case: str, view: int) -> Floats:
+        """Return what the head's classifier is given of a view of a case, (D,) float64."""
         with torch.no_grad():
-            vector: Floats = self._head.vector(self._bag(crop, view)).double().cpu().numpy()
+            vector: Floats = self._vector(case, view).double().cpu().numpy()
         return vector
 
     def logits(
         self, samples: Sequence[LabeledSample], draws: Sequence[AugmentationParams | None]
     ) -> Tensor:
-        """Return what the head says of each crop in its view, (B, K)."""
+        """Return what the head says of each case in its view, (B, K)."""
         pairs = zip(samples, draws, strict=True)
-        bags = [self._bag(sample.crop, number_of(draw)) for sample, draw in pairs]
-        return torch.stack([self._head(bag) for bag in bags])
+        vectors = [self._vector(sample.crop, number_of(draw)) for sample, draw in pairs]
+        return torch.stack([self._head.classifier(vector) for vector in vectors])
 
-    def _bag(self, crop: str, view: int) -> Tensor:
-        """Return what the head needs of a view; a single row is read once and kept."""
-        if (crop, view) in self._held:
-            return self._held[crop, view]
-        bag = self._head.reduced(self._vectors.bag(crop, view).to(self._device))
-        if len(bag) == 1:
-            self._held[crop, view] = bag
-        return bag
+    def _vector(self, case: str, view: int) -> Tensor:
+        """Return what the head's classifier is given; what does not learn is made once and kept."""
+        if (case, view) in self._held:
+            return self._head.vector(self._held[case, view])
+        parts = [partial(self._read, crop, view) for crop in self._bags[case]]
+        if isinstance(self._head, LinearHead):
+            self._held[case, view] = self._head.reduced_of(parts)
+            return self._head.vector(self._held[case, view])
+        return self._head.vector_of(parts, self._vectors.size(self._bags[case]))
+
+    def _read(self, crop: str, view: int) -> Tensor:
+        return self._vectors.bag(crop, view).to(self._device)
 
 
 def together(
@@ -200,17 +219,32 @@ def together(
     return [[tuple(order[start : start + accumulate])] for start in starts]
 
 
-class NamedCrops(LabeledCrops):
-    """Labelled crops without pixels: their names and classes are all that is read."""
+class NamedCases(LabeledCrops):
+    """Labelled crops, or bags, without pixels: their names and classes are all that is read."""
 
     def __getitem__(self, index: int) -> LabeledSample:
         """Return one sample."""
         return self.sample(index, {})
 
+    def sizes(self, level: str) -> list[tuple[int, int]]:
+        """Return that none has a pixel in memory."""
+        return [(0, 0)] * len(self)
+
 
 class _Named(_Labeled):
-    """Makes the data set of a subset, without pixels."""
+    """Makes the data set of a subset's cases, without pixels."""
+
+    def __init__(
+        self,
+        options: TrainingOptions,
+        level: str,
+        classes: list[str],
+        learned: LabelSettings,
+        cases: Data,
+    ) -> None:
+        super().__init__(options, level, classes, learned, cases)
+        self._cases = {subset.name: subset for subset in cases.subsets}
 
     def __call__(self, subset: Subset) -> LabeledCrops:
-        made = super().__call__(subset)
-        return NamedCrops(made.path, made.crops, made.levels, made.labels)
+        made = super().__call__(self._cases[subset.name])
+        return NamedCases(made.path, made.crops, made.levels, made.labels)

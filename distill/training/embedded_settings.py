@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from distill.embeddings import HEADS
+from distill.embeddings import BAGS, HEADS
 from distill.networks import NETWORK
+from distill.runs import CROP
 from distill.settings import setting
 from distill.training.options import DATA
 
@@ -30,6 +31,16 @@ class EmbeddedSettings:
         help="With --embeddings: a linear layer on the mean of a crop's vectors; the same, but "
         "solved as a logistic regression, without epochs; or one on their sum weighted by gated "
         "attention.",
+        record=None,  # it is, where a head learns
+        tracked=True,
+        recipe=True,
+    )
+    bag: str = setting(
+        CROP,
+        group=NETWORK,
+        choices=BAGS,
+        help="With --embeddings: what has a label and is answered for. The head is given the tiles "
+        "of one crop, or of all crops of a slide, or of a patient, together.",
         record=None,  # it is, where a head learns
         tracked=True,
         recipe=True,

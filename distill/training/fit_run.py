@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Sized
 from contextlib import ExitStack
 from typing import Any, Protocol, TypeVar
 
@@ -89,6 +89,7 @@ def fit_run(
     options, schedule = here.options, here.options.schedule
     _require_work(here, data)
     about = data_record(options, here.store, data.subsets, task.levels, weights.level)
+    train, val = crops(data.train), crops(data.val) if data.val else None
     processes = here.processes.world
     config = run_config(
         options,
@@ -107,12 +108,12 @@ def fit_run(
                 writer = run = _writer(options, config, weights)
                 stack.callback(run.close)
                 here.say(_announcement(config, task, schedule.epochs, run.done))
-                observers += _observers(options, run, stack, data, trained=trained)
+                observers += _observers(options, run, stack, train, val, trained=trained)
         room = SampleCache(options.cache_mib * 2**20)
         progress = (fitting or fit)(
             task,
-            _samples(options, crops(data.train), schedule.seed, room, balance),
-            _samples(options, crops(data.val), None, room) if data.val else None,
+            _samples(options, train, schedule.seed, room, balance),
+            _samples(options, val, None, room) if val else None,
             schedule,
             writer,
             CallbackList(observers),
@@ -149,11 +150,17 @@ def _writer(options: TrainingOptions, config: dict[str, Any], weights: Weights) 
 
 
 def _observers(
-    options: TrainingOptions, run: RunWriter, stack: ExitStack, data: Data, *, trained: bool
+    options: TrainingOptions,
+    run: RunWriter,
+    stack: ExitStack,
+    train: Sized,
+    val: Sized | None,
+    *,
+    trained: bool,
 ) -> list[Callback]:
     """Return the console and the trackers asked for; the stack ends them."""
-    crops = sum(map(len, data.subsets))
-    start = len(data.val) if trained and data.val and not run.begun else 0
+    crops = len(train) + (len(val) if val else 0)
+    start = len(val) if trained and val and not run.begun else 0
     console = Console(options.schedule.epochs, crops, done=run.done, start=start)
     observers: list[Callback] = [stack.enter_context(console)]
     last = run.done if run.begun else None

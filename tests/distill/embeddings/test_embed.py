@@ -238,8 +238,8 @@ def test_damage_is_an_error_with_the_file(artifact: Path, tmp_path: Path) -> Non
     with pytest.raises(EmbeddingsError, match="holds no embeddings"):
         EmbeddingsReader(tmp_path / "nothing")
     newer = copy("newer")
-    change(newer, format=2)
-    with pytest.raises(EmbeddingsError, match="is of format 2; this version reads 1"):
+    change(newer, format=3)
+    with pytest.raises(EmbeddingsError, match="is of format 3; this version reads 2"):
         EmbeddingsReader(newer)
     odd = copy("odd")
     change(odd, colour=1)

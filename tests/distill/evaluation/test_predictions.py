@@ -221,9 +221,14 @@ def test_a_prediction_of_no_class_is_refused(tmp_path: Path) -> None:
         Predictions.read(tmp_path / "p.csv")
 
 
-def test_only_crops_add_up() -> None:
-    with pytest.raises(ValueError, match="slides"):
-        crops().by("slide").by("patient")
+def test_crops_and_slides_add_up_and_patients_do_not() -> None:
+    slides = crops().by("slide")
+    people = slides.by("patient")
+    np.testing.assert_allclose(people.probabilities[:, 0], [(0.6 + 0.2) / 2, 0.4])
+    assert people.table.values.tolist() == crops().by("patient").table.values.tolist()
+    for kind in ("slide", "patient"):
+        with pytest.raises(ValueError, match=f"patients cannot be aggregated to {kind}s"):
+            people.by(kind)
     with pytest.raises(ValueError, match="median"):
         crops().by("slide", "median")
 
