@@ -25,6 +25,7 @@ from distill.embeddings import EmbeddingsReader, EmbedSettings, embed
 from distill.engine import ComputeSettings, SupervisedTask, Task, TrainingSettings
 from distill.engine.optimizers import make_optimizer
 from distill.engine.trainer import train_epoch
+from distill.evaluation import Answering
 from distill.evaluation.inference import crop_logits, logits
 from distill.kd import TargetsReader
 from distill.kd.settings import Criterion
@@ -168,12 +169,12 @@ def teaching(here: Setup) -> Rate:
 def evaluating(here: Setup) -> Rate:
     """Measure the logits of `distill evaluate`, small crops of a slide together."""
     run, store = Run.open(here.teacher), wsistore.open(here.store)
-    network, look = run.load_network(here.device), inference_runner(here.device)
+    answering, look = Answering.load(run, here.device), inference_runner(here.device)
 
     def once() -> tuple[int, float, float]:
         clock = Clock()
         began = time.perf_counter()
-        logits(network, run, store, here.crops, here.scale.workers, clock, look)
+        logits(answering, store, here.crops, here.scale.workers, clock, look)
         return len(here.crops), time.perf_counter() - began, clock.waited
 
     return measured(here, "evaluate", "fp32", f"crops at {HIGH}", once)
@@ -197,11 +198,11 @@ def predicting(here: Setup) -> Rate:
     def once() -> tuple[int, float, float]:
         looked = 0.0
 
-        def clocked(network: Any, run: Run, crops: Iterable[CropImage], *given: Any) -> Any:
+        def clocked(answering: Answering, crops: Iterable[CropImage], *given: Any) -> Any:
             nonlocal looked
             clock = Clock()
             began = time.perf_counter()
-            found = list(crop_logits(network, run, clock(crops, 0), *given))
+            found = list(crop_logits(answering, clock(crops, 0), *given))
             looked += time.perf_counter() - began - clock.waited
             return found
 

@@ -20,6 +20,7 @@ from distill.cli.decision_options import decision_options
 from distill.cli.options import FOLDER, Grouped, option
 from distill.cli.settings_options import option_of
 from distill.cli.training_options import answer_batch_option, machine_options, memory_option
+from distill.cli.views import views_option
 from distill.errors import UsageError
 from distill.evaluation import COHORTS, DRAWS, UNITS
 from distill.output_folder import lock_output, own_name
@@ -57,6 +58,7 @@ WIDTH = 120
 )
 @cohort_options
 @cohort_rule_options
+@views_option("Scores")
 @aggregate_option("Scores")
 @option(
     "Scores",
@@ -127,6 +129,7 @@ def evaluate_command(
       distill evaluate runs/kd STORE --aggregate top-3:tumor
       distill evaluate runs/kd STORE --operating-point sensitivity=0.95 --choose-on val
       distill evaluate runs/kd STORE --calibrate val --net-benefit
+      distill evaluate runs/kd runs/five-kd STORE --views 8
       distill evaluate runs/kd STORE --subset val --unit crop --json
       distill evaluate runs/* STORE --cohort b=hospital-b --cohort c=hospital-c
       distill evaluate runs/* STORE --cohort b=hospital-b --cohort-calibrate b=val
@@ -139,7 +142,7 @@ def evaluate_command(
 
     from distill.cohorts import evaluate_cohort, from_home, plan_cohorts
     from distill.evaluation import BootstrapSettings, EvaluationRequest, evaluation_tables
-    from distill.runs import Run
+    from distill.runs import open_run
 
     if threads is not None:
         torch.set_num_threads(threads)
@@ -147,7 +150,7 @@ def evaluate_command(
         bootstrap=BootstrapSettings(unit, draws, seed), memory_gib=memory, **given
     )
     opened = wsistore.open(store)
-    found = [Run.open(path) for path in runs]
+    found = [open_run(path) for path in runs]
     if given["embeddings"] is not None and not any(run.embedded for run in found):
         raise UsageError(
             "--embeddings has no effect: no run is a head on stored vectors; leave it out"

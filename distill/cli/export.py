@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from distill.cli.options import Grouped, option
+from distill.cli.views import views_option
 from distill.errors import UsageError
 from distill.files import encode
 from distill.output_folder import lock_output
 from wsistore import atomic, terminal
 
 if TYPE_CHECKING:
+    from distill.evaluation import Answering
     from distill.export import onnx_model, parity
-    from distill.networks import Classifier
     from distill.runs import Run
 
 
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     default="uint8",
     help="What the network takes: RGB pixels, or what is standardised already.",
 )
+@views_option("Output")
 @option(
     "Card",
     "--store",
@@ -53,28 +55,31 @@ def command(
     out: Path | None,
     overwrite: bool,
     takes: onnx_model.Takes,
+    views: int | None,
     store: str | None,
 ) -> None:
     """Write the network of RUN as an ONNX file, with a model card in Markdown and JSON.
 
     The file takes crops of any height and width, and batches of equal ones: image (N, 3, H, W) in;
     logits, probabilities and features out. Classes, level, µm per pixel and more are in its
-    metadata. ONNX Runtime must give the logits of torch within 1e-4 at nine sizes, or nothing is
-    written.
+    metadata. An ensemble, or several views, become one file, without features. ONNX Runtime must
+    give the logits of torch within 1e-4 at nine sizes, or nothing is written.
 
     \b
     Examples:
       distill export runs/student --onnx
       distill export runs/student --onnx --out student.onnx --store STORE
+      distill export runs/five-kd --onnx --views 4
       distill export runs/student --onnx --input float --out student-float.onnx
     """
     if not as_onnx:
         raise UsageError("say what to export: --onnx")
+    from distill.evaluation import Answering
     from distill.export import card, onnx_model, parity
-    from distill.runs import Run
+    from distill.runs import open_run
 
     onnx_model.require()
-    run = Run.open(folder)
+    run = open_run(folder)
     out = out or run.path / "model.onnx"
     if out.suffix != ".onnx":
         raise UsageError(f"--out {out} does not end in .onnx")
@@ -83,17 +88,13 @@ def command(
     lock_output(out)
     if not overwrite:
         _require_free(out)
-    if run.weights.stains is not None and takes == "uint8":
-        raise UsageError(
-            f"{run.path} normalizes the stains of every crop ({run.weights.stains.method}), which "
-            "an ONNX file cannot: give --input float, and normalize them before"
-        )
-    network = run.load_network()
-    least = onnx_model.least_side(run.weights.spec)
+    _require_exportable(run, takes, several=len(run.members) > 1 or (views or run.views) > 1)
+    answering = Answering.load(run, views=views)
+    least = max(onnx_model.least_side(one.weights.spec) for one in run.members)
     stderr = terminal.console(stderr=True)
     with stderr.status("exporting"):
-        content, differences = _checked(network, run, takes, least)
-    described = _card(run, network, store)
+        content, differences = _checked(answering, takes, least)
+    described = _card(answering, store)
     described["export"] = _export(out, content, takes, least, differences)
     described["intended_use"] = card.intended_use(described)
     described["limits"] = card.limits(described)
@@ -123,13 +124,33 @@ def command(
         stderr.print(text)
 
 
+def _require_exportable(run: Run, takes: onnx_model.Takes, *, several: bool) -> None:
+    """Refuse what a file cannot do: `several` networks or views answer."""
+    if several and takes == "float":
+        raise UsageError(
+            f"--input float: {run.path} answers by several networks or views, which standardise "
+            "pixels each in its own way; leave it out"
+        )
+    for one in run.members:
+        if one.weights.stains is not None and takes == "uint8":
+            way = (
+                "leave out such runs"
+                if several
+                else "give --input float, and normalize them before"
+            )
+            raise UsageError(
+                f"{one.path} normalizes the stains of every crop ({one.weights.stains.method}), "
+                f"which an ONNX file cannot: {way}"
+            )
+
+
 def _require_free(path: Path) -> None:
     if path.exists():
         raise UsageError(f"{path} exists; replace it with --overwrite, or choose another --out")
 
 
 def _checked(
-    network: Classifier, run: Run, takes: onnx_model.Takes, least: int
+    answering: Answering, takes: onnx_model.Takes, least: int
 ) -> tuple[bytes, list[parity.Difference]]:
     """Return the file's bytes and what was found, if it computes what the network does.
 
@@ -138,11 +159,16 @@ def _checked(
     """
     from distill.export import onnx_model, parity
 
-    exported = onnx_model.Exported(network, run.weights, takes)
+    (member, *others), (network, *_) = answering.run.members, answering.networks
+    exported: onnx_model.Exportable
+    if others or answering.views > 1:
+        exported = onnx_model.ExportedMean(answering)
+    else:
+        exported = onnx_model.Exported(network, member.weights, takes)
     made = onnx_model.convert(exported, least)
     differences = list(parity.compare(onnx_model.encode(made, {}), exported, least))
     return onnx_model.encode(
-        made, _metadata(run, takes, least, parity.worst(differences))
+        made, _metadata(answering, takes, least, parity.worst(differences))
     ), differences
 
 
@@ -173,40 +199,42 @@ def _export(
     }
 
 
-def _metadata(run: Run, takes: onnx_model.Takes, least: int, difference: float) -> dict[str, str]:
+def _metadata(
+    answering: Answering, takes: onnx_model.Takes, least: int, difference: float
+) -> dict[str, str]:
     """Return what a program that has nothing but the file can know."""
     from distill.export import facts
 
-    about = facts.model(run)
-    told = {
+    about = facts.model(answering)
+    told: dict[str, str] = {
         "format": "distill-onnx/1",
         "use": "research only",
         "network": about["network"],
         "classes": json.dumps(about["classes"], ensure_ascii=False),
         "level": about["level"],
         "mpp": repr(about["mpp"]),
-        "mean": json.dumps(about["mean"]),
-        "std": json.dumps(about["std"]),
+        **{name: json.dumps(about[name]) for name in ("mean", "std", "answers") if name in about},
         "input": "uint8 RGB 0..255" if takes == "uint8" else "float32 (RGB / 255 - mean) / std",
         "least_side": str(least),
         "weights_sha256": about["weights_sha256"],
         "largest_logit_difference": repr(difference),
     }
-    if run.weights.stains is not None:
-        told["stains"] = json.dumps(run.weights.stains.record())
+    if "stains" in about:
+        told["stains"] = json.dumps(about["stains"])
     return told
 
 
-def _card(run: Run, network: Classifier, store: str | None) -> dict[str, Any]:
+def _card(answering: Answering, store: str | None) -> dict[str, Any]:
     from distill.export import card, facts
 
-    evaluations, others = facts.evaluations(run)
+    run = answering.run
+    evaluations, others = facts.evaluations(run, answering.views)
     return {
         "format": card.FORMAT,
-        "model": facts.model(run),
+        "model": facts.model(answering),
         "data": facts.data(run, store),
         "training": facts.training(run),
         "evaluations": evaluations,
         "evaluations_of_other_weights": others,
-        "cost": facts.costs(network),
+        "cost": facts.costs(answering),
     }

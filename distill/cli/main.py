@@ -12,6 +12,7 @@ COMMANDS = {
     "cost": ("distill.cli.cost:command", "Say what a network costs, crop by crop."),
     "defer": ("distill.cli.defer:command", "Let a teacher read what a student is not sure of."),
     "embed": ("distill.cli.embed:command", "Store the vectors of tiles, of a pretrained network."),
+    "ensemble": ("distill.cli.ensemble:command", "Let several runs answer as one."),
     "evaluate": ("distill.cli.evaluate:evaluate_command", "Score runs, with intervals."),
     "experiment": ("distill.cli.experiment.command:experiment", "Carry out a design of many runs."),
     "explain": ("distill.cli.explain:explain", "Show where a run, or two, looked."),

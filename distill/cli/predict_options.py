@@ -11,6 +11,7 @@ import wsistore
 from distill.cli.aggregate import aggregate_option
 from distill.cli.options import FOLDER, option, stack
 from distill.cli.training_options import answer_batch_option, memory_option
+from distill.cli.views import views_option
 from distill.errors import UsageError
 from distill.predict import BASE, VENDOR
 
@@ -72,6 +73,7 @@ def _confidence(_: click.Context, __: click.Parameter, value: float | None) -> f
 
 
 answer_options = stack(
+    views_option("Answer"),
     option("Answer", "--temperature", type=click.FloatRange(min=0, min_open=True), default=None,
            help="Divide logits by this; 1 gives the network's own probabilities.  [default: what "
            "RUN's evaluations have fitted]"),

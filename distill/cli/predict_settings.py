@@ -77,16 +77,18 @@ def settings_of(path: Path, workers: int, picture: int, given: dict[str, Any]) -
     from distill.evaluation import Aggregate
     from distill.networks import available_gib, resolve_device
     from distill.predict import RunJob, SlideJob, domain_of, run_calibration, seen_slides
-    from distill.runs import Run, sha256
+    from distill.runs import open_run
 
     device = str(resolve_device(given["device"]))
-    run = Run.open(path)
+    run = open_run(path)
     if said := Aggregate.parse(given["aggregate"]).wrong_for(run.weights.classes):
         raise UsageError(f"--aggregate {said} of {run.path}")
-    run.load_network()  # or each slide would fail for what is wrong with the run
-    weights = sha256(path / "weights.safetensors")
+    run.load_networks()  # or each slide would fail for what is wrong with the run
+    weights, views = run.weights_sha256(), given["views"] or run.views
     known = domain_of(run, given["store"])
-    calibrated = run_calibration(run, weights, given["temperature"], given["calibration"])
+    calibrated = run_calibration(
+        run, weights, given["temperature"], given["calibration"], views=views
+    )
     deferral = _deferral(run, known, calibrated, given)
     settings = dict(deferral.settings if deferral else known.settings)
     if given["regions"] is not None:
@@ -106,7 +108,7 @@ def settings_of(path: Path, workers: int, picture: int, given: dict[str, Any]) -
     memory = given["memory"] or round(available_gib(torch.device(device)) / workers, 2)
     seen, unseen = seen_slides(run, calibrated.file)
     job = SlideJob(
-        by=RunJob(path, weights, known.colors, seen),
+        by=RunJob(path, weights, known.all_colors, seen, views),
         settings=settings,
         second=deferral.job if deferral else None,
         mpp=given["mpp"],
@@ -146,6 +148,7 @@ def _deferral(
 
 def about(asked: PredictSettings) -> dict[str, Any]:
     """Return what predictions.json says of the runs and of what was asked for."""
+    from distill.evaluation import about_answers
     from distill.predict import colors_json
 
     run, job, deferral = asked.run, asked.job, asked.deferral
@@ -153,14 +156,15 @@ def about(asked: PredictSettings) -> dict[str, Any]:
         "run": own_name(run.path),
         "weights_sha256": job.by.weights,
         "network": run.weights.network,
-        "epoch": run.weights.epoch,
+        "epoch": run.epoch,
+        **about_answers(run, job.by.views),
         "level": run.weights.level,
         "mpp": run.weights.mpp,
         "mpp_tolerance": job.mpp_tolerance,
         "pixels": job.pixels,
         "aggregate": asked.aggregate,
         "settings": dict(job.settings),
-        "colours": colors_json(asked.known.colors),
+        "colours": colors_json(asked.known.all_colors),
         "notes": asked.notes,
         **({"deferral": deferral.about()} if deferral else {}),
     }

@@ -61,6 +61,8 @@ def color_distances(
 ) -> ColorDistances:
     """Return how far the slides of some crops lie from the run's training slides in colour.
 
+    Of an ensemble that member counts to whose training slides they are the most unlike.
+
     Args:
         run: the run; says what colours its training slides had, or its home does.
         home: the store that it is at home in.
@@ -76,11 +78,14 @@ def color_distances(
     except (UsageError, wsistore.StoreError):  # what a run of an earlier version does not record
         unknown = "the run does not record its training slides' colours, nor does its home store"
         return ColorDistances(none, unknown=unknown)
-    known = domain.colors
-    if known is None:
+    if not domain.all_colors:
         return ColorDistances(none, unknown=domain.unknown)
     colors = slide_colors(store.levels, crops, run.weights.level)
-    distances = [known.distance(color) for color in colors.to_numpy()]
+    every = [
+        (known, np.array([known.distance(color) for color in colors.to_numpy()]))
+        for known in domain.all_colors
+    ]
+    known, distances = max(every, key=lambda one: np.median(one[1]) / one[0].threshold)
     slides = pd.DataFrame({"slide": colors.index.to_numpy(), "distance": distances})
     slides["beyond"] = slides["distance"] > known.threshold
     return ColorDistances(slides, known.threshold, known.slides)
@@ -93,7 +98,7 @@ def _domain(run: Run, home: wsistore.Store) -> TrainingDomain:
         UsageError: home was built with other settings than the store of the training.
         wsistore.StoreError: home was built by another version.
     """
-    recorded = "store_settings" in run.config.get("data", {})
+    recorded = all("store_settings" in one.config.get("data", {}) for one in run.members)
     return domain_of(run, None if recorded else home.url)
 
 

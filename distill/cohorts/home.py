@@ -53,6 +53,7 @@ def _other(found: Collected, request: EvaluationRequest) -> str:
         "--draws": (found.how.draws, request.bootstrap.draws),
         "--seed": (found.how.seed, request.bootstrap.seed),
         "--aggregate": (found.aggregate, request.aggregate),
+        "--views": tuple(zip(*_views(found, request), strict=True)),
         "--calibrate": (subset, request.calibrate or subset),
     }
     if request.operating_point is not None:
@@ -61,6 +62,14 @@ def _other(found: Collected, request: EvaluationRequest) -> str:
         pairs["--positive"] = (points.get("positive"), request.positive)
         pairs["--choose-on"] = (points.get("subset"), request.choose_on)
     return next((flag for flag, (there, asked) in pairs.items() if there != asked), "")
+
+
+def _views(found: Collected, request: EvaluationRequest) -> list[tuple[int, int]]:
+    """Return of each run how many views it answered about, and how many are asked for."""
+    return [
+        (one.metrics.get("views", 1), one.run.views if request.views is None else request.views)
+        for one in found.runs
+    ]
 
 
 def from_home(run: Run, request: EvaluationRequest) -> Outside:

@@ -140,7 +140,19 @@ def over_sizes(network: nn.Module, sizes: Iterable[tuple[int, int]]) -> dict[str
     Each distinct size is counted once. Returns {"gmac_per_crop": {"mean", "median", "max"},
     "gflop_per_crop": the same}. ValueError: there is no crop.
     """
-    every = each(network, list(sizes))
+    return over_passes([(network, list(sizes), 1)])
+
+
+def over_passes(
+    passes: Iterable[tuple[nn.Module, Sequence[tuple[int, int]], int]],
+) -> dict[str, dict[str, float]]:
+    """Return what `over_sizes` does of crops that pass more than once.
+
+    Args:
+        passes: at least one: a network, the (height, width) of every crop before it, in one order
+            of crops, and how many times they pass.
+    """
+    every = np.sum([times * each(network, sizes) for network, sizes, times in passes], axis=0)
     if not len(every):
         raise ValueError("the cost of no crops has no mean")
     return {"gmac_per_crop": summary(every[:, 0]), "gflop_per_crop": summary(every[:, 1])}

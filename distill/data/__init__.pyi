@@ -43,6 +43,7 @@ from .subsets import (
     select_named,
     too_small,
 )
+from .view_draws import View, view_draws
 
 __all__ = [
     "AUGMENTATION",
@@ -74,6 +75,7 @@ __all__ = [
     "Stains",
     "Subset",
     "Update",
+    "View",
     "apply_color",
     "apply_geometry",
     "bags_of",
@@ -109,5 +111,6 @@ __all__ = [
     "to_unit",
     "too_small",
     "unchanged",
+    "view_draws",
     "with_own_colors",
 ]

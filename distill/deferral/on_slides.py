@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 import wsistore
 from distill.deferral.mixing import mixed, unsure
 from distill.errors import UsageError
-from distill.evaluation import Predictions, probabilities, reordered
+from distill.evaluation import Predictions, about_answers, probabilities, reordered
 from distill.predict import (
     Calibration,
     RunJob,
@@ -30,7 +30,7 @@ from distill.predict import (
     seen_slides,
 )
 from distill.report import folder_names, percent
-from distill.runs import Run, sha256
+from distill.runs import Run, open_run
 from distill.types import Floats
 
 
@@ -163,11 +163,12 @@ class SlideDeferral:
                 "run": self.names[1],
                 "weights_sha256": self.by.weights,
                 "network": about.network,
-                "epoch": about.epoch,
+                "epoch": self.teacher.epoch,
+                **about_answers(self.teacher, self.teacher.views),
                 "level": about.level,
                 "mpp": about.mpp,
                 "calibration": calibration_json(self.second),
-                "colours": colors_json(self.known.colors),
+                "colours": colors_json(self.known.all_colors),
             },
         }
 
@@ -201,15 +202,15 @@ def slide_deferral(
     """
     if student.path.resolve() == teacher.resolve():
         raise UsageError(f"{teacher} cannot defer to itself; name another run with --defer-to")
-    run = Run.open(teacher)
+    run = open_run(teacher)
     one, other = (sorted(each.weights.classes) for each in (student, run))
     if one != other:
         raise UsageError(
             f"{student.path} tells apart {', '.join(one)}, and {teacher} {', '.join(other)}; name "
             "a run of the same classes with --defer-to"
         )
-    run.load_network()  # or each slide would fail for what is wrong with the run
-    weights = sha256(teacher / "weights.safetensors")
+    run.load_networks()  # or each slide would fail for what is wrong with the run
+    weights = run.weights_sha256()
     known = domain_of(run, store)
     levels = dict.fromkeys((student.weights.level, run.weights.level))
     try:
@@ -222,7 +223,7 @@ def slide_deferral(
     second = run_calibration(run, weights, temperature, calibration, prefix="teacher-")
     seen, unseen = seen_slides(run, second.file)
     names = folder_names([student.path, teacher])
-    by = RunJob(teacher, weights, known.colors, seen)
+    by = RunJob(teacher, weights, known.all_colors, seen, run.views)
     return SlideDeferral(
         student, run, (names[0], names[1]), threshold, first, second, known, by, unseen, both
     )

@@ -21,7 +21,7 @@ from distill.evaluation import (
     scoring,
 )
 from distill.report import Evaluated, collect
-from distill.runs import Run
+from distill.runs import open_run
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def read_pair(student: Path, teacher: Path, store: wsistore.Store, split: str, s
     """
     if student.resolve() == teacher.resolve():
         raise UsageError(f"{student} cannot defer to itself; name another teacher")
-    one, other = (sorted(Run.open(path).weights.classes) for path in (student, teacher))
+    one, other = (sorted(open_run(path).weights.classes) for path in (student, teacher))
     if one != other:
         raise UsageError(
             f"{student} tells apart {', '.join(one)}, and {teacher} {', '.join(other)}; name a "

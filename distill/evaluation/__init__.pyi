@@ -1,4 +1,5 @@
 from . import caveats, comparison, leakage, operating_points, scoring
+from .answering import Answering, about_answers, mean_logits
 from .calibrated_crops import calibration_rows
 from .caveats import FEW_OF_A_CLASS, FEW_PATIENTS, find_caveats
 from .choices import AGGREGATES, Aggregate
@@ -66,6 +67,7 @@ __all__ = [
     "UNIT_COLUMNS",
     "UNKNOWN_CLASSES",
     "Aggregate",
+    "Answering",
     "BootstrapSettings",
     "Cohort",
     "Evaluation",
@@ -79,6 +81,7 @@ __all__ = [
     "Score",
     "ScoreTable",
     "Watch",
+    "about_answers",
     "ancestry",
     "calibration_rows",
     "caveats",
@@ -90,6 +93,7 @@ __all__ = [
     "find_caveats",
     "guarded_csv",
     "leakage",
+    "mean_logits",
     "missing_scores",
     "net_benefit_of",
     "notes",

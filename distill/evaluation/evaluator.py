@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from distill.data import Subset, median_mpp
 from distill.embeddings import load_head, online
 from distill.errors import DistillError
 from distill.evaluation import operating_points, scoring
+from distill.evaluation.answering import Answering, about_answers, costs_of_one
 from distill.evaluation.bags import ATTENTION_CSV, attention_files, bag_logits, what_is_answered_for
 from distill.evaluation.calibrated_crops import CALIBRATION_CSV, calibration_csv
 from distill.evaluation.cohort import COLORS_CSV, OF_COHORT, OF_HOME, Outside, record, restricted
@@ -29,7 +31,7 @@ from distill.evaluation.scores import COHORT_FORMAT
 from distill.files import encode
 from distill.networks import inference_runner, resolve_device
 from distill.output_folder import own_name
-from distill.runs import CROP, sha256
+from distill.runs import CROP
 from distill.types import Floats, Indices
 
 OWN_STAINS = "crops_in_own_stains"
@@ -70,7 +72,7 @@ def evaluate(
     request = plan.request
     device = resolve_device(request.device)
     left: list[str] = []
-    network, ask = _answers(plan, device, watch, left)
+    costs, ask = _answers(plan, device, watch, left)
     held = _held_out(ask, plan)
     calibration = _calibration(held, plan, outside)
     cases = plan.cases
@@ -84,11 +86,7 @@ def evaluate(
             answers, request.bootstrap, request.aggregate, paper=request.paper_accuracy
         ),
         **_points(plan, choosing, answers, outside),
-        "cost": {
-            **cost.over_sizes(network, _sizes(plan)),
-            "parameters": cost.parameters(network),
-            "counter": cost.COUNTERS,
-        },
+        "cost": {**costs(_sizes(plan)), "counter": cost.COUNTERS},
     }
     _write(plan, answers, choosing, report, outside.files)
     return Evaluation(plan, answers, report)
@@ -124,10 +122,13 @@ def _write(
     wsistore.atomic.write_all(folder, files, _STALE)
 
 
+Costs = Callable[[Sequence[tuple[int, int]]], dict[str, Any]]
+
+
 def _answers(
     plan: EvaluationPlan, device: torch.device, watch: Watch, left: list[str]
-) -> tuple[torch.nn.Module, Callable[[Sequence[str]], Floats]]:
-    """Return the network, to count what it costs, and what gives the logits of crops by id.
+) -> tuple[Costs, Callable[[Sequence[str]], Floats]]:
+    """Return what gives the cost of crops by (height, width), and their logits by id.
 
     `left` receives the ids of crops whose stains cannot be normalized.
     """
@@ -135,22 +136,22 @@ def _answers(
     if vectors is not None:
         head = load_head(run, device)
         network = online(run, vectors, load_head(run))
+        costs = partial(costs_of_one, network)
         if run.bag == CROP:
-            return network, lambda crops: embedded_logits(head, run, vectors, crops)
-        bags = plan.bags
-        return network, lambda names: bag_logits(head, run, vectors, {n: bags[n] for n in names})
-    whole = run.load_network(device)
+            return costs, lambda crops: embedded_logits(head, run, vectors, crops)
+        return costs, lambda some: bag_logits(head, run, vectors, {n: plan.bags[n] for n in some})
+    answering = Answering.load(run, device, plan.views)
     look = inference_runner(device, request.memory_gib, request.batch_pixels)
 
     def ask(crops: Sequence[str]) -> Floats:
-        return logits(whole, run, plan.store, crops, request.workers, watch, look, left)
+        return logits(answering, plan.store, crops, request.workers, watch, look, left)
 
-    return whole, ask
+    return answering.costs, ask
 
 
 def _stains(plan: EvaluationPlan, left: Sequence[str]) -> dict[str, Any]:
     """Return which crops were seen in their own stains, if a run normalizes them."""
-    if plan.run.weights.stains is None:
+    if all(one.weights.stains is None for one in plan.run.members):
         return {}
     own = set(plan.subset.crops)
     return {OWN_STAINS: sorted({crop for crop in left if crop in own})}
@@ -279,9 +280,10 @@ def _about(plan: EvaluationPlan, calibration: Mapping[str, Any] | None) -> dict[
     return {
         **what_is_answered_for(plan.run),
         "run": own_name(plan.run.path),
-        "weights_sha256": sha256(plan.run.path / "weights.safetensors"),
+        "weights_sha256": plan.run.weights_sha256(),
         "network": about.network,
-        "epoch": about.epoch,
+        "epoch": plan.run.epoch,
+        **about_answers(plan.run, plan.views),
         "level": about.level,
         "mpp": median_mpp(plan.store, plan.subset.crops, about.level),
         "store": own_name(store.path),

@@ -8,9 +8,10 @@ import numpy as np
 import torch
 
 import wsistore
-from distill.data import ChannelStats, Crops, Sample, SampleLoader, StainFigures, normalize_stains
+from distill.data import Crops, Sample, SampleLoader
 from distill.embeddings import EmbeddingsReader, Head
 from distill.errors import DistillError
+from distill.evaluation.answering import Answering
 from distill.networks import UNBOUNDED, CropImage, CropRunner, CropViewer, Output
 from distill.runs import Run
 from distill.types import Floats
@@ -25,8 +26,7 @@ def unwatched(samples: Iterable[Sample], total: int) -> Iterable[Sample]:
 
 
 def logits(
-    network: torch.nn.Module,
-    run: Run,
+    answering: Answering,
     store: wsistore.Store,
     crops: Sequence[str],
     workers: int = 0,
@@ -38,7 +38,7 @@ def logits(
 
     Crops are seen in the store's order, slide by slide, as prediction sees a slide's.
     """
-    level, rows = run.weights.level, store.crops
+    level, rows = answering.run.weights.level, store.crops
     place = {crop: number for number, crop in enumerate(rows["crop"].astype(str))}
     slides = dict(zip(place, rows["slide"].astype(str), strict=True))
     order = sorted(range(len(crops)), key=lambda index: place[crops[index]])
@@ -47,13 +47,12 @@ def logits(
         CropImage(sample.crop, slides[sample.crop], sample.images[level])
         for sample in watch(samples.epoch(0), len(samples))
     )
-    found = np.stack(list(crop_logits(network, run, read, look, left)))
+    found = np.stack(list(crop_logits(answering, read, look, left)))
     return found[np.argsort(order)]
 
 
 def crop_logits(
-    network: torch.nn.Module,
-    run: Run,
+    answering: Answering,
     crops: Iterable[CropImage],
     look: CropRunner = UNBOUNDED,
     left: list[str] | None = None,
@@ -61,12 +60,11 @@ def crop_logits(
     """Yield the logits of each class for each crop that is wanted, (K,) float64, in order.
 
     Each is seen whole, without augmentation, its stains normalized and its channels standardised as
-    the run was trained. Small crops of a slide pass together (`distill.networks.CropViewer`), which
-    changes logits by rounding alone.
+    the run was trained; several networks and views see it while it is there. Small crops of a slide
+    pass together (`distill.networks.CropViewer`), which changes logits by rounding alone.
 
     Args:
-        network: of the run, in evaluation mode.
-        run: the run.
+        answering: the run.
         crops: at the run's level.
         look: how it is run: in batches, and in strips where the memory is too small for the whole.
         left: receives the id of each crop whose stains should be normalized and cannot be.
@@ -74,6 +72,7 @@ def crop_logits(
     Raises:
         DistillError: if a crop does not fit in the memory even so, or a logit is not finite.
     """
+    run = answering.run
 
     def taken(crop: str, output: Output) -> Floats:
         if not bool(output.logits.isfinite().all()):
@@ -81,26 +80,14 @@ def crop_logits(
         logits: Floats = output.logits[0].double().cpu().numpy()
         return logits
 
-    about = run.weights
-    viewer = CropViewer(network, look, ChannelStats(about.mean, about.std), about.level, taken)
-    images = crops if about.stains is None else _normalized(crops, about.stains, left)
-    for _, one in viewer.see(images):
-        if isinstance(one, DistillError):
-            raise one
-        yield one
-
-
-def _normalized(
-    crops: Iterable[CropImage], stains: StainFigures, left: list[str] | None
-) -> Iterator[CropImage]:
-    for one in crops:
-        if not one.wanted:
-            yield one
-            continue
-        image = one.image.clone()
-        if not normalize_stains(image.numpy(), stains) and left is not None:
-            left.append(one.crop)
-        yield CropImage(one.crop, one.slide, image, held=one.image.nbytes)
+    own: list[str] = []
+    viewer = CropViewer(answering.eyes(own), look, run.weights.level, taken)
+    for _, found in viewer.see(crops):
+        if isinstance(found, DistillError):
+            raise found
+        yield answering.joined(found)
+    if left is not None:
+        left += dict.fromkeys(own)  # each once, however many networks saw it
 
 
 @torch.inference_mode()

@@ -14,7 +14,7 @@ from distill.evaluation.calibrated_crops import calibration_rows
 from distill.evaluation.cohort import OF_HOME, Cohort
 from distill.evaluation.cohort_choices import COHORTS
 from distill.evaluation.report_file import read_report
-from distill.runs import Run, sha256, slide_fingerprints
+from distill.runs import Ensemble, Run, slide_fingerprints
 
 HINT = "--allow-training-patients evaluates anyway"
 OWN_HINT = (
@@ -81,6 +81,8 @@ def uses(run: Run, store: wsistore.Store, home: wsistore.Store | None = None) ->
 def ancestry(run: Run) -> Iterator[Run]:
     """Yield the run, then those that it was made from: its teacher, student, initial weights.
 
+    Of an ensemble the members come next, and those that they were made from.
+
     Raises:
         RunError: if one of them is gone.
     """
@@ -88,6 +90,8 @@ def ancestry(run: Run) -> Iterator[Run]:
     while pending:
         current = pending.pop()
         yield current
+        pending += [one for one in current.members if one.path.resolve() not in visited]
+        visited.update(one.path.resolve() for one in current.members)
         for origin in current.config.values():
             if isinstance(origin, dict) and isinstance(origin.get("run"), str):
                 path = Path(origin["run"])
@@ -207,7 +211,13 @@ def _said(run: Run, use: Use, seen: pd.DataFrame, subset: str) -> str:
 
 
 def _uses(run: Run, stores: Sequence[wsistore.Store]) -> Iterator[Use]:
-    """Yield what this run alone has seen; the first of the stores is the one at hand."""
+    """Yield what this run alone has seen; the first of the stores is the one at hand.
+
+    Of an ensemble that is what its own temperatures have seen: its members come beside it.
+    """
+    if isinstance(run, Ensemble):
+        yield from _temperatures(run, stores)
+        return
     place, name, digest = (run.config.get(key) for key in ("store", "split", "split_sha256"))
     if not all(isinstance(value, str) for value in (place, name, digest)):
         raise RunError(f"{run.path / 'config.json'} does not name the store and split of the run")
@@ -267,7 +277,7 @@ def _temperatures(run: Run, stores: Sequence[wsistore.Store]) -> Iterator[Use]:
         fitted = report.get("calibration")
         if not fitted or fitted.get("of") == OF_HOME:  # that is a temperature of another file
             continue
-        weights = weights or sha256(run.path / "weights.safetensors")
+        weights = weights or run.weights_sha256()
         if report.get("weights_sha256") != weights:
             continue
         about = (report.get("split"), report.get("split_sha256"), fitted.get("subset"))

@@ -15,6 +15,7 @@ from distill.data import Subset, labels_of, require_current, select
 from distill.embeddings import WHOLE, EmbeddingsReader, vectors_of
 from distill.errors import SubsetError, UsageError
 from distill.evaluation import leakage
+from distill.evaluation.answering import require_pixels
 from distill.evaluation.bags import bags_for, require_crops_for
 from distill.evaluation.choices import Aggregate
 from distill.evaluation.cohort import Cohort, absent_classes
@@ -22,7 +23,6 @@ from distill.evaluation.cohort_choices import COHORTS, KEEP, REFUSE
 from distill.evaluation.operating_rule import OperatingRule
 from distill.evaluation.predictions import grouped
 from distill.evaluation.scoring import BootstrapSettings
-from distill.networks import smallest_input
 from distill.runs import CROP, Run, slide_fingerprints
 
 CALIBRATE, CHOOSE_ON = "--calibrate", "--choose-on"
@@ -50,6 +50,7 @@ class EvaluationRequest:
     overwrite: bool = False
     embeddings: Path | None = None
     cohort: Cohort | None = None
+    views: int | None = None
 
     def folder(self, run: Run) -> Path:
         """Return where the evaluation of a run goes."""
@@ -111,6 +112,11 @@ class EvaluationPlan:
             return None
         return [k for k, name in enumerate(classes) if name not in self.absent]
 
+    @property
+    def views(self) -> int:
+        """About how many views of a crop each network answers."""
+        return self.request.views or self.run.views
+
 
 def plan_evaluation(run: Run, store: wsistore.Store, request: EvaluationRequest) -> EvaluationPlan:
     """Choose the crops and check that they can be scored, before any work is done.
@@ -141,6 +147,7 @@ def plan_evaluation(run: Run, store: wsistore.Store, request: EvaluationRequest)
     if about.level not in store.level_names:
         there = ", ".join(store.level_names)
         raise SubsetError(f"{run.path} takes level {about.level}; {store.url} only has {there}")
+    require_pixels(run, request.views)
     vectors = vectors_of(run, request.embeddings)
     subset, unknown = _select(run, store, request, name, labeled=False)
     table = _rows(store, request.split, subset)
@@ -206,7 +213,7 @@ def _select(
     """
     about = run.weights
     tiled = run.embedded is not None and run.embedded.get("tile") != WHOLE
-    smallest = 1 if tiled else smallest_input(about.spec)
+    smallest = 1 if tiled else run.smallest_input()
     subset = select(
         store, request.split, name, [about.level], smallest,
         labeled=labeled, classes=run.class_map,

@@ -12,7 +12,7 @@ from distill.data import ChannelStats, read_crops
 from distill.errors import DistillError
 from distill.explain.gradcam import gradcam_plus_plus
 from distill.explain.grid import Map, cell_grid
-from distill.networks import CropImage, CropRunner, CropViewer, Output, feature_map
+from distill.networks import CropImage, CropRunner, CropViewer, Eye, Output, feature_map
 from distill.runs import Run
 
 
@@ -91,9 +91,9 @@ class ActivationMapper:
         def taken(crop: str, output: Output) -> ActivationMap:
             return self._map(crop, output, *wanted[crop])
 
-        standard = ChannelStats(about.mean, about.std)
-        viewer = CropViewer(self._network, self._look, standard, about.level, taken)
-        yield from viewer.see(read())
+        eye = Eye(self._network, ChannelStats(about.mean, about.std))
+        for crop, found in CropViewer([eye], self._look, about.level, taken).see(read()):
+            yield crop, found if isinstance(found, DistillError) else found[0]
         yield from unread.items()
 
     def _map(

@@ -21,7 +21,7 @@ from distill.explain.plan import FORMAT, REPORT, Case, ExplainPlan
 from distill.files import encode, publish
 from distill.networks import inference_runner, resolve_device
 from distill.output_folder import own_name, staged_folder
-from distill.runs import crops_sha256, location, sha256
+from distill.runs import crops_sha256, location
 from wsistore import texts
 
 Watch = Callable[[Iterable[Case], int], Iterable[Case]]
@@ -207,7 +207,7 @@ def _report(
         "runs": {
             name: {
                 "run": own_name(run.path),
-                "weights_sha256": sha256(run.path / "weights.safetensors"),
+                "weights_sha256": run.weights_sha256(),
                 "network": run.weights.network,
                 "epoch": run.weights.epoch,
                 "level": run.weights.level,

@@ -27,6 +27,11 @@ def limits(card: Card) -> list[str]:
         "those; they say nothing of other hospitals, scanners or stains.",
         "Probabilities are the softmax of the logits. No temperature is in them.",
     ]
+    if told := model.get("answers"):
+        said.append(
+            f"Its answer is a mean over {_passes(told)}. None of them alone has these scores, and "
+            "each crop costs all of them."
+        )
     if stains := model.get("stains"):
         said.append(
             f"The stains of every crop must be normalized ({stains['method']}) before it is given "
@@ -60,6 +65,13 @@ def limits(card: Card) -> list[str]:
     return said
 
 
+def _passes(told: Mapping[str, Any]) -> str:
+    """Return how many networks and views answer."""
+    members, views = len(told.get("members", ())) or 1, told["views"]
+    networks = f"{members} networks" if members > 1 else "one network"
+    return f"{networks} and {views} views of a crop" if views > 1 else networks
+
+
 def _draws(block: Mapping[str, Any]) -> tuple[int, int] | None:
     """Return how many draws of how many define every mean over classes, None if all do."""
     draws = block["macro"]["f1"].get("draws")
@@ -91,6 +103,7 @@ def render(card: Card) -> str:
 def _model(card: Card) -> list[str]:
     model, export = card["model"], card["export"]
     pixels = "uint8 RGB pixels, standardised inside"
+    features = "" if "answers" in model else ", features (N, C, h, w)"
     if export["takes"] == "float":
         pixels = "float32, (pixel / 255 - mean) / standard deviation"
     if stains := model.get("stains"):
@@ -102,16 +115,29 @@ def _model(card: Card) -> list[str]:
         ("network", model["network"]),
         ("classes, in the order of the outputs", ", ".join(model["classes"])),
         ("input", f"image (N, 3, H, W): {pixels}"),
-        ("outputs", "logits (N, K), probabilities (N, K), features (N, C, h, w): float32"),
+        ("outputs", f"logits (N, K), probabilities (N, K){features}: float32"),
         ("level", f"{model['level']}, {model['mpp']:.4g} µm per pixel"),
-        ("mean of R, G, B (1 = 255)", ", ".join(f"{value:.6g}" for value in model["mean"])),
-        ("standard deviation", ", ".join(f"{value:.6g}" for value in model["std"])),
+        *_figures(model),
         *_stains(model.get("stains")),
         ("largest difference to torch in a logit", f"{export['largest_difference']:.1e}"),
         ("made by", f"resolution-distillation {export['version']}, torch {export['torch']}"),
     ]
     checked = ", ".join(f"{n} × 3 × {h} × {w}" for n, h, w, *_ in export["checked"])
     return [*table(("what", "value"), rows), f"Checked with ONNX Runtime at {checked}.", ""]
+
+
+def _figures(model: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return rows of how pixels are standardised; of several answers, what they are."""
+    if told := model.get("answers"):
+        rows = [("answer", f"mean of {told['mean']} over {_passes(told)}")]
+        for one in told.get("members", ()):
+            about = f"{one['network']}, epoch {one['epoch']}, weights {one['weights_sha256']}"
+            rows.append((f"member {one['run']}", about))
+        return rows
+    return [
+        (name, ", ".join(f"{value:.6g}" for value in model[key]))
+        for name, key in (("mean of R, G, B (1 = 255)", "mean"), ("standard deviation", "std"))
+    ]
 
 
 def _stains(stains: Mapping[str, Any] | None) -> list[tuple[str, str]]:
@@ -228,8 +254,9 @@ def _training(training: Mapping[str, Any]) -> list[str]:
     if recipe.get("preset"):
         told = [f"{k} {_plain(v['used'])} for {_plain(v['preset'])}" for k, v in departures.items()]
         rows.append(("departures from the preset", ", ".join(told) or "none"))
-    started = "" if training["epoch"] else ", those that it started from"
-    rows.append(("weights of epoch", f"{training['epoch']}{started} ({training['chosen']})"))
+    if training["epoch"] is not None:  # the members of an ensemble have one each
+        started = "" if training["epoch"] else ", those that it started from"
+        rows.append(("weights of epoch", f"{training['epoch']}{started} ({training['chosen']})"))
     if training["outcome"]:
         rows.append(("ended", training["outcome"]["ended"]))
     return table(("what", "value"), rows)

@@ -10,21 +10,31 @@ from pathlib import Path
 from typing import Any
 
 import wsistore
-from distill.cost import cost, parameters, peak_memory
-from distill.evaluation import FORMAT, read_report
+from distill.cost import peak_memory
+from distill.evaluation import FORMAT, Answering, about_answers, read_report
 from distill.files import read_json
-from distill.networks import Classifier
 from distill.output_folder import own_name
-from distill.runs import Run, sha256
+from distill.runs import Run
 from distill.training import recipe
 
 SIDE = 1000
 """Height and width, in pixels, of the input that a card gives the cost of."""
 
 
-def model(run: Run) -> dict[str, Any]:
-    """Return what the weights are."""
+def model(answering: Answering) -> dict[str, Any]:
+    """Return what the weights are; "answers" where several networks or views do."""
+    run = answering.run
     about = run.weights
+    if told := about_answers(run, answering.views):
+        return {
+            "run": own_name(run.path),
+            "network": about.network,
+            "classes": about.classes,
+            "level": about.level,
+            "mpp": about.mpp,
+            "weights_sha256": run.weights_sha256(),
+            "answers": told,
+        }
     return {
         "run": own_name(run.path),
         "network": about.network,
@@ -33,7 +43,7 @@ def model(run: Run) -> dict[str, Any]:
         "mpp": about.mpp,
         "mean": list(about.mean),
         "std": list(about.std),
-        "weights_sha256": sha256(run.path / "weights.safetensors"),
+        "weights_sha256": run.weights_sha256(),
         **({} if about.stains is None else {"stains": about.stains.record()}),
     }
 
@@ -84,15 +94,17 @@ def training(run: Run) -> dict[str, Any]:
         "class_map": run.class_map.text,
         **{name: _origin(config.get(name)) for name in ("teacher", "student", "init_from")},
         "from_stored_targets": config.get("targets") is not None,
-        "epoch": about.epoch,
+        "epoch": run.epoch,
         "chosen": about.chosen,
         "outcome": read_json(run.path / "outcome.json") if over else None,
         "torch": config.get("environment", {}).get("torch"),
     }
 
 
-def evaluations(run: Run) -> tuple[list[dict[str, Any]], int]:
-    """Return the evaluations of these very weights, and how many there are beside them.
+def evaluations(run: Run, views: int | None = None) -> tuple[list[dict[str, Any]], int]:
+    """Return the evaluations of these very weights and views, and how many there are beside them.
+
+    `views` is the run's own number by default.
 
     Each has where it was made (store, split, subset), counts, bootstrap, calibration, how many of
     its patients the run was trained on, and the scores of crops, slides and patients with their
@@ -101,11 +113,12 @@ def evaluations(run: Run) -> tuple[list[dict[str, Any]], int]:
     Raises:
         RunError: if a metrics.json cannot be read.
     """
-    wanted = sha256(run.path / "weights.safetensors")
+    wanted, views = run.weights_sha256(), run.views if views is None else views
     found, others = [], 0
     for file in sorted(run.path.glob("evaluation/*/metrics.json")):
         report = read_report(file)
-        if report.get("weights_sha256") != wanted or report.get("format") != FORMAT:
+        same = report.get("weights_sha256") == wanted and report.get("views", 1) == views
+        if not same or report.get("format") != FORMAT:
             others += 1
             continue
         names = ("store", "split", "split_sha256", "subset", "training_patients",
@@ -123,17 +136,21 @@ def evaluations(run: Run) -> tuple[list[dict[str, Any]], int]:
     return found, others
 
 
-def costs(network: Classifier) -> dict[str, Any]:
-    """Return parameters, and multiply-adds, operations and memory of one million pixels."""
-    counted = cost(network, SIDE, SIDE)
-    needed = peak_memory(network, SIDE, SIDE)
+def costs(answering: Answering) -> dict[str, Any]:
+    """Return parameters, and multiply-adds, operations and memory of one million pixels.
+
+    Networks run one after the other, so memory is that of the one which needs most; to train, that
+    of the one which needed most.
+    """
+    counted = answering.costs([(SIDE, SIDE)])
+    needed = [peak_memory(network, SIDE, SIDE) for network in answering.networks]
     return {
-        "parameters": parameters(network),
+        "parameters": counted["parameters"],
         "input": [SIDE, SIDE],
-        "gmac": counted.mac / 1e9,
-        "gflop": counted.flop / 1e9,
-        "inference_bytes": needed.inference,
-        "training_bytes": needed.training,
+        "gmac": counted["gmac_per_crop"]["mean"],
+        "gflop": counted["gflop_per_crop"]["mean"],
+        "inference_bytes": max(one.inference for one in needed),
+        "training_bytes": max(one.training for one in needed),
     }
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from distill.data import normalize, to_unit
+from distill.data import View, apply_geometry, normalize, to_unit, view_draws
 from distill.errors import UsageError
+from distill.evaluation import Answering
 from distill.export.portable_norm import PORTABLE
 from distill.networks import Classifier, NetworkSpec, Output, ResNet, smallest_input
-from distill.runs import Weights
+from distill.runs import PROBABILITIES, Weights
 
 Takes = Literal["uint8", "float"]
 PACKAGES = ("onnx", "onnxruntime", "onnxscript")
@@ -43,7 +45,28 @@ class Answer(NamedTuple):
     features: Tensor
 
 
-class Exported(nn.Module):
+class Exportable(nn.Module):
+    """What can be exported: from pixels to the values of `outputs`.
+
+    Attributes:
+        takes: "uint8" for RGB pixels, which are standardised inside; "float" for what
+            `distill.data.normalization.to_input` makes of them.
+        outputs: names of the ONNX outputs, "logits" and "probabilities" among them.
+    """
+
+    takes: Takes
+    outputs: tuple[str, ...]
+
+    def reference(self, image: Tensor) -> tuple[Tensor, ...]:
+        """Return the outputs by the networks themselves, as `distill evaluate` runs them."""
+        raise NotImplementedError
+
+    def standardized(self, image: Tensor) -> Tensor:
+        """(N, 3, H, W) uint8 RGB to what is taken where that is "float"."""
+        raise NotImplementedError
+
+
+class Exported(Exportable):
     """A run's network from pixels to probabilities, in operations that ONNX Runtime does well.
 
     Args:
@@ -52,6 +75,8 @@ class Exported(nn.Module):
         takes: "uint8" for RGB pixels, which are standardised inside; "float" for what
             `distill.data.normalization.to_input` makes of them.
     """
+
+    outputs = Answer._fields
 
     def __init__(self, network: Classifier, about: Weights, takes: Takes) -> None:
         super().__init__()
@@ -96,15 +121,81 @@ def require() -> None:
             ) from error
 
 
+class ExportedMean(Exportable):
+    """Several networks, or views of a crop, that answer as one, in one file.
+
+    Args:
+        answering: copies of its networks are used, on the CPU.
+    """
+
+    takes = "uint8"
+    outputs = ("logits", "probabilities")
+
+    def __init__(self, answering: Answering) -> None:
+        super().__init__()
+        self.run, self.views = answering.run, view_draws(answering.views)
+        self._exported = [
+            Exported(network, one.weights, "uint8")
+            for one, network in zip(answering.run.members, answering.networks, strict=True)
+        ]
+        self.members = nn.ModuleList(self._exported)
+        classes = self.run.weights.classes
+        self._places = [
+            [one.weights.classes.index(name) for name in classes] for one in self.run.members
+        ]
+        self.eval()
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, 3, H, W) uint8 RGB to logits and probabilities, (N, K) float32 each.
+
+        Views of one size pass together, or the file would hold each network as often as views.
+        """
+        found: list[Tensor] = []
+        for member, place in zip(self.members, self._places, strict=True):
+            for turns in dict.fromkeys(view.turns if view else 0 for view in self.views):
+                shown = [
+                    _turned(image, view)
+                    for view in self.views
+                    if (view.turns if view else 0) == turns
+                ]
+                logits = member(torch.cat(shown)).logits[:, place]
+                # not cut by N, which would then be that of the example
+                found += logits.reshape(len(shown), -1, len(place)).unbind()
+        return self._joined(found)
+
+    def reference(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the same by the networks themselves, view by view."""
+        return self._joined(
+            [
+                member.reference(_turned(image, view)).logits[:, place]
+                for member, place in zip(self._exported, self._places, strict=True)
+                for view in self.views
+            ]
+        )
+
+    def _joined(self, answers: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Return the mean of (N, K) logits as `distill.evaluation.Answering.joined` makes it."""
+        every = torch.stack(list(answers))
+        if self.run.mean == PROBABILITIES:
+            logits = torch.logsumexp(every.log_softmax(2), 0) - math.log(len(answers))
+        else:
+            logits = every.mean(0)
+        return logits, logits.softmax(1)
+
+
+def _turned(image: Tensor, view: View) -> Tensor:
+    return image if view is None else apply_geometry(view, image)
+
+
 def least_side(network: NetworkSpec) -> int:
     """Return the smallest height and width, in pixels, that an export of a network is made for."""
     return max(LEAST_SIDE, smallest_input(network))
 
 
-def convert(exported: Exported, least: int) -> Any:
+def convert(exported: Exportable, least: int) -> Any:
     """Return the network as an `onnx.ModelProto`, without anything about who made it where.
 
-    Its input is "image", (N, 3, H, W); its outputs are those of `Answer`.
+    Its input is "image", (N, 3, H, W); its outputs have the names that it says.
 
     Args:
         exported: the network.
@@ -121,7 +212,7 @@ def convert(exported: Exported, least: int) -> Any:
         dynamo=True,
         dynamic_shapes=({0: batch, 2: height, 3: width},),
         input_names=["image"],
-        output_names=list(Answer._fields),
+        output_names=list(exported.outputs),
         opset_version=OPSET,
         verbose=False,
     )

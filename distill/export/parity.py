@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from distill.errors import ExportError
-from distill.export.onnx_model import Answer, Exported
+from distill.export.onnx_model import Exportable
 
 TOLERANCE = 1e-4
 """Largest difference in a logit with which a file may be exported."""
@@ -24,7 +24,7 @@ class Difference(NamedTuple):
         width: in pixels.
         logits: of all logits.
         probabilities: of all probabilities.
-        features: of all values of the last feature map.
+        features: of all values of the last feature map; None where the file gives none.
     """
 
     batch: int
@@ -32,7 +32,7 @@ class Difference(NamedTuple):
     width: int
     logits: float
     probabilities: float
-    features: float
+    features: float | None = None
 
 
 def shapes(least: int) -> list[tuple[int, int, int]]:
@@ -50,12 +50,12 @@ def shapes(least: int) -> list[tuple[int, int, int]]:
     ]
 
 
-def compare(content: bytes, exported: Exported, least: int) -> Iterator[Difference]:
+def compare(content: bytes, exported: Exportable, least: int) -> Iterator[Difference]:
     """Yield the differences for each of `shapes`.
 
     Args:
         content: of the ONNX file.
-        exported: the network that it was made of.
+        exported: what it was made of.
         least: smallest height and width.
     """
     import onnxruntime
@@ -67,7 +67,7 @@ def compare(content: bytes, exported: Exported, least: int) -> Iterator[Differen
         image = _image(shape, number, exported)
         with torch.inference_mode():
             wanted = exported.reference(image)
-        found = session.run(list(Answer._fields), {"image": image.numpy()})
+        found = session.run(list(exported.outputs), {"image": image.numpy()})
         gaps = [
             float((theirs - torch.from_numpy(ours)).abs().max())
             for theirs, ours in zip(wanted, found, strict=True)
@@ -91,7 +91,7 @@ def worst(differences: list[Difference]) -> float:
     return max(one.logits for one in differences)
 
 
-def _image(shape: tuple[int, int, int], seed: int, exported: Exported) -> Tensor:
+def _image(shape: tuple[int, int, int], seed: int, exported: Exportable) -> Tensor:
     """(N, 3, H, W): coloured noise, and in the last third of the columns a white background."""
     batch, height, width = shape
     made = torch.Generator().manual_seed(seed)

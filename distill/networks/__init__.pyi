@@ -2,7 +2,7 @@ from .backbone_classifier import BackboneClassifier
 from .build import build, build_resnet, smallest_input
 from .choices import ANSWER_PIXELS, BATCH_PIXELS, MAP, MATCHES, POOLINGS
 from .classifier import Classifier, Output
-from .execution.crop_stream import CropImage, CropViewer
+from .execution.crop_stream import CropImage, CropViewer, Eye
 from .execution.device import available_gib, resolve_device
 from .execution.live_memory import LiveMemory
 from .execution.memory import memory_of_plans, memory_of_whole
@@ -34,6 +34,7 @@ __all__ = [
     "CropRunner",
     "CropViewer",
     "Encoder",
+    "Eye",
     "FeatureMap",
     "KnownEncoder",
     "LiveMemory",

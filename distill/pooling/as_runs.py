@@ -21,7 +21,7 @@ from distill.errors import RunError, UsageError
 from distill.evaluation import BootstrapSettings, Predictions, leakage, scoring
 from distill.pooling.gather import FoldRun, Passes, gather
 from distill.report import Collected, Evaluated
-from distill.runs import Run, sha256
+from distill.runs import Run, open_run
 from distill.training import method
 from wsistore import texts
 
@@ -50,8 +50,8 @@ def collect_folds(
             other classes apart.
     """
     folds = tuple(fold.split for fold in store.folds(family))
-    opened = [Run.open(path) for path in paths]
-    known = {sha256(run.path / "weights.safetensors"): run for run in opened}
+    opened = [open_run(path) for path in paths]
+    known = {run.weights_sha256(): run for run in opened}
     groups: dict[str, list[Path]] = {}
     for path, run in zip(paths, opened, strict=True):
         if (split := str(run.config.get("split"))) not in folds:

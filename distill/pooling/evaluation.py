@@ -17,7 +17,6 @@ from distill.evaluation import (
 )
 from distill.output_folder import own_name
 from distill.pooling.gather import FoldRun, Passes
-from distill.runs import sha256
 from distill.training import method
 
 FORMAT = "distill-pooled-evaluation/1"
@@ -192,7 +191,7 @@ def _about(passes: Passes, store: wsistore.Store, subset: str) -> dict[str, Any]
         "runs": [
             {
                 "run": own_name(one.path),
-                "weights_sha256": sha256(one.path / "weights.safetensors"),
+                "weights_sha256": one.evaluated.sha256,
                 "split": one.fold.split,
                 "split_sha256": one.metrics["split_sha256"],
                 "seed": one.seed,

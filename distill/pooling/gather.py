@@ -14,7 +14,7 @@ import wsistore
 from distill.errors import RunError, UsageError
 from distill.evaluation import TRAINING, BootstrapSettings, Predictions
 from distill.report import Evaluated, collect
-from distill.runs import Run
+from distill.runs import Ensemble, Run, open_run
 from distill.training import method
 
 
@@ -83,7 +83,7 @@ def gather(
     """
     if len({path.resolve() for path in paths}) < len(paths):
         raise UsageError("a run is named twice")
-    opened = [Run.open(path) for path in paths]
+    opened = [open_run(path) for path in paths]
     folds = [_fold(run, store) for run in opened]
     _require_one_family(opened, folds)
     _require_one_method(opened)
@@ -166,10 +166,14 @@ def _fold(run: Run, store: wsistore.Store) -> wsistore.Fold:
 
 
 def _seed(run: Run) -> int:
-    seed = run.config.get("seed")
-    if not isinstance(seed, int):
-        raise RunError(f"{run.path} does not say by which seed it was trained")
-    return seed
+    """Return the seed of a run; of an ensemble the lowest of its members' stands for all."""
+    seeds: list[int] = []
+    for one in run.members:
+        seed = one.config.get("seed")
+        if not isinstance(seed, int):
+            raise RunError(f"{one.path} does not say by which seed it was trained")
+        seeds.append(seed)
+    return min(seeds)
 
 
 def _require_one_family(runs: Sequence[Run], folds: Sequence[wsistore.Fold]) -> None:
@@ -182,15 +186,23 @@ def _require_one_family(runs: Sequence[Run], folds: Sequence[wsistore.Fold]) -> 
 
 
 def _require_one_method(runs: Sequence[Run]) -> None:
-    first = method(runs[0].config)
+    first = _method(runs[0])
     for run in runs[1:]:
-        other = method(run.config)
+        other = _method(run)
         for key in sorted(first.keys() | other.keys()):
             if first.get(key) != other.get(key):
                 raise UsageError(
                     f"{runs[0].path} and {run.path} are of different methods: {key} is "
                     f"{first.get(key)!r} and {other.get(key)!r}; pool them one by one"
                 )
+
+
+def _method(run: Run) -> dict[str, Any]:
+    """Return what runs of one method share; ensembles also the number and networks of members."""
+    found = method(run.config)
+    if isinstance(run, Ensemble):
+        found |= {"network": run.weights.network, "mean": run.mean, "views": run.views}
+    return found
 
 
 def _require_each_once(runs: Sequence[FoldRun]) -> None:

@@ -34,6 +34,7 @@ def run_calibration(
     given: float | None = None,
     file: Path | None = None,
     prefix: str = "",
+    views: int | None = None,
 ) -> Calibration:
     """Return the temperature given, of the file given, or of the run's evaluations at home.
 
@@ -45,6 +46,8 @@ def run_calibration(
         given: a temperature; 1 asks for the network's own probabilities.
         file: metrics.json of an evaluation.
         prefix: of the options' names, for messages.
+        views: about how many views of a crop the run is to answer; its own number by default. A
+            temperature is of one number of views.
 
     Raises:
         UsageError: both are given, or evaluations of the run disagree.
@@ -58,18 +61,20 @@ def run_calibration(
         return Calibration(
             given, False, f"not calibrated ({temperature} 1)" if given == 1 else said
         )
+    views = run.views if views is None else views
     if file is not None:
-        found = _fitted(file, weights)
+        found = _fitted(file, weights, views)
         if isinstance(found, str):
             raise RunError(f"{file} {found}; name another {calibration}, or give {temperature}")
         return found
-    known, stale = [], 0
+    known, stale, others = [], 0, 0
     for path in sorted(run.path.glob("evaluation/*/metrics.json")):
-        found = _fitted(path, weights)
+        found = _fitted(path, weights, views)
         if isinstance(found, Calibration):
             known.append(found)
         else:
             stale += found == OTHER
+            others += found == OTHER_VIEWS
     if len({one.temperature for one in known}) > 1:
         files = " and ".join(str(one.file) for one in known[:2])
         raise UsageError(
@@ -78,15 +83,20 @@ def run_calibration(
         )
     if known:
         return known[0]
-    why = "those of its evaluations are of other weights" if stale else "the run has no temperature"
+    why = "the run has no temperature"
+    if stale or others:
+        kind = "weights" if stale else "numbers of views"
+        why = f"those of its evaluations are of other {kind}"
     said = f"not calibrated: {why}; fit one with distill evaluate RUN STORE --calibrate val"
     return Calibration(1.0, False, said)
 
 
 OTHER = "is of other weights than the run has now"
+UNFITTED = "has no temperature (evaluate with --calibrate)"
+OTHER_VIEWS = "is of another number of views of a crop"
 
 
-def _fitted(file: Path, weights: str) -> Calibration | str:
+def _fitted(file: Path, weights: str, views: int) -> Calibration | str:
     """Return the temperature of an evaluation, or why it gives none.
 
     Raises:
@@ -99,8 +109,10 @@ def _fitted(file: Path, weights: str) -> Calibration | str:
         if report["weights_sha256"] != weights:
             return OTHER
         fitted = report["calibration"]
+        if report.get("views", 1) != views:
+            return OTHER_VIEWS if fitted is not None else UNFITTED
         if fitted is None:
-            return "has no temperature (evaluate with --calibrate)"
+            return UNFITTED
         temperature = float(fitted["temperature"])
         if not 0 < temperature < math.inf:
             raise ValueError(f"its temperature is {temperature:g}, not a finite number above 0")

@@ -7,7 +7,7 @@ from pathlib import Path
 from distill.errors import RunError
 from distill.evaluation import EPOCH, HOW, TEMPERATURE, TRAINING, ancestry, calibration_rows
 from distill.output_folder import own_name
-from distill.runs import Run
+from distill.runs import Ensemble, Run
 
 
 def seen_slides(run: Run, calibrated: Path | None) -> tuple[dict[str, str], str]:
@@ -25,6 +25,8 @@ def seen_slides(run: Run, calibrated: Path | None) -> tuple[dict[str, str], str]
     unknown = []
     try:
         for one in ancestry(run):
+            if isinstance(one, Ensemble):  # its members come next
+                continue
             name, recorded = own_name(one.path), _of(one)
             if recorded is None:
                 unknown.append(f"{name} does not record the slides that it was trained on")

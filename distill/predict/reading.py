@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-import torch
 
 import wsistore
-from distill import cost
 from distill.data import ColorStatistics
 from distill.errors import DistillError, RunError
-from distill.evaluation import crop_logits
-from distill.networks import CropImage, CropRunner, inference_runner, resolve_device, smallest_input
+from distill.evaluation import Answering, crop_logits
+from distill.networks import CropImage, CropRunner, inference_runner, resolve_device
 from distill.output_folder import own_name
 from distill.predict.choices import VENDOR
 from distill.predict.pixels import PixelReader, large_enough
-from distill.runs import Run, sha256
+from distill.runs import open_run
 from distill.types import Floats
 
 NOTABLE = 0.05
@@ -33,50 +31,53 @@ class RunJob:
     Attributes:
         run: its folder.
         weights: SHA-256 of its weights.
-        colors: of its training slides, or None.
+        colors: of its training slides, of those of each member of an ensemble; empty where they
+            are not known.
         seen: fingerprint of each slide that it has seen → how; see `distill.predict.known_slides`.
+        views: about how many views of a crop it answers; see `distill.data.view_draws`.
     """
 
     run: Path
     weights: str
-    colors: ColorStatistics | None = None
+    colors: tuple[ColorStatistics, ...] = ()
     seen: Mapping[str, str] = field(default_factory=dict)
+    views: int = 1
 
 
 class Loaded:
-    """A run whose network stands ready.
+    """A run whose networks stand ready.
 
     Attributes:
         run: the run.
-        network: in evaluation mode, on its device.
-        look: how it is run.
+        answering: its networks, on their device.
+        look: how they are run.
     """
 
-    def __init__(self, run: Run, network: torch.nn.Module, look: CropRunner) -> None:
-        self.run, self.network, self.look = run, network, look
+    def __init__(self, answering: Answering, look: CropRunner) -> None:
+        self.run, self.answering, self.look = answering.run, answering, look
         self._gmac: dict[tuple[int, int], float] = {}
 
     def gmac(self, size: tuple[int, int]) -> float:
         """Return 10⁹ multiply-adds of a crop of (height, width) pixels."""
         if size not in self._gmac:
-            self._gmac[size] = cost.gmac(self.network, *size)
+            self._gmac[size] = self.answering.gmac(size)
         return self._gmac[size]
 
 
 @lru_cache(maxsize=2)
 def loaded(
-    run: Path, weights: str, device: str, gib: float | None, batch_pixels: int | None
+    run: Path, weights: str, views: int, device: str, gib: float | None, batch_pixels: int | None
 ) -> Loaded:
-    """Load a run's network, once in a process.
+    """Load a run's networks, once in a process.
 
     Raises:
         RunError: its weights have changed since `weights` was taken.
     """
-    opened, where = Run.open(run), resolve_device(device)
-    network = opened.load_network(where)
-    if sha256(run / "weights.safetensors") != weights:
+    opened, where = open_run(run), resolve_device(device)
+    answering = Answering.load(opened, where, views)
+    if opened.weights_sha256() != weights:
         raise RunError(f"the weights of {run} have changed meanwhile; predict again")
-    return Loaded(opened, network, inference_runner(where, gib, batch_pixels))
+    return Loaded(answering, inference_runner(where, gib, batch_pixels))
 
 
 class Reading:
@@ -102,7 +103,7 @@ class Reading:
         self._slide, self._by, self._pixels = slide, by, pixels
         about = by.run.weights
         self.run = by.run
-        self.left_out, self.taken = large_enough(slide, about.level, smallest_input(about.spec))
+        self.left_out, self.taken = large_enough(slide, about.level, by.run.smallest_input())
         self._read = PixelReader(slide, about.level, self.taken)
         self.sizes, self.colors = self._read.sizes, self._read.colors
         self.vendors = self._read.vendors
@@ -140,7 +141,7 @@ class Reading:
         self, images: Iterator[CropImage], wanted: list[int], own_stains: list[str] | None = None
     ) -> dict[int, Floats]:
         by = self._by
-        found = crop_logits(by.network, by.run, images, by.look, own_stains)
+        found = crop_logits(by.answering, images, by.look, own_stains)
         return dict(zip(wanted, found, strict=True))
 
     def scale_warnings(self, tolerance: float) -> list[str]:
@@ -182,11 +183,16 @@ class Reading:
         level = self._slide.level(self.run.weights.level)
         return {"name": level.name, "factor": level.factor, "mpp": level.mpp}
 
-    def color_distance(self, known: ColorStatistics | None) -> tuple[float | None, list[str]]:
-        """Return how far the crops' colours are from training's, and what is unusual about it."""
-        if known is None or not self.colors:
+    def color_distance(self, every: Sequence[ColorStatistics]) -> tuple[float | None, list[str]]:
+        """Return how far the crops' colours are from training's, and what is unusual about it.
+
+        Of several members the one counts to whose training slides they are the most unlike.
+        """
+        if not every or not self.colors:
             return None, []
-        distance = known.distance(np.mean(self.colors, axis=0))
+        here = np.mean(self.colors, axis=0)
+        known = max(every, key=lambda one: one.distance(here) / one.threshold)
+        distance = known.distance(here)
         if distance <= known.threshold:
             return distance, []
         return distance, [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,8 @@ UNITS = {
     "area_mm2, tissue_mm2": "mm²",
     "colour_distance": "standard deviations of the training slides",
     "bytes": "bytes",
-    "gmac": "10⁹ multiply-adds of the slide's crops",
 }
+DEFERRAL_UNITS = {"gmac": "10⁹ multiply-adds of the slide's crops"}
 BOX = ("x", "y", "width", "height")
 
 
@@ -108,7 +108,7 @@ def as_report(
         **about,
         "calibration": calibration_json(calibrated),
         "classes": list(found.classes),
-        "units": UNITS,
+        "units": UNITS if found.readers is None else UNITS | DEFERRAL_UNITS,
         "outcomes": {
             name: sum(one.outcome == name for one in found.slides)
             for name in ("ok", "empty", "failed")
@@ -128,11 +128,14 @@ def calibration_json(calibrated: Calibration) -> dict[str, Any]:
     }
 
 
-def colors_json(colors: ColorStatistics | None) -> dict[str, Any]:
-    """Return what predictions.json says of a run's training slides."""
+def colors_json(colors: Sequence[ColorStatistics]) -> dict[str, Any]:
+    """Return what predictions.json says of a run's training slides; a list of several members'."""
+    slides, thresholds = [one.slides for one in colors], [one.threshold for one in colors]
+    if len(colors) > 1:
+        return {"slides": slides, "threshold": thresholds}
     return {
-        "slides": colors.slides if colors else None,
-        "threshold": colors.threshold if colors else None,
+        "slides": slides[0] if slides else None,
+        "threshold": thresholds[0] if thresholds else None,
     }
 
 

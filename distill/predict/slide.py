@@ -132,10 +132,11 @@ def _predict(given: wsistore.SlideFile, job: SlideJob) -> SlideLogits:
 
 def _networks(job: SlideJob) -> tuple[Loaded, Loaded | None]:
     machine = job.device, job.memory_gib, job.batch_pixels
-    first = loaded(job.by.run, job.by.weights, *machine)
-    if job.second is None:
-        return first, None
-    return first, loaded(job.second.by.run, job.second.by.weights, *machine)
+    first, *second = (
+        loaded(by.run, by.weights, by.views, *machine)
+        for by in (job.by, *((job.second.by,) if job.second else ()))
+    )
+    return first, second[0] if second else None
 
 
 def _known(job: SlideJob, fingerprint: str) -> list[str]:

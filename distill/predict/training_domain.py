@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import wsistore
 from distill.data import MIN_CROPS, ColorStatistics, measure_colors, rows_of
 from distill.errors import RunError, UsageError
-from distill.runs import Run
+from distill.runs import Ensemble, Run
 
 
 @dataclass(frozen=True)
@@ -19,11 +20,18 @@ class TrainingDomain:
         settings: of the build of its store, as `wsistore.Store.settings` has them.
         colors: of its training slides; None where they are not known.
         unknown: why they are not; empty where they are.
+        beside: of an ensemble, those of its other members' training slides, where they are others.
     """
 
     settings: dict[str, Any]
     colors: ColorStatistics | None
     unknown: str = ""
+    beside: tuple[ColorStatistics, ...] = ()
+
+    @property
+    def all_colors(self) -> tuple[ColorStatistics, ...]:
+        """The colours of all members' training slides that are known; none where none are."""
+        return (*(() if self.colors is None else (self.colors,)), *self.beside)
 
 
 def domain_of(run: Run, store: str | None) -> TrainingDomain:
@@ -39,6 +47,8 @@ def domain_of(run: Run, store: str | None) -> TrainingDomain:
         RunError: the record is damaged.
         wsistore.WsistoreError: the store cannot be opened.
     """
+    if isinstance(run, Ensemble):
+        return _of_all([domain_of(one, store) for one in run.members])
     data = run.config.get("data", {})
     opened = None if store is None else wsistore.open(store)
     if opened is not None:
@@ -61,6 +71,16 @@ def domain_of(run: Run, store: str | None) -> TrainingDomain:
     wsistore.check_settings(opened.settings, run.weights.level)
     colors, unknown = _measured(run, opened)
     return TrainingDomain(opened.settings, colors, unknown)
+
+
+def _of_all(domains: Sequence[TrainingDomain]) -> TrainingDomain:
+    """Return what slides an ensemble expects, whose members find the same crops."""
+    colors: list[ColorStatistics] = []
+    for one in domains:
+        colors += [each for each in one.all_colors if each not in colors]
+    unknown = "; ".join(dict.fromkeys(one.unknown for one in domains if one.unknown))
+    first = colors[0] if colors else None
+    return TrainingDomain(domains[0].settings, first, unknown, tuple(colors[1:]))
 
 
 def _require_same(run: Run, store: wsistore.Store, digest: str | None) -> None:

@@ -23,7 +23,7 @@ from distill.evaluation import (
 )
 from distill.report.consistency import bootstrap, scores_match_predictions
 from distill.report.formatting import folder_names
-from distill.runs import Run, disagreement, sha256
+from distill.runs import Ensemble, Run, disagreement, open_run
 
 _REQUESTS = {
     "calibration": ("subset", "of"),
@@ -128,7 +128,7 @@ def collect(
     """
     if len({path.resolve() for path in paths}) < len(paths):
         raise UsageError("a run is named twice")
-    runs = [Run.open(path) for path in paths]
+    runs = [open_run(path) for path in paths]
     for run in runs:
         run.require_crops()
     again = _Again(store, split, subset, cohort)
@@ -222,8 +222,10 @@ def _read(name: str, run: Run, folder: Path, again: _Again) -> Evaluated:
     if lacking:  # of an evaluation from before they were recorded
         seen = leakage.count(run, again.store, answers.table)
         metrics |= {f"{way}_patients": seen[way] for way in lacking}
-    weights = sha256(run.path / "weights.safetensors")
-    return Evaluated(name, run, weights, metrics, answers, _epochs(run.path / "metrics.jsonl"))
+    weights = run.weights_sha256()
+    # an ensemble was never trained: its members were, elsewhere
+    epochs = () if isinstance(run, Ensemble) else _epochs(run.path / "metrics.jsonl")
+    return Evaluated(name, run, weights, metrics, answers, epochs)
 
 
 def _epochs(file: Path) -> tuple[dict[str, Any], ...]:

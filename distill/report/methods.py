@@ -145,13 +145,19 @@ def auxiliary(subset: str) -> str:
 
 
 def _method(one: Evaluated, known: Mapping[str, Evaluated]) -> str:
+    views = one.metrics.get("views", 1)
+    name = _trained_as(one, known)
+    return f"{name}, {views} views" if views > 1 else name
+
+
+def _trained_as(one: Evaluated, known: Mapping[str, Evaluated]) -> str:
     config = one.run.config
     if one.command == "train kd":
         extra = auxiliary(str(config.get("subset", "train")))
         return f"KD ({extra})" if extra else "KD"
     if one.command == "train finetune":
         before = known.get(_origin(config, "student") or "")
-        return f"{_method(before, known) if before else 'KD'}, fine-tuned"
+        return f"{_trained_as(before, known) if before else 'KD'}, fine-tuned"
     return {"train teacher": "Teacher", "train baseline": "Baseline"}.get(one.command, one.name)
 
 
@@ -180,7 +186,8 @@ def _recipe(one: Evaluated, known: Mapping[str, Evaluated]) -> dict[str, Any]:
     Of a teacher (or of a student that was fine-tuned) which is among the runs only its own recipe
     counts: each seed of an experiment has a teacher, and its targets, of its own.
     """
-    recipe: dict[str, Any] = _kept(one.run.config)
+    # another number of views is another answer, of another cost
+    recipe: dict[str, Any] = {**_kept(one.run.config), "views": one.metrics.get("views", 1)}
     for what in ("teacher", "student"):
         before = known.get(_origin(one.run.config, what) or "")
         if before is not None and before is not one:

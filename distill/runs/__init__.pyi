@@ -1,7 +1,9 @@
 from . import curves
 from .checkpoint import AVERAGE, Modules, TrainingState, modules
+from .choices import MEANS, PROBABILITIES, VIEWS
 from .class_maps import class_map, disagreement
 from .curves import curve_columns
+from .ensemble import Ensemble, check_ensemble_folder, open_run, read_members, write_ensemble
 from .init_from import start_from
 from .provenance import (
     crops_sha256,
@@ -34,7 +36,11 @@ __all__ = [
     "CROP",
     "EMBEDDINGS",
     "LOWEST",
+    "MEANS",
     "PLACES",
+    "PROBABILITIES",
+    "VIEWS",
+    "Ensemble",
     "Modules",
     "NonWritingRank",
     "Run",
@@ -42,6 +48,7 @@ __all__ = [
     "TrainingState",
     "Weights",
     "Writer",
+    "check_ensemble_folder",
     "check_out",
     "check_resume",
     "class_map",
@@ -53,9 +60,12 @@ __all__ = [
     "environment",
     "location",
     "modules",
+    "open_run",
+    "read_members",
     "require_types",
     "resume_differences",
     "sha256",
     "slide_fingerprints",
     "start_from",
+    "write_ensemble",
 ]

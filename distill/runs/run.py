@@ -9,6 +9,7 @@ import wsistore
 from distill.errors import RunError, UsageError
 from distill.files import fill, load, read_json
 from distill.runs.checkpoint import read_progress
+from distill.runs.choices import PROBABILITIES
 from distill.runs.config import read_config
 from distill.runs.provenance import sha256
 from distill.runs.weights import FORMAT, LOWEST, Weights, read_weights
@@ -26,6 +27,8 @@ BAG, CROP = "bag", "crop"
 EMBEDDINGS = "embeddings"
 """Key of config.json for the stored vectors that a head learnt from."""
 CHECKPOINT = "checkpoint.safetensors"
+ENSEMBLE = "ensemble.json"
+"""Where there is this file the folder is no run but several, see `distill.runs.ensemble`."""
 
 
 class Run:
@@ -35,7 +38,12 @@ class Run:
         path: the folder.
         config: the resolved configuration, from config.json.
         weights: what is known of the weights, from weights.json.
+        mean: what is averaged where there are several answers for a crop: one of `MEANS`.
+        views: how many views of a crop are answered about, unless another number is asked for.
     """
+
+    mean = PROBABILITIES
+    views = 1
 
     def __init__(self, path: Path, config: dict[str, Any], weights: Weights) -> None:
         self.path = path
@@ -50,11 +58,48 @@ class Run:
             RunError: if it is not a run folder, or has no weights yet, or is damaged.
         """
         path = Path(path)
+        if (path / ENSEMBLE).exists():
+            raise RunError(
+                f"{path} is an ensemble, which this command does not take; name a run, such as one "
+                f"of its members: {path / 'members' / '1'}"
+            )
         if not is_run(path):
             raise RunError(f"{path} is not a run folder (it has no config.json of {FORMAT})")
         if not (path / "weights.json").exists():
             raise RunError(f"{path} has no weights: its training ended before the first epoch did")
         return cls(path, read_config(path / "config.json"), read_weights(path / "weights.json"))
+
+    @property
+    def members(self) -> tuple[Run, ...]:
+        """The runs that answer: itself."""
+        return (self,)
+
+    @property
+    def epoch(self) -> int | None:
+        """The epoch that its weights are from; None where there is no one such epoch."""
+        return self.weights.epoch
+
+    def weights_sha256(self) -> str:
+        """Return the SHA-256 of its weights.
+
+        Raises:
+            DistillError: if they cannot be read.
+        """
+        return sha256(self.path / "weights.safetensors")
+
+    def smallest_input(self) -> int:
+        """Return the least height and width, in pixels, that its network takes."""
+        from distill.networks import smallest_input
+
+        return smallest_input(self.weights.spec)
+
+    def load_networks(self, device: torch.device | str = "cpu") -> tuple[Classifier, ...]:
+        """Return the networks of its `members`, each as `load_network` does.
+
+        Raises:
+            RunError: as `load_network`.
+        """
+        return (self.load_network(device),)
 
     def require_unchanged(self) -> None:
         """Refuse to publish what was made with weights that the folder does not hold any more.
@@ -83,7 +128,7 @@ class Run:
         """
         return {
             "run": str(self.path.resolve()),
-            "weights_sha256": sha256(self.path / "weights.safetensors"),
+            "weights_sha256": self.weights_sha256(),
             "level": self.weights.level,
             "mpp": self.weights.mpp,
             "epoch": self.weights.epoch,

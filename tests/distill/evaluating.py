@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -79,8 +80,16 @@ def rows() -> list[tuple[str, str, str, str, str]]:
     return found
 
 
-def make_run(path: Path, store: Path, seed: int = 0, **extra: Any) -> Path:
-    network = build("resnet10", 3, seed=seed)
+def make_run(
+    path: Path,
+    store: Path,
+    seed: int = 0,
+    *,
+    classes: Sequence[str] = CLASSES,
+    network_name: str = "resnet10",
+    **extra: Any,
+) -> Path:
+    network = build(network_name, len(classes), seed=seed)
     split = (store / "splits" / "main.csv").read_bytes()
     config = {
         "store": str(store.resolve()),
@@ -88,7 +97,7 @@ def make_run(path: Path, store: Path, seed: int = 0, **extra: Any) -> Path:
         "split_sha256": hashlib.sha256(split).hexdigest(),
         **extra,
     }
-    weights = Weights("resnet10", CLASSES, "10x", 1.01, MEAN, STD, 0, "last epoch")
+    weights = Weights(network_name, list(classes), "10x", 1.01, MEAN, STD, 0, "last epoch")
     writer = RunWriter(path, config, weights)
     adam = torch.optim.Adam(network.parameters())
     writer.epoch({"epoch": 1}, {"network": network}, adam, TrainingState(epoch=1, kept=1))

@@ -132,14 +132,13 @@ def run_table(rows: Sequence[MethodRow]) -> Table:
             Cell(one.name, (one.name, one.command)),
             text(_setting(one, "seed")),
             count(sum(record["epoch"] > 0 for record in one.epochs)),
-            Cell(str(about.epoch), (about.epoch, about.chosen), about.chosen),
+            _kept(one),
             text(preset(one)),
             Cell(one.sha256[:12], (one.sha256,)),
         )
         for row in rows
         for run in row.runs
         for one in run.trained
-        for about in [one.run.weights]
     ]
     caption = "weights: the first digits of their SHA-256; all of them are in the CSV file."
     return Table("runs", "Runs", caption, made, tuple(body))
@@ -195,6 +194,14 @@ def preset(one: Evaluated) -> str:
         return ""
     said = ", ".join(f"{key} {value['used']}" for key, value in departures.items())
     return f"{name}, but {said}" if said else str(name)
+
+
+def _kept(one: Evaluated) -> Cell:
+    """Return the epoch whose weights were kept, and why; the members of an ensemble have theirs."""
+    epoch, chosen = one.run.epoch, one.run.weights.chosen
+    if epoch is None:
+        return Cell(chosen, ("", chosen))
+    return Cell(str(epoch), (epoch, chosen), chosen)
 
 
 def _setting(one: Evaluated, key: str) -> str:

@@ -17,6 +17,7 @@ import wsistore
 from distill import cost
 from distill.data.normalization import to_input
 from distill.errors import DistillError, UsageError
+from distill.evaluation.answering import Answering
 from distill.evaluation.evaluator import evaluate
 from distill.evaluation.inference import crop_logits
 from distill.evaluation.metrics.calibration import fit_temperature
@@ -147,7 +148,7 @@ def test_a_crop_too_large_for_the_memory_is_seen_in_strips(
     monkeypatch.setattr("distill.networks.execution.runner.forward", forward)
 
     def answer(look: CropRunner) -> Floats:
-        (found,) = crop_logits(network, opened, [CropImage("s/0", "s", image)], look)
+        (found,) = crop_logits(Answering(opened, (network,)), [CropImage("s/0", "s", image)], look)
         return found
 
     whole, strips = (answer(CropRunner(memory, learns=False)) for memory in (plain, plain - 1))

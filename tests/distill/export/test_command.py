@@ -14,22 +14,24 @@ import pytest
 import torch
 from click.testing import Result
 
+import wsistore
+from distill.evaluation.answering import Answering
 from distill.evaluation.inference import logits
-from distill.export import onnx_model
+from distill.export import onnx_model, parity
+from distill.runs.ensemble import open_run
 from distill.runs.run import Run
+from tests.distill.commands import done
 from tests.distill.evaluating import CLASSES, MEAN, STD, strict
 
 Export = Callable[..., Result]
 
 
 def test_the_file_alone_predicts_as_evaluate_does(run: Path, store: Path, exported: Path) -> None:
-    import wsistore
-
     opened, ours = wsistore.open(store), Run.open(run)
     session = onnxruntime.InferenceSession(exported.read_bytes())
     told = session.get_modelmeta().custom_metadata_map
     crops = opened.crops["crop"].tolist()[:6]
-    wanted = logits(ours.load_network(), ours, opened, crops)
+    wanted = logits(Answering.load(ours), opened, crops)
     for crop, row in zip(crops, wanted, strict=True):
         pixels = np.asarray(opened[crop][told["level"]][:])
         found, chances, features = session.run(None, {"image": pixels[None]})
@@ -206,3 +208,34 @@ def test_misuse(run: Path, tmp_path: Path, export: Export) -> None:
     result = export(tmp_path, "--onnx")
     assert result.exit_code == 1
     assert "is not a run folder" in result.output
+
+
+def test_views_are_one_file_that_predicts_as_evaluate_does(
+    run: Path, store: Path, export: Export, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Crops are no squares. Of several networks too: tests/distill/export/test_onnx_model.py."""
+    small = [shape for shape in parity.shapes(9) if shape[1] * shape[2] < 30_000]
+    monkeypatch.setattr(parity, "shapes", lambda _: small)  # the largest takes half a minute
+    both = tmp_path / "both"
+    done("ensemble", run, "--views", 2, "--out", both)
+    result = export(both, "--onnx")
+    assert result.exit_code == 0, result.output
+    opened, ours = wsistore.open(store), open_run(both)
+    session = onnxruntime.InferenceSession((both / "model.onnx").read_bytes())
+    assert [one.name for one in session.get_outputs()] == ["logits", "probabilities"]
+    told = session.get_modelmeta().custom_metadata_map
+    answers = json.loads(told["answers"])
+    assert (answers["views"], answers["mean"], len(answers["members"])) == (2, "probabilities", 1)
+    assert "std" not in told
+    crops = opened.crops["crop"].tolist()[:4]
+    for crop, row in zip(crops, logits(Answering.load(ours), opened, crops), strict=True):
+        pixels = np.asarray(opened[crop]["10x"][:])
+        found, chances = session.run(None, {"image": pixels[None]})
+        np.testing.assert_allclose(found[0], row, atol=1e-5)
+        np.testing.assert_allclose(chances[0], np.exp(row) / np.exp(row).sum(), atol=1e-5)
+    card = (both / "model.card.md").read_text()
+    assert "mean of probabilities over one network and 2 views of a crop" in card
+    assert "each crop costs all of them" in card
+    floating = export(both, "--onnx", "--input", "float", "--out", tmp_path / "x.onnx")
+    assert floating.exit_code == 2
+    assert "standardise pixels each in its own way" in floating.stderr

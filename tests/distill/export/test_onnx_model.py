@@ -1,16 +1,24 @@
 """The network that is exported is the run's, in other operations."""
 
 import copy
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from distill import networks
 from distill.errors import ExportError
+from distill.evaluation.answering import Answering
+from distill.evaluation.inference import crop_logits
 from distill.export import onnx_model, parity
 from distill.export.portable_norm import PORTABLE
+from distill.networks import CropImage
+from distill.runs.ensemble import open_run
 from distill.runs.weights import Weights
+from tests.distill.commands import done
+from tests.distill.evaluating import CLASSES, make_run
 
 ABOUT = Weights("resnet10", ["a", "b"], "10x", 1.0, (0.5, 0.4, 0.6), (0.2, 0.1, 0.3), 1, "last")
 
@@ -86,3 +94,22 @@ def test_the_sizes_checked_are_smallest_odd_thin_and_batched() -> None:
     assert (9, 9) in sizes
     assert any(height % 2 and width % 2 and height != width for height, width in sizes)
     assert any(batch > 1 for batch, *_ in shapes)
+
+
+@pytest.mark.parametrize("mean", ["probabilities", "logits"])
+@pytest.mark.parametrize("views", [1, 4, 8])
+def test_several_networks_and_views_are_exported_as_they_are_evaluated(
+    run: Path, store: Path, tmp_path: Path, mean: str, views: int
+) -> None:
+    other = make_run(tmp_path / "other", store, 1, classes=CLASSES[::-1])
+    done("ensemble", run, other, "--mean", mean, "--views", views, "--out", tmp_path / "both")
+    answering = Answering.load(open_run(tmp_path / "both"))
+    exported = onnx_model.ExportedMean(answering)
+    made = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (2, 3, 40, 60), dtype=torch.uint8, generator=made)
+    crops = [CropImage(f"s/{k}", "s", image) for k, image in enumerate(images)]
+    wanted = np.stack(list(crop_logits(answering, crops)))
+    with torch.inference_mode():
+        for logits, probabilities in (exported(images), exported.reference(images)):
+            np.testing.assert_allclose(logits, wanted, atol=2e-5)
+            np.testing.assert_allclose(probabilities, logits.softmax(1))
