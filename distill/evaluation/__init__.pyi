@@ -13,7 +13,7 @@ from .metrics.bootstrap import DRAWS, UNITS
 from .metrics.calibration import BINS, probabilities
 from .metrics.curves import Reliability
 from .metrics.net_benefit import THRESHOLDS
-from .net_benefit import DECIDED, NetBenefit, net_benefit_of
+from .net_benefit import NetBenefit, net_benefit_of
 from .operating_rule import (
     OPERATING_POINTS,
     POINT_SCORES,
@@ -44,7 +44,6 @@ __all__ = [
     "COHORTS",
     "COHORT_FORMAT",
     "COLORS_CSV",
-    "DECIDED",
     "DRAWS",
     "EPOCH",
     "FEW_OF_A_CLASS",

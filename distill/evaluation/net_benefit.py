@@ -38,37 +38,37 @@ class NetBenefit:
 def net_benefit_of(
     runs: Sequence[Predictions],
     minus: Sequence[Predictions],
-    kind: str,
     how: BootstrapSettings,
     aggregate: str,
-) -> NetBenefit | None:
+) -> dict[str, NetBenefit]:
     """Return the net benefit of the mean of runs, minus that of the mean of others, if there are.
 
     Args:
         runs: at least one; answers for crops.
         minus: the same; may be none.
-        kind: one of `DECIDED`.
         how: the bootstrap; all runs see the same draws.
         aggregate: how crops add up to a patient.
 
     Returns:
-        None where no case has a label.
+        By "crops" and, where a patient has a label, "patients".
 
     Raises:
         SubsetError: the runs tell other classes apart, or share no labelled crop.
     """
-    there = scoring.aligned([*minus, *runs])
-    each = [one if kind == "crop" else one.by(kind, aggregate) for one in there]
-    if not each[0].table["label"].notna().any():
-        return None
-    found, _ = scoring.cases(each)
-    classes = each[0].classes
-    return NetBenefit(
-        classes,
-        len(found.truth),
-        tuple(np.bincount(found.truth, minlength=len(classes)).tolist()),
-        decision_curves(found, len(minus), how.unit, how.draws, how.seed),
-    )
+    there, made = scoring.aligned([*minus, *runs]), {}
+    for kind in DECIDED:
+        each = [one if kind == "crop" else one.by(kind, aggregate) for one in there]
+        if not each[0].table["label"].notna().any():
+            continue
+        found, _ = scoring.cases(each)
+        classes = each[0].classes
+        made[f"{kind}s"] = NetBenefit(
+            classes,
+            len(found.truth),
+            tuple(np.bincount(found.truth, minlength=len(classes)).tolist()),
+            decision_curves(found, len(minus), how.unit, how.draws, how.seed),
+        )
+    return made
 
 
 def net_benefit_csv(answers: Predictions, how: BootstrapSettings, aggregate: str) -> bytes:
@@ -79,11 +79,11 @@ def net_benefit_csv(answers: Predictions, how: BootstrapSettings, aggregate: str
         how: the bootstrap.
         aggregate: how crops add up to a patient.
     """
-    tables = []
-    for kind in DECIDED:
-        found = net_benefit_of([answers], [], kind, how, aggregate)
-        if found is not None:
-            tables += [_rows(f"{kind}s", found, k) for k in range(len(found.classes))]
+    tables = [
+        _rows(kind, found, k)
+        for kind, found in net_benefit_of([answers], [], how, aggregate).items()
+        for k in range(len(found.classes))
+    ]
     return guarded_csv(pd.concat(tables, ignore_index=True))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from distill.evaluation import DECIDED, NetBenefit, net_benefit_of
+from distill.evaluation import NetBenefit, net_benefit_of
 from distill.report.evaluations import Evaluated
 from distill.report.methods import TEACHER, MethodRow
 from distill.report.scores import Difference, Measured
@@ -52,7 +52,5 @@ def measure_decisions(measured: Measured) -> Decisions:
 def _curves(
     runs: tuple[Evaluated, ...], minus: tuple[Evaluated, ...], measured: Measured
 ) -> dict[str, NetBenefit]:
-    how, aggregate = measured.collected.how, measured.collected.aggregate
     answers, others = ([one.answers for one in some] for some in (runs, minus))
-    found = {f"{kind}s": net_benefit_of(answers, others, kind, how, aggregate) for kind in DECIDED}
-    return {kind: one for kind, one in found.items() if one is not None}
+    return net_benefit_of(answers, others, measured.collected.how, measured.collected.aggregate)

@@ -36,7 +36,8 @@ def _figure(
     first = rows[0][1]
     everyone = 100 * first.curves.treat_all[first.classes.index(label)]
     curves = [(row, 100 * one.curves.value[one.classes.index(label)]) for row, one in rows]
-    highest = max(float(np.nanmax(values)) for values in (everyone, *(v for _, v in curves)))
+    # what a perfect network brings at every threshold, so that there is room even for none
+    highest = 100 * first.of_class[first.classes.index(label)] / first.cases
     with drawing(name, 3.4, 3.0 + 0.19 * (len(rows) + 2)) as figure:
         axes = figure.subplots()
         axes.plot([0, 100], [0, 0], color=FAINT, linewidth=1, label="none called")
