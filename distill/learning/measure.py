@@ -177,9 +177,9 @@ def _needed(curve: Curve, line: Line, point: Point, baseline: Line, score: Score
     name = f"{score.group} {score.name}"
     numbers = [one.patients for one in baseline.points]
     how = curve.how
-    observed = resampling.observed_scores(found)
+    observed = resampling.observed_scores(found, paper=curve.paper)
     value = float(_needs(numbers, [one[name].reshape(1) for one in observed], parts)[0])
-    drawn = resampling.bootstrap_scores(found, how.unit, how.draws, how.seed)
+    drawn = resampling.bootstrap_scores(found, how.unit, how.draws, how.seed, paper=curve.paper)
     interval = None
     if found.units(how.unit) > 1:
         ends = _needs(numbers, [one[name] for one in drawn], parts)
