@@ -19,6 +19,7 @@ _TYPES: Mapping[str, Any] = {
     "split": str,
     "split_sha256": str,
     "subset": str,
+    "views": int,
     "aggregate": str,
     "skipped": _OBJECT,
     "calibration": _OBJECT | None,

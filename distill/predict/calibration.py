@@ -96,7 +96,7 @@ UNFITTED = "has no temperature (evaluate with --calibrate)"
 OTHER_VIEWS = "is of another number of views of a crop"
 
 
-def _fitted(file: Path, weights: str, views: int) -> Calibration | str:
+def _fitted(file: Path, weights: str, views: int = 1) -> Calibration | str:
     """Return the temperature of an evaluation, or why it gives none.
 
     Raises:
