@@ -176,7 +176,7 @@ def _about(passes: Passes, store: wsistore.Store, subset: str) -> dict[str, Any]
     first = passes.runs[0].metrics
     seeds = sorted({seed for _, seed in passes.keys})
     calibration = first["calibration"]
-    config = wsistore.parse_json((passes.runs[0].path / "config.json").read_bytes())
+    config = passes.runs[0].evaluated.run.config
     return {
         "format": FORMAT,
         "method": method(config),

@@ -1,6 +1,7 @@
 """Pooled evaluations: against a slow transcription, and what is refused."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from sklearn.metrics import f1_score
 import wsistore
 from distill.evaluation.predictions import read_guarded_csv
 from distill.evaluation.scoring import BootstrapSettings
+from distill.runs.ensemble import open_run
 from tests.distill.commands import distill, done
 from tests.distill.pooling.folds import fold_run, make_folds, metrics, over_folds
 from tests.distill.report.fabricate import CLASSES
@@ -212,3 +214,26 @@ def test_nothing_else_is_replaced(pooled: Path, runs: list[Path], store: Path) -
     (pooled / "notes.txt").write_text("mine")
     assert "would remove notes.txt" in distill(*again, "--overwrite").output
     (pooled / "notes.txt").unlink()
+
+
+def test_ensembles_of_folds_are_pooled_as_runs_are(tmp_path: Path) -> None:
+    """One ensemble of two seeds for each fold, with the answers of the first seed."""
+    store, ensembles = make_folds(tmp_path / "store"), []
+    for number in range(3):
+        split = f"cv-{number}"
+        runs = [fold_run(tmp_path / f"{seed}" / split, store, split, seed=seed) for seed in (0, 1)]
+        out = tmp_path / f"both-{number}"
+        done("ensemble", *runs, "--out", out)
+        shutil.copytree(runs[0] / "evaluation", out / "evaluation")
+        file = out / "evaluation" / f"{split}-test" / "metrics.json"
+        report = {**json.loads(file.read_text()), "weights_sha256": open_run(out).weights_sha256()}
+        file.write_text(json.dumps(report))
+        ensembles.append(out)
+    done("pool", *ensembles, store, "--out", tmp_path / "pooled")
+    found = json.loads((tmp_path / "pooled" / "metrics.json").read_text())
+    assert [one["run"] for one in found["runs"]] == [out.name for out in ensembles]
+    assert found["seeds"] == [0]  # the lowest stands for an ensemble
+    plain = [tmp_path / "0" / f"cv-{number}" for number in range(3)]
+    done("pool", *plain, store, "--out", tmp_path / "plain")
+    alone = json.loads((tmp_path / "plain" / "metrics.json").read_text())
+    assert found["overall"] == alone["overall"]
