@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 import wsistore
-from distill.data import slide_colors
+from distill.data import rows_at, slide_colors
 from distill.errors import SubsetError, UsageError
 from distill.predict import TrainingDomain, domain_of
 from distill.runs import Run
@@ -104,9 +104,7 @@ def _domain(run: Run, home: wsistore.Store) -> TrainingDomain:
 
 def scales(run: Run, store: wsistore.Store, crops: Sequence[str]) -> dict[str, float]:
     """Return µm per pixel at the run's level: of the run, and median, least and most of crops."""
-    rows = store.levels
-    rows = rows[(rows["level"] == run.weights.level) & rows["crop"].isin(list(crops))]
-    mpp = rows["mpp"]
+    mpp = rows_at(store.levels, crops, run.weights.level)["mpp"]
     return {
         "run": run.weights.mpp,
         "median": float(mpp.median()),
@@ -123,8 +121,7 @@ def require_scale(
     Raises:
         SubsetError: one does.
     """
-    rows = store.levels
-    rows = rows[(rows["level"] == run.weights.level) & rows["crop"].isin(list(crops))]
+    rows = rows_at(store.levels, crops, run.weights.level)
     mpp = rows["mpp"].to_numpy(np.float64)
     off = mpp / run.weights.mpp - 1
     far = np.abs(off) > tolerance

@@ -17,6 +17,7 @@ from distill.report import (
     ZONE,
     Picture,
     Question,
+    cut_short,
     drawing,
     ends,
     interval,
@@ -25,7 +26,6 @@ from distill.report import (
     picture,
     pooled,
 )
-from wsistore import texts
 
 _LONGEST = 26
 """Characters of a name at the left of a figure."""
@@ -98,7 +98,7 @@ def reliability_figure(one: CohortColumn, number: int) -> Picture:
             axes.scatter(
                 confidence, right, s=sizes, color=color, marker=marker, alpha=0.75, linewidth=0,
             )  # fmt: skip
-            labels.append((color, marker, f"{_short(row.name)}: {error}"))
+            labels.append((color, marker, f"{cut_short(row.name, _LONGEST)}: {error}"))
             points = zip(confidence, right, found.cases[some], strict=True)
             said.append(
                 f"{row.name}, ECE {error} %: "
@@ -170,7 +170,7 @@ def _forest(
                 span = [100 * end for end in one.span]
                 axes.plot(span, [place, place], color=color, linewidth=2, solid_capstyle="butt")
             axes.plot([100 * one.value], [place], marker, color=color, markersize=6.5)
-        axes.set_yticks(range(len(lines)), [_short(one.label) for one in lines])
+        axes.set_yticks(range(len(lines)), [cut_short(one.label, _LONGEST) for one in lines])
         for tick, one in zip(axes.get_yticklabels(), lines, strict=True):
             tick.set_fontweight("bold" if one.column is None else "normal")
         axes.tick_params(axis="y", length=0)
@@ -195,11 +195,6 @@ def _said(lines: Sequence[_Line], *, sign: bool) -> str:
 
 def _number(entry: Mapping[str, Any]) -> str:
     return "–" if entry["value"] is None else percent(entry["value"], 1)
-
-
-def _short(name: str) -> str:
-    shown = texts.visible(name)
-    return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 1]}…"
 
 
 def _capital(words: str) -> str:

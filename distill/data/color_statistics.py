@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from distill.data.subsets import rows_at
 from distill.errors import RunError
 from distill.types import Floats
 
@@ -97,7 +98,7 @@ def slide_colors(levels: pd.DataFrame, crops: Collection[str], level: str) -> pd
         crops: ids, SLIDE/N.
         level: name of the level.
     """
-    rows = levels[(levels["level"] == level) & levels["crop"].isin(set(crops))]
+    rows = rows_at(levels, crops, level)
     slides = rows["crop"].str.rpartition("/")[0].rename("slide")
     pixels = (rows["height"] * rows["width"]).to_numpy(np.float64)[:, None]
     total = rows[["sum_r", "sum_g", "sum_b"]].to_numpy(np.float64)

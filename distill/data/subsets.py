@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -234,11 +234,14 @@ def class_names(train: Subset, val: Subset | None) -> list[str]:
     return names
 
 
+def rows_at(levels: pd.DataFrame, crops: Iterable[str], level: str) -> pd.DataFrame:
+    """Return the rows of `store.levels` of some crops at a level, in the store's order."""
+    return levels[(levels["level"] == level) & levels["crop"].isin(set(crops))]
+
+
 def median_mpp(store: wsistore.Store, crops: Sequence[str], level: str) -> float:
     """Return the median µm per pixel of some crops at a level; it differs between slides."""
-    rows = store.levels
-    rows = rows[(rows["level"] == level) & rows["crop"].isin(list(crops))]
-    return float(rows["mpp"].median())
+    return float(rows_at(store.levels, crops, level)["mpp"].median())
 
 
 def _sizes(levels: pd.DataFrame) -> dict[tuple[str, str], tuple[int, int]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from distill.report import (
     Picture,
     drawing,
     ends,
+    figure_files,
     percent,
     picture,
     quantity,
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 NAME = "defer"
 SIZE = (4.6, 3.5)
 """Inches, at 72 units each: no wider than a telephone, whose text stays readable."""
-DPI = 200
 
 
 @dataclass(frozen=True)
@@ -106,10 +105,7 @@ def _mark_of(point: Point, score: Score) -> Mark:
 def defer_figure(shown: DrawnCurve) -> dict[str, bytes]:
     """Return the picture's files by name, SVG and PNG."""
     with _drawn(shown, NAME) as figure:
-        svg = _picture(figure, shown, NAME).file()
-        png = io.BytesIO()
-        figure.savefig(png, format="png", dpi=DPI, facecolor="white", metadata={"Software": None})
-    return {f"{NAME}.svg": svg, f"{NAME}.png": png.getvalue()}
+        return figure_files(figure, _picture(figure, shown, NAME))
 
 
 def defer_picture(shown: DrawnCurve, name: str) -> Picture:

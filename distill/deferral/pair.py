@@ -17,6 +17,7 @@ from distill.evaluation import (
     TRAINING,
     BootstrapSettings,
     Predictions,
+    logits_of,
     probabilities,
     scoring,
 )
@@ -148,8 +149,7 @@ def _rescaled(answers: Predictions, there: Evaluated, here: Evaluated) -> Predic
             f"{here.metrics['subset']}, so that confidences cannot be compared; evaluate it on "
             f"{there.metrics['subset']} with --overwrite and without --calibrate"
         )
-    with np.errstate(divide="ignore"):  # a probability of 0 stays one
-        logits = np.log(answers.probabilities)
+    logits = logits_of(answers.probabilities)
     return replace(answers, probabilities=probabilities(logits, wanted))
 
 

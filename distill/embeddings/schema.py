@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 import wsistore
+from distill.data import rows_at
 from distill.embeddings.choices import VIEWS
 from distill.embeddings.tiles import TileRule
 from distill.errors import UsageError
@@ -137,7 +138,7 @@ def crop_digests(levels: pd.DataFrame, crops: Sequence[str], level: str) -> dict
     """
     columns = ["crop", "height", "width"]
     columns += [f"{kind}_{channel}" for kind in ("sum", "sumsq") for channel in "rgb"]
-    rows = levels[(levels["level"] == level) & levels["crop"].isin(list(crops))][columns]
+    rows = rows_at(levels, crops, level)[columns]
     return {
         str(crop): hashlib.sha256(
             f"{crop},{level},{','.join(str(int(one)) for one in numbers)}\n".encode()

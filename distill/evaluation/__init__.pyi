@@ -10,7 +10,7 @@ from .inference import Watch, crop_logits
 from .leakage import EPOCH, HOW, TEMPERATURE, TRAINING, ancestry
 from .metrics import curves, resampling
 from .metrics.bootstrap import DRAWS, UNITS
-from .metrics.calibration import BINS, probabilities
+from .metrics.calibration import BINS, logits_of, probabilities
 from .metrics.curves import Reliability
 from .metrics.net_benefit import THRESHOLDS
 from .net_benefit import NetBenefit, net_benefit_of
@@ -92,6 +92,7 @@ __all__ = [
     "find_caveats",
     "guarded_csv",
     "leakage",
+    "logits_of",
     "mean_logits",
     "missing_scores",
     "net_benefit_of",

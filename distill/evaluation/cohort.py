@@ -23,7 +23,7 @@ import wsistore
 from distill.errors import SubsetError, UsageError
 from distill.evaluation.choices import Aggregate
 from distill.evaluation.cohort_choices import KEEP, LEAVE_OUT, OWN, REFUSE, RENORMALIZE, SHARED
-from distill.evaluation.metrics.calibration import probabilities
+from distill.evaluation.metrics.calibration import logits_of, probabilities
 from distill.evaluation.predictions import Predictions
 from distill.output_folder import own_name
 from distill.types import Floats, Indices
@@ -82,6 +82,10 @@ class Outside:
     def temperature(self) -> float:
         """Of home; 1 where none was fitted there."""
         return 1.0 if self.calibration is None else float(self.calibration["temperature"])
+
+    def logits_at_one(self, answers: Predictions) -> Floats:
+        """Return logits (N, K) at temperature 1 of answers at the temperature of home."""
+        return self.temperature * logits_of(answers.probabilities)
 
 
 def restricted(

@@ -13,7 +13,7 @@ import torch
 
 import wsistore
 from distill import cost
-from distill.data import Subset, median_mpp
+from distill.data import Subset, median_mpp, rows_at
 from distill.embeddings import load_head, online
 from distill.errors import DistillError
 from distill.evaluation import operating_points, scoring
@@ -199,9 +199,7 @@ def _choosing(
     given = outside.choosing
     if given is None or (plan.calibration is None and plan.present is None):
         return given
-    with np.errstate(divide="ignore"):  # a probability of 0 stays one
-        logits = outside.temperature * np.log(given.probabilities)
-    return _answered(plan, calibration, given.table, logits)
+    return _answered(plan, calibration, given.table, outside.logits_at_one(given))
 
 
 def _points(
@@ -269,9 +267,9 @@ def _cohort(plan: EvaluationPlan, outside: Outside) -> dict[str, Any]:
 
 def _sizes(plan: EvaluationPlan) -> list[tuple[int, int]]:
     """Height and width of every crop of the plan at the run's level."""
-    levels = plan.store.levels
-    rows = levels[levels["level"] == plan.run.weights.level].set_index("crop")
-    rows = rows.loc[list(plan.subset.crops)]
+    crops = plan.subset.crops
+    rows = rows_at(plan.store.levels, crops, plan.run.weights.level).set_index("crop")
+    rows = rows.loc[list(crops)]
     return [(int(h), int(w)) for h, w in zip(rows["height"], rows["width"], strict=True)]
 
 

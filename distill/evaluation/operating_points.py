@@ -271,9 +271,8 @@ def _entries(
         return {}
     values = points.observed_decisions(decisions)
     draws = points.bootstrap_decisions(decisions, how.unit, how.draws, how.seed)
-    units = int(decisions.patient.max()) + 1 if how.unit == "patient" else len(decisions.mine)
-    if units == 1:  # drawn over and over, it has no interval
-        draws = [{name: np.full_like(v, np.nan) for name, v in one.items()} for one in draws]
+    units = resampling.units_of(decisions.patient, how.unit)
+    draws = resampling.without_spread(draws, units)
     found: dict[str, Any] = resampling.to_entries(
         _minus(values, minus), _minus(draws, minus), names
     )["per_class"]

@@ -263,11 +263,8 @@ def _absent(found: Cases, classes: Sequence[str]) -> list[str]:
 
 
 def _drawn(found: Cases, how: BootstrapSettings, paper: bool) -> list[Scores]:
-    """Scores in each draw; NaN throughout where only one unit could be drawn, over and over."""
     drawn = resampling.bootstrap_scores(found, how.unit, how.draws, how.seed, paper=paper)
-    if found.units(how.unit) > 1:
-        return drawn
-    return [{name: np.full_like(v, np.nan) for name, v in scores.items()} for scores in drawn]
+    return resampling.without_spread(drawn, found.units(how.unit))
 
 
 def about_cases(

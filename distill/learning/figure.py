@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -10,12 +9,21 @@ from typing import Any
 from distill.learning.choices import BASELINE, TEACHER
 from distill.learning.gather import Line
 from distill.learning.measure import MeasuredCurve, Scored
-from distill.report import INK, MARKERS, SERIES, drawing, ends, magnification, percent, picture
+from distill.report import (
+    INK,
+    MARKERS,
+    SERIES,
+    drawing,
+    ends,
+    figure_files,
+    magnification,
+    percent,
+    picture,
+)
 
 NAME = "learning-curve"
 WIDTH, TOP, PANEL = 4.6, 0.7, 2.6
 """Inches, at 72 units each; no wider than a telephone, whose text stays readable."""
-DPI = 200
 APART = 0.07
 """Least distance of two labels below the axis, as a part of its length."""
 
@@ -59,10 +67,7 @@ def curve_figure(measured: MeasuredCurve) -> dict[str, bytes]:
                     handles.append(handle)
                     labels.append(label)
         figure.legend(handles, labels, loc="outside lower center", ncols=2)
-        svg = picture(figure, NAME, title, f"{title}. {_said(measured)}").file()
-        png = io.BytesIO()
-        figure.savefig(png, format="png", dpi=DPI, facecolor="white", metadata={"Software": None})
-    return {f"{NAME}.svg": svg, f"{NAME}.png": png.getvalue()}
+        return figure_files(figure, picture(figure, NAME, title, f"{title}. {_said(measured)}"))
 
 
 def tick_labels(numbers: Sequence[int]) -> list[str]:

@@ -13,7 +13,7 @@ from distill.learning.figure import NAME
 from distill.learning.gather import Line
 from distill.learning.measure import MeasuredCurve, Scored
 from distill.learning.sentences import answers_of, patients_text
-from distill.report import ends, interval, magnification, markdown, percent
+from distill.report import ends, interval, magnification, markdown, markdown_table, percent
 
 Cells = list[str]
 
@@ -46,9 +46,9 @@ def page(measured: MeasuredCurve) -> str:
             "## Minus the baseline of the level",
             "Percentage points, paired: both see the same test patients in every draw, and each "
             "seed the same labelled patients. `differences.csv` has every score.",
-            _table(rows),
+            markdown_table(rows),
             "## Patients that the baseline needs for the same",
-            _table(_needed_rows(measured)),
+            markdown_table(_needed_rows(measured)),
         ]
     if measured.steps:
         lines = _lines([one.line for one in measured.steps])
@@ -61,7 +61,7 @@ def page(measured: MeasuredCurve) -> str:
         parts += [
             "## What more labels brought",
             "Percentage points from each number to the next, paired. `steps.csv` has every score.",
-            _table(rows),
+            markdown_table(rows),
         ]
     return "\n\n".join(parts) + "\n"
 
@@ -103,7 +103,7 @@ def _levels(measured: MeasuredCurve) -> list[str]:
                 if one.line is line and one.point.patients == number
             ]
             rows.append([str(number), *cells])
-        found.append(_table(rows))
+        found.append(markdown_table(rows))
     return found
 
 
@@ -146,8 +146,3 @@ def _points(score: Score, block: Mapping[str, Any]) -> str:
     if entry["value"] is None:
         return "–"
     return f"{percent(entry['value'], 1, sign=True)} ({interval(ends(entry), 1, sign=True)})"
-
-
-def _table(rows: Sequence[Cells]) -> str:
-    lines = ["| " + " | ".join(markdown(cell) for cell in row) + " |" for row in rows]
-    return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]])

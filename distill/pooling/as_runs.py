@@ -14,12 +14,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import numpy as np
-
 import wsistore
 from distill.errors import RunError, UsageError
 from distill.evaluation import BootstrapSettings, Predictions, leakage, scoring
-from distill.pooling.gather import FoldRun, Passes, gather
+from distill.pooling.evaluation import mean_cost
+from distill.pooling.gather import FoldRun, Passes, gather, way_of
 from distill.report import Collected, Evaluated
 from distill.runs import Run, open_run
 from distill.training import method
@@ -84,10 +83,7 @@ def _require_alike(methods: Sequence[Passes], ways: Sequence[BootstrapSettings])
     first = methods[0].runs[0]
     for passes, how in zip(methods, ways, strict=True):
         other = passes.runs[0]
-        calibrations = [one.metrics["calibration"] for one in (first, other)]
-        subsets = [held and held["subset"] for held in calibrations]
-        aggregates = [one.metrics["aggregate"] for one in (first, other)]
-        if how != ways[0] or subsets[0] != subsets[1] or aggregates[0] != aggregates[1]:
+        if way_of(other.metrics, how) != way_of(first.metrics, ways[0]):
             raise RunError(
                 f"{first.path} and {other.path} were evaluated in different ways; evaluate both "
                 "with the same options and --overwrite"
@@ -186,14 +182,10 @@ def _sum(numbers: Sequence[int | None]) -> int | None:
 def _cost(runs: Sequence[FoldRun]) -> dict[str, Any]:
     """Return the cost of a crop over all folds: each counts by the crops that it predicted."""
     costs = [one.metrics["cost"] for one in runs]
-    crops = np.array([len(one.answers.table) for one in runs], dtype=np.float64)
+    # medians of folds do not tell that of all crops
     units = {
-        unit: {
-            "mean": float(np.average([one[unit]["mean"] for one in costs], weights=crops)),
-            "median": None,  # medians of folds do not tell it
-            "max": max(one[unit]["max"] for one in costs),
-        }
-        for unit in ("gmac_per_crop", "gflop_per_crop")
+        unit: {**mean, "median": None, "max": max(one[unit]["max"] for one in costs)}
+        for unit, mean in mean_cost(runs).items()
     }
     return {**costs[0], **units}
 

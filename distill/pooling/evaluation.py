@@ -67,11 +67,14 @@ def pool(passes: Passes, how: BootstrapSettings, store: wsistore.Store, subset: 
             "left_out": {"unlabelled": unlabeled, "mixed_labels": mixed},
             **(_block(answers, how, kind, aggregate, paper) or {"scored": {f"{kind}s": 0}}),
         }
-    each = [_observed(one.answers, paper) for one in passes.runs]
-    whole = [_observed(one, paper) for one in scoring.aligned(answers)]
+    each = [scores_over_classes(one.answers, paper=paper) for one in passes.runs]
+    whole = [scores_over_classes(one, paper=paper) for one in scoring.aligned(answers)]
     report["per_fold"] = [_fold_entry(*pair) for pair in zip(passes.runs, each, strict=True)]
     report["spread"] = spread(passes, each, whole)
-    report["cost"] = _cost(passes)
+    report["cost"] = {
+        **mean_cost(passes.runs),
+        "parameters": passes.runs[0].metrics["cost"]["parameters"],
+    }
     return Pooled(passes, report)
 
 
@@ -117,7 +120,7 @@ def _spread(keys: Sequence[object], scores: Sequence[Mapping[str, float]]) -> di
     return found
 
 
-def _observed(answers: Predictions, paper: bool) -> dict[str, float]:
+def scores_over_classes(answers: Predictions, *, paper: bool = False) -> dict[str, float]:
     """Return the scores over labelled crops that are no class's own; NaN where one is undefined."""
     if not answers.table["label"].notna().any():
         return {}
@@ -161,15 +164,14 @@ def _block(
     return {**block, "confusion": np.sum(tables, axis=0).tolist()}
 
 
-def _cost(passes: Passes) -> dict[str, Any]:
-    """Return the mean cost of a crop: over runs, each as often as it predicted crops."""
-    times = np.array([len(one.answers.table) for one in passes.runs], dtype=np.float64)
-    costs = [one.metrics["cost"] for one in passes.runs]
-    found: dict[str, Any] = {
+def mean_cost(runs: Sequence[FoldRun]) -> dict[str, dict[str, float]]:
+    """Return unit → the mean cost of a crop: over runs, each as often as it predicted crops."""
+    times = np.array([len(one.answers.table) for one in runs], dtype=np.float64)
+    costs = [one.metrics["cost"] for one in runs]
+    return {
         unit: {"mean": float(np.average([c[unit]["mean"] for c in costs], weights=times))}
         for unit in ("gmac_per_crop", "gflop_per_crop")
     }
-    return {**found, "parameters": costs[0]["parameters"]}
 
 
 def _about(passes: Passes, store: wsistore.Store, subset: str) -> dict[str, Any]:

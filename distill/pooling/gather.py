@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,7 +87,7 @@ def gather(
     folds = [_fold(run, store) for run in opened]
     _require_one_family(opened, folds)
     _require_one_method(opened)
-    found, ways = [], []
+    found, hows = [], []
     for run, fold in zip(opened, folds, strict=True):
         collected = collect([run.path], store, fold.split, subset)
         (held,) = collected.runs
@@ -97,17 +97,26 @@ def gather(
                 "nobody can tell; train it on the fold as it is"
             )
         found.append(FoldRun(held, fold, _seed(run)))
-        calibration = held.metrics["calibration"]
-        way = (collected.how, collected.aggregate, calibration and calibration["subset"])
-        ways.append(way)
-    for one, way in zip(found, ways, strict=True):
-        if way != ways[0]:
+        hows.append(collected.how)
+    for one, how in zip(found, hows, strict=True):
+        if way_of(one.metrics, how) != way_of(found[0].metrics, hows[0]):
             raise RunError(
                 f"{found[0].path} and {one.path} were evaluated in different ways; evaluate both "
                 "with the same options and --overwrite"
             )
     family = store.folds(folds[0].family)
-    return passes_of(found, family), ways[0][0]
+    return passes_of(found, family), hows[0]
+
+
+def way_of(metrics: Mapping[str, Any], how: BootstrapSettings) -> tuple[object, ...]:
+    """Return what evaluations must have in common to be pooled, or to stand in one table.
+
+    Args:
+        metrics: what metrics.json of one holds.
+        how: its bootstrap.
+    """
+    calibration = metrics["calibration"]
+    return how, metrics["aggregate"], calibration and calibration["subset"]
 
 
 def passes_of(runs: Sequence[FoldRun], family: Sequence[wsistore.Fold]) -> Passes:

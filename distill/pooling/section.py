@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from distill.evaluation import Score, ScoreTable, resampling, score_columns, scoring
+from distill.evaluation import Score, ScoreTable, score_columns
+from distill.pooling.evaluation import scores_over_classes
 from distill.pooling.gather import FoldRun, Passes
 from distill.report import (
     FAINT,
@@ -43,7 +44,7 @@ def folds_section(measured: Measured, methods: Sequence[Passes], score: Score) -
         methods: with the runs of each fold.
         score: what the figure shows.
     """
-    own = {one.path: _observed(one) for passes in methods for one in passes.runs}
+    own = {one.path: scores_over_classes(one.answers) for passes in methods for one in passes.runs}
     several = any(len({seed for _, seed in passes.keys}) > 1 for passes in methods)
     text_ = (
         "What the patients of a fold say alone. A fold has few of them, so its score has no "
@@ -58,14 +59,6 @@ def folds_section(measured: Measured, methods: Sequence[Passes], score: Score) -
         figures=(_figure(measured, methods, own, score),),
         tables=(_table(measured, methods, own),),
     )
-
-
-def _observed(one: FoldRun) -> Scores:
-    """Return a run's scores over the labelled crops of its fold; none where there are none."""
-    if not one.answers.table["label"].notna().any():
-        return {}
-    (values,) = resampling.observed_scores(scoring.cases([one.answers])[0])
-    return {name: float(value[()]) for name, value in values.items() if " " in name}
 
 
 def _value(scores: Scores, score: Score) -> float | None:

@@ -12,7 +12,7 @@ from distill.errors import RunError
 from distill.evaluation import ScoreTable, score_columns
 from distill.files import read_json
 from distill.pooling.output import DIFFERENCES, METRICS
-from distill.report import markdown
+from distill.report import markdown, markdown_table
 from wsistore import texts
 
 SUMMARY = ("report.md", "methods.csv", "differences.csv", "folds.csv")
@@ -120,26 +120,21 @@ def _page(report: Mapping[str, Any], tables: Mapping[str, list[Cells]]) -> str:
         f"over {about['unit']}s, {about['draws']:,} draws, the same for all methods.",
         "## Pooled",
         "Between folds: standard deviation of the folds' own scores, each the mean over seeds.",
-        _markdown(tables["methods.csv"]),
+        markdown_table(tables["methods.csv"]),
     ]
     if len(tables["differences.csv"]) > 1:
         parts += [
             "## Differences",
             "Percentage points, paired: both methods see the same patients in every draw.",
-            _markdown(tables["differences.csv"]),
+            markdown_table(tables["differences.csv"]),
         ]
     parts += [
         "## Folds",
         "Few patients each, so without intervals.",
-        _markdown(tables["folds.csv"]),
+        markdown_table(tables["folds.csv"]),
     ]
     return "\n\n".join(parts) + "\n"
 
 
 def _listed(numbers: Sequence[int]) -> str:
     return ", ".join(str(number) for number in numbers)
-
-
-def _markdown(rows: Sequence[Cells]) -> str:
-    lines = ["| " + " | ".join(markdown(cell) for cell in row) + " |" for row in rows]
-    return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]])

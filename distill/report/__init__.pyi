@@ -1,6 +1,16 @@
 from .curves import pooled
 from .evaluations import CohortPlace, Collected, Evaluated, collect
-from .formatting import ends, folder_names, interval, magnification, markdown, percent, quantity
+from .formatting import (
+    cut_short,
+    ends,
+    folder_names,
+    interval,
+    magnification,
+    markdown,
+    markdown_table,
+    percent,
+    quantity,
+)
 from .methods import MethodRow, methods_of
 from .mistakes import shown_mistakes, worst_mistakes
 from .notices import notices_of
@@ -11,7 +21,18 @@ from .page.folder import PAGE, check_report_folder, overlays, write_report
 from .page.html import report_files
 from .page.mistake_cards import mistake_cards, preview_links
 from .page.sections import Attached, Section
-from .page.svg import FAINT, INK, MARKERS, SERIES, WIDTH, ZONE, Picture, drawing, picture
+from .page.svg import (
+    FAINT,
+    INK,
+    MARKERS,
+    SERIES,
+    WIDTH,
+    ZONE,
+    Picture,
+    drawing,
+    figure_files,
+    picture,
+)
 from .page.table import Cell, Column, Table, columns, count, text
 from .scores import Measured, measure
 from .verdict import Question, judge_students
@@ -43,14 +64,17 @@ __all__ = [
     "collect",
     "columns",
     "count",
+    "cut_short",
     "drawing",
     "ends",
+    "figure_files",
     "folder_names",
     "head",
     "interval",
     "judge_students",
     "magnification",
     "markdown",
+    "markdown_table",
     "measure",
     "method_styles",
     "methods_of",

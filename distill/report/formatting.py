@@ -74,6 +74,18 @@ def markdown(text: str) -> str:
     return escaped.replace("://", "&#58;//").replace("@", "&#64;").replace("www.", "www&#46;")
 
 
+def markdown_table(rows: Sequence[Sequence[str]]) -> str:
+    """Return rows of plain cells as a Markdown table, the first of them as its head."""
+    lines = ["| " + " | ".join(markdown(cell) for cell in row) + " |" for row in rows]
+    return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]])
+
+
+def cut_short(text: str, most: int) -> str:
+    """Return a text as it is shown, with at most so many characters."""
+    shown = texts.visible(text)
+    return shown if len(shown) <= most else f"{shown[: most - 1]}…"
+
+
 def folder_names(paths: Sequence[Path]) -> list[str]:
     """Return for each folder its name, with as many parents as tell it from the others."""
     whole = [wsistore.absolute(path).parts for path in paths]

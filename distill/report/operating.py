@@ -17,8 +17,6 @@ from distill.report.evaluations import Evaluated
 from distill.report.methods import MethodRow
 from distill.report.scores import Block, Difference, Measured
 
-Thresholds = Mapping[str, float | None]
-
 
 @dataclass(frozen=True)
 class OperatingPoints:
@@ -83,5 +81,5 @@ def _scored(
     return blocks
 
 
-def _at(one: Evaluated, kind: str) -> tuple[Predictions, Thresholds]:
+def _at(one: Evaluated, kind: str) -> tuple[Predictions, operating_points.Thresholds]:
     return one.answers, operating_points.thresholds_of(one.metrics, kind)

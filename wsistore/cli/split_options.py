@@ -46,10 +46,7 @@ def parse_aux(text: str) -> tuple[int, ...]:
     Raises:
         UsageError: it is not whole numbers.
     """
-    numbers = _whole(text, ",")
-    if not numbers:
-        raise UsageError(f"--aux {text}: give the patients of ADv1, ADv2, … as 300,1004")
-    return tuple(numbers)
+    return _listed("--aux", text, "give the patients of ADv1, ADv2, … as 300,1004")
 
 
 def parse_labeled(text: str) -> tuple[int, ...]:
@@ -58,9 +55,13 @@ def parse_labeled(text: str) -> tuple[int, ...]:
     Raises:
         UsageError: it is not whole numbers.
     """
+    return _listed("--labeled-patients", text, "give the patients of each set, as 5,10,20")
+
+
+def _listed(flag: str, text: str, hint: str) -> tuple[int, ...]:
     numbers = _whole(text, ",")
     if not numbers:
-        raise UsageError(f"--labeled-patients {text}: give the patients of each set, as 5,10,20")
+        raise UsageError(f"{flag} {text}: {hint}")
     return tuple(numbers)
 
 

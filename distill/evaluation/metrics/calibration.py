@@ -89,6 +89,13 @@ def probabilities(logits: Floats, temperature: float = 1.0) -> Floats:
     return np.asarray(softmax(logits / temperature, axis=-1), dtype=np.float64)
 
 
+def logits_of(probabilities: Floats) -> Floats:
+    """Return logits whose softmax the probabilities are: their logarithms; of 0 it is −∞."""
+    with np.errstate(divide="ignore"):
+        found: Floats = np.log(probabilities)
+    return found
+
+
 def fit_temperature(logits: Floats, truth: Indices) -> Temperature:
     """Fit T to labelled logits (N, K), by Newton's method on β = 1 / T.
 

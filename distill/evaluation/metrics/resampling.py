@@ -44,7 +44,24 @@ class Cases:
 
     def units(self, unit: str) -> int:
         """Return how many there are to draw from: patients, or cases for unit "crop"."""
-        return int(self.patient.max()) + 1 if unit == "patient" else len(self.truth)
+        return units_of(self.patient, unit)
+
+
+def units_of(patient: Indices, unit: str) -> int:
+    """Return how many there are to draw from: patients, or cases for unit "crop".
+
+    Args:
+        patient: (N,) of the cases, 0 … P − 1, each at least once.
+        unit: one of `UNITS`.
+    """
+    return int(patient.max()) + 1 if unit == "patient" else len(patient)
+
+
+def without_spread(drawn: Sequence[Scores], units: int) -> list[Scores]:
+    """Return scores in draws; NaN throughout of one unit, which was drawn over and over."""
+    if units > 1:
+        return list(drawn)
+    return [{name: np.full_like(v, np.nan) for name, v in scores.items()} for scores in drawn]
 
 
 @dataclass(frozen=True)

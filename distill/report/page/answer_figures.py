@@ -6,11 +6,10 @@ import numpy as np
 
 from distill.evaluation import BINS, ScoreTable, score_columns
 from distill.report.curves import pooled, roc_curves
-from distill.report.formatting import NONE, Entry, percent
+from distill.report.formatting import NONE, Entry, cut_short, percent
 from distill.report.methods import MethodRow
 from distill.report.page.svg import FAINT, SERIES, Picture, drawing, picture
 from distill.report.scores import Measured
-from wsistore import texts
 
 _DASHES: tuple[object, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)))
 _TICKS = (0, 20, 40, 60, 80, 100)
@@ -33,7 +32,7 @@ def roc_figure(measured: Measured, row: MethodRow, name: str) -> Picture:
             points = np.empty((0, 2)) if curve is None else 100 * curve
             axes.plot(
                 points[:, 0], points[:, 1], color=color, linestyle=dashes, linewidth=1.6,
-                label=f"{_short(label)}: {areas[label]}",
+                label=f"{cut_short(label, _LONGEST)}: {areas[label]}",
             )  # fmt: skip
         axes.set_aspect("equal")
         axes.set_xlim(-2, 102)
@@ -102,8 +101,3 @@ def _title(row: MethodRow, of: str) -> str:
 
 def _shown(entry: Entry) -> str:
     return NONE if entry["value"] is None else percent(entry["value"], 1)
-
-
-def _short(label: str) -> str:
-    shown = texts.visible(label)
-    return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 1]}…"

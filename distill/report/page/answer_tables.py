@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from distill.evaluation import BINS
 from distill.report.curves import MOST_POINTS, confidences, roc_curves
-from distill.report.page.cells import LEVEL, METHOD, head
+from distill.report.page.cells import CLASS, LEVEL, METHOD, head
 from distill.report.page.table import Cell, Column, Table, columns, count, text
 from distill.report.scores import Measured
 
@@ -12,7 +12,7 @@ from distill.report.scores import Measured
 def roc_table(measured: Measured) -> Table:
     """Return the points of all ROC curves; the area below them is AUROC."""
     made = columns(
-        LEVEL, METHOD, Column("class", ("class",), number=False),
+        LEVEL, METHOD, CLASS,
         "false-positive rate", "true-positive rate",
     )  # fmt: skip
     body = [

@@ -13,6 +13,7 @@ from distill.report.scores import Difference, Measured
 LEVEL = Column("level", ("level", "mpp"), number=False, group=True)
 METHOD = Column("method", ("method", "runs"), number=False)
 COMPARED = Column("method", ("method", "runs", "minus"), number=False)
+CLASS = Column("class", ("class",), number=False)
 CASES = Column("cases", ("kind", "cases"), number=False)
 AVERAGE = "Mean over classes of one-vs-rest scores over crops, in %"
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from distill.evaluation import THRESHOLDS, NetBenefit
 from distill.report.decisions import Decisions
-from distill.report.formatting import NONE, magnification, percent
+from distill.report.formatting import NONE, cut_short, magnification, percent
 from distill.report.methods import TEACHER, MethodRow
 from distill.report.page.svg import FAINT, INK, SERIES, Picture, drawing, picture
 from wsistore import texts
@@ -47,7 +47,7 @@ def _figure(
         for row, values in curves:
             teacher = row.kind == TEACHER
             axes.plot(
-                100 * THRESHOLDS, values, linewidth=1.6, label=_short(_called(row)),
+                100 * THRESHOLDS, values, linewidth=1.6, label=cut_short(_called(row), _LONGEST),
                 color=INK if teacher else SERIES[number % len(SERIES)],
                 linestyle=(0, (4, 1.5)) if teacher else _DASHES[number // len(SERIES) % 4],
             )  # fmt: skip
@@ -79,8 +79,3 @@ def _called(row: MethodRow | None) -> str:
 def _at(values: np.ndarray) -> str:
     shown = (float(values[step - 1]) / 100 for step in _SAID)
     return ", ".join(NONE if np.isnan(value) else percent(value, 1) for value in shown)
-
-
-def _short(text: str) -> str:
-    shown = texts.visible(text)
-    return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 1]}…"

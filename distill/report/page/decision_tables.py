@@ -8,6 +8,7 @@ from distill.evaluation import THRESHOLDS, NetBenefit
 from distill.report.decisions import Decisions
 from distill.report.page.cells import (
     CASES,
+    CLASS,
     COMPARED,
     LEVEL,
     METHOD,
@@ -22,7 +23,6 @@ from distill.report.scores import Measured
 
 SHOWN = (5, 10, 20, 30, 50)
 """Thresholds of the table on the page, in %; at most as many as fit."""
-_CLASS = Column("class", ("class",), number=False)
 _ENDS = ("", "_low", "_high")
 
 
@@ -37,7 +37,7 @@ def difference_table(decisions: Decisions, measured: Measured) -> Table | None:
     if not body:
         return None
     made = (
-        LEVEL, COMPARED, CASES, _CLASS,
+        LEVEL, COMPARED, CASES, CLASS,
         *(Column(f"at {step} %", tuple(f"at_{step}_percent{end}" for end in _ENDS))
           for step in SHOWN),
     )  # fmt: skip
@@ -52,7 +52,7 @@ def difference_table(decisions: Decisions, measured: Measured) -> Table | None:
 def curve_table(decisions: Decisions) -> Table:
     """Return the curves of all rows, and of calling all cases a class, as one list."""
     made = columns(
-        LEVEL, METHOD, CASES, _CLASS, "of the class", "threshold", "true positives",
+        LEVEL, METHOD, CASES, CLASS, "of the class", "threshold", "true positives",
         "false positives",
         *(Column(title, tuple(f"{title.replace(' ', '_')}{end}" for end in _ENDS))
           for title in ("net benefit", "treat all")),
@@ -78,7 +78,7 @@ def difference_list(decisions: Decisions) -> Table | None:
     if not body:
         return None
     made = columns(
-        LEVEL, COMPARED, CASES, _CLASS, "threshold",
+        LEVEL, COMPARED, CASES, CLASS, "threshold",
         Column("difference", tuple(f"difference{end}" for end in _ENDS)),
     )  # fmt: skip
     title = "Net benefit minus the teacher's, at all thresholds"

@@ -7,6 +7,7 @@ from distill.report.methods import MethodRow
 from distill.report.operating import OperatingPoints, thresholds
 from distill.report.page.cells import (
     CASES,
+    CLASS,
     COMPARED,
     LEVEL,
     METHOD,
@@ -20,8 +21,6 @@ from distill.report.page.cells import (
 from distill.report.page.table import Cell, Column, Table, count, text
 from distill.report.scores import Measured
 
-_CLASS = Column("class", ("class",), number=False)
-
 
 def points_table(points: OperatingPoints, measured: Measured) -> Table:
     """Return the scores of each row at its thresholds: crops, slides, patients, each class."""
@@ -34,7 +33,7 @@ def points_table(points: OperatingPoints, measured: Measured) -> Table:
     ]  # fmt: skip
     chosen = Column("threshold", ("threshold", "threshold_seeds_low", "threshold_seeds_high"))
     made = (
-        LEVEL, METHOD, CASES, _CLASS, Column("of the class", ("of_the_class",)), chosen,
+        LEVEL, METHOD, CASES, CLASS, Column("of the class", ("of_the_class",)), chosen,
         *scored(POINT_SCORES.values()),
     )  # fmt: skip
     caption = (
@@ -58,7 +57,7 @@ def difference_table(points: OperatingPoints, measured: Measured) -> Table | Non
         "Percentage points; each network at its own thresholds, both in the same draws. "
         f"{resampled(measured)}"
     )
-    made = (LEVEL, COMPARED, CASES, _CLASS, *scored(POINT_SCORES.values()))
+    made = (LEVEL, COMPARED, CASES, CLASS, *scored(POINT_SCORES.values()))
     title = "At the thresholds: students and baselines minus the teacher"
     return Table("operating-points-minus-teacher", title, caption, made, tuple(body))
 

@@ -8,6 +8,7 @@ from distill.report.methods import TEACHER, MethodRow
 from distill.report.page.cells import (
     AVERAGE,
     CASES,
+    CLASS,
     LEVEL,
     METHOD,
     cases,
@@ -106,7 +107,7 @@ def class_table(measured: Measured) -> Table:
         for block in [measured.blocks[row.name]["crops"]]
         for label in row.runs[0].answers.classes
     ]  # fmt: skip
-    made = (LEVEL, METHOD, Column("class", ("class",), number=False), *scored(wanted))
+    made = (LEVEL, METHOD, CLASS, *scored(wanted))
     caption = f"One class against the rest, over crops, in %. {resampled(measured)}"
     return Table("classes", "Each class", caption, made, tuple(body))
 

@@ -22,6 +22,8 @@ VARIABLES = {INK: "ink", FAINT: "faint", RULE: "rule", ZONE: "zone"} | {
     color: f"s{number}" for number, color in enumerate(SERIES)
 }
 """Colours of the figures, and the CSS variables that stand for them in the page."""
+DPI = 200
+"""Of a figure's PNG file."""
 WIDTH = 5.8
 """Inches, at 72 units each; the page shows them somewhat larger."""
 _STYLE: dict[Any, Any] = {
@@ -108,3 +110,15 @@ def picture(figure: Figure, name: str, title: str, alt: str) -> Picture:
     svg = re.sub(r'((?:xlink:)?href="|url\()#', rf"\g<1>#{name}-", svg)
     svg = svg.replace("'DejaVu Sans', sans-serif", _FONT.replace('"', "'"))
     return Picture(name, title, alt, "\n".join(line for line in svg.splitlines() if line.strip()))
+
+
+def figure_files(figure: Figure, drawn: Picture) -> dict[str, bytes]:
+    """Return a drawn figure as files by name, SVG and PNG, inside the `drawing` that made it.
+
+    Args:
+        figure: the figure.
+        drawn: its `picture`.
+    """
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=DPI, facecolor="white", metadata={"Software": None})
+    return {f"{drawn.name}.svg": drawn.file(), f"{drawn.name}.png": png.getvalue()}

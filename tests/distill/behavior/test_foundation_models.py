@@ -12,13 +12,13 @@ import wsistore
 from distill.data import ChannelStats, network_input
 from distill.embeddings import EmbeddingsReader, load_head, number_of
 from distill.embeddings.tiled import TiledClassifier
-from distill.files import load, save
+from distill.files import load
 from distill.kd import TargetsReader, losses
 from distill.networks import NetworkSpec, build_encoder, fill_backbone, read_tensors
 from distill.runs import Run, sha256
 from distill.training import logistic
 from distill.training.logistic import STRENGTHS, Lessons, solve
-from tests.distill.commands import distill, done
+from tests.distill.commands import as_if_killed, distill, done
 from tests.distill.embeddings.weights import CNN, VIT, pretrained
 
 pytest.importorskip("timm", reason="timm is an optional extra")
@@ -128,13 +128,7 @@ def test_a_resumed_head_is_an_uninterrupted_one(
     words = ("train", "teacher", wide_store, "--embeddings", vit / "emb", "--head", head)
     done(*words, "--out", tmp_path / "whole", *QUICK, "--epochs", 4)
     done(*words, "--out", tmp_path / "cut", *QUICK, "--epochs", 2)
-    config = json.loads((tmp_path / "cut" / "config.json").read_text())
-    (tmp_path / "cut" / "config.json").write_text(json.dumps({**config, "epochs": 4}))
-    (tmp_path / "cut" / "outcome.json").unlink()
-    checkpoint = tmp_path / "cut" / "checkpoint.safetensors"
-    tensors, metadata = load(checkpoint)
-    del metadata["ended"]  # as if it had been killed after the second epoch
-    save(checkpoint, tensors, metadata)
+    as_if_killed(tmp_path / "cut", 4)
     done(*words, "--out", tmp_path / "cut", *QUICK, "--epochs", 4, "--resume")
     one, other = (tmp_path / name / "weights.safetensors" for name in ("whole", "cut"))
     assert one.read_bytes() == other.read_bytes()

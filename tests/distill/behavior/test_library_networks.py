@@ -12,11 +12,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import wsistore
-from distill import files
 from distill.data import ChannelStats, network_input
 from distill.networks import BackboneClassifier, NetworkSpec, build
 from distill.runs import Run
-from tests.distill.commands import distill, done
+from tests.distill.commands import as_if_killed, distill, done
 
 pytest.importorskip("timm", reason="timm is an optional extra")
 CNN, VIT = "timm/test_efficientnet", "timm/test_vit"
@@ -145,13 +144,7 @@ def test_resumed_is_uninterrupted(
     words += ("--select", "last")
     done(*words, "--out", tmp_path / "whole", *QUICK, "--epochs", 3)
     done(*words, "--out", tmp_path / "two", *QUICK, "--epochs", 2)
-    config = json.loads((tmp_path / "two" / "config.json").read_text())
-    (tmp_path / "two" / "config.json").write_text(json.dumps({**config, "epochs": 3}))
-    (tmp_path / "two" / "outcome.json").unlink()
-    checkpoint = tmp_path / "two" / "checkpoint.safetensors"
-    tensors, metadata = files.load(checkpoint)
-    del metadata["ended"]  # as if it had been killed after the second epoch
-    files.save(checkpoint, tensors, metadata)
+    as_if_killed(tmp_path / "two", 3)
     file.rename(tmp_path / "moved.safetensors")
     moved = [tmp_path / "moved.safetensors" if word == file else word for word in words]
     done(*moved, "--out", tmp_path / "two", *QUICK, "--epochs", 3, "--resume")

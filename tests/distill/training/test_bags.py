@@ -10,9 +10,9 @@ import torch
 
 from distill.embeddings import AttentionHead, EmbeddingsReader, load_head
 from distill.evaluation import Predictions
-from distill.files import load, save
+from distill.files import load
 from distill.runs import Run
-from tests.distill.commands import distill, done
+from tests.distill.commands import as_if_killed, distill, done
 from tests.distill.training.bagged import cohort, small_store, write_vectors
 
 pytest.importorskip("timm", reason="timm is an optional extra")
@@ -149,13 +149,7 @@ def test_a_resumed_head_is_an_uninterrupted_one(home: Path, tmp_path: Path) -> N
              "attention", "--bag", "slide")  # fmt: skip
     done(*words, "--out", tmp_path / "whole", *QUICK, "--epochs", 4)
     done(*words, "--out", tmp_path / "cut", *QUICK, "--epochs", 2)
-    config = json.loads((tmp_path / "cut" / "config.json").read_text())
-    (tmp_path / "cut" / "config.json").write_text(json.dumps({**config, "epochs": 4}))
-    (tmp_path / "cut" / "outcome.json").unlink()
-    checkpoint = tmp_path / "cut" / "checkpoint.safetensors"
-    tensors, metadata = load(checkpoint)
-    del metadata["ended"]  # as if it had been killed after the second epoch
-    save(checkpoint, tensors, metadata)
+    as_if_killed(tmp_path / "cut", 4)
     refused = distill(*words[:-1], "patient", "--out", tmp_path / "cut", *QUICK, "--epochs", 4,
                       "--resume")  # fmt: skip
     assert "bag was slide and is patient" in " ".join(refused.output.split())
